@@ -1,0 +1,172 @@
+//! The command line of an example: nothing, an address, or `--help`.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser};
+
+use crate::failure::Failure;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+enum Request {
+    Help,
+    Run { address: Option<SocketAddr> },
+}
+
+/// Runs an example: reads the command line, calls `lesson`, reports.
+///
+/// `source` is the example's own text, by `include_str!`: the comment at its
+/// head is what `--help` prints. `lesson` gets the address, if one was given.
+/// Exit status: 0, or 1 when a call failed, or 2 for a bad argument; the
+/// reason goes to standard error.
+pub fn run(
+    source: &str,
+    lesson: impl FnOnce(Option<SocketAddr>) -> Result<(), Failure>,
+) -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    match parse(arguments) {
+        Ok(Request::Help) => {
+            let _ = io::stdout().write_all(help(source).as_bytes());
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Run { address }) => match lesson(address) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                let _ = writeln!(io::stderr(), "error: {failure}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(problem) => {
+            let name = Path::new(&program).file_stem();
+            let name = name.unwrap_or_default().to_string_lossy();
+            let _ = writeln!(
+                io::stderr(),
+                "error: {problem}\n\
+                 usage: cargo run --example {name} -- [ADDRESS]\n       \
+                 cargo run --example {name} -- --help"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The comment at the head of an example, without its `//!`.
+fn help(source: &str) -> String {
+    source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}
+
+fn parse(
+    arguments: impl Iterator<Item = OsString>,
+) -> Result<Request, String> {
+    let mut parser = Parser::from_args(arguments);
+    let mut address = None;
+    while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => {
+                return Ok(Request::Help);
+            }
+            Arg::Value(text) if address.is_none() => {
+                address = Some(parse_address(&text.to_string_lossy())?);
+            }
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Request::Run { address })
+}
+
+/// An IP address and a port, or what is wrong with them.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let problem = if bare.parse::<std::net::IpAddr>().is_ok() {
+            if bare == text && bare.contains(':') {
+                "IPv6 goes in brackets, and a port goes after them"
+            } else {
+                "the port is missing"
+            }
+        } else {
+            match text.rsplit_once(':') {
+                Some((_, port)) if port.parse::<u16>().is_err() => {
+                    "a port is a number from 0 to 65535"
+                }
+                Some((host, _))
+                    if host.contains(|c: char| {
+                        c.is_ascii_alphabetic() && !host.contains(':')
+                    }) =>
+                {
+                    "this course uses numbers, not names"
+                }
+                _ => "an IP address, a colon and a port are needed",
+            }
+        };
+        format!(
+            "{text:?} is not an address: {problem}, \
+             such as 127.0.0.1:8090 or [::1]:8090"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Request, String> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn nothing_an_address_or_help() {
+        assert_eq!(parsed(&[]), Ok(Request::Run { address: None }));
+        assert_eq!(
+            parsed(&["[::1]:8090"]),
+            Ok(Request::Run {
+                address: Some("[::1]:8090".parse().expect("one"))
+            })
+        );
+        assert_eq!(parsed(&["-h"]), Ok(Request::Help));
+        assert_eq!(parsed(&["127.0.0.1:1", "--help"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_said() {
+        for (text, problem) in [
+            ("127.0.0.1", "the port is missing"),
+            ("[::1]", "the port is missing"),
+            ("::1", "brackets"),
+            ("::1:8090", "brackets"),
+            ("127.0.0.1:99999", "from 0 to 65535"),
+            ("127.0.0.1:http", "from 0 to 65535"),
+            ("127.0.0.1:", "from 0 to 65535"),
+            ("localhost:8090", "not names"),
+            ("300.1.1.1:8090", "an IP address, a colon"),
+            ("8090", "an IP address, a colon"),
+            ("", "an IP address, a colon"),
+        ] {
+            let told = parsed(&[text]).expect_err(text);
+            assert!(told.contains(problem), "{text}: {told}");
+            assert!(told.contains("127.0.0.1:8090"), "{told}");
+        }
+    }
+
+    #[test]
+    fn anything_more_is_refused() {
+        assert!(parsed(&["127.0.0.1:1", "127.0.0.1:2"]).is_err());
+        assert!(parsed(&["--fast"]).is_err());
+    }
+
+    #[test]
+    fn help_is_the_head_comment_and_no_more() {
+        let source = "//! One.\n//!\n//!     two\n\nuse x;\n//! no\n";
+        assert_eq!(help(source), "One.\n\n    two\n");
+    }
+}

@@ -1,0 +1,21 @@
+//! What the examples of the socket-steps course have in common, and what is
+//! not the lesson: printing a transcript, reading the optional address, and
+//! putting a failed call into plain words.
+//!
+//! Nothing in here makes a socket call. Those stand in the examples, where
+//! the reader can see them:
+//!
+//! ```text
+//! cargo run --example 04_accept
+//! ```
+
+mod arguments;
+mod failure;
+mod transcript;
+
+pub use arguments::run;
+pub use failure::{During, Failure, NOT_IP, in_words};
+pub use transcript::{
+    ANY_PORT, descriptor, invite, nc, nc_udp, other_half, say,
+    wait_for_enter,
+};
