@@ -1,0 +1,65 @@
+//! Step 2, TCP: bind the socket to an address.
+//!
+//! An address is two things: an IP address, which names a machine, and a
+//! port, which names one socket on it. `bind` claims such a pair.
+//!
+//! Look for: the port that the kernel picks when asked for port 0, and what
+//! happens to a second socket that wants the same one.
+//!
+//! One terminal:
+//!     cargo run --example 02_bind
+//! With an address, that one is bound. Do it in two terminals at once, and
+//! the second learns what "in use" means. (Press Enter to end each.)
+//!     cargo run --example 02_bind -- 127.0.0.1:8090
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use socket_steps::{
+    ANY_PORT, During, Failure, NOT_IP, in_words, run, say, wait_for_enter,
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+fn main() -> ExitCode {
+    run(include_str!("02_bind.rs"), lesson)
+}
+
+fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+    // Step 1: create.
+    let address = given.unwrap_or(ANY_PORT);
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+        .during("socket", None)?;
+
+    // Step 2: bind. 127.0.0.1 is loopback: only programs on this machine can
+    // reach it. Port 0 asks the kernel for any port that is free, and
+    // `local_addr` tells which one that was.
+    socket.bind(&address.into()).during("bind", address)?;
+    let here = socket.local_addr().during("local_addr", None)?;
+    let here = here.as_socket().ok_or(NOT_IP)?;
+    say("server", "bind", format!("asked for {address}, got {here}"));
+
+    // The pair is ours alone now. A second socket cannot have it ...
+    let second = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+        .during("socket", None)?;
+    if let Err(error) = second.bind(&here.into()) {
+        say("second", "bind", format!("{here}: {}", in_words(&error)));
+    }
+
+    // ... but it can have another port. Its address here is 0.0.0.0: every
+    // address that this machine has, so that other machines can reach it.
+    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let third =
+        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))
+            .during("socket", None)?;
+    third.bind(&anywhere.into()).during("bind", anywhere)?;
+    let there = third.local_addr().during("local_addr", None)?;
+    let there = there.as_socket().ok_or(NOT_IP)?;
+    say("third", "bind", format!("asked for {anywhere}, got {there}"));
+
+    if given.is_some() {
+        say("server", "wait", format!("{here} is held: press Enter"));
+        wait_for_enter();
+    }
+    Ok(())
+}
