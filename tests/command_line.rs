@@ -1,0 +1,135 @@
+//! What an example says on `--help`, and when something is wrong.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::{Command, Stdio};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::support::run;
+use crate::transcripts::LESSONS;
+
+/// The examples that bind the address they are given.
+fn servers() -> impl Iterator<Item = &'static str> {
+    let names = LESSONS.iter().map(|(name, _)| *name);
+    names.filter(|n| !n.starts_with("01") && !n.contains("_connect"))
+}
+
+#[test]
+fn help_is_short_and_says_how_to_run() {
+    for (name, _) in LESSONS {
+        for flag in ["--help", "-h"] {
+            let (status, help, errors) = run(name, &[flag]);
+            assert_eq!((status, errors.as_str()), (0, ""));
+            let kind = if name.ends_with("_udp") { "UDP" } else { "TCP" };
+            let number = name[..2].trim_start_matches('0');
+            let title = format!("Step {number}, {kind}: ");
+            assert!(help.starts_with(&title), "{name}: {help}");
+            assert!((5..=20).contains(&help.lines().count()), "{name}");
+            let alone = format!("    cargo run --example {name}\n");
+            let given = format!("    cargo run --example {name} -- ");
+            assert!(help.contains(&alone), "{name}: {help}");
+            assert!(help.contains(&given), "{name}: {help}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_argument_is_2_with_usage() {
+    for (name, _) in LESSONS {
+        for arguments in [
+            &["8090"][..],
+            &["127.0.0.1"],
+            &["127.0.0.1:70000"],
+            &["localhost:8090"],
+            &["--fast"],
+            &["127.0.0.1:1", "127.0.0.1:2"],
+        ] {
+            let (status, shown, errors) = run(name, arguments);
+            assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
+            assert!(errors.starts_with("error: "), "{errors}");
+            let usage = format!("usage: cargo run --example {name} -- ");
+            assert!(errors.contains(&usage), "{errors}");
+        }
+    }
+}
+
+/// Runs an example that must fail: status 1, and words on standard error.
+fn fails(name: &str, address: SocketAddr, words: &[&str]) {
+    let (status, _, errors) = run(name, &[&address.to_string()]);
+    assert_eq!(status, 1, "{name}: {errors}");
+    assert!(errors.contains(&address.to_string()), "{name}: {errors}");
+    for word in words.iter().chain(&["error: ", "why: ", "try: "]) {
+        assert!(errors.contains(word), "{name}: no {word:?} in {errors}");
+    }
+    for word in ["panicked", "Os {"] {
+        assert!(!errors.contains(word), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_told() {
+    let stream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let datagram = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    for name in servers() {
+        let taken = if name.ends_with("_udp") {
+            datagram.local_addr()
+        } else {
+            stream.local_addr()
+        };
+        let taken = taken.expect("an address");
+        fails(name, taken, &["bind", "already in use", "another port"]);
+    }
+}
+
+/// 192.0.2.1 is an address of no machine: RFC 5737 keeps it for examples.
+#[test]
+fn an_address_that_is_not_ours_is_told() {
+    let foreign = SocketAddr::from(([192, 0, 2, 1], 8090));
+    for name in servers() {
+        fails(name, foreign, &["bind", "not available", "127.0.0.1"]);
+    }
+}
+
+/// A bound TCP socket that does not listen: nobody else can have its port,
+/// and who connects is refused.
+#[test]
+fn a_server_that_is_not_there_is_told() {
+    let closed = Socket::new(Domain::IPV4, Type::STREAM, None);
+    let closed = closed.expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    closed.bind(&any.into()).expect("a port");
+    let there = closed.local_addr().expect("an address");
+    let there = there.as_socket().expect("an IP address");
+    fails("04_connect", there, &["connect", "refused", "start the other"]);
+}
+
+/// The same for UDP: this socket is connected to itself, so the kernel keeps
+/// everybody else's datagrams away, and reports the port as closed.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_udp_server_that_is_not_there_is_told() {
+    let closed = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let there = closed.local_addr().expect("an address");
+    closed.connect(there).expect("itself");
+    fails("04_connect_udp", there, &["recv", "refused", "start the"]);
+}
+
+/// `... | head -1`: the reader of the transcript leaves early.
+#[test]
+#[cfg(unix)]
+fn a_closed_standard_output_is_no_panic() {
+    for (name, path) in LESSONS {
+        for argument in [None, Some("--help")] {
+            let mut child = Command::new(path)
+                .args(argument)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the example starts");
+            drop(child.stdout.take());
+            let output = child.wait_with_output().expect("its end");
+            assert_eq!(output.stderr, b"", "{name}");
+            assert!(output.status.success(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The tests of the examples: what each prints, alone and with a peer in a
+//! second terminal, and what it says when something is wrong.
+
+mod command_line;
+mod house_rules;
+mod support;
+mod transcripts;
+mod two_terminals;

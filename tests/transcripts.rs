@@ -1,0 +1,81 @@
+//! Each example with no argument: both ends in one process.
+//!
+//! The files in `examples/transcripts` hold what they print.
+
+use crate::support::{compare, run};
+
+/// One test per example, named by it, and the list of all of them: the name
+/// and the program.
+macro_rules! lessons {
+    ($($test:ident $name:literal)*) => {
+        pub const LESSONS: &[(&str, &str)] = &[
+            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
+        ];
+        $(
+            #[test]
+            fn $test() {
+                assert_eq!(stringify!($test), concat!("step_", $name));
+                compare_with_transcript($name);
+            }
+        )*
+    };
+}
+
+lessons! {
+    step_01_create "01_create"
+    step_01_create_udp "01_create_udp"
+    step_02_bind "02_bind"
+    step_02_bind_udp "02_bind_udp"
+    step_03_listen "03_listen"
+    step_03_listen_udp "03_listen_udp"
+    step_04_accept "04_accept"
+    step_04_accept_udp "04_accept_udp"
+    step_04_connect "04_connect"
+    step_04_connect_udp "04_connect_udp"
+    step_05_send_recv "05_send_recv"
+    step_05_send_recv_udp "05_send_recv_udp"
+    step_06_close "06_close"
+    step_06_close_udp "06_close_udp"
+}
+
+fn compare_with_transcript(name: &str) {
+    let (status, transcript, errors) = run(name, &[]);
+    assert_eq!(errors, "");
+    assert_eq!(status, 0);
+    compare(name, &transcript);
+}
+
+/// Not part of a usual run: `cargo test -- --ignored` (see CONTRIBUTING.md).
+#[test]
+#[ignore = "takes several seconds"]
+fn the_same_transcript_in_16_runs_8_at_once_beside_busy_loops() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    let busy = AtomicBool::new(true);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        for (name, _) in LESSONS {
+            for _ in 0..2 {
+                let runs: Vec<_> = (0..8)
+                    .map(|_| scope.spawn(|| compare_with_transcript(name)))
+                    .collect();
+                let bad = runs
+                    .into_iter()
+                    .filter_map(|run| run.join().err())
+                    .count();
+                if bad > 0 {
+                    busy.store(false, Ordering::Relaxed);
+                }
+                assert_eq!(bad, 0, "of 8 runs of {name}");
+            }
+        }
+        busy.store(false, Ordering::Relaxed);
+    });
+}

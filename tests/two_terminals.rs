@@ -1,0 +1,235 @@
+//! Each example with an address: the other end is the reader, played here by
+//! a peer from std.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+
+use crate::support::{HANG_LIMIT, Terminal, compare, run};
+
+/// Loopback in both families. A machine without IPv6 says so, and goes on.
+fn families() -> Vec<&'static str> {
+    let mut families = vec!["127.0.0.1:0"];
+    if TcpListener::bind("[::1]:0").is_ok() {
+        families.push("[::1]:0");
+    } else {
+        eprintln!("skipped on [::1]: this machine has no IPv6");
+    }
+    families
+}
+
+/// Plays `peer` against an example that waits, once for each family of
+/// addresses, and compares the transcripts: they are one and the same.
+fn with_peer(name: &str, peer: impl Fn(&mut Terminal, SocketAddr)) {
+    for family in families() {
+        let mut terminal = Terminal::start(name, &[family]);
+        let server = terminal.invited_to();
+        peer(&mut terminal, server);
+        compare_both(name, &terminal.finish());
+    }
+}
+
+fn compare_both(name: &str, shown: &str) {
+    let shown = shown
+        .replace("[::1]", "127.0.0.1")
+        .replace("nc ::1", "nc 127.0.0.1")
+        .replace("nc -u ::1", "nc -u 127.0.0.1");
+    compare(&format!("{name}@two_terminals"), &shown);
+}
+
+fn connect(server: SocketAddr) -> TcpStream {
+    let peer = TcpStream::connect(server).expect("it listens");
+    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer
+}
+
+fn datagrams(server: SocketAddr) -> UdpSocket {
+    let any = SocketAddr::new(server.ip(), 0);
+    let peer = UdpSocket::bind(any).expect("a port");
+    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer
+}
+
+#[test]
+fn step_01_create() {
+    for name in ["01_create", "01_create_udp"] {
+        for (address, family) in
+            [("127.0.0.1:8090", "IPv4"), ("[::1]:8090", "IPv6")]
+        {
+            let (status, shown, errors) = run(name, &[address]);
+            assert_eq!((status, errors.as_str()), (0, ""));
+            assert!(shown.contains(&format!("over {family}")), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn step_02_bind() {
+    for name in ["02_bind", "02_bind_udp"] {
+        for family in families() {
+            let mut terminal = Terminal::start(name, &[family]);
+            let line = terminal.wait_for("press Enter");
+            let mut words = line.split_whitespace();
+            let held = words.nth(2).expect("an address");
+            assert!(TcpListener::bind(held).is_err() || name != "02_bind");
+            assert!(UdpSocket::bind(held).is_err() || name == "02_bind");
+            terminal.type_line("");
+            let shown = terminal.finish();
+            let shown = shown.replace("got [::]:", "got 0.0.0.0:");
+            let shown = shown.replace("has [::]:", "has 0.0.0.0:");
+            compare_both(name, &shown);
+        }
+    }
+}
+
+#[test]
+fn step_03_listen() {
+    with_peer("03_listen", |terminal, server| {
+        let _peer = connect(server);
+        terminal.type_line("");
+    });
+}
+
+#[test]
+fn step_03_listen_udp() {
+    with_peer("03_listen_udp", |terminal, server| {
+        let peer = datagrams(server);
+        peer.send_to(b"hello\n", server).expect("sent");
+        let local = peer.local_addr().expect("an address");
+        terminal.wait_for(&format!("6 bytes, from {local}"));
+    });
+}
+
+#[test]
+fn step_04_accept() {
+    with_peer("04_accept", |terminal, server| {
+        let peer = connect(server);
+        let local = peer.local_addr().expect("an address");
+        terminal.wait_for(&format!("to {local}"));
+    });
+}
+
+#[test]
+fn step_04_accept_udp() {
+    with_peer("04_accept_udp", |terminal, server| {
+        let peer = datagrams(server);
+        peer.send_to("你好\n".as_bytes(), server).expect("sent");
+        let local = peer.local_addr().expect("an address");
+        terminal.wait_for(&format!("7 bytes, from {local}"));
+        let mut answer = [0; 1024];
+        let (length, from) = peer.recv_from(&mut answer).expect("answer");
+        assert_eq!(&answer[..length], b"welcome");
+        assert_eq!(from, server);
+    });
+}
+
+#[test]
+fn step_04_connect() {
+    for family in families() {
+        let listener = TcpListener::bind(family).expect("a port");
+        let server = listener.local_addr().expect("an address");
+        let mut terminal =
+            Terminal::start("04_connect", &[&server.to_string()]);
+        let (_, client) = listener.accept().expect("it connects");
+        terminal.wait_for(&format!("local_addr  {client}"));
+        compare_both("04_connect", &terminal.finish());
+    }
+}
+
+#[test]
+fn step_04_connect_udp() {
+    for family in families() {
+        let server = UdpSocket::bind(family).expect("a port");
+        server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+        let here = server.local_addr().expect("an address");
+        let mut terminal =
+            Terminal::start("04_connect_udp", &[&here.to_string()]);
+        let mut buffer = [0; 1024];
+        let (length, client) =
+            server.recv_from(&mut buffer).expect("it sends");
+        assert_eq!(&buffer[..length], b"hello");
+        terminal.wait_for("waits for");
+        server.send_to(b"hi\n", client).expect("sent");
+        compare_both("04_connect_udp", &terminal.finish());
+    }
+}
+
+#[test]
+fn step_05_send_recv() {
+    with_peer("05_send_recv", |_, server| {
+        let mut peer = connect(server);
+        let mut greeting = [0; 14];
+        peer.read_exact(&mut greeting).expect("14 bytes");
+        assert_eq!(&greeting, "Hello, 你好!".as_bytes());
+        peer.write_all("谢谢\n".as_bytes()).expect("sent");
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).expect("the end");
+        assert_eq!(rest, b"");
+    });
+}
+
+#[test]
+fn step_05_send_recv_says_when_bytes_are_not_text() {
+    let mut terminal = Terminal::start("05_send_recv", &["127.0.0.1:0"]);
+    let mut peer = connect(terminal.invited_to());
+    peer.write_all(b"\xff\x1b[2J").expect("sent");
+    terminal.wait_for("5 bytes [ff, 1b, 5b, 32, 4a]");
+    terminal.wait_for("not text");
+    terminal.finish();
+}
+
+#[test]
+fn step_05_send_recv_udp() {
+    with_peer("05_send_recv_udp", |_, server| {
+        let peer = datagrams(server);
+        peer.send_to("谢谢\n".as_bytes(), server).expect("sent");
+        let mut answer = [0; 1024];
+        let (length, _) = peer.recv_from(&mut answer).expect("answer");
+        assert_eq!(&answer[..length], "Hello, 你好!".as_bytes());
+    });
+}
+
+#[test]
+fn step_06_close() {
+    with_peer("06_close", |_, server| {
+        let mut peer = connect(server);
+        let mut received = String::new();
+        peer.read_to_string(&mut received).expect("its half-close");
+        assert_eq!(received, "goodbye");
+        peer.write_all(b"still here\n").expect("the other direction");
+        peer.shutdown(Shutdown::Write).expect("our end");
+    });
+}
+
+#[test]
+fn step_06_close_udp() {
+    with_peer("06_close_udp", |terminal, server| {
+        let peer = datagrams(server);
+        peer.send_to(b"hello\n", server).expect("sent");
+        terminal.wait_for("type two more lines");
+    });
+}
+
+/// The crate's own two halves, each in a terminal of its own.
+#[test]
+fn accept_and_connect_meet() {
+    for (server, client) in [
+        ("03_listen", "04_connect"),
+        ("04_accept", "04_connect"),
+        ("05_send_recv_udp", "04_connect_udp"),
+        ("04_accept_udp", "04_connect_udp"),
+    ] {
+        for family in families() {
+            let mut terminal = Terminal::start(server, &[family]);
+            let here = terminal.invited_to();
+            let other = terminal.wait_for("cargo run");
+            let typed = format!("cargo run --example {client} -- {here}");
+            assert!(other.ends_with(&typed), "{other}");
+            let (status, shown, errors) = run(client, &[&here.to_string()]);
+            assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+            if server == "03_listen" {
+                terminal.type_line("");
+            }
+            terminal.finish();
+        }
+    }
+}
