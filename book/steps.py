@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""mdBook preprocessor of this book: code and transcripts come from examples/.
+
+A directive stands on a line of its own (`line` may stand inside a line):
+
+    {{#step 04_accept // Step 4: accept.}}
+        The paragraph of examples/04_accept.rs that starts with this comment,
+        up to the next blank line. More paragraphs: `// First. // Second.`
+    {{#example 04_accept}}
+        The whole file, folded.
+    {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
+        What the run prints: examples/transcripts/NAME.snap without its header.
+    {{#line 04_accept // nothing yet}}
+        The one line of that transcript with these words in it.
+
+The build fails when a file is missing, when a comment or a line is not there
+exactly once, when a code block is empty, and when a directive is left over.
+"""
+
+import json
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+HEADER = 3  # lines of a snapshot before the transcript
+
+
+class Mistake(Exception):
+    pass
+
+
+def read(path):
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"cannot read {path}: {error.strerror}") from error
+
+
+def source(name):
+    return read(EXAMPLES / f"{name}.rs")
+
+
+def transcript(name):
+    lines = read(EXAMPLES / "transcripts" / f"{name}.snap").splitlines()
+    if lines[0] != "---" or lines[HEADER - 1] != "---":
+        raise Mistake(f"{name}.snap has not a header of {HEADER} lines")
+    return lines[HEADER:]
+
+
+def fence(kind, text):
+    if not text.strip():
+        raise Mistake("an empty code block")
+    return f"```{kind}\n{text.rstrip()}\n```"
+
+
+def indentation(line):
+    return len(line) - len(line.lstrip())
+
+
+def step(name, *starts):
+    """The paragraphs of an example that start with these comments."""
+    if not starts:
+        raise Mistake("say where the paragraph starts: {{#step NAME // Words}}")
+    lines = source(name).splitlines()
+    paragraphs = []
+    for start in starts:
+        found = [
+            number
+            for number, line in enumerate(lines)
+            if line.strip().startswith(f"// {start}")
+        ]
+        if len(found) != 1:
+            raise Mistake(f"{name}.rs: {len(found)} comments start '// {start}'")
+        first = last = found[0]
+        # Up to a blank line, or to the end of the block that it stands in.
+        indent = indentation(lines[first])
+        while last < len(lines) and lines[last].strip():
+            if indentation(lines[last]) < indent:
+                break
+            last += 1
+        paragraph = lines[first:last]
+        if all(line.strip().startswith("//") for line in paragraph):
+            raise Mistake(f"{name}.rs: no code below '// {start}'")
+        paragraphs.append("\n".join(paragraph))
+    return fence("rust,ignore", textwrap.dedent("\n\n".join(paragraphs)))
+
+
+def example(name):
+    return (
+        f"<details>\n<summary>The whole file: "
+        f"<code>examples/{name}.rs</code></summary>\n\n"
+        + fence("rust,ignore", source(name))
+        + "\n\n</details>"
+    )
+
+
+def whole_transcript(name):
+    return fence("text", "\n".join(transcript(name)))
+
+
+def line(name, words=""):
+    words = " ".join(words.split())
+    lines = [" ".join(line.split()) for line in transcript(name)]
+    found = [line for line in lines if words in line]
+    if not words or len(found) != 1:
+        raise Mistake(f"{name}.snap: {len(found)} lines have '{words}'")
+    return f"`{found[0]}`"
+
+
+DIRECTIVES = {
+    "step": step,
+    "example": example,
+    "transcript": whole_transcript,
+    "line": line,
+}
+DIRECTIVE = re.compile(r"\{\{#(\w+) ([^}]*)\}\}")
+FENCE = re.compile(r"^(`{3,})(.*)\n((?:.*\n)*?)\1[ ]*$", re.MULTILINE)
+
+
+def expand(text):
+    def replace(found):
+        what, arguments = found.groups()
+        if what not in DIRECTIVES:
+            raise Mistake(f"left over: {found[0]}")
+        arguments = [part.strip() for part in arguments.split("//")]
+        try:
+            return DIRECTIVES[what](*arguments)
+        except TypeError as error:
+            raise Mistake(f"{found[0]}: {error}") from error
+
+    text = DIRECTIVE.sub(replace, text)
+    if "{{#" in text:
+        where = text.index("{{#")
+        raise Mistake(f"left over: {text[where:where + 60].splitlines()[0]}")
+    for found in FENCE.finditer(text):
+        if not found[3].strip():
+            raise Mistake(f"an empty code block: ```{found[2]}")
+        if not found[2]:
+            raise Mistake("a code block without a language")
+    return text
+
+
+def chapters(items):
+    for item in items:
+        if isinstance(item, dict) and "Chapter" in item:
+            yield item["Chapter"]
+            yield from chapters(item["Chapter"]["sub_items"])
+
+
+def main():
+    if len(sys.argv) > 1:  # `steps.py supports html`
+        return
+    sys.stdin.reconfigure(encoding="utf-8")
+    _, book = json.load(sys.stdin)
+    mistakes = 0
+    for chapter in chapters(book["items"]):
+        try:
+            chapter["content"] = expand(chapter["content"])
+        except Mistake as mistake:
+            print(f"{chapter['path']}: {mistake}", file=sys.stderr)
+            mistakes += 1
+    if mistakes:
+        sys.exit(1)
+    json.dump(book, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

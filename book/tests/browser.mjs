@@ -1,0 +1,165 @@
+// Looks at the built book in Chromium: script errors, requests that leave the
+// book, sideways scrolling on a phone, accessibility, and the stepper.
+
+import { createServer } from "node:http";
+import { readFile, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const HTML = join(dirname(fileURLToPath(import.meta.url)), "..", "html");
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const PHONE = { width: 375, height: 667 };
+const DESK = { width: 1280, height: 800 };
+// One page of each kind: prose, pictures, a step, the stepper, tables, a long
+// list of definitions.
+const KINDS = [
+    "index.html", "what-is-a-socket.html", "04-accept-connect.html", "connection.html",
+    "error-atlas.html", "glossary.html", "other-languages.html",
+];
+// The light and the dark theme; of the three to choose besides, the colours.
+const THEMES = ["light", "navy", "rust", "coal", "ayu"];
+const WHOLE = ["light", "navy"];
+const SMALLEST_TEXT = 10; // pixels, in a picture on a phone
+
+const mistakes = [];
+const mistake = (where, what) => mistakes.push(`${where}: ${what}`);
+const must = (truth, what) => truth || mistake("stepper", what);
+
+const TYPES = {
+    ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
+    ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
+};
+const server = createServer(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
+    try {
+        const body = await readFile(join(HTML, path));
+        response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "text/plain" });
+        response.end(body);
+    } catch {
+        response.writeHead(404).end();
+    }
+});
+await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+const base = `http://127.0.0.1:${server.address().port}/`;
+
+const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+});
+
+/** A page that tells of errors and of requests to elsewhere. */
+async function open(options) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page.on("pageerror", (error) => mistake(page.url(), `script error: ${error.message}`));
+    page.on("console", (message) => {
+        if (message.type() === "error") mistake(page.url(), `console: ${message.text()}`);
+    });
+    page.on("request", (request) => {
+        if (!request.url().startsWith(base) && !request.url().startsWith("data:")) {
+            mistake(page.url(), `a request leaves the page: ${request.url()}`);
+        }
+    });
+    return page;
+}
+
+const files = (await readdir(HTML)).filter((name) => name.endsWith(".html"));
+const pages = files.filter((name) => !["print.html", "toc.html", "404.html"].includes(name));
+
+// Every page, on a phone: loads, and fits. Folded parts are opened first.
+const phone = await open({ viewport: PHONE });
+for (const name of pages) {
+    await phone.goto(base + name);
+    const found = await phone.evaluate(() => {
+        for (const folded of document.querySelectorAll("details")) folded.open = true;
+        const sizes = Array.from(document.querySelectorAll("svg.picture text"), (text) => {
+            const scale = text.getScreenCTM().a;
+            return parseFloat(getComputedStyle(text).fontSize) * scale;
+        });
+        return {
+            wide: document.documentElement.scrollWidth - window.innerWidth,
+            smallest: Math.min(Infinity, ...sizes),
+        };
+    });
+    if (found.wide > 0) mistake(name, `${found.wide} pixels too wide for a phone`);
+    if (found.smallest < SMALLEST_TEXT) {
+        mistake(name, `text of ${found.smallest.toFixed(1)} pixels in a picture`);
+    }
+}
+
+// One page of each kind: accessibility, in each theme.
+let rules = 0;
+for (const theme of THEMES) {
+    const page = await open({ viewport: DESK });
+    await page.addInitScript((name) => localStorage.setItem("mdbook-theme", name), theme);
+    const whole = WHOLE.includes(theme);
+    for (const name of whole ? KINDS : ["04-accept-connect.html"]) {
+        await page.goto(base + name);
+        await page.evaluate(() => {
+            for (const folded of document.querySelectorAll("details")) folded.open = true;
+        });
+        await page.addScriptTag({ path: AXE });
+        const result = await page.evaluate(
+            (rules) => window.axe.run(rules ? { runOnly: rules } : {}),
+            whole ? null : ["color-contrast", "link-in-text-block"],
+        );
+        rules += result.passes.length;
+        for (const { id, impact, nodes } of result.violations) {
+            const what = `${id} (${impact}), ${nodes.length} times: ${nodes[0].html.slice(0, 120)}`;
+            if (process.env.SHOW_ALL) console.log(`${name}, ${theme}: ${what}`);
+            if (["serious", "critical"].includes(impact)) mistake(`${name}, ${theme}`, what);
+        }
+    }
+}
+if (rules === 0) mistake("axe-core", "checked nothing");
+
+// The stepper.
+const STEPPER = "connection.html";
+const shown = (page) =>
+    page.$$eval("ol.stepper > li", (items) =>
+        items.map((item, at) => (item.checkVisibility() ? at + 1 : 0)).filter(Boolean).join(" "));
+const touch = await open({ viewport: PHONE, hasTouch: true });
+const [previous, next] = [".stepper-buttons :text('Previous')", ".stepper-buttons :text('Next')"];
+touch.setDefaultTimeout(3000);
+await touch.goto(base + STEPPER);
+const count = await touch.$$eval("ol.stepper > li", (items) => items.length);
+const all = Array.from({ length: count }, (_, at) => at + 1).join(" ");
+must(count >= 8, "has too few steps");
+must((await shown(touch)) === "1", "begins with its first step");
+await touch.click(next);
+must((await shown(touch)) === "2", "a click on Next goes on");
+await touch.tap(next);
+must((await shown(touch)) === "3", "a tap on Next goes on");
+await touch.click(previous);
+must((await shown(touch)) === "2", "a click on Previous goes back");
+await touch.focus(".stepper-box");
+await touch.keyboard.press("ArrowRight");
+must((await shown(touch)) === "3", "the right arrow goes on");
+await touch.keyboard.press("End");
+await touch.keyboard.press("ArrowRight");
+must((await shown(touch)) === String(count), "stays at its last step");
+await touch.keyboard.press("Home");
+await touch.keyboard.press("ArrowLeft");
+must((await shown(touch)) === "1", "stays at its first step");
+await touch.waitForTimeout(100);
+must(touch.url() === base + STEPPER, "its arrow keys turn the page");
+await touch.emulateMedia({ media: "print" });
+must((await shown(touch)) === all, "in print it is the whole list");
+must(!(await touch.isVisible(previous)), "in print it has no buttons");
+const plain = await open({ viewport: PHONE, javaScriptEnabled: false });
+await plain.goto(base + STEPPER);
+must((await shown(plain)) === all, "without scripts it is the whole list");
+
+await browser.close();
+server.close();
+for (const one of mistakes) console.error(`mistake: ${one}`);
+console.log(
+    `browser: ${pages.length} pages on a phone, ${KINDS.length} kinds in ${THEMES.length} themes, ` +
+        `${count} steps, ${mistakes.length} mistakes`,
+);
+process.exit(mistakes.length ? 1 : 0);

@@ -1,0 +1,169 @@
+"""The parts of the book fit together, and fit the crate. Needs no browser.
+
+Links and fragments, examples, commands, the shape of the chapters, the size of
+the pages. Prints each mistake; exit status 1 if there is one.
+"""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+BOOK = Path(__file__).resolve().parent.parent
+CRATE = BOOK.parent
+HTML = BOOK / "html"
+LARGEST_PAGE = 100_000
+# Every page that teaches a step has these headings, in this order.
+SHAPE = [
+    "Predict", "Run", "The code", "What it printed", "What the kernel did",
+    "Break it", "What can go wrong", "Two terminals", "Checkpoint",
+]
+
+mistakes = []
+
+
+def mistake(where, what):
+    mistakes.append(f"{where}: {what}")
+
+
+class Page(HTMLParser):
+    """What a page defines and what it refers to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.loads, self.text = [], [], [], []
+        self.in_script = False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
+        for name in ("src", "href", "srcset", "data"):
+            if tag not in ("a", "base") and attributes.get(name):
+                self.loads.append(attributes[name])
+        self.in_script = tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self.in_script = False
+
+    def handle_data(self, data):
+        if not self.in_script:
+            self.text.append(data)
+
+
+def examples():
+    return {path.stem for path in (CRATE / "examples").glob("*.rs")}
+
+
+def chapters():
+    """The Markdown of each chapter that SUMMARY.md lists."""
+    summary = (BOOK / "src" / "SUMMARY.md").read_text(encoding="utf-8")
+    listed = re.findall(r"\]\(([^)]+\.md)\)", summary)
+    there = {path.name for path in (BOOK / "src").glob("*.md")} - {"SUMMARY.md"}
+    for name in sorted(there - set(listed)):
+        mistake("SUMMARY.md", f"does not list {name}")
+    return {
+        name: (BOOK / "src" / name).read_text(encoding="utf-8") for name in listed
+    }
+
+
+def check_links(pages):
+    for name, page in pages.items():
+        for link in page.links + page.loads:
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https"):
+                if link in page.loads:
+                    mistake(name, f"loads from elsewhere: {link}")
+                continue
+            if parts.scheme:
+                continue
+            target = (HTML / name).parent / unquote(parts.path) if parts.path else HTML / name
+            if not target.is_file():
+                mistake(name, f"leads nowhere: {link}")
+            elif parts.fragment and target.suffix == ".html":
+                other = pages.get(target.resolve().relative_to(HTML).as_posix())
+                if other and unquote(parts.fragment) not in other.ids:
+                    mistake(name, f"no such place: {link}")
+
+
+def check_pages(pages):
+    for name, page in pages.items():
+        twice = {i for i in page.ids if page.ids.count(i) > 1}
+        if twice:
+            mistake(name, f"ids used twice: {sorted(twice)}")
+        size = (HTML / name).stat().st_size
+        if name != "print.html" and size > LARGEST_PAGE:
+            mistake(name, f"{size} bytes; {LARGEST_PAGE} are allowed")
+        if "{{#" in "".join(page.text):
+            mistake(name, "a directive is left over")
+
+
+def check_examples(texts):
+    everything = "\n".join(texts.values())
+    included = set(re.findall(r"\{\{#example (\S+?)\}\}", everything))
+    for name in sorted(examples() - included):
+        mistake("examples", f"no chapter includes {name}.rs")
+    shown = set(re.findall(r"\{\{#transcript (\S+?)\}\}", everything))
+    there = {path.stem for path in (CRATE / "examples" / "transcripts").glob("*.snap")}
+    for name in sorted(there - shown):
+        mistake("transcripts", f"no chapter shows {name}.snap")
+
+
+def check_commands(texts, pages):
+    """Each command that the reader is told to type names an example."""
+    sources = dict(texts)
+    sources.update({name: "".join(page.text) for name, page in pages.items()})
+    for readme in ("README.md", "CONTRIBUTING.md"):
+        sources[readme] = (CRATE / readme).read_text(encoding="utf-8")
+    count = 0
+    for where, text in sources.items():
+        for name in re.findall(r"cargo\s+run\b[^\n]*?--example\s+(\w+)", text):
+            count += 1
+            if name not in examples() and name != "NAME":
+                mistake(where, f"there is no example {name}")
+    if not count:
+        mistake("commands", "none found: the search for them is broken")
+
+
+def check_shape(texts):
+    for name, text in texts.items():
+        if not re.match(r"\d\d-", name):
+            continue
+        headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+        if headings != SHAPE:
+            mistake(name, f"its headings are {headings}, not {SHAPE}")
+        if "> **The question.**" not in text:
+            mistake(name, "asks no question")
+        if "<summary>Answers</summary>" not in text:
+            mistake(name, "has no answers")
+        if "error-atlas.md#" not in text:
+            mistake(name, "does not lead into the error atlas")
+        if not re.search(r"^Next: \[", text, re.MULTILINE):
+            mistake(name, "does not say what is next")
+
+
+def main():
+    texts = chapters()
+    pages = {
+        path.relative_to(HTML).as_posix(): Page(path)
+        for path in HTML.rglob("*.html")
+    }
+    pages.pop("404.html")  # it is shown at any address
+    check_links(pages)
+    check_pages(pages)
+    check_examples(texts)
+    check_commands(texts, pages)
+    check_shape(texts)
+    for one in mistakes:
+        print(f"mistake: {one}", file=sys.stderr)
+    links = sum(len(page.links) for page in pages.values())
+    print(f"structure: {len(pages)} pages, {links} links, {len(mistakes)} mistakes")
+    sys.exit(1 if mistakes else 0)
+
+
+if __name__ == "__main__":
+    main()
