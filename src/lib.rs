@@ -11,10 +11,12 @@
 
 mod arguments;
 mod failure;
+mod frame;
 mod transcript;
 
 pub use arguments::run;
 pub use failure::{During, Failure, NOT_IP, in_words};
+pub use frame::{FrameError, PREFIX, frame, read_frame};
 pub use transcript::{
     ANY_PORT, descriptor, invite, nc, nc_udp, other_half, say,
     wait_for_enter,
