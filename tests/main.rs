@@ -2,6 +2,7 @@
 //! second terminal, and what it says when something is wrong.
 
 mod command_line;
+mod frames;
 mod house_rules;
 mod support;
 mod transcripts;
