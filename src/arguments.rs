@@ -8,13 +8,14 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 
+use crate::chat::{CHAT_ADDRESS, Lang};
 use crate::failure::Failure;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 enum Request {
     Help,
-    Run { address: Option<SocketAddr> },
+    Run { address: Option<SocketAddr>, lang: Lang },
 }
 
 /// Runs an example: reads the command line, calls `lesson`, reports.
@@ -27,14 +28,33 @@ pub fn run(
     source: &str,
     lesson: impl FnOnce(Option<SocketAddr>) -> Result<(), Failure>,
 ) -> ExitCode {
+    start(source, "[ADDRESS]", |address, _| lesson(address))
+}
+
+/// Runs a program of the chat: as [`run`], with `--lang en|zh`, and an address
+/// that is [`CHAT_ADDRESS`] unless another one is given.
+pub fn run_chat(
+    source: &str,
+    lesson: impl FnOnce(SocketAddr, Lang) -> Result<(), Failure>,
+) -> ExitCode {
+    start(source, "[ADDRESS] [--lang en|zh]", |address, lang| {
+        lesson(address.unwrap_or(CHAT_ADDRESS), lang)
+    })
+}
+
+fn start(
+    source: &str,
+    usage: &str,
+    lesson: impl FnOnce(Option<SocketAddr>, Lang) -> Result<(), Failure>,
+) -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
-    match parse(arguments) {
+    match parse(arguments, usage.contains("--lang")) {
         Ok(Request::Help) => {
             let _ = io::stdout().write_all(help(source).as_bytes());
             ExitCode::SUCCESS
         }
-        Ok(Request::Run { address }) => match lesson(address) {
+        Ok(Request::Run { address, lang }) => match lesson(address, lang) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 let _ = writeln!(io::stderr(), "error: {failure}");
@@ -47,7 +67,7 @@ pub fn run(
             let _ = writeln!(
                 io::stderr(),
                 "error: {problem}\n\
-                 usage: cargo run --example {name} -- [ADDRESS]\n       \
+                 usage: cargo run --example {name} -- {usage}\n       \
                  cargo run --example {name} -- --help"
             );
             ExitCode::from(2)
@@ -67,13 +87,27 @@ fn help(source: &str) -> String {
 
 fn parse(
     arguments: impl Iterator<Item = OsString>,
+    with_lang: bool,
 ) -> Result<Request, String> {
     let mut parser = Parser::from_args(arguments);
     let mut address = None;
+    let mut lang = Lang::default();
     while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => {
                 return Ok(Request::Help);
+            }
+            Arg::Long("lang") if with_lang => {
+                let value = parser.value().map_err(|e| e.to_string())?;
+                lang = match value.to_str() {
+                    Some("en") => Lang::En,
+                    Some("zh") => Lang::Zh,
+                    _ => {
+                        return Err(format!(
+                            "--lang is en or zh, not {value:?}"
+                        ));
+                    }
+                };
             }
             Arg::Value(text) if address.is_none() => {
                 address = Some(parse_address(&text.to_string_lossy())?);
@@ -81,7 +115,7 @@ fn parse(
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Request::Run { address })
+    Ok(Request::Run { address, lang })
 }
 
 /// An IP address and a port, or what is wrong with them.
@@ -121,20 +155,42 @@ mod tests {
     use super::*;
 
     fn parsed(words: &[&str]) -> Result<Request, String> {
-        parse(words.iter().map(OsString::from))
+        parse(words.iter().map(OsString::from), true)
     }
 
     #[test]
     fn nothing_an_address_or_help() {
-        assert_eq!(parsed(&[]), Ok(Request::Run { address: None }));
+        assert_eq!(
+            parsed(&[]),
+            Ok(Request::Run { address: None, lang: Lang::En })
+        );
         assert_eq!(
             parsed(&["[::1]:8090"]),
             Ok(Request::Run {
-                address: Some("[::1]:8090".parse().expect("one"))
+                address: Some("[::1]:8090".parse().expect("one")),
+                lang: Lang::En,
             })
         );
         assert_eq!(parsed(&["-h"]), Ok(Request::Help));
         assert_eq!(parsed(&["127.0.0.1:1", "--help"]), Ok(Request::Help));
+    }
+
+    #[test]
+    fn address_and_language_come_in_either_order() {
+        for words in [
+            &["--lang", "zh", "127.0.0.1:8090"][..],
+            &["127.0.0.1:8090", "--lang=zh"],
+        ] {
+            let address = Some(CHAT_ADDRESS);
+            let wanted = Request::Run { address, lang: Lang::Zh };
+            assert_eq!(parsed(words), Ok(wanted));
+        }
+        for words in [&["--lang", "de"][..], &["--lang"]] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+        let lesson =
+            parse(["--lang", "zh"].map(OsString::from).into_iter(), false);
+        assert!(lesson.is_err(), "only the chat speaks two languages");
     }
 
     #[test]

@@ -116,6 +116,15 @@ impl Failure {
                 "the other end left in the middle of the conversation",
                 "look at the other end: did it stop, or crash?",
             ),
+            ErrorKind::UnexpectedEof => (
+                "the other end closed the connection before it had sent all \
+                 of its message",
+                "look at the other end: did it stop, or crash?",
+            ),
+            ErrorKind::InvalidData => (
+                "what came is not what this conversation expects",
+                "look whether the right program listens at that address",
+            ),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => (
                 "no answer came in time: nobody is at that address, or a \
                  firewall drops what is sent there",
@@ -156,6 +165,8 @@ pub fn in_words(error: &io::Error) -> String {
         ErrorKind::NetworkUnreachable => "network unreachable",
         ErrorKind::HostUnreachable => "host unreachable",
         ErrorKind::Unsupported => NOT_SUPPORTED,
+        ErrorKind::UnexpectedEof => "the peer left too early",
+        ErrorKind::InvalidData => "the peer speaks another protocol",
         ErrorKind::InvalidInput => "invalid argument",
         _ if is_unknown_family(error) => "address family not supported",
         kind => match error.raw_os_error() {

@@ -10,12 +10,15 @@
 //! ```
 
 mod arguments;
+pub mod chat;
 mod failure;
+mod frame;
 mod transcript;
 
-pub use arguments::run;
+pub use arguments::{run, run_chat};
 pub use failure::{During, Failure, NOT_IP, in_words};
+pub use frame::{FrameError, PREFIX, frame, read_frame};
 pub use transcript::{
-    ANY_PORT, descriptor, invite, nc, nc_udp, other_half, say,
+    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half, say,
     wait_for_enter,
 };

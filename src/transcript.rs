@@ -1,7 +1,7 @@
 //! Standard output: one line per step, and what to type elsewhere.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Loopback, and port 0: "this machine only, on any port that is free".
@@ -17,6 +17,37 @@ pub const ANY_PORT: SocketAddr =
 /// dropped: that is no reason for a lesson to stop halfway.
 pub fn say(who: &str, call: &str, what: impl Display) {
     let _ = writeln!(io::stdout(), "{who:<10}{call:<12}{what}");
+}
+
+/// Prints one line of a chat, as [`say`] prints one of a lesson.
+pub fn line(text: impl Display) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// The lines of standard input, as bytes and with their endings.
+///
+/// Where a person types them, each is asked for with `prompt`, and the end of
+/// input (Ctrl-D; on Windows Ctrl-Z and Enter) leaves the prompt's line.
+/// Where they come from a file or a pipe, no prompt is in the transcript.
+pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+    let person = io::stdin().is_terminal();
+    std::iter::from_fn(move || {
+        if person {
+            let _ = write!(io::stdout(), "{prompt}");
+            let _ = io::stdout().flush();
+        }
+        let mut line = Vec::new();
+        match io::stdin().lock().read_until(b'\n', &mut line) {
+            Ok(0) => {
+                if person {
+                    let _ = writeln!(io::stdout());
+                }
+                None
+            }
+            Ok(_) => Some(Ok(line)),
+            Err(error) => Some(Err(error)),
+        }
+    })
 }
 
 /// Says that the other end is the reader, and what to type there.

@@ -2,21 +2,22 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
+use std::thread;
 
-use socket2::{Domain, Socket, Type};
-
-use crate::support::run;
+use crate::support::{closed_tcp_port, closed_udp_port, examples, run};
 use crate::transcripts::LESSONS;
 
 /// The examples that bind the address they are given.
 fn servers() -> impl Iterator<Item = &'static str> {
-    let names = LESSONS.iter().map(|(name, _)| *name);
-    names.filter(|n| !n.starts_with("01") && !n.contains("_connect"))
+    let names = examples().map(|(name, _)| name);
+    names.filter(|name| {
+        ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no))
+    })
 }
 
 #[test]
 fn help_is_short_and_says_how_to_run() {
-    for (name, _) in LESSONS {
+    for (name, _) in examples() {
         for flag in ["--help", "-h"] {
             let (status, help, errors) = run(name, &[flag]);
             assert_eq!((status, errors.as_str()), (0, ""));
@@ -35,7 +36,7 @@ fn help_is_short_and_says_how_to_run() {
 
 #[test]
 fn a_bad_argument_is_2_with_usage() {
-    for (name, _) in LESSONS {
+    for (name, _) in examples() {
         for arguments in [
             &["8090"][..],
             &["127.0.0.1"],
@@ -43,6 +44,7 @@ fn a_bad_argument_is_2_with_usage() {
             &["localhost:8090"],
             &["--fast"],
             &["127.0.0.1:1", "127.0.0.1:2"],
+            &["--lang", "de"],
         ] {
             let (status, shown, errors) = run(name, arguments);
             assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
@@ -90,27 +92,19 @@ fn an_address_that_is_not_ours_is_told() {
     }
 }
 
-/// A bound TCP socket that does not listen: nobody else can have its port,
-/// and who connects is refused.
 #[test]
 fn a_server_that_is_not_there_is_told() {
-    let closed = Socket::new(Domain::IPV4, Type::STREAM, None);
-    let closed = closed.expect("a socket");
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    closed.bind(&any.into()).expect("a port");
+    let closed = closed_tcp_port();
     let there = closed.local_addr().expect("an address");
     let there = there.as_socket().expect("an IP address");
     fails("04_connect", there, &["connect", "refused", "start the other"]);
 }
 
-/// The same for UDP: this socket is connected to itself, so the kernel keeps
-/// everybody else's datagrams away, and reports the port as closed.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_udp_server_that_is_not_there_is_told() {
-    let closed = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let closed = closed_udp_port();
     let there = closed.local_addr().expect("an address");
-    closed.connect(there).expect("itself");
     fails("04_connect_udp", there, &["recv", "refused", "start the"]);
 }
 
@@ -118,18 +112,22 @@ fn a_udp_server_that_is_not_there_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_closed_standard_output_is_no_panic() {
-    for (name, path) in LESSONS {
-        for argument in [None, Some("--help")] {
-            let mut child = Command::new(path)
-                .args(argument)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the example starts");
-            drop(child.stdout.take());
-            let output = child.wait_with_output().expect("its end");
-            assert_eq!(output.stderr, b"", "{name}");
-            assert!(output.status.success(), "{name}");
+    thread::scope(|scope| {
+        for (name, path) in LESSONS {
+            scope.spawn(move || {
+                for argument in [None, Some("--help")] {
+                    let mut child = Command::new(path)
+                        .args(argument)
+                        .stdout(Stdio::piped())
+                        .stderr(Stdio::piped())
+                        .spawn()
+                        .expect("the example starts");
+                    drop(child.stdout.take());
+                    let output = child.wait_with_output().expect("its end");
+                    assert_eq!(output.stderr, b"", "{name}");
+                    assert!(output.status.success(), "{name}");
+                }
+            });
         }
-    }
+    });
 }

@@ -2,9 +2,14 @@
 //! a peer from std.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
+};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 
 use crate::support::{HANG_LIMIT, Terminal, compare, run};
+use crate::transcripts::{LESSONS, compare_alone};
 
 /// Loopback in both families. A machine without IPv6 says so, and goes on.
 fn families() -> Vec<&'static str> {
@@ -207,6 +212,71 @@ fn step_06_close_udp() {
         peer.send_to(b"hello\n", server).expect("sent");
         terminal.wait_for("type two more lines");
     });
+}
+
+#[test]
+fn step_08_address_in_use() {
+    with_peer("08_address_in_use", |terminal, server| {
+        let mut peer = connect(server);
+        let local = peer.local_addr().expect("an address");
+        terminal.wait_for(&format!("accept      {local}"));
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).expect("the end");
+        assert_eq!(rest, b"");
+    });
+}
+
+#[test]
+fn step_09_glued_messages_udp() {
+    with_peer("09_glued_messages_udp", |_, server| {
+        let peer = datagrams(server);
+        for text in ["1\n", "", "三\n"] {
+            peer.send_to(text.as_bytes(), server).expect("sent");
+        }
+    });
+}
+
+/// Those that play both ends wherever they are: the same transcript on the
+/// address that they are given, and again at once on the same port.
+#[test]
+fn part_3_plays_on_the_address_that_it_is_given() {
+    let with_peers = ["08_address_in_use", "09_glued_messages_udp"];
+    let part_3 = LESSONS.iter().map(|(name, _)| *name).filter(|name| {
+        ("08".."16").contains(name) && !with_peers.contains(name)
+    });
+    thread::scope(|scope| {
+        for name in part_3 {
+            for family in families() {
+                scope.spawn(move || {
+                    let address = family.replace(":0", &free_port());
+                    let quick =
+                        !name.starts_with("13") && !name.starts_with("14");
+                    for _ in 0..if quick { 2 } else { 1 } {
+                        let (status, shown, errors) =
+                            run(name, &[&address]);
+                        assert_eq!((status, errors.as_str()), (0, ""));
+                        let shown = shown.replace("[::1]", "127.0.0.1");
+                        compare_alone(name, &shown);
+                    }
+                });
+            }
+        }
+    });
+}
+
+/// A port from a range out of which no kernel gives ports by itself, so that
+/// no other test can be given it meanwhile.
+fn free_port() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() % 1000 * 10;
+    let start = 15_000 + u16::try_from(start).expect("below 10,000");
+    loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        let any = (Ipv4Addr::UNSPECIFIED, port);
+        if TcpListener::bind(any).is_ok() && UdpSocket::bind(any).is_ok() {
+            return format!(":{port}");
+        }
+    }
 }
 
 /// The crate's own two halves, each in a terminal of its own.

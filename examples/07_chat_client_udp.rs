@@ -1,0 +1,117 @@
+//! Step 7, UDP: the chat client.
+//!
+//! It sends a line at a time, and waits for the reply that names that line.
+//! A datagram may be lost, late or doubled, so it waits half a second, sends
+//! again, and gives up after the third time.
+//!
+//! Look for: start the client without a server; then stop the server in the
+//! middle of a conversation.
+//!
+//! Two terminals, at 127.0.0.1:8090 as in the tutorial, or where you say:
+//!     cargo run --example 07_chat_server_udp
+//!     cargo run --example 07_chat_client_udp
+//! The tutorial's own words, and another address:
+//!     cargo run --example 07_chat_client_udp -- [::1]:8090 --lang zh
+
+use std::io;
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use socket_steps::chat::{
+    Lang, Progress, greeting_progress, is_quit, reply_progress, to_send,
+};
+use socket_steps::{During, Failure, line, lines, run_chat};
+use socket2::{Domain, Protocol, Socket, Type};
+
+const ATTEMPTS: u32 = 3;
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    run_chat(include_str!("07_chat_client_udp.rs"), lesson)
+}
+
+fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
+    // Step 1: create. Step 4, the client's half: connect, so that datagrams
+    // from strangers are kept away.
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
+        .during("socket", None)?;
+    socket.connect(&address.into()).during("connect", address)?;
+    let server: UdpSocket = socket.into();
+
+    // Step 5: the client speaks first. How else would the server know of it?
+    send(&server, address, lang.client_greeting(), lang)?;
+    for typed in lines(lang.prompt()) {
+        let typed = typed.during("read", None)?;
+        match to_send(&typed) {
+            Ok(text) if is_quit(text) => break,
+            Ok(text) => send(&server, address, text, lang)?,
+            Err(refusal) => line(lang.not_sent(&refusal)),
+        }
+    }
+
+    // Step 6: say `quit` and close. The reply to it is not waited for.
+    line(lang.client_sends("quit"));
+    server.send(b"quit").during("send", address)?;
+    drop(server);
+    line(lang.client_closed());
+    Ok(())
+}
+
+/// Sends a text until its reply comes, three times at most.
+fn send(
+    server: &UdpSocket,
+    address: SocketAddr,
+    text: &str,
+    lang: Lang,
+) -> Result<(), Failure> {
+    line(lang.client_sends(text));
+    for attempt in 1..=ATTEMPTS {
+        if attempt > 1 {
+            line(lang.trying_again(attempt, ATTEMPTS));
+        }
+        server.send(text.as_bytes()).during("send", address)?;
+        if has_reply(server, text, lang).during("recv", address)? {
+            return Ok(());
+        }
+    }
+    Err(io::Error::from(TimedOut)).during("recv", address)
+}
+
+/// Receives for half a second, until the reply to `text` is there. A reply to
+/// an earlier text is told by its words: it is shown, and not taken for it.
+fn has_reply(
+    server: &UdpSocket,
+    text: &str,
+    lang: Lang,
+) -> io::Result<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut buffer = [0; 2048];
+    loop {
+        // A timeout of zero would mean "wait for ever".
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        server.set_read_timeout(Some(left))?;
+        let received = match server.recv(&mut buffer) {
+            Ok(length) => &buffer[..length],
+            Err(error) => match error.kind() {
+                // Unix has one name for "time is up", Windows the other.
+                WouldBlock | TimedOut | Interrupted => continue,
+                _ => return Err(error),
+            },
+        };
+        let words = String::from_utf8_lossy(received);
+        if reply_progress(text, received) == Progress::Complete {
+            line(lang.server_says(&words));
+            return Ok(true);
+        } else if greeting_progress(received) == Progress::Complete {
+            line(lang.server_says(&words));
+        } else {
+            line(lang.not_the_answer(&words));
+        }
+    }
+}

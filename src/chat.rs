@@ -1,0 +1,422 @@
+//! The chat of part 2, without its sockets: the words of both languages, and
+//! what the bytes on the wire mean.
+//!
+//! The protocol is that of a short tutorial in Python. It is UTF-8 text with
+//! nothing around it: no length, no mark at the end of a message. The words
+//! are part of it, since programs in other languages send and expect them.
+
+use std::net::SocketAddr;
+
+use crate::transcript::{nc, nc_udp, other_half};
+
+/// Where the tutorial's programs meet, unless told otherwise.
+pub const CHAT_ADDRESS: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    8090,
+);
+
+/// The most bytes that one `recv` of the tutorial's programs takes.
+pub const RECV_LIMIT: usize = 1024;
+
+/// The language of a chat program: English, or the tutorial's own Chinese.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English, `--lang en`.
+    #[default]
+    En,
+    /// Chinese, `--lang zh`.
+    Zh,
+}
+
+/// How a conversation ended, as the server sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client said `quit`.
+    Quit,
+    /// The client closed its side without `quit`.
+    Left,
+    /// The same, in the middle of a character.
+    LeftMidCharacter,
+    /// The client sent bytes that are no UTF-8.
+    NotText,
+    /// The client sent a datagram of more than [`RECV_LIMIT`] bytes.
+    TooLong,
+    /// The connection broke: a reset, most often.
+    Broken,
+}
+
+impl Lang {
+    fn pick<T>(self, en: T, zh: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+
+    /// The server's greeting, on the wire.
+    pub fn server_greeting(self) -> &'static str {
+        self.pick("Hello, client!", "你好, 客户端!")
+    }
+
+    /// The client's greeting, on the wire.
+    pub fn client_greeting(self) -> &'static str {
+        self.pick("Hello, server!", "你好, 服务器!")
+    }
+
+    /// The server's reply to `text`, on the wire: a prefix, and the text.
+    pub fn reply(self, text: &str) -> String {
+        let prefix = self.pick("Server received: ", "服务端已收到: ");
+        format!("{prefix}{text}")
+    }
+
+    /// The server's line for a client that has come.
+    pub fn connected(self, client: SocketAddr) -> String {
+        let words = self.pick("client connected", "客户端连接成功");
+        format!("{words} {client}")
+    }
+
+    /// The server's line for a text that it received. Escaped: see [`shown`].
+    pub fn client_says(self, text: &str) -> String {
+        format!("{}: {}", self.pick("client", "客户端"), shown(text))
+    }
+
+    /// The server's line for the end of a conversation. It says why, unless
+    /// the client said `quit`.
+    pub fn disconnected(self, client: SocketAddr, end: Ending) -> String {
+        let words = self.pick("client disconnected", "客户端连接关闭");
+        let why = match end {
+            Ending::Quit => return format!("{words} {client}"),
+            Ending::Left => {
+                self.pick("it left without quit", "未发送 quit")
+            }
+            Ending::LeftMidCharacter => self.pick(
+                "it left in the middle of a character",
+                "最后一个字符不完整",
+            ),
+            Ending::NotText => self.pick(
+                "it sent bytes that are not UTF-8",
+                "收到的不是 UTF-8",
+            ),
+            Ending::TooLong => self.pick(
+                "it sent more than 1024 bytes at once",
+                "一次发送超过 1024 字节",
+            ),
+            Ending::Broken => {
+                self.pick("the connection was reset", "连接被重置")
+            }
+        };
+        format!("{words} {client} ({why})")
+    }
+
+    /// The client's line for a text that it sends.
+    pub fn client_sends(self, text: &str) -> String {
+        let words = self.pick("client sends", "客户端发送");
+        format!("{words}: {}", shown(text))
+    }
+
+    /// The client's line for a text that it received. Escaped: see [`shown`].
+    pub fn server_says(self, text: &str) -> String {
+        format!("{}: {}", self.pick("server", "服务端"), shown(text))
+    }
+
+    /// The client's last line.
+    pub fn client_closed(self) -> &'static str {
+        self.pick("client closed", "客户端关闭")
+    }
+
+    /// The client's prompt. It is for a person: see [`crate::lines`].
+    pub fn prompt(self) -> &'static str {
+        self.pick("your message: ", "请输入: ")
+    }
+
+    /// The TCP server's first lines: where it listens, how to reach it.
+    pub fn listening(self, here: SocketAddr) -> String {
+        let nc = nc(here);
+        let client = other_half("07_chat_client", here);
+        self.pick(
+            format!(
+                "listening on {here}: in another terminal, {nc}\n\
+                 or: {client}\n\
+                 (one client at a time; Ctrl-C ends the server)"
+            ),
+            format!(
+                "正在监听 {here}: 请在另一个终端输入 {nc}\n\
+                 或: {client} --lang zh\n\
+                 (一次只服务一个客户端; 按 Ctrl-C 结束)"
+            ),
+        )
+    }
+
+    /// The UDP server's first lines: where it is bound, how to reach it.
+    pub fn receiving(self, here: SocketAddr) -> String {
+        let nc = nc_udp(here);
+        let client = other_half("07_chat_client_udp", here);
+        self.pick(
+            format!(
+                "receiving at {here}: in another terminal, {nc}\n\
+                 or: {client}\n\
+                 (any number of clients; Ctrl-C ends the server)"
+            ),
+            format!(
+                "正在接收 {here}: 请在另一个终端输入 {nc}\n\
+                 或: {client} --lang zh\n\
+                 (可同时有多个客户端; 按 Ctrl-C 结束)"
+            ),
+        )
+    }
+
+    /// The client's line for something that it does not send, and why.
+    pub fn not_sent(self, refusal: &Refusal) -> String {
+        match refusal {
+            Refusal::TooLong(length) => self.pick(
+                format!(
+                    "not sent: {length} bytes, and the server receives \
+                     1024 at most"
+                ),
+                format!(
+                    "未发送: {length} 字节, 服务端一次最多接收 1024 字节"
+                ),
+            ),
+            Refusal::NotText => self.pick(
+                "not sent: this line is not UTF-8".to_owned(),
+                "未发送: 这一行不是 UTF-8".to_owned(),
+            ),
+            Refusal::Empty => self.pick(
+                "not sent: an empty line is 0 bytes, and a stream carries \
+                 no such thing"
+                    .to_owned(),
+                "未发送: 空行是 0 字节, 流中无法传送".to_owned(),
+            ),
+        }
+    }
+
+    /// The UDP client's line for a reply that did not come in time.
+    pub fn trying_again(self, attempt: u32, of: u32) -> String {
+        self.pick(
+            format!("no reply: sending it again ({attempt} of {of})"),
+            format!("没有收到回复: 重新发送 (第 {attempt} 次, 共 {of} 次)"),
+        )
+    }
+
+    /// The UDP client's line for a datagram that is no answer to what it
+    /// sent last: late, or doubled, or from another protocol.
+    pub fn not_the_answer(self, text: &str) -> String {
+        let words = self.pick("not the answer", "不是对应的回复");
+        format!("{words}: {}", shown(text))
+    }
+}
+
+/// Whether this text ends the conversation: `quit`, with or without the line
+/// ending that `nc` and `telnet` send.
+pub fn is_quit(text: &str) -> bool {
+    matches!(text, "quit" | "quit\n" | "quit\r\n")
+}
+
+/// A text from the network as it may be shown on a terminal.
+///
+/// Control characters (among them the escape that begins a terminal's
+/// commands) and the marks that reorder a line are written as `\u{1b}`, `\n`
+/// and the like. Everything else stays.
+pub fn shown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let reorders = matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        );
+        if c.is_control() || reorders {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Text out of a stream of bytes that may be cut anywhere.
+///
+/// A receive can end inside a character. The decoder keeps that piece until
+/// the rest has come.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The beginning of a character: 0 to 3 bytes.
+    tail: Vec<u8>,
+}
+
+impl Decoder {
+    /// Takes the bytes of one receive; gives the text that is complete now,
+    /// which may be empty, and whether bytes followed that are not UTF-8.
+    /// After those there is nothing left to decode.
+    pub fn push(&mut self, bytes: &[u8]) -> (String, bool) {
+        self.tail.extend_from_slice(bytes);
+        let all = std::mem::take(&mut self.tail);
+        let (good, rest, bad) = match std::str::from_utf8(&all) {
+            Ok(text) => (text.len(), &[][..], false),
+            Err(error) => {
+                let good = error.valid_up_to();
+                (good, &all[good..], error.error_len().is_some())
+            }
+        };
+        if !bad {
+            self.tail.extend_from_slice(rest);
+        }
+        (String::from_utf8_lossy(&all[..good]).into_owned(), bad)
+    }
+
+    /// Whether the beginning of a character is waiting for its rest.
+    pub fn is_mid_character(&self) -> bool {
+        !self.tail.is_empty()
+    }
+}
+
+/// Why the client does not send a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has this many bytes, more than [`RECV_LIMIT`].
+    TooLong(usize),
+    /// It is no UTF-8.
+    NotText,
+    /// It has no bytes, and the client speaks over a stream.
+    Empty,
+}
+
+/// A line of input as the text to send, without its line ending.
+pub fn to_send(line: &[u8]) -> Result<&str, Refusal> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > RECV_LIMIT {
+        return Err(Refusal::TooLong(line.len()));
+    }
+    std::str::from_utf8(line).map_err(|_| Refusal::NotText)
+}
+
+/// How much of a message that is known beforehand has come so far.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All of it.
+    Complete,
+    /// At least this many bytes are missing; more than 0.
+    Missing(usize),
+    /// What came is something else.
+    Other,
+}
+
+/// The server's greeting, so far `received`. Either language will do: the
+/// server chose its own.
+pub fn greeting_progress(received: &[u8]) -> Progress {
+    progress([Lang::En, Lang::Zh].map(Lang::server_greeting), received)
+}
+
+/// The server's reply to `text`, so far `received`, in either language.
+pub fn reply_progress(text: &str, received: &[u8]) -> Progress {
+    progress([Lang::En, Lang::Zh].map(|lang| lang.reply(text)), received)
+}
+
+/// The two languages differ in their first byte, so there is never doubt
+/// about which of them has begun.
+fn progress(awaited: [impl AsRef<str>; 2], received: &[u8]) -> Progress {
+    let missing = awaited
+        .iter()
+        .filter_map(|text| text.as_ref().as_bytes().strip_prefix(received))
+        .map(<[u8]>::len)
+        .min();
+    match missing {
+        None => Progress::Other,
+        Some(0) => Progress::Complete,
+        Some(missing) => Progress::Missing(missing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quit_counts_with_and_without_a_line_ending() {
+        for text in ["quit", "quit\n", "quit\r\n"] {
+            assert!(is_quit(text), "{text:?}");
+        }
+        for text in ["", "Quit", "quit ", "quit\n\n", "hiquit", "quit\r"] {
+            assert!(!is_quit(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_words_on_the_wire_are_the_tutorials() {
+        assert_eq!(Lang::Zh.server_greeting(), "你好, 客户端!");
+        assert_eq!(Lang::Zh.client_greeting(), "你好, 服务器!");
+        assert_eq!(Lang::Zh.reply("hi"), "服务端已收到: hi");
+        assert_eq!(Lang::En.server_greeting(), "Hello, client!");
+        assert_eq!(Lang::En.client_greeting(), "Hello, server!");
+        assert_eq!(Lang::En.reply("hi\n"), "Server received: hi\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(shown("\x1b[2J\x07"), r"\u{1b}[2J\u{7}");
+        assert_eq!(shown("a\r\nb\tc\u{9b}"), r"a\r\nb\tc\u{9b}");
+        assert_eq!(shown("\u{202e}abc"), r"\u{202e}abc");
+        let plain = r#"你好 "é" e\u{301} \ 'x' 👩‍🚀"#;
+        assert_eq!(shown(plain), plain);
+    }
+
+    #[test]
+    fn a_character_cut_anywhere_comes_out_whole() {
+        let text = "a你é🚀z";
+        for cut in 0..=text.len() {
+            let (first, second) = text.as_bytes().split_at(cut);
+            let mut decoder = Decoder::default();
+            let (mut all, bad) = decoder.push(first);
+            assert!(!bad, "{cut}");
+            assert_eq!(
+                decoder.is_mid_character(),
+                !text.is_char_boundary(cut)
+            );
+            let (rest, bad) = decoder.push(second);
+            all += &rest;
+            assert_eq!((all.as_str(), bad), (text, false), "{cut}");
+            assert!(!decoder.is_mid_character());
+        }
+    }
+
+    #[test]
+    fn text_before_bad_bytes_is_not_lost() {
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.push(b"ok\xff\xfe"), ("ok".to_owned(), true));
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.push(b"ok\xe4"), ("ok".to_owned(), false));
+        assert_eq!(decoder.push(b"ok"), (String::new(), true));
+    }
+
+    #[test]
+    fn a_line_is_sent_without_its_ending() {
+        assert_eq!(to_send(b"hi\n"), Ok("hi"));
+        assert_eq!(to_send(b"hi\r\n"), Ok("hi"));
+        assert_eq!(to_send(b"hi"), Ok("hi"));
+        assert_eq!(to_send(b"\n"), Ok(""));
+        assert_eq!(to_send(b"\xff\n"), Err(Refusal::NotText));
+        let mut line = vec![b'x'; 1024];
+        assert_eq!(to_send(&line).map(str::len), Ok(1024));
+        line.push(b'x');
+        assert_eq!(to_send(&line), Err(Refusal::TooLong(1025)));
+    }
+
+    #[test]
+    fn a_reply_is_recognised_byte_by_byte_in_both_languages() {
+        for lang in [Lang::En, Lang::Zh] {
+            let reply = lang.reply("你好");
+            let bytes = reply.as_bytes();
+            for length in 1..bytes.len() {
+                assert_eq!(
+                    reply_progress("你好", &bytes[..length]),
+                    Progress::Missing(bytes.len() - length)
+                );
+            }
+            assert_eq!(reply_progress("你好", bytes), Progress::Complete);
+            assert_eq!(reply_progress("再见", bytes), Progress::Other);
+        }
+        assert_eq!(greeting_progress(b""), Progress::Missing(14));
+        assert_eq!(greeting_progress(b"HTTP/1.1"), Progress::Other);
+    }
+}

@@ -1,0 +1,527 @@
+//! The chat of part 2 over TCP: with peers in Python, with each other, and
+//! with peers that behave badly.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use proptest::prelude::*;
+use socket_steps::chat::{Decoder, Lang, shown};
+
+use crate::support::{
+    HANG_LIMIT, Terminal, closed_tcp_port, compare, program, run, run_with,
+    top,
+};
+
+macro_rules! chat {
+    ($($name:literal)*) => {
+        /// The programs of the chat: name and program.
+        pub const CHAT: &[(&str, &str)] = &[
+            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
+        ];
+    };
+}
+
+chat! {
+    "07_chat_client"
+    "07_chat_client_udp"
+    "07_chat_server"
+    "07_chat_server_udp"
+}
+
+const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
+
+/// What both languages talk about in the tests: three lines of input.
+pub const LINES: [&str; 3] = ["hi", "你好, 世界 🌍", "quit"];
+
+/// `name`, or `name@zh`: the snapshot of a program in this language.
+pub fn in_lang(name: &str, lang: &str) -> String {
+    if lang == "en" { name.to_owned() } else { format!("{name}@{lang}") }
+}
+
+/// A Python program from `tests/peers`.
+pub fn python(script: &str, arguments: &[&str]) -> Command {
+    let name = if cfg!(windows) { "python" } else { "python3" };
+    let mut command = Command::new(name);
+    command
+        .arg(top().join("tests/peers").join(script))
+        .args(arguments)
+        .env("PYTHONIOENCODING", "utf-8")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Starts a server in Python, talks to it with our `client`, and gives both
+/// transcripts.
+pub fn python_server(
+    script: &str,
+    client: &str,
+    lang: &str,
+) -> (String, String) {
+    let mut server = python(script, &[lang])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python 3 is installed");
+    let output = server.stdout.take().expect("piped");
+    let mut output = std::io::BufReader::new(output);
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut output, &mut port).expect("a port");
+    let address = format!("127.0.0.1:{}", port.trim());
+    let input = LINES.map(|line| format!("{line}\n")).concat();
+    let (status, ours, errors) =
+        run_with(client, &[&address, "--lang", lang], input);
+    assert_eq!((status, errors.as_str()), (0, ""), "{ours}");
+    let mut theirs = String::new();
+    output.read_to_string(&mut theirs).expect("UTF-8");
+    server.wait().expect("its end");
+    (ours, theirs.replace("\r\n", "\n"))
+}
+
+/// Runs a client in Python against our server; gives what it received.
+pub fn python_client(
+    script: &str,
+    server: SocketAddr,
+    lang: &str,
+) -> String {
+    let port = server.port().to_string();
+    let mut arguments = vec![server.ip().to_string(), port, lang.into()];
+    arguments.extend(LINES.map(str::to_owned));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let output = python(script, &arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("Python 3 is installed");
+    assert!(output.status.success(), "{:?}", output.status);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.replace("\r\n", "\n")
+}
+
+/// What a Python client receives in the conversation of the tests.
+pub fn replies(lang: Lang) -> String {
+    let mut wanted = format!("server: {}\n", lang.server_greeting());
+    for text in [lang.client_greeting()].iter().chain(&LINES) {
+        wanted += &format!("server: {}\n", lang.reply(text));
+    }
+    wanted
+}
+
+/// What a Python server receives in the conversation of the tests.
+pub fn texts(lang: Lang) -> String {
+    let texts = [lang.client_greeting()];
+    let texts = texts.iter().chain(&LINES);
+    texts.map(|text| format!("client: {text}\n")).collect()
+}
+
+fn serve(lang: &str) -> (Terminal, SocketAddr) {
+    serve_at("127.0.0.1:0", lang)
+}
+
+fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
+    let arguments = ["--lang", lang, address];
+    let mut server = Terminal::start("07_chat_server", &arguments);
+    let address = server.invited_to();
+    (server, address)
+}
+
+fn connect(server: SocketAddr) -> TcpStream {
+    let peer = TcpStream::connect(server).expect("it listens");
+    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer
+}
+
+fn expect(peer: &mut TcpStream, text: &str) {
+    let mut received = vec![0; text.len()];
+    peer.read_exact(&mut received).expect("all of it");
+    assert_eq!(String::from_utf8_lossy(&received), text);
+}
+
+/// A client that reads the greeting, says one thing and reads the reply.
+fn greeted(server: SocketAddr) -> TcpStream {
+    let mut peer = connect(server);
+    expect(&mut peer, "Hello, client!");
+    peer
+}
+
+/// An ordinary conversation: the server is as well as before.
+fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
+    let mut peer = greeted(server);
+    peer.write_all(b"quit").expect("sent");
+    expect(&mut peer, "Server received: quit");
+    assert_eq!(peer.read(&mut [0]).expect("its end"), 0);
+    let local = peer.local_addr().expect("an address");
+    terminal.wait_for(&format!("client connected {local}"));
+    let line = terminal.wait_for("client disconnected");
+    assert_eq!(line, format!("client disconnected {local}"));
+}
+
+#[test]
+fn our_client_with_a_server_in_python() {
+    for (lang, words) in LANGS {
+        let (ours, theirs) =
+            python_server("tcp_server.py", "07_chat_client", lang);
+        compare(&in_lang("07_chat_client", lang), &ours);
+        assert_eq!(theirs, texts(words));
+    }
+}
+
+#[test]
+fn our_server_with_a_client_in_python() {
+    for (lang, words) in LANGS {
+        let (mut server, address) = serve(lang);
+        let theirs = python_client("tcp_client.py", address, lang);
+        assert_eq!(theirs, replies(words));
+        server.wait_for(if lang == "en" {
+            "disconnected"
+        } else {
+            "关闭"
+        });
+        compare(&in_lang("07_chat_server", lang), &server.stop());
+    }
+}
+
+#[test]
+fn our_client_with_our_server() {
+    for (lang, _) in LANGS {
+        for family in ["127.0.0.1:0", "[::1]:0"] {
+            if TcpListener::bind(family).is_err() {
+                eprintln!("skipped: this machine has no {family}");
+                continue;
+            }
+            let (mut server, address) = serve_at(family, lang);
+            let input = LINES.map(|line| format!("{line}\r\n")).concat();
+            let arguments = [&address.to_string(), "--lang", lang];
+            let (status, shown, errors) =
+                run_with("07_chat_client", &arguments, input);
+            assert_eq!((status, errors.as_str()), (0, ""));
+            compare(&in_lang("07_chat_client", lang), &shown);
+            let end = if lang == "en" { "disconnected" } else { "关闭" };
+            server.wait_for(end);
+            let shown = server.stop().replace("[::1]", "127.0.0.1");
+            let shown = shown.replace("nc ::1", "nc 127.0.0.1");
+            compare(&in_lang("07_chat_server", lang), &shown);
+        }
+    }
+}
+
+/// There is no framing: greeting and reply arrive together. Step 9 is about
+/// that.
+#[test]
+fn a_client_that_does_not_read_first_gets_both_in_one() {
+    let (mut server, address) = serve("zh");
+    let mut peer = connect(address);
+    peer.write_all("你好, 服务器!".as_bytes()).expect("sent");
+    server.wait_for("客户端: 你好, 服务器!");
+    expect(&mut peer, "你好, 客户端!服务端已收到: 你好, 服务器!");
+}
+
+#[test]
+fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
+    for text in ["quit\n", "quit\r\n"] {
+        let (mut server, address) = serve("en");
+        let mut peer = greeted(address);
+        peer.write_all(text.as_bytes()).expect("sent");
+        expect(&mut peer, &format!("Server received: {text}"));
+        assert_eq!(peer.read(&mut [0]).expect("its end"), 0);
+        let line = server.wait_for("client disconnected");
+        assert!(!line.contains('('), "{line}");
+        still_serves(&mut server, address);
+    }
+}
+
+#[test]
+fn the_server_outlives_a_client_that_leaves_without_quit() {
+    let (mut server, address) = serve("en");
+    drop(greeted(address));
+    server.wait_for("(it left without quit)");
+    still_serves(&mut server, address);
+}
+
+/// Data that the client has not read when it closes: its kernel resets.
+#[test]
+fn the_server_outlives_a_reset() {
+    let (mut server, address) = serve("en");
+    let mut peer = connect(address);
+    assert!(peer.peek(&mut [0]).expect("a greeting") > 0);
+    peer.write_all(b"bye").expect("sent");
+    server.wait_for("client: bye");
+    drop(peer);
+    server.wait_for("(the connection was reset)");
+    still_serves(&mut server, address);
+}
+
+#[test]
+fn the_server_outlives_half_a_character() {
+    let (mut server, address) = serve("en");
+    let mut peer = greeted(address);
+    peer.write_all("你".as_bytes().split_at(2).0).expect("sent");
+    drop(peer);
+    server.wait_for("(it left in the middle of a character)");
+    still_serves(&mut server, address);
+}
+
+#[test]
+fn the_server_outlives_bytes_that_are_no_text() {
+    let (mut server, address) = serve("en");
+    let mut peer = greeted(address);
+    peer.write_all(b"ok\xff").expect("sent");
+    expect(&mut peer, "Server received: ok");
+    server.wait_for("(it sent bytes that are not UTF-8)");
+    still_serves(&mut server, address);
+}
+
+#[test]
+fn a_character_sent_byte_by_byte_is_shown_whole_and_answered() {
+    let (mut server, address) = serve("en");
+    let mut peer = greeted(address);
+    peer.set_nodelay(true).expect("an option");
+    for character in ["é", "你", "🌍"] {
+        for byte in character.as_bytes() {
+            peer.write_all(&[*byte]).expect("sent");
+        }
+        expect(&mut peer, &format!("Server received: {character}"));
+        server.wait_for(&format!("client: {character}"));
+    }
+}
+
+#[test]
+fn a_half_close_after_the_last_message_still_gets_the_reply() {
+    let (mut server, address) = serve("en");
+    let mut peer = greeted(address);
+    peer.write_all(b"last words").expect("sent");
+    peer.shutdown(Shutdown::Write).expect("our end");
+    let mut rest = String::new();
+    peer.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(rest, "Server received: last words");
+    server.wait_for("(it left without quit)");
+    still_serves(&mut server, address);
+}
+
+#[test]
+fn three_hundred_clients_come_and_go_and_the_next_is_served() {
+    let (mut server, address) = serve("en");
+    for number in 1..=300 {
+        drop(connect(address));
+        // The queue has room for a hundred: let the server keep up.
+        if number % 100 == 0 {
+            for _ in 0..100 {
+                server.wait_for("client disconnected");
+            }
+        }
+    }
+    still_serves(&mut server, address);
+}
+
+#[test]
+fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
+    let (mut server, address) = serve("en");
+    let mut peer = greeted(address);
+    peer.write_all(b"\x1b[2J\x07").expect("sent");
+    expect(&mut peer, "Server received: \x1b[2J\x07");
+    let line = server.wait_for("client: ");
+    assert_eq!(line, r"client: \u{1b}[2J\u{7}");
+}
+
+/// The port is in TIME_WAIT each time; SO_REUSEADDR takes it all the same.
+#[test]
+#[cfg(unix)]
+fn the_same_conversation_a_hundred_times_on_one_port() {
+    let (server, address) = serve("en");
+    drop(server);
+    for _ in 0..100 {
+        let (mut server, _) = serve_at(&address.to_string(), "en");
+        still_serves(&mut server, address);
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
+    let (server, address) = serve("en");
+    let mut input = b"\n\xff\n".to_vec();
+    input.extend([b'x'; 1025]);
+    input.extend(b"\n");
+    input.extend([b'y'; 1024]);
+    let (status, shown, errors) =
+        run_with("07_chat_client", &[&address.to_string()], input);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    let refused: Vec<_> =
+        shown.lines().filter(|line| line.starts_with("not ")).collect();
+    assert_eq!(refused.len(), 3, "{shown}");
+    assert!(refused[0].contains("an empty line is 0 bytes"));
+    assert!(refused[1].contains("not UTF-8"));
+    assert!(refused[2].contains("1025 bytes"));
+    let reply = format!("server: Server received: {}\n", "y".repeat(1024));
+    assert!(shown.contains(&reply), "the longest line that fits");
+    assert!(shown.ends_with("client sends: quit\nclient closed\n"));
+    server.stop();
+}
+
+/// Plays a server to our client, in Rust and by hand.
+fn client_of(
+    input: &str,
+    server: impl FnOnce(TcpStream) + Send + 'static,
+) -> (i32, String, String, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = listener.local_addr().expect("an address");
+    let playing = thread::spawn(move || {
+        server(listener.accept().expect("a client").0);
+    });
+    let (status, shown, errors) =
+        run_with("07_chat_client", &[&here.to_string()], input);
+    playing.join().expect("the server's part");
+    (status, shown, errors, here)
+}
+
+#[test]
+fn a_reply_is_read_to_its_end_however_it_arrives() {
+    let (status, shown, errors, _) =
+        client_of("你好\nquit\n", |mut peer| {
+            peer.set_nodelay(true).expect("an option");
+            let mut drip = |text: &str| {
+                for byte in text.as_bytes() {
+                    peer.write_all(&[*byte]).expect("sent");
+                }
+                let mut next = [0; 1024];
+                let length = peer.read(&mut next).expect("a text");
+                String::from_utf8(next[..length].to_vec()).expect("UTF-8")
+            };
+            assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
+            assert_eq!(drip(&Lang::Zh.reply("Hello, server!")), "你好");
+            assert_eq!(drip(&Lang::Zh.reply("你好")), "quit");
+        });
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(shown.contains("server: 服务端已收到: 你好\n"), "{shown}");
+}
+
+#[test]
+fn a_server_that_goes_away_is_told() {
+    for input in ["", "hi\n"] {
+        let (status, shown, errors, here) = client_of(input, |mut peer| {
+            peer.write_all(b"Hello, client!").expect("sent");
+            peer.read_exact(&mut [0; 14]).expect("its greeting");
+            peer.write_all(b"Server rec").expect("sent");
+        });
+        assert_eq!(status, 1, "{shown}");
+        let begin = format!("error: recv {here}: the peer left too early");
+        assert!(errors.starts_with(&begin), "{errors}");
+        assert!(errors.contains("try: "), "{errors}");
+    }
+}
+
+#[test]
+fn a_server_that_resets_is_told() {
+    let (status, _, errors, here) = client_of("", |mut peer| {
+        peer.write_all(b"Hello, client!").expect("sent");
+        assert!(peer.peek(&mut [0]).expect("its greeting") > 0);
+    });
+    assert_eq!(status, 1);
+    let begin = format!("error: recv {here}: connection reset by the peer");
+    assert!(errors.starts_with(&begin), "{errors}");
+    assert!(errors.contains("try: "), "{errors}");
+}
+
+#[test]
+fn a_server_of_another_protocol_is_told() {
+    let (status, shown, errors, _) = client_of("", |mut peer| {
+        peer.write_all(b"220 mail.example ESMTP\r\n").expect("sent");
+        let _ = peer.read(&mut [0]);
+    });
+    assert_eq!((status, shown.as_str()), (1, ""));
+    assert!(errors.contains("another protocol"), "{errors}");
+}
+
+#[test]
+fn no_server_at_all_is_told() {
+    let closed = closed_tcp_port();
+    let here = closed.local_addr().expect("an address");
+    let here = here.as_socket().expect("an IP address").to_string();
+    let (status, shown, errors) = run("07_chat_client", &[&here]);
+    assert_eq!((status, shown.as_str()), (1, ""));
+    let begin = format!("error: connect {here}: connection refused");
+    assert!(errors.starts_with(&begin), "{errors}");
+    assert!(errors.contains("start the other end first"), "{errors}");
+}
+
+/// A person at a terminal sees the prompt; a script does not.
+#[test]
+#[cfg(unix)]
+fn a_person_at_a_terminal_is_asked() {
+    for (lang, prompt, end) in
+        [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")]
+    {
+        let (server, address) = serve(lang);
+        let client = program("07_chat_client");
+        let address = address.to_string();
+        let output = python(
+            "terminal.py",
+            &[prompt, client, &address, lang, LINES[0], LINES[1], end],
+        )
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("Python 3 is installed");
+        let shown = String::from_utf8(output.stdout).expect("UTF-8");
+        let shown = shown.replace("\r\n", "\n");
+        compare(&in_lang("07_chat_client@terminal", lang), &shown);
+        server.stop();
+    }
+}
+
+/// In the one transcript that a reader may compare with his own screen.
+#[test]
+fn the_default_address_is_the_tutorials() {
+    use socket_steps::chat::CHAT_ADDRESS;
+    assert_eq!(CHAT_ADDRESS.to_string(), "127.0.0.1:8090");
+}
+
+/// Bytes that are text more often than not, cut into pieces anywhere.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let text = any::<String>().prop_map(String::into_bytes);
+    let noise = prop::collection::vec(any::<u8>(), 0..5);
+    let bytes = (text, noise, any::<String>())
+        .prop_map(|(a, b, c)| [a, b, c.into_bytes()].concat());
+    (bytes, prop::collection::vec(1_usize..9, 1..20)).prop_map(
+        |(bytes, lengths)| {
+            let mut rest = bytes.as_slice();
+            let mut pieces = Vec::new();
+            for length in lengths.into_iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, more) = rest.split_at(length.min(rest.len()));
+                pieces.push(piece.to_vec());
+                rest = more;
+            }
+            pieces
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_cut_anywhere_come_out_the_same(pieces in pieces()) {
+        let whole = pieces.concat();
+        let mut at_once = Decoder::default();
+        let (wanted, wanted_bad) = at_once.push(&whole);
+        let mut decoder = Decoder::default();
+        let mut text = String::new();
+        let mut bad = false;
+        for piece in &pieces {
+            let (more, stop) = decoder.push(piece);
+            text += &more;
+            bad = stop;
+            if bad {
+                break;
+            }
+        }
+        prop_assert_eq!(&text, &wanted);
+        prop_assert_eq!(bad, wanted_bad);
+        prop_assert_eq!(!bad && decoder.is_mid_character(),
+            !wanted_bad && at_once.is_mid_character());
+        prop_assert!(whole.starts_with(text.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_shown_has_no_control_characters(text in any::<String>()) {
+        prop_assert!(!shown(&text).contains(char::is_control));
+    }
+}

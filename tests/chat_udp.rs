@@ -1,0 +1,221 @@
+//! The chat of part 2 over UDP.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::thread;
+
+use socket_steps::chat::Lang;
+
+use crate::chat::{
+    LINES, in_lang, python_client, python_server, replies, texts,
+};
+use crate::support::{
+    HANG_LIMIT, Terminal, closed_udp_port, compare, run_with,
+};
+
+const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
+
+fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
+    let arguments = [address, "--lang", lang];
+    let mut server = Terminal::start("07_chat_server_udp", &arguments);
+    let address = server.invited_to();
+    (server, address)
+}
+
+fn serve(lang: &str) -> (Terminal, SocketAddr) {
+    serve_at("127.0.0.1:0", lang)
+}
+
+/// A socket that sends to `server` and hears from nobody else.
+fn peer_of(server: SocketAddr) -> UdpSocket {
+    let any = SocketAddr::new(server.ip(), 0);
+    let peer = UdpSocket::bind(any).expect("a port");
+    peer.connect(server).expect("noted");
+    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer
+}
+
+fn expect(peer: &UdpSocket, text: &str) {
+    let mut buffer = [0; 2048];
+    let length = peer.recv(&mut buffer).expect("a datagram");
+    assert_eq!(String::from_utf8_lossy(&buffer[..length]), text);
+}
+
+fn say(peer: &UdpSocket, text: &str) {
+    peer.send(text.as_bytes()).expect("sent");
+}
+
+#[test]
+fn our_client_with_a_server_in_python() {
+    for (lang, words) in LANGS {
+        let (ours, theirs) =
+            python_server("udp_server.py", "07_chat_client_udp", lang);
+        compare(&in_lang("07_chat_client_udp", lang), &ours);
+        assert_eq!(theirs, texts(words));
+    }
+}
+
+#[test]
+fn our_server_with_a_client_in_python() {
+    for (lang, words) in LANGS {
+        let (mut server, address) = serve(lang);
+        let theirs = python_client("udp_client.py", address, lang);
+        assert_eq!(theirs, replies(words));
+        server.wait_for(if lang == "en" {
+            "disconnected"
+        } else {
+            "关闭"
+        });
+        compare(&in_lang("07_chat_server_udp", lang), &server.stop());
+    }
+}
+
+#[test]
+fn our_client_with_our_server() {
+    for (lang, _) in LANGS {
+        for family in ["127.0.0.1:0", "[::1]:0"] {
+            if UdpSocket::bind(family).is_err() {
+                eprintln!("skipped: this machine has no {family}");
+                continue;
+            }
+            let (mut server, address) = serve_at(family, lang);
+            let input = LINES.map(|line| format!("{line}\n")).concat();
+            let arguments = [&address.to_string(), "--lang", lang];
+            let (status, shown, errors) =
+                run_with("07_chat_client_udp", &arguments, input);
+            assert_eq!((status, errors.as_str()), (0, ""));
+            compare(&in_lang("07_chat_client_udp", lang), &shown);
+            let end = if lang == "en" { "disconnected" } else { "关闭" };
+            server.wait_for(end);
+            let shown = server.stop().replace("[::1]", "127.0.0.1");
+            let shown = shown.replace("nc -u ::1", "nc -u 127.0.0.1");
+            compare(&in_lang("07_chat_server_udp", lang), &shown);
+        }
+    }
+}
+
+#[test]
+fn two_clients_interleave_and_quit_forgets_one_of_them() {
+    let (mut server, address) = serve("en");
+    let (anna, ben) = (peer_of(address), peer_of(address));
+    for peer in [&anna, &ben] {
+        say(peer, "Hello, server!");
+        expect(peer, "Hello, client!");
+        expect(peer, "Server received: Hello, server!");
+    }
+    say(&anna, "one");
+    expect(&anna, "Server received: one");
+    say(&ben, "two");
+    expect(&ben, "Server received: two");
+    say(&anna, "quit\n");
+    expect(&anna, "Server received: quit\n");
+    say(&ben, "three");
+    expect(&ben, "Server received: three");
+    say(&anna, "again");
+    expect(&anna, "Hello, client!");
+    expect(&anna, "Server received: again");
+    server.wait_for("client: again");
+    compare("07_chat_server_udp@two_clients", &server.stop());
+}
+
+#[test]
+fn what_is_no_text_or_too_long_ends_that_conversation_only() {
+    let (mut server, address) = serve("en");
+    let bad = peer_of(address);
+    bad.send(b"\xff").expect("sent");
+    server.wait_for("(it sent bytes that are not UTF-8)");
+    bad.send(&[b'x'; 1025]).expect("sent");
+    server.wait_for("(it sent more than 1024 bytes at once)");
+    let good = peer_of(address);
+    let longest = "x".repeat(1024);
+    say(&good, &longest);
+    expect(&good, "Hello, client!");
+    expect(&good, &format!("Server received: {longest}"));
+    say(&good, "");
+    expect(&good, "Server received: ");
+    say(&good, "\x1b[2J");
+    expect(&good, "Server received: \x1b[2J");
+    assert_eq!(server.wait_for("[2J"), r"client: \u{1b}[2J");
+}
+
+/// Plays a server to our client: what it answers to each datagram.
+fn client_of(
+    input: &str,
+    answers: impl Fn(usize, &str) -> Vec<String> + Send + 'static,
+) -> (i32, String, String, SocketAddr) {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    let here = server.local_addr().expect("an address");
+    let playing = thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        for number in 1.. {
+            let (length, peer) =
+                server.recv_from(&mut buffer).expect("a datagram");
+            let text = String::from_utf8_lossy(&buffer[..length]);
+            for answer in answers(number, &text) {
+                server.send_to(answer.as_bytes(), peer).expect("sent");
+            }
+            if text == "quit" || text == "silence" && number == 4 {
+                break;
+            }
+        }
+        server
+    });
+    let (status, shown, errors) =
+        run_with("07_chat_client_udp", &[&here.to_string()], input);
+    drop(playing.join().expect("the server's part"));
+    (status, shown, errors, here)
+}
+
+#[test]
+fn a_lost_reply_is_asked_for_again() {
+    let (status, shown, errors, _) =
+        client_of("hi\nquit\n", |number, text| match number {
+            2 => vec![],
+            _ => vec![Lang::En.reply(text)],
+        });
+    assert_eq!((status, errors.as_str()), (0, ""));
+    compare("07_chat_client_udp@lost", &shown);
+}
+
+#[test]
+fn a_doubled_reply_is_not_taken_for_the_next_answer() {
+    let (status, shown, errors, _) =
+        client_of("one\ntwo\nquit\n", |_, text| match text {
+            "one" => vec![Lang::En.reply("one"); 2],
+            _ => vec![Lang::En.reply(text)],
+        });
+    assert_eq!((status, errors.as_str()), (0, ""));
+    compare("07_chat_client_udp@doubled", &shown);
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up() {
+    let (status, shown, errors, here) =
+        client_of("silence\n", |_, text| match text {
+            "silence" => vec![],
+            _ => vec![Lang::En.reply(text)],
+        });
+    assert_eq!(status, 1);
+    assert!(shown.contains("(2 of 3)\n"), "{shown}");
+    assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
+    let begin = format!("error: recv {here}: timed out");
+    assert!(errors.starts_with(&begin), "{errors}");
+    assert!(errors.contains("try: "), "{errors}");
+}
+
+/// On Linux a refusal comes back at once; elsewhere the client may have to
+/// give up after three times.
+#[test]
+fn no_server_at_all_is_told() {
+    let closed = closed_udp_port();
+    let here = closed.local_addr().expect("an address");
+    let here = here.to_string();
+    let (status, _, errors) = run_with("07_chat_client_udp", &[&here], "");
+    assert_eq!(status, 1);
+    assert!(errors.contains(&here), "{errors}");
+    assert!(errors.contains("why: "), "{errors}");
+    assert!(errors.contains("try: "), "{errors}");
+    if cfg!(target_os = "linux") {
+        assert!(errors.contains("connection refused"), "{errors}");
+    }
+}
