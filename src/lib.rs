@@ -11,11 +11,13 @@
 
 mod arguments;
 pub mod chat;
+mod conversation;
 mod failure;
 mod frame;
 mod transcript;
 
 pub use arguments::{run, run_chat};
+pub use conversation::converse;
 pub use failure::{During, Failure, NOT_IP, in_words};
 pub use frame::{FrameError, PREFIX, frame, read_frame};
 pub use transcript::{

@@ -47,6 +47,8 @@ lessons! {
     step_14_full_queue "14_full_queue"
     step_15_cut_datagrams_udp "15_cut_datagrams_udp"
     step_15_lost_datagrams_udp "15_lost_datagrams_udp"
+    step_16_clean_stop "16_clean_stop"
+    step_16_one_at_a_time "16_one_at_a_time"
 }
 
 fn compare_with_transcript(name: &str) {

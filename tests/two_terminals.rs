@@ -7,8 +7,12 @@ use std::net::{
 };
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use crate::support::{HANG_LIMIT, Terminal, compare, run};
+use socket_steps::chat::Lang;
+use socket2::SockRef;
+
+use crate::support::{HANG_LIMIT, Terminal, compare, run, run_with};
 use crate::transcripts::{LESSONS, compare_alone};
 
 /// Loopback in both families. A machine without IPv6 says so, and goes on.
@@ -234,6 +238,85 @@ fn step_09_glued_messages_udp() {
             peer.send_to(text.as_bytes(), server).expect("sent");
         }
     });
+}
+
+/// What a server of step 16 answers to a client that says these words.
+fn chat(mut peer: &TcpStream, words: &[&str]) {
+    for word in words {
+        peer.write_all(word.as_bytes()).expect("sent");
+        expect(peer, &Lang::En.reply(word));
+    }
+}
+
+fn expect(mut peer: &TcpStream, text: &str) {
+    let mut got = vec![0; text.len()];
+    peer.read_exact(&mut got).expect(text);
+    assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Eight at once, each with a conversation of its own; a ninth one is
+/// connected, and served when one of them has left.
+#[test]
+fn step_16_one_at_a_time() {
+    for name in ["16_one_at_a_time", "16_clean_stop"] {
+        for family in families() {
+            let mut terminal = Terminal::start(name, &[family]);
+            let server = terminal.invited_to();
+            let peers: Vec<_> = (0..8).map(|_| connect(server)).collect();
+            for peer in &peers {
+                expect(peer, "Hello, client!");
+            }
+            for (number, peer) in peers.iter().enumerate() {
+                chat(peer, &[&format!("你好 {number}"), "再见"]);
+            }
+            let mut ninth = connect(server);
+            let wait = Some(Duration::from_millis(50));
+            ninth.set_read_timeout(wait).expect("a timeout");
+            assert!(ninth.read(&mut [0; 1]).is_err());
+            ninth.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+            chat(&peers[3], &["quit\n"]);
+            expect(&ninth, "Hello, client!");
+
+            // Two leave without a word, and one is reset. Both places are
+            // free again.
+            SockRef::from(&ninth)
+                .set_linger(Some(Duration::ZERO))
+                .expect("a linger");
+            drop((ninth, peers));
+            let address = server.to_string();
+            for _ in 0..2 {
+                let (status, shown, errors) =
+                    run_with("07_chat_client", &[&address], "hi\nquit\n");
+                assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+                assert!(shown.contains("server: Server received: hi"));
+            }
+        }
+    }
+}
+
+/// Enter: no more clients. Those who are there are answered to their end.
+#[test]
+fn step_16_clean_stop() {
+    for family in families() {
+        let mut terminal = Terminal::start("16_clean_stop", &[family]);
+        let server = terminal.invited_to();
+        let (anna, ben) = (connect(server), connect(server));
+        expect(&anna, "Hello, client!");
+        expect(&ben, "Hello, client!");
+        terminal.wait_for("press Enter");
+        terminal.type_line("");
+        terminal.wait_for("one more client for each");
+        let mut late = connect(server);
+        chat(&anna, &["still there?", "quit"]);
+        chat(&ben, &["hi", "quit"]);
+        let mut nothing = Vec::new();
+        let told = late.read_to_end(&mut nothing);
+        assert!(nothing.is_empty(), "{told:?}");
+        let shown = terminal.finish();
+        let end = "all threads have ended\nben       connect     \
+                   connection refused\n";
+        assert!(shown.ends_with(end), "{shown}");
+    }
 }
 
 /// Those that play both ends wherever they are: the same transcript on the
