@@ -69,7 +69,7 @@ def step(name, *starts):
         found = [
             number
             for number, line in enumerate(lines)
-            if line.strip().startswith(f"// {start}")
+            if re.match(rf"\s*///? {re.escape(start)}", line)
         ]
         if len(found) != 1:
             raise Mistake(f"{name}.rs: {len(found)} comments start '// {start}'")
