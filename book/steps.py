@@ -142,6 +142,17 @@ def expand(text):
     return text
 
 
+def link_examples(text, home):
+    """The last column of the atlas leads to the chapters."""
+
+    def replace(found):
+        if found[1] not in home:
+            raise Mistake(f"no chapter has the example {found[1]}")
+        return f"[`{found[1]}`]({home[found[1]]}) |"
+
+    return re.sub(r"`(\d\d_\w+)` \|$", replace, text, flags=re.MULTILINE)
+
+
 def chapters(items):
     for item in items:
         if isinstance(item, dict) and "Chapter" in item:
@@ -155,9 +166,15 @@ def main():
     sys.stdin.reconfigure(encoding="utf-8")
     _, book = json.load(sys.stdin)
     mistakes = 0
+    home = {}  # in which chapter an example is
+    for chapter in chapters(book["items"]):
+        for name in re.findall(r"\{\{#example (\w+)\}\}", chapter["content"]):
+            home[name] = chapter["path"]
     for chapter in chapters(book["items"]):
         try:
             chapter["content"] = expand(chapter["content"])
+            if chapter["path"] == "error-atlas.md":
+                chapter["content"] = link_examples(chapter["content"], home)
         except Mistake as mistake:
             print(f"{chapter['path']}: {mistake}", file=sys.stderr)
             mistakes += 1
