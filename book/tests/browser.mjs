@@ -25,7 +25,7 @@ const SMALLEST_TEXT = 10; // pixels, in a picture on a phone
 
 const mistakes = [];
 const mistake = (where, what) => mistakes.push(`${where}: ${what}`);
-const must = (truth, what) => truth || mistake("stepper", what);
+const must = (truth, what) => truth || mistake("stepper", `not so: ${what}`);
 
 const TYPES = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
@@ -79,8 +79,8 @@ async function walk() {
     await touch.goto(base + STEPPER);
     count = await touch.$$eval("ol.stepper > li", (items) => items.length);
     const all = Array.from({ length: count }, (_, at) => at + 1).join(" ");
-    must(count >= 8, "has too few steps");
-    must((await shown(touch)) === "1", "begins with its first step");
+    must(count >= 8, "it has at least 8 steps");
+    must((await shown(touch)) === "1", "it begins with its first step");
     await touch.click(next);
     must((await shown(touch)) === "2", "a click on Next goes on");
     await touch.tap(next);
@@ -92,12 +92,12 @@ async function walk() {
     must((await shown(touch)) === "3", "the right arrow goes on");
     await touch.keyboard.press("End");
     await touch.keyboard.press("ArrowRight");
-    must((await shown(touch)) === String(count), "stays at its last step");
+    must((await shown(touch)) === String(count), "it stays at its last step");
     await touch.keyboard.press("Home");
     await touch.keyboard.press("ArrowLeft");
-    must((await shown(touch)) === "1", "stays at its first step");
+    must((await shown(touch)) === "1", "it stays at its first step");
     await touch.waitForTimeout(100);
-    must(touch.url() === base + STEPPER, "its arrow keys turn the page");
+    must(touch.url() === base + STEPPER, "its arrow keys do not turn the page");
     await touch.emulateMedia({ media: "print" });
     must((await shown(touch)) === all, "in print it is the whole list");
     must(!(await touch.isVisible(previous)), "in print it has no buttons");
