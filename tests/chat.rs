@@ -459,6 +459,7 @@ fn a_person_at_a_terminal_is_asked() {
         .stderr(Stdio::inherit())
         .output()
         .expect("Python 3 is installed");
+        assert!(output.status.success(), "no terminal to be had");
         let shown = String::from_utf8(output.stdout).expect("UTF-8");
         let shown = shown.replace("\r\n", "\n");
         compare(&in_lang("07_chat_client@terminal", lang), &shown);
