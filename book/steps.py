@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mdBook preprocessor of this book: code and transcripts come from examples/.
 
-A directive stands on a line of its own (`line` may stand inside a line):
+A directive stands on a line of its own (`line` and `code` may stand inside a line):
 
     {{#step 04_accept // Step 4: accept.}}
         The paragraph of examples/04_accept.rs that starts with this comment,
@@ -12,6 +12,8 @@ A directive stands on a line of its own (`line` may stand inside a line):
         What the run prints: examples/transcripts/NAME.snap without its header.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
+    {{#code 04_accept // drop((conversation, client));}}
+        A piece of the code, to be changed by the reader: it must be there.
 
 The build fails when a file is missing, when a comment or a line is not there
 exactly once, when a code block is empty, and when a directive is left over.
@@ -109,7 +111,14 @@ def line(name, words=""):
     return f"`{found[0]}`"
 
 
+def code(name, piece=""):
+    if not piece or " ".join(piece.split()) not in " ".join(source(name).split()):
+        raise Mistake(f"{name}.rs has no '{piece}'")
+    return f"`{piece}`"
+
+
 DIRECTIVES = {
+    "code": code,
     "step": step,
     "example": example,
     "transcript": whole_transcript,
