@@ -21,6 +21,6 @@ pub use conversation::converse;
 pub use failure::{During, Failure, NOT_IP, in_words};
 pub use frame::{FrameError, PREFIX, frame, read_frame};
 pub use transcript::{
-    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half, say,
-    wait_for_enter,
+    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half,
+    reachable, say, wait_for_enter,
 };
