@@ -9,12 +9,15 @@
 //! One terminal:
 //!     cargo run --example 01_create
 //! With an address, only its kind (IPv4 or IPv6) matters here:
-//!     cargo run --example 01_create -- [::1]:8090
+//!     cargo run --example 01_create -- "[::1]:8090"
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use socket_steps::{ANY_PORT, During, Failure, descriptor, run, say};
+// Not the lesson: `say` prints a line, `during` names a call that failed.
+use socket_steps::{
+    ANY_PORT, During, Failure, descriptor, in_words, run, say,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
@@ -31,33 +34,37 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
         .during("socket", None)?;
-    say("server", "socket", format!("descriptor {}", descriptor(&socket)));
+    say("program", "socket", format!("descriptor {}", descriptor(&socket)));
     let kind = socket.r#type().during("type", None)?;
-    say("server", "type", format!("{kind:?}, over {}", family(address)));
+    say("program", "type", format!("{kind:?}, over {}", family(address)));
 
     // It has no port. (Windows refuses the question; Linux and macOS answer
     // with port 0, which means the same.)
     let local = socket.local_addr().ok().and_then(|a| a.as_socket());
     let port = local.map_or(0, |local| local.port());
-    say("server", "local_addr", format!("port {port}: none yet"));
+    say("program", "local_addr", format!("port {port}: none yet"));
 
     // It has no peer, so there is nobody to send to.
-    if socket.peer_addr().is_err() {
-        say("server", "peer_addr", "refused: not connected to anybody");
+    if let Err(error) = socket.peer_addr() {
+        say("program", "peer_addr", in_words(&error));
     }
     if socket.send(b"hello").is_err() {
-        say("server", "send", "refused: there is nobody to send to");
+        say("program", "send", "refused: there is nobody to send to");
     }
 
     // The three words must fit together.
     let odd = Socket::new(domain, Type::STREAM, Some(Protocol::UDP));
     if odd.is_err() {
-        say("server", "socket", "STREAM with UDP is refused: no such kind");
+        say(
+            "program",
+            "socket",
+            "STREAM with UDP is refused: no such kind",
+        );
     }
 
     // Rust closes a socket when its owner goes.
     drop(socket);
-    say("server", "close", "the kernel forgets the socket");
+    say("program", "close", "the kernel forgets the socket");
     Ok(())
 }
 

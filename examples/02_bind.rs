@@ -1,7 +1,7 @@
 //! Step 2, TCP: bind the socket to an address.
 //!
 //! An address is two things: an IP address, which names a machine, and a
-//! port, which names one socket on it. `bind` claims such a pair.
+//! port, which tells the sockets on it apart. `bind` claims such a pair.
 //!
 //! Look for: the port that the kernel picks when asked for port 0, and what
 //! happens to a second socket that wants the same one.
@@ -15,6 +15,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, in_words, run, say, wait_for_enter,
 };
@@ -37,17 +38,17 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     socket.bind(&address.into()).during("bind", address)?;
     let here = socket.local_addr().during("local_addr", None)?;
     let here = here.as_socket().ok_or(NOT_IP)?;
-    say("server", "bind", format!("asked for {address}, got {here}"));
+    say("first", "bind", format!("asked for {address}, got {here}"));
 
-    // The pair is ours alone now. A second socket cannot have it ...
+    // Among TCP sockets the pair is ours alone now. No second one can have it.
     let second = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
         .during("socket", None)?;
     if let Err(error) = second.bind(&here.into()) {
         say("second", "bind", format!("{here}: {}", in_words(&error)));
     }
 
-    // ... but it can have another port. Its address here is 0.0.0.0: every
-    // address that this machine has, so that other machines can reach it.
+    // A third asks for 0.0.0.0 instead of loopback: every address that this
+    // machine has. Now other machines could reach it, too.
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let third =
         Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))
@@ -58,7 +59,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     say("third", "bind", format!("asked for {anywhere}, got {there}"));
 
     if given.is_some() {
-        say("server", "wait", format!("{here} is held: press Enter"));
+        say("first", "wait", format!("{here} is held: press Enter"));
         wait_for_enter();
     }
     Ok(())

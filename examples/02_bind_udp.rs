@@ -15,8 +15,10 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, run, say, wait_for_enter,
+    ANY_PORT, During, Failure, NOT_IP, in_words, reachable, run, say,
+    wait_for_enter,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -37,26 +39,27 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     socket.bind(&address.into()).during("bind", address)?;
     let here = socket.local_addr().during("local_addr", None)?;
     let here = here.as_socket().ok_or(NOT_IP)?;
-    say("server", "bind", format!("asked for {address}, got {here}"));
+    say("first", "bind", format!("asked for {address}, got {here}"));
 
-    // The pair is ours alone now. A second UDP socket cannot have it ...
+    // Among UDP sockets the pair is ours alone now. No second one can have it.
     let second = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
         .during("socket", None)?;
     if let Err(error) = second.bind(&here.into()) {
         say("second", "bind", format!("{here}: {}", in_words(&error)));
     }
 
-    // ... A sender may leave `bind` out. With its first datagram the kernel
+    // A sender may leave `bind` out. With its first datagram the kernel
     // picks a port for it, at 0.0.0.0: any address that this machine has.
     let third = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
         .during("socket", None)?;
-    third.send_to(b"hello", &here.into()).during("send_to", here)?;
+    let to = reachable(here);
+    third.send_to(b"hello", &to.into()).during("send_to", to)?;
     let there = third.local_addr().during("local_addr", None)?;
     let there = there.as_socket().ok_or(NOT_IP)?;
     say("third", "send_to", format!("no bind, and yet it has {there}"));
 
     if given.is_some() {
-        say("server", "wait", format!("{here} is held: press Enter"));
+        say("first", "wait", format!("{here} is held: press Enter"));
         wait_for_enter();
     }
     Ok(())

@@ -9,7 +9,8 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 03_listen
-//! Two terminals, the client is you (Enter in the first one ends it):
+//! Two terminals, the client is you (nc stays open: it is connected; Enter in
+//! the first terminal ends it):
 //!     cargo run --example 03_listen -- 127.0.0.1:8090
 //!     nc 127.0.0.1 8090
 
@@ -17,6 +18,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc, other_half,
     run, say, wait_for_enter,

@@ -15,9 +15,9 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp,
-    other_half, run, say,
+    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp, run, say,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -39,16 +39,14 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     // Step 3: listen. A datagram socket has no queue of connections, so the
     // kernel says no.
     if let Err(error) = socket.listen(100) {
-        say("server", "listen", in_words(&error));
+        say("server", "listen", format!("refused: {}", in_words(&error)));
     }
 
-    // What takes its place is nothing: bound is enough. The kernel keeps this
-    // datagram until somebody receives it. (The client is std's UdpSocket.)
+    // What takes its place is done already: bound is enough. The kernel keeps
+    // this datagram until somebody receives it.
     match given {
         Some(_) => {
-            let commands =
-                [nc_udp(here), other_half("04_connect_udp", here)];
-            invite("server", "recv_from", &commands);
+            invite("server", "recv_from", &[nc_udp(here)]);
         }
         None => {
             let client =

@@ -16,6 +16,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, descriptor, in_words, invite, nc,
     other_half, run, say,
@@ -44,11 +45,13 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // Nobody has connected yet, so `accept` would wait. Switched to
     // non-blocking for a moment, it says so instead.
-    listener.set_nonblocking(true).during("set_nonblocking", None)?;
-    if let Err(error) = listener.accept() {
-        say("server", "accept", in_words(&error));
+    if given.is_none() {
+        listener.set_nonblocking(true).during("set_nonblocking", None)?;
+        if let Err(error) = listener.accept() {
+            say("server", "accept", in_words(&error));
+        }
+        listener.set_nonblocking(false).during("set_nonblocking", None)?;
     }
-    listener.set_nonblocking(false).during("set_nonblocking", None)?;
 
     // A client connects: you, or one line of std. Its `connect` is done as
     // soon as the kernel has put the connection into the queue.
@@ -69,6 +72,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // Step 4: accept. The listener stays as it was and can accept the next
     // client; `conversation` is a socket of its own, connected to this one.
+    // (Both ends are in this process: the number in between is the client's.)
     let (conversation, peer) = listener.accept().during("accept", here)?;
     let peer = peer.as_socket().ok_or(NOT_IP)?;
     let number = descriptor(&conversation);

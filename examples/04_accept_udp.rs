@@ -15,6 +15,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp,
     other_half, run, say,
@@ -38,7 +39,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // Step 4: accept. A datagram socket has no connections to hand over.
     if let Err(error) = socket.accept() {
-        say("server", "accept", in_words(&error));
+        say("server", "accept", format!("refused: {}", in_words(&error)));
     }
 
     // Two clients send: std's UdpSocket, one line each. Or you do, once.
@@ -67,7 +68,9 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
         let (length, peer) =
             socket.recv_from(&mut buffer).during("recv_from", here)?;
         say("server", "recv_from", format!("{length} bytes, from {peer}"));
-        socket.send_to(b"welcome", peer).during("send_to", peer)?;
+        let sent =
+            socket.send_to(b"welcome", peer).during("send_to", peer)?;
+        say("server", "send_to", format!("{sent} bytes, to {peer}"));
     }
 
     // Each client gets the answer that was meant for it.

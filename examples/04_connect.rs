@@ -15,6 +15,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, descriptor, run, say,
 };

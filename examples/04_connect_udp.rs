@@ -16,6 +16,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{ANY_PORT, During, Failure, NOT_IP, in_words, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -77,7 +78,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
             say(who, "send_to", format!("{sent} bytes, to {peer}"));
         }
     } else {
-        say("client", "recv", format!("waits for {there} to answer"));
+        say("client", "recv", format!("waits for {there}; Ctrl-C ends it"));
     }
 
     // Only the answer comes through. Behind it there is nothing: the kernel

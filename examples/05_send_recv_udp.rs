@@ -1,8 +1,8 @@
 //! Step 5, UDP: send and receive.
 //!
 //! A datagram is bytes too, but it is whole: what one `send_to` sent is what
-//! one `recv_from` receives, never half of it and never two at once. Even a
-//! datagram of 0 bytes arrives.
+//! one `recv_from` receives, never two at once. (What the buffer has no room
+//! for is lost: step 15.) Even a datagram of 0 bytes arrives.
 //!
 //! Look for: three sends, three receives, the same lengths.
 //!
@@ -15,6 +15,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, invite, nc_udp, other_half, run, say,
 };

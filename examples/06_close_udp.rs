@@ -9,13 +9,16 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 06_close_udp
-//! Two terminals, the client is you (type two lines, one after the other):
+//! Two terminals, the client is you (type a line, then another one):
 //!     cargo run --example 06_close_udp -- 127.0.0.1:8090
 //!     nc -u 127.0.0.1 8090
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
+use std::time::Duration;
 
+// Not the lesson: `say` prints a line, `during` names a call that failed.
 use socket_steps::{
     ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp, run, say,
 };
@@ -45,6 +48,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
             let client =
                 UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
             client.connect(here).during("connect", here)?;
+            say("client", "connect", here);
             let sent = client.send(b"hello").during("send", here)?;
             say("client", "send", format!("{sent} bytes"));
             Some(client)
@@ -62,7 +66,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     drop(socket);
     say("server", "close", "nothing is sent");
     let Some(client) = client else {
-        say("you", "send", "type two more lines: what does nc do?");
+        say("you", "send", "type another line: nc finds out, and ends");
         return Ok(());
     };
 
@@ -79,8 +83,15 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // The machine at the other end reports that: "port unreachable". The
     // kernel keeps the report for this socket's next call, which fails.
-    if let Err(error) = client.recv(&mut buffer) {
-        say("client", "recv", in_words(&error));
+    // (Windows calls it a reset. The limit of a second is there in case that
+    // a firewall swallows the report: step 13.)
+    let second = Some(Duration::from_secs(1));
+    client.set_read_timeout(second).during("set_read_timeout", None)?;
+    match client.recv(&mut buffer).map_err(|error| error.kind()) {
+        Err(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) => {
+            say("client", "recv", "refused: nobody is at that port");
+        }
+        _ => say("client", "recv", "nothing: the report was lost"),
     }
     Ok(())
 }

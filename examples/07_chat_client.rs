@@ -4,14 +4,14 @@
 //! you type, a line at a time, and prints each reply. `quit` ends it, and so
 //! does the end of input. The server may be written in any language.
 //!
-//! Look for: each reply is read to its end, however it arrives. No length is
-//! on the wire, but the client knows what it sent.
+//! Look for: each reply is read to its end, in one piece or in many. No length
+//! is on the wire, but the client knows what it sent.
 //!
-//! Two terminals, at 127.0.0.1:8090 as in the tutorial, or where you say:
+//! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server
 //!     cargo run --example 07_chat_client
-//! The tutorial's own words, and another address:
-//!     cargo run --example 07_chat_client -- [::1]:8090 --lang zh
+//! In Chinese, as the tutorial that it comes from, at another address:
+//!     cargo run --example 07_chat_client -- "[::1]:8090" --lang zh
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -30,14 +30,15 @@ fn main() -> ExitCode {
 
 fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     // Step 1: create. Step 4, the client's half: connect.
+    line(lang.waiting(address));
     let domain = Domain::for_address(address);
     let server = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
         .during("socket", None)?;
     server.connect(&address.into()).during("connect", address)?;
 
     // Step 5: the server speaks first. Only then do we.
-    let greeting =
-        receive(&server, greeting_progress).during("recv", address)?;
+    let greeting = receive(&server, lang, greeting_progress)
+        .during("recv", address)?;
     line(lang.server_says(&greeting));
     send(&server, address, lang.client_greeting(), lang)?;
 
@@ -72,8 +73,9 @@ fn send(
 ) -> Result<(), Failure> {
     line(lang.client_sends(text));
     server.write_all(text.as_bytes()).during("send", address)?;
-    let reply = receive(server, |so_far| reply_progress(text, so_far))
-        .during("recv", address)?;
+    let reply =
+        receive(server, lang, |so_far| reply_progress(text, so_far))
+            .during("recv", address)?;
     line(lang.server_says(&reply));
     Ok(())
 }
@@ -81,6 +83,7 @@ fn send(
 /// Receives one message to its end: as many bytes as are missing, and no more.
 fn receive(
     mut server: &Socket,
+    lang: Lang,
     progress: impl Fn(&[u8]) -> Progress,
 ) -> io::Result<String> {
     let mut received = Vec::new();
@@ -93,8 +96,10 @@ fn receive(
         }
         received.truncate(start + length);
     }
+    let text = String::from_utf8_lossy(&received).into_owned();
     if progress(&received) == Progress::Other {
+        line(lang.not_the_answer(&text));
         return Err(ErrorKind::InvalidData.into());
     }
-    Ok(String::from_utf8_lossy(&received).into_owned())
+    Ok(text)
 }

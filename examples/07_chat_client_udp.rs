@@ -4,17 +4,19 @@
 //! A datagram may be lost, late or doubled, so it waits half a second, sends
 //! again, and gives up after the third time.
 //!
-//! Look for: start the client without a server; then stop the server in the
-//! middle of a conversation.
+//! Look for: start the client without a server. Then stop the server in the
+//! middle of the chat, and start it again before the client gives up.
 //!
-//! Two terminals, at 127.0.0.1:8090 as in the tutorial, or where you say:
+//! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server_udp
 //!     cargo run --example 07_chat_client_udp
-//! The tutorial's own words, and another address:
-//!     cargo run --example 07_chat_client_udp -- [::1]:8090 --lang zh
+//! In Chinese, as the tutorial that it comes from, at another address:
+//!     cargo run --example 07_chat_client_udp -- "[::1]:8090" --lang zh
 
 use std::io;
-use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+use std::io::ErrorKind::{
+    ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock,
+};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -68,50 +70,61 @@ fn send(
     lang: Lang,
 ) -> Result<(), Failure> {
     line(lang.client_sends(text));
+    let mut outcome = Err(TimedOut.into());
     for attempt in 1..=ATTEMPTS {
         if attempt > 1 {
             line(lang.trying_again(attempt, ATTEMPTS));
         }
-        server.send(text.as_bytes()).during("send", address)?;
-        if has_reply(server, text, lang).during("recv", address)? {
-            return Ok(());
+        // (The first may fail with the fate of an earlier datagram.)
+        let sent = server.send(text.as_bytes());
+        sent.or_else(|_| server.send(text.as_bytes()))
+            .during("send", address)?;
+        outcome = receive_reply(server, text, lang);
+        if outcome.is_ok() {
+            break;
         }
     }
-    Err(io::Error::from(TimedOut)).during("recv", address)
+    outcome.during("recv", address)
 }
 
 /// Receives for half a second, until the reply to `text` is there. A reply to
-/// an earlier text is told by its words: it is shown, and not taken for it.
-fn has_reply(
+/// another text is told by its words. (The same text twice is not: step 15.)
+fn receive_reply(
     server: &UdpSocket,
     text: &str,
     lang: Lang,
-) -> io::Result<bool> {
+) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
+    let mut error = TimedOut;
     let mut buffer = [0; 2048];
     loop {
         // A timeout of zero would mean "wait for ever".
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(false);
+            return Err(error.into());
         }
         server.set_read_timeout(Some(left))?;
         let received = match server.recv(&mut buffer) {
             Ok(length) => &buffer[..length],
-            Err(error) => match error.kind() {
+            Err(failed) => match failed.kind() {
                 // Unix has one name for "time is up", Windows the other.
                 WouldBlock | TimedOut | Interrupted => continue,
-                _ => return Err(error),
+                // Nobody is there (Windows: reset). Perhaps soon.
+                ConnectionRefused | ConnectionReset => {
+                    error = ConnectionRefused;
+                    continue;
+                }
+                _ => return Err(failed),
             },
         };
         let words = String::from_utf8_lossy(received);
         if reply_progress(text, received) == Progress::Complete {
             line(lang.server_says(&words));
-            return Ok(true);
-        } else if greeting_progress(received) == Progress::Complete {
-            line(lang.server_says(&words));
-        } else {
-            line(lang.not_the_answer(&words));
+            return Ok(());
+        }
+        match greeting_progress(received) {
+            Progress::Complete => line(lang.server_says(&words)),
+            _ => line(lang.not_the_answer(&words)),
         }
     }
 }

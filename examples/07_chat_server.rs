@@ -7,11 +7,11 @@
 //! Look for: one client at a time. A second one is connected, and waits in the
 //! queue until the first one leaves (step 16 changes that).
 //!
-//! Two terminals, at 127.0.0.1:8090 as in the tutorial, or where you say:
+//! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server
 //!     cargo run --example 07_chat_client
-//! The tutorial's own words, and another address:
-//!     cargo run --example 07_chat_server -- [::1]:8090 --lang zh
+//! In Chinese, as the tutorial that it comes from, at another address:
+//!     cargo run --example 07_chat_server -- "[::1]:8090" --lang zh
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -46,7 +46,8 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
             Err(error) if left_already(&error) => continue,
             accepted => accepted.during("accept", here)?,
         };
-        let peer = peer.as_socket().ok_or(NOT_IP)?;
+        // (From macOS, one of those may come without its address.)
+        let Some(peer) = peer.as_socket() else { continue };
         line(lang.connected(peer));
 
         // Step 5, until one of the two ends it. Whatever goes wrong with this
@@ -80,7 +81,8 @@ fn converse(mut client: &Socket, lang: Lang) -> io::Result<Ending> {
             line(lang.client_says(&text));
             let sent = client.write_all(lang.reply(&text).as_bytes());
             // Who says `quit` need not wait for the reply: it may be gone.
-            if is_quit(&text) {
+            let whole = !bad && !decoder.is_mid_character();
+            if is_quit(&text) && whole {
                 return Ok(Ending::Quit);
             }
             sent?;
@@ -91,7 +93,8 @@ fn converse(mut client: &Socket, lang: Lang) -> io::Result<Ending> {
     }
 }
 
-/// How systems report a client that left before it was accepted.
+/// A client that left before it was accepted, as some systems report it; or a
+/// signal, which interrupts the call and means nothing.
 fn left_already(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(

@@ -6,11 +6,11 @@
 //!
 //! Look for: clients that interleave. No one waits for another.
 //!
-//! Two terminals, at 127.0.0.1:8090 as in the tutorial, or where you say:
+//! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server_udp
 //!     cargo run --example 07_chat_client_udp
-//! The tutorial's own words, and another address:
-//!     cargo run --example 07_chat_server_udp -- [::1]:8090 --lang zh
+//! In Chinese, as the tutorial that it comes from, at another address:
+//!     cargo run --example 07_chat_server_udp -- "[::1]:8090" --lang zh
 
 use std::collections::HashSet;
 use std::io;
@@ -21,8 +21,8 @@ use socket_steps::chat::{Ending, Lang, RECV_LIMIT, is_quit};
 use socket_steps::{During, Failure, NOT_IP, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many senders the server remembers. A sender's address is easily forged,
-/// so without a bound anybody could fill this machine's memory.
+/// How many senders the server remembers. One that leaves without `quit` stays
+/// in memory, and a sender's address is easily forged: there must be a bound.
 const MOST_KNOWN: usize = 1000;
 
 fn main() -> ExitCode {
@@ -41,9 +41,9 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     let socket: UdpSocket = socket.into();
 
     // Step 5, for ever: receive a datagram, answer its sender. The buffer has
-    // room for one byte more than the limit, to see that one was too long.
+    // room for any datagram, to see when one is over the chat's limit.
     let mut known = HashSet::new();
-    let mut buffer = [0; RECV_LIMIT + 1];
+    let mut buffer = vec![0; 65_536];
     loop {
         let (length, peer) = match socket.recv_from(&mut buffer) {
             Err(error) if is_about_one_client(&error) => continue,
@@ -52,6 +52,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         let new = !known.contains(&peer);
         if new {
             if known.len() == MOST_KNOWN {
+                line(lang.forgetting(known.len()));
                 known.clear();
             }
             known.insert(peer);
@@ -66,7 +67,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
             Ok(text) => (text, None),
         };
         if matches!(end, None | Some(Ending::Quit)) {
-            line(lang.client_says(text));
+            line(lang.sender_says(peer, text));
             // A datagram that cannot be sent is lost, as any of them can be.
             if new {
                 let greeting = lang.server_greeting();
@@ -83,9 +84,8 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     }
 }
 
-/// On Windows a receive also reports that an earlier reply reached nobody
-/// (10054), or that a datagram did not fit into the buffer (10040).
+/// On Windows a receive also reports that an earlier reply reached nobody.
 fn is_about_one_client(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(10054 | 10040))
-        || error.kind() == io::ErrorKind::Interrupted
+    use io::ErrorKind::{ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionReset | Interrupted)
 }

@@ -115,6 +115,9 @@ fn parse(
             other => return Err(other.unexpected().to_string()),
         }
     }
+    if with_lang {
+        address = address.or(Some(CHAT_ADDRESS));
+    }
     Ok(Request::Run { address, lang })
 }
 
@@ -144,8 +147,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
             }
         };
         format!(
-            "{text:?} is not an address: {problem}, \
-             such as 127.0.0.1:8090 or [::1]:8090"
+            "{text:?} is not an address: {problem}\n\
+             an address looks like this: 127.0.0.1:8090 or [::1]:8090"
         )
     })
 }
@@ -162,7 +165,10 @@ mod tests {
     fn nothing_an_address_or_help() {
         assert_eq!(
             parsed(&[]),
-            Ok(Request::Run { address: None, lang: Lang::En })
+            Ok(Request::Run {
+                address: Some(CHAT_ADDRESS),
+                lang: Lang::En
+            })
         );
         assert_eq!(
             parsed(&["[::1]:8090"]),
@@ -191,6 +197,9 @@ mod tests {
         let lesson =
             parse(["--lang", "zh"].map(OsString::from).into_iter(), false);
         assert!(lesson.is_err(), "only the chat speaks two languages");
+        let lesson = parse([].into_iter(), false);
+        let none = Request::Run { address: None, lang: Lang::En };
+        assert_eq!(lesson, Ok(none), "only the chat has an address");
     }
 
     #[test]

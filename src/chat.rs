@@ -102,10 +102,32 @@ impl Lang {
                 "一次发送超过 1024 字节",
             ),
             Ending::Broken => {
-                self.pick("the connection was reset", "连接被重置")
+                self.pick("the connection broke off", "连接中断")
             }
         };
         format!("{words} {client} ({why})")
+    }
+
+    /// The same over UDP, where several clients talk at a time.
+    pub fn sender_says(self, sender: SocketAddr, text: &str) -> String {
+        format!("{} ({sender})", self.client_says(text))
+    }
+
+    /// The TCP client's first line: what it waits for. A server that talks to
+    /// somebody else lets it wait in the queue.
+    pub fn waiting(self, server: SocketAddr) -> String {
+        self.pick(
+            format!("connecting to {server}; the server greets first"),
+            format!("正在连接 {server}; 等待服务端先问候"),
+        )
+    }
+
+    /// The UDP server's line when it forgets its clients, to remember others.
+    pub fn forgetting(self, clients: usize) -> String {
+        self.pick(
+            format!("{clients} clients known: forgetting them all"),
+            format!("已记住 {clients} 个客户端: 全部忘记"),
+        )
     }
 
     /// The client's line for a text that it sends.
@@ -222,7 +244,7 @@ pub fn shown(text: &str) -> String {
     for c in text.chars() {
         let reorders = matches!(
             c,
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{2028}'..='\u{202e}'
                 | '\u{2066}'..='\u{2069}'
         );
         if c.is_control() || reorders {
@@ -356,7 +378,7 @@ mod tests {
     fn a_terminal_gets_no_commands() {
         assert_eq!(shown("\x1b[2J\x07"), r"\u{1b}[2J\u{7}");
         assert_eq!(shown("a\r\nb\tc\u{9b}"), r"a\r\nb\tc\u{9b}");
-        assert_eq!(shown("\u{202e}abc"), r"\u{202e}abc");
+        assert_eq!(shown("\u{202e}\u{61c}abc"), r"\u{202e}\u{61c}abc");
         let plain = r#"你好 "é" e\u{301} \ 'x' 👩‍🚀"#;
         assert_eq!(shown(plain), plain);
     }

@@ -19,7 +19,7 @@ pub struct Failure {
 /// An address that should have been an IP one is of another family.
 ///
 /// `as_socket()` answers `None` then. The course opens IP sockets only, so
-/// this is for the compiler's peace of mind.
+/// this is rare: macOS may hand over a client that has left without one.
 pub const NOT_IP: Failure =
     Failure { call: "as_socket", address: None, cause: None };
 
@@ -83,9 +83,9 @@ impl Failure {
         let low_port = self.address.is_some_and(|a| a.port() < 1024);
         Some(match error.kind() {
             ErrorKind::AddrInUse => (
-                "a program on this machine holds that port already, or \
-                 held it less than a minute ago",
-                "another port, or port 0 and the kernel picks a free one",
+                "a program on this machine has that port, or (TCP only) had \
+                 it less than a minute ago",
+                "end that program, or take another port",
             ),
             ErrorKind::AddrNotAvailable if self.call == "bind" => (
                 "bind takes only addresses that this machine has",
@@ -105,7 +105,12 @@ impl Failure {
                 "the system, or a firewall on it, does not allow this",
                 "the address 127.0.0.1, and a port from 1024 on",
             ),
-            ErrorKind::ConnectionRefused | ErrorKind::AddrNotAvailable => (
+            ErrorKind::AddrNotAvailable => (
+                "this machine has no address or port of its own from which \
+                 to reach that one",
+                "127.0.0.1, and a port other than 0",
+            ),
+            ErrorKind::ConnectionRefused => (
                 "the machine answered, but no program listens at that \
                  port",
                 "start the other end first, and compare the port numbers",
@@ -122,7 +127,8 @@ impl Failure {
                 "look at the other end: did it stop, or crash?",
             ),
             ErrorKind::InvalidData => (
-                "what came is not what this conversation expects",
+                "what came is not the answer to what was sent: another \
+                 program listens there, or it received a line in two pieces",
                 "look whether the right program listens at that address",
             ),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => (
@@ -176,8 +182,6 @@ pub fn in_words(error: &io::Error) -> String {
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
             // EMFILE, and its Windows twin.
             Some(24 | 10024) => "too many open files or sockets",
-            // Linux, macOS, Windows: EDESTADDRREQ.
-            Some(89 | 39 | 10039) => "destination address required",
             _ => return kind.to_string(),
         },
     };

@@ -17,6 +17,6 @@ mod transcript;
 pub use arguments::{run, run_chat};
 pub use failure::{During, Failure, NOT_IP, in_words};
 pub use transcript::{
-    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half, say,
-    wait_for_enter,
+    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half,
+    reachable, say, wait_for_enter,
 };

@@ -1,7 +1,7 @@
 //! Standard output: one line per step, and what to type elsewhere.
 
 use std::fmt::Display;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Loopback, and port 0: "this machine only, on any port that is free".
@@ -24,6 +24,9 @@ pub fn line(text: impl Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// In bytes. What goes on for longer is split, so that no input fills memory.
+const LONGEST_LINE: u64 = 65_536;
+
 /// The lines of standard input, as bytes and with their endings.
 ///
 /// Where a person types them, each is asked for with `prompt`, and the end of
@@ -37,7 +40,8 @@ pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Vec<u8>>> {
             let _ = io::stdout().flush();
         }
         let mut line = Vec::new();
-        match io::stdin().lock().read_until(b'\n', &mut line) {
+        let mut input = io::stdin().lock().take(LONGEST_LINE);
+        match input.read_until(b'\n', &mut line) {
             Ok(0) => {
                 if person {
                     let _ = writeln!(io::stdout());
@@ -73,12 +77,19 @@ pub fn nc_udp(address: SocketAddr) -> String {
 /// The command that runs `example`, this crate's own other half, towards
 /// `address`.
 pub fn other_half(example: &str, address: SocketAddr) -> String {
-    format!("cargo run --example {example} -- {}", reachable(address))
+    let address = reachable(address);
+    if address.is_ipv6() {
+        // Without the quotes, zsh takes the brackets for a pattern.
+        return format!("cargo run --example {example} -- \"{address}\"");
+    }
+    format!("cargo run --example {example} -- {address}")
 }
 
+/// Where a program on this machine reaches a socket that is bound to `address`.
+///
 /// 0.0.0.0 and `[::]` mean "every address of this machine" to `bind`, and
-/// nothing portable to `connect`: a neighbour on this machine uses loopback.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+/// nothing portable to who sends there: it takes loopback.
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -127,7 +138,7 @@ mod tests {
         assert_eq!(nc(address("0.0.0.0:8090")), "nc 127.0.0.1 8090");
         assert_eq!(
             other_half("04_connect", address("[::]:8090")),
-            "cargo run --example 04_connect -- [::1]:8090"
+            "cargo run --example 04_connect -- \"[::1]:8090\""
         );
     }
 

@@ -9,7 +9,7 @@ use crate::chat::{
     LINES, in_lang, python_client, python_server, replies, texts,
 };
 use crate::support::{
-    HANG_LIMIT, Terminal, closed_udp_port, compare, run_with,
+    HANG_LIMIT, Terminal, as_ipv4, closed_udp_port, compare, run_with,
 };
 
 const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
@@ -86,8 +86,7 @@ fn our_client_with_our_server() {
             compare(&in_lang("07_chat_client_udp", lang), &shown);
             let end = if lang == "en" { "disconnected" } else { "关闭" };
             server.wait_for(end);
-            let shown = server.stop().replace("[::1]", "127.0.0.1");
-            let shown = shown.replace("nc -u ::1", "nc -u 127.0.0.1");
+            let shown = as_ipv4(&server.stop());
             compare(&in_lang("07_chat_server_udp", lang), &shown);
         }
     }
@@ -123,8 +122,10 @@ fn what_is_no_text_or_too_long_ends_that_conversation_only() {
     let bad = peer_of(address);
     bad.send(b"\xff").expect("sent");
     server.wait_for("(it sent bytes that are not UTF-8)");
-    bad.send(&[b'x'; 1025]).expect("sent");
-    server.wait_for("(it sent more than 1024 bytes at once)");
+    for length in [1025, 2000, 60_000] {
+        bad.send(&vec![b'x'; length]).expect("sent");
+        server.wait_for("(it sent more than 1024 bytes at once)");
+    }
     let good = peer_of(address);
     let longest = "x".repeat(1024);
     say(&good, &longest);
@@ -134,7 +135,9 @@ fn what_is_no_text_or_too_long_ends_that_conversation_only() {
     expect(&good, "Server received: ");
     say(&good, "\x1b[2J");
     expect(&good, "Server received: \x1b[2J");
-    assert_eq!(server.wait_for("[2J"), r"client: \u{1b}[2J");
+    let local = good.local_addr().expect("an address");
+    let wanted = format!(r"client: \u{{1b}}[2J ({local})");
+    assert_eq!(server.wait_for("[2J"), wanted);
 }
 
 /// Plays a server to our client: what it answers to each datagram.
@@ -203,6 +206,18 @@ fn a_server_that_falls_silent_is_given_up() {
     assert!(errors.contains("try: "), "{errors}");
 }
 
+#[test]
+fn the_server_remembers_a_thousand_clients_and_no_more() {
+    let (mut server, address) = serve("en");
+    // (A port that comes twice is no new client: hence a few more.)
+    for _ in 0..1200 {
+        let peer = peer_of(address);
+        say(&peer, "hi");
+        assert!(peer.recv(&mut [0; 1024]).expect("an answer") > 0);
+    }
+    server.wait_for("1000 clients known: forgetting them all");
+}
+
 /// On Linux a refusal comes back at once; elsewhere the client may have to
 /// give up after three times.
 #[test]
@@ -210,8 +225,10 @@ fn no_server_at_all_is_told() {
     let closed = closed_udp_port();
     let here = closed.local_addr().expect("an address");
     let here = here.to_string();
-    let (status, _, errors) = run_with("07_chat_client_udp", &[&here], "");
+    let (status, shown, errors) =
+        run_with("07_chat_client_udp", &[&here], "");
     assert_eq!(status, 1);
+    assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
     assert!(errors.contains(&here), "{errors}");
     assert!(errors.contains("why: "), "{errors}");
     assert!(errors.contains("try: "), "{errors}");

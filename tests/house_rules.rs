@@ -58,8 +58,9 @@ fn the_library_makes_no_socket_call() {
 #[test]
 fn an_example_fits_the_class_room() {
     for (name, text) in files("examples", "rs") {
+        // Two screens: 40 to 90 lines, and a few more for the chat.
         let length = text.lines().count();
-        assert!(length <= 120, "{name}: {length} lines");
+        assert!(length <= 130, "{name}: {length} lines");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{name}: {line}");
         }

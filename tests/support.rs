@@ -115,6 +115,17 @@ pub fn compare(name: &str, transcript: &str) {
     settings.bind(|| insta::assert_snapshot!(name, numbered(transcript)));
 }
 
+/// A transcript on `[::1]` as it would be on 127.0.0.1: it must be the same.
+pub fn as_ipv4(transcript: &str) -> String {
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""?\[::1\]:([0-9]+)"?"#).expect("a valid pattern")
+    });
+    ADDRESS
+        .replace_all(transcript, "127.0.0.1:$1")
+        .replace("nc ::1", "nc 127.0.0.1")
+        .replace("nc -u ::1", "nc -u 127.0.0.1")
+}
+
 /// The one place where a transcript differs between systems: Windows gives
 /// out its numbers for sockets in no particular order.
 fn as_on_unix(name: &str, transcript: &str) -> String {
@@ -201,6 +212,10 @@ impl Terminal {
     /// Ends an example that would go on for ever; gives what it has shown.
     pub fn stop(mut self) -> String {
         let _ = self.child.kill();
+        while let Ok(line) = self.lines.recv_timeout(HANG_LIMIT) {
+            self.shown += &line;
+            self.shown.push('\n');
+        }
         std::mem::take(&mut self.shown)
     }
 

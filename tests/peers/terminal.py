@@ -5,12 +5,14 @@ prompt, where ^D stands for the end of input; prints what the screen showed.
 """
 import os
 import pty
+import signal
 import sys
 
 prompt, program, address, lang, *typed = sys.argv[1:]
 awaited = prompt.encode("utf-8")
 keys = ["\x04" if line == "^D" else line + "\n" for line in typed]
 
+signal.alarm(20)
 child, screen = pty.fork()
 if child == 0:
     os.execv(program, [program, address, "--lang", lang])

@@ -10,6 +10,7 @@ greeting = "你好, 客户端!" if zh else "Hello, client!"
 prefix = "服务端已收到: " if zh else "Server received: "
 
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.settimeout(20)
 server.bind(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
 
