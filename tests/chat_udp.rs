@@ -9,7 +9,7 @@ use crate::chat::{
     LINES, in_lang, python_client, python_server, replies, texts,
 };
 use crate::support::{
-    HANG_LIMIT, Terminal, closed_udp_port, compare, run_with,
+    HANG_LIMIT, Terminal, closed_udp_port, compare, run_with, undisturbed,
 };
 
 const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
@@ -36,7 +36,8 @@ fn peer_of(server: SocketAddr) -> UdpSocket {
 
 fn expect(peer: &UdpSocket, text: &str) {
     let mut buffer = [0; 2048];
-    let length = peer.recv(&mut buffer).expect("a datagram");
+    let length =
+        undisturbed(|| peer.recv(&mut buffer)).expect("a datagram");
     assert_eq!(String::from_utf8_lossy(&buffer[..length]), text);
 }
 
@@ -149,7 +150,8 @@ fn client_of(
         let mut buffer = [0; 2048];
         for number in 1.. {
             let (length, peer) =
-                server.recv_from(&mut buffer).expect("a datagram");
+                undisturbed(|| server.recv_from(&mut buffer))
+                    .expect("a datagram");
             let text = String::from_utf8_lossy(&buffer[..length]);
             for answer in answers(number, &text) {
                 server.send_to(answer.as_bytes(), peer).expect("sent");
