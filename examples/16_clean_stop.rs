@@ -44,7 +44,7 @@ fn serve(listener: &TcpListener, tell: fn(String)) {
                 tell(Lang::En.disconnected(peer, end));
             }
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
-            Err(e) => return say("server", "accept", in_words(&e)),
+            Err(e) => return tell(in_words(&e)),
         }
     }
 }

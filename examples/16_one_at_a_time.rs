@@ -41,7 +41,7 @@ fn serve(listener: &TcpListener, tell: fn(String)) {
             }
             // It left while it was in the queue: no reason to stop.
             Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
-            Err(e) => return say("server", "accept", in_words(&e)),
+            Err(e) => return tell(in_words(&e)),
         }
     }
 }
