@@ -11,11 +11,15 @@
 
 mod arguments;
 pub mod chat;
+mod conversation;
 mod failure;
+mod frame;
 mod transcript;
 
 pub use arguments::{run, run_chat};
+pub use conversation::converse;
 pub use failure::{During, Failure, NOT_IP, in_words};
+pub use frame::{FrameError, PREFIX, frame, read_frame};
 pub use transcript::{
     ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half,
     reachable, say, wait_for_enter,

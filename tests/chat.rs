@@ -11,7 +11,7 @@ use socket_steps::chat::{Decoder, Lang, shown};
 
 use crate::support::{
     HANG_LIMIT, Terminal, as_ipv4, closed_tcp_port, compare, program, run,
-    run_with, top,
+    run_with, top, undisturbed,
 };
 
 macro_rules! chat {
@@ -148,7 +148,7 @@ fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
     let mut peer = greeted(server);
     peer.write_all(b"quit").expect("sent");
     expect(&mut peer, "Server received: quit");
-    assert_eq!(peer.read(&mut [0]).expect("its end"), 0);
+    assert_eq!(undisturbed(|| peer.read(&mut [0])).expect("its end"), 0);
     let local = peer.local_addr().expect("an address");
     terminal.wait_for(&format!("client connected {local}"));
     let line = terminal.wait_for("client disconnected");
@@ -222,7 +222,10 @@ fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
         let mut peer = greeted(address);
         peer.write_all(text.as_bytes()).expect("sent");
         expect(&mut peer, &format!("Server received: {text}"));
-        assert_eq!(peer.read(&mut [0]).expect("its end"), 0);
+        assert_eq!(
+            undisturbed(|| peer.read(&mut [0])).expect("its end"),
+            0
+        );
         let line = server.wait_for("client disconnected");
         assert!(!line.contains('('), "{line}");
         still_serves(&mut server, address);
@@ -242,7 +245,7 @@ fn the_server_outlives_a_client_that_leaves_without_quit() {
 fn the_server_outlives_a_reset() {
     let (mut server, address) = serve("en");
     let mut peer = connect(address);
-    assert!(peer.peek(&mut [0]).expect("a greeting") > 0);
+    assert!(undisturbed(|| peer.peek(&mut [0])).expect("a greeting") > 0);
     peer.write_all(b"bye").expect("sent");
     server.wait_for("client: bye");
     drop(peer);
@@ -394,7 +397,8 @@ fn a_reply_is_read_to_its_end_however_it_arrives() {
                     peer.write_all(&[*byte]).expect("sent");
                 }
                 let mut next = [0; 1024];
-                let length = peer.read(&mut next).expect("a text");
+                let length =
+                    undisturbed(|| peer.read(&mut next)).expect("a text");
                 String::from_utf8(next[..length].to_vec()).expect("UTF-8")
             };
             assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
@@ -424,7 +428,9 @@ fn a_server_that_goes_away_is_told() {
 fn a_server_that_resets_is_told() {
     let (status, _, errors, here) = client_of("", |mut peer| {
         peer.write_all(b"Hello, client!").expect("sent");
-        assert!(peer.peek(&mut [0]).expect("its greeting") > 0);
+        assert!(
+            undisturbed(|| peer.peek(&mut [0])).expect("its greeting") > 0
+        );
     });
     assert_eq!(status, 1);
     let begin = format!("error: recv {here}: connection reset by the peer");
@@ -436,7 +442,7 @@ fn a_server_that_resets_is_told() {
 fn a_server_of_another_protocol_is_told() {
     let (status, shown, errors, _) = client_of("", |mut peer| {
         peer.write_all(b"220 mail.example ESMTP\r\n").expect("sent");
-        let _ = peer.read(&mut [0]);
+        let _ = undisturbed(|| peer.read(&mut [0]));
     });
     assert_eq!(status, 1);
     assert!(shown.contains("not the answer: 220 mail.exam"), "{shown}");

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::support::{closed_tcp_port, closed_udp_port, examples, run};
 use crate::transcripts::LESSONS;
@@ -111,18 +112,22 @@ fn a_udp_server_that_is_not_there_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_closed_standard_output_is_no_panic() {
-    for (name, path) in LESSONS {
-        for argument in [None, Some("--help")] {
-            let mut child = Command::new(path)
-                .args(argument)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the example starts");
-            drop(child.stdout.take());
-            let output = child.wait_with_output().expect("its end");
-            assert_eq!(output.stderr, b"", "{name}");
-            assert!(output.status.success(), "{name}");
+    thread::scope(|scope| {
+        for (name, path) in LESSONS {
+            scope.spawn(move || {
+                for argument in [None, Some("--help")] {
+                    let mut child = Command::new(path)
+                        .args(argument)
+                        .stdout(Stdio::piped())
+                        .stderr(Stdio::piped())
+                        .spawn()
+                        .expect("the example starts");
+                    drop(child.stdout.take());
+                    let output = child.wait_with_output().expect("its end");
+                    assert_eq!(output.stderr, b"", "{name}");
+                    assert!(output.status.success(), "{name}");
+                }
+            });
         }
-    }
+    });
 }

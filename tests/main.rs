@@ -1,9 +1,11 @@
 //! The tests of the examples: what each prints, alone and with a peer in a
 //! second terminal, and what it says when something is wrong.
 
+mod atlas;
 mod chat;
 mod chat_udp;
 mod command_line;
+mod frames;
 mod house_rules;
 mod support;
 mod transcripts;

@@ -36,13 +36,38 @@ lessons! {
     step_05_send_recv_udp "05_send_recv_udp"
     step_06_close "06_close"
     step_06_close_udp "06_close_udp"
+    step_08_address_in_use "08_address_in_use"
+    step_09_glued_messages "09_glued_messages"
+    step_09_glued_messages_udp "09_glued_messages_udp"
+    step_10_short_write "10_short_write"
+    step_11_split_character "11_split_character"
+    step_12_peer_gone "12_peer_gone"
+    step_12_peer_gone_reset "12_peer_gone_reset"
+    step_13_waiting_forever "13_waiting_forever"
+    step_14_full_queue "14_full_queue"
+    step_15_cut_datagrams_udp "15_cut_datagrams_udp"
+    step_15_lost_datagrams_udp "15_lost_datagrams_udp"
+    step_16_clean_stop "16_clean_stop"
+    step_16_one_at_a_time "16_one_at_a_time"
 }
 
 fn compare_with_transcript(name: &str) {
     let (status, transcript, errors) = run(name, &[]);
     assert_eq!(errors, "");
     assert_eq!(status, 0);
-    compare(name, &transcript);
+    compare_alone(name, &transcript);
+}
+
+/// Compares what an example printed that played both ends.
+///
+/// How many clients a queue takes is each system's own affair.
+pub fn compare_alone(name: &str, transcript: &str) {
+    if name == "14_full_queue" && !cfg!(target_os = "linux") {
+        let first = "client 1  connect     connected";
+        assert!(transcript.contains(first), "{transcript}");
+    } else {
+        compare(name, transcript);
+    }
 }
 
 /// Not part of a usual run: `cargo test -- --ignored` (see CONTRIBUTING.md).

@@ -3,8 +3,17 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use crate::support::{HANG_LIMIT, Terminal, as_ipv4, compare, run};
+use socket_steps::chat::Lang;
+use socket2::SockRef;
+
+use crate::support::{
+    HANG_LIMIT, Terminal, as_ipv4, compare, run, run_with, undisturbed,
+};
+use crate::transcripts::{LESSONS, compare_alone};
 
 /// Loopback in both families. A machine without IPv6 says so, and goes on.
 fn families() -> Vec<&'static str> {
@@ -112,7 +121,8 @@ fn step_04_accept_udp() {
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("7 bytes, from {local}"));
         let mut answer = [0; 1024];
-        let (length, from) = peer.recv_from(&mut answer).expect("answer");
+        let (length, from) =
+            undisturbed(|| peer.recv_from(&mut answer)).expect("answer");
         assert_eq!(&answer[..length], b"welcome");
         assert_eq!(from, server);
     });
@@ -141,7 +151,8 @@ fn step_04_connect_udp() {
             Terminal::start("04_connect_udp", &[&here.to_string()]);
         let mut buffer = [0; 1024];
         let (length, client) =
-            server.recv_from(&mut buffer).expect("it sends");
+            undisturbed(|| server.recv_from(&mut buffer))
+                .expect("it sends");
         assert_eq!(&buffer[..length], b"hello");
         terminal.wait_for("Ctrl-C");
         server.send_to(b"hi\n", client).expect("sent");
@@ -179,7 +190,8 @@ fn step_05_send_recv_udp() {
         let peer = datagrams(server);
         peer.send_to("谢谢\n".as_bytes(), server).expect("sent");
         let mut answer = [0; 1024];
-        let (length, _) = peer.recv_from(&mut answer).expect("answer");
+        let (length, _) =
+            undisturbed(|| peer.recv_from(&mut answer)).expect("answer");
         assert_eq!(&answer[..length], "Hello, 你好!".as_bytes());
     });
 }
@@ -203,6 +215,150 @@ fn step_06_close_udp() {
         peer.send_to(b"hello\n", server).expect("sent");
         terminal.wait_for("type another line");
     });
+}
+
+#[test]
+fn step_08_address_in_use() {
+    with_peer("08_address_in_use", |terminal, server| {
+        let mut peer = connect(server);
+        let local = peer.local_addr().expect("an address");
+        terminal.wait_for(&format!("accept      {local}"));
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).expect("the end");
+        assert_eq!(rest, b"");
+    });
+}
+
+#[test]
+fn step_09_glued_messages_udp() {
+    with_peer("09_glued_messages_udp", |_, server| {
+        let peer = datagrams(server);
+        for text in ["1\n", "", "三\n"] {
+            peer.send_to(text.as_bytes(), server).expect("sent");
+        }
+    });
+}
+
+/// What a server of step 16 answers to a client that says these words.
+fn chat(mut peer: &TcpStream, words: &[&str]) {
+    for word in words {
+        peer.write_all(word.as_bytes()).expect("sent");
+        expect(peer, &Lang::En.reply(word));
+    }
+}
+
+fn expect(mut peer: &TcpStream, text: &str) {
+    let mut got = vec![0; text.len()];
+    peer.read_exact(&mut got).expect(text);
+    assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Eight at once, each with a conversation of its own; a ninth one is
+/// connected, and served when one of them has left.
+#[test]
+fn step_16_one_at_a_time() {
+    for name in ["16_one_at_a_time", "16_clean_stop"] {
+        for family in families() {
+            let mut terminal = Terminal::start(name, &[family]);
+            let server = terminal.invited_to();
+            let peers: Vec<_> = (0..8).map(|_| connect(server)).collect();
+            for peer in &peers {
+                expect(peer, "Hello, client!");
+            }
+            for (number, peer) in peers.iter().enumerate() {
+                chat(peer, &[&format!("你好 {number}"), "再见"]);
+            }
+            let mut ninth = connect(server);
+            let wait = Some(Duration::from_millis(50));
+            ninth.set_read_timeout(wait).expect("a timeout");
+            let silence = undisturbed(|| ninth.read(&mut [0; 1]));
+            assert!(silence.is_err(), "{silence:?}");
+            ninth.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+            chat(&peers[3], &["quit\n"]);
+            expect(&ninth, "Hello, client!");
+
+            // Two leave without a word, and one is reset. Both places are
+            // free again.
+            SockRef::from(&ninth)
+                .set_linger(Some(Duration::ZERO))
+                .expect("a linger");
+            drop((ninth, peers));
+            let address = server.to_string();
+            for _ in 0..2 {
+                let (status, shown, errors) =
+                    run_with("07_chat_client", &[&address], "hi\nquit\n");
+                assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+                assert!(shown.contains("server: Server received: hi"));
+            }
+        }
+    }
+}
+
+/// Enter: no more clients. Those who are there are answered to their end.
+#[test]
+fn step_16_clean_stop() {
+    for family in families() {
+        let mut terminal = Terminal::start("16_clean_stop", &[family]);
+        let server = terminal.invited_to();
+        let (anna, ben) = (connect(server), connect(server));
+        expect(&anna, "Hello, client!");
+        expect(&ben, "Hello, client!");
+        terminal.wait_for("press Enter");
+        terminal.type_line("");
+        terminal.wait_for("one more client for each");
+        let mut late = connect(server);
+        chat(&anna, &["still there?", "quit"]);
+        chat(&ben, &["hi", "quit"]);
+        let mut nothing = Vec::new();
+        let told = late.read_to_end(&mut nothing);
+        assert!(nothing.is_empty(), "{told:?}");
+        let shown = terminal.finish();
+        let end = "all threads have ended\nben       connect     \
+                   connection refused\n";
+        assert!(shown.ends_with(end), "{shown}");
+    }
+}
+
+/// Those that play both ends wherever they are: the same transcript on the
+/// address that they are given, and again at once on the same port.
+#[test]
+fn part_3_plays_on_the_address_that_it_is_given() {
+    let with_peers = ["08_address_in_use", "09_glued_messages_udp"];
+    let part_3 = LESSONS.iter().map(|(name, _)| *name).filter(|name| {
+        ("08".."16").contains(name) && !with_peers.contains(name)
+    });
+    thread::scope(|scope| {
+        for name in part_3 {
+            for family in families() {
+                scope.spawn(move || play_on_a_port(name, family));
+            }
+        }
+    });
+}
+
+/// The port is from a range out of which no kernel gives ports by itself, so
+/// that no other test can be given it between two runs.
+fn play_on_a_port(name: &str, family: &str) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() % 1000 * 10;
+    let start = 15_000 + u16::try_from(start).expect("below 10,000");
+    let play = |port: u16| {
+        let address = family.replace(":0", &format!(":{port}"));
+        run(name, &[&address])
+    };
+    let (port, first) = loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        let played = play(port);
+        if !played.2.contains("already in use") {
+            break (port, played);
+        }
+    };
+    let takes_long = name.starts_with("13") || name.starts_with("14");
+    let again = (!takes_long).then(|| play(port));
+    for (status, shown, errors) in [first].into_iter().chain(again) {
+        assert_eq!((status, errors.as_str()), (0, ""), "{name}: {shown}");
+        compare_alone(name, &shown.replace("[::1]", "127.0.0.1"));
+    }
 }
 
 /// The crate's own two halves, each in a terminal of its own.

@@ -1,0 +1,370 @@
+//! The error atlas against the kernel: every row that can be provoked, is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::support::{top, undisturbed};
+
+/// A row of the table: the cells, without their back quotes.
+struct Row {
+    link: String,
+    call: String,
+    linux: String,
+    windows: String,
+    kind: String,
+    example: String,
+}
+
+fn atlas() -> String {
+    let path = top().join("book/src/error-atlas.md");
+    fs::read_to_string(path).expect("the atlas")
+}
+
+fn rows() -> Vec<Row> {
+    let atlas = atlas();
+    let lines = atlas.lines().filter(|line| line.starts_with("| ["));
+    lines
+        .map(|line| {
+            let line = line.replace('`', "");
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            let [_, link, call, linux, windows, kind, example, _] =
+                cells[..]
+            else {
+                unreachable!("six cells: {line}");
+            };
+            let (_, link) = link.split_once("](#").expect("a link");
+            Row {
+                link: link.trim_end_matches(')').to_owned(),
+                call: call.to_owned(),
+                linux: linux.to_owned(),
+                windows: windows.to_owned(),
+                kind: kind.to_owned(),
+                example: example.to_owned(),
+            }
+        })
+        .collect()
+}
+
+const ANY: SocketAddr = socket_steps::ANY_PORT;
+
+fn tcp() -> Socket {
+    Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
+}
+
+fn udp() -> Socket {
+    Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket")
+}
+
+fn address(socket: &Socket) -> SocketAddr {
+    let address = socket.local_addr().expect("an address");
+    address.as_socket().expect("an IP address")
+}
+
+/// A connection: this end, and the other one.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(ANY).expect("a port");
+    let here = listener.local_addr().expect("an address");
+    let this = TcpStream::connect(here).expect("it listens");
+    let (other, _) = listener.accept().expect("a client");
+    let limit = Some(Duration::from_secs(10));
+    this.set_read_timeout(limit).expect("a timeout");
+    this.set_write_timeout(limit).expect("a timeout");
+    (this, other)
+}
+
+/// A listener whose queue is full, and the clients in it.
+fn full() -> (Socket, Vec<TcpStream>) {
+    let listener = tcp();
+    listener.bind(&ANY.into()).expect("a port");
+    listener.listen(0).expect("a listener");
+    let limit = Duration::from_millis(200);
+    let mut clients = Vec::new();
+    while let Ok(client) =
+        TcpStream::connect_timeout(&address(&listener), limit)
+    {
+        clients.push(client);
+    }
+    (listener, clients)
+}
+
+/// Makes the kernel fail in the way that the row with this call tells.
+fn provoke(call: &str) -> io::Result<()> {
+    let mut buffer = [0; 16];
+    match call {
+        "bind: somebody listens there" => {
+            let first = TcpListener::bind(ANY)?;
+            tcp().bind(&first.local_addr()?.into())
+        }
+        "bind: a restart, a connection in TIME_WAIT" => {
+            let listener = TcpListener::bind(ANY)?;
+            let here = listener.local_addr()?;
+            let mut client = TcpStream::connect(here)?;
+            drop((listener.accept()?, listener));
+            client.read_exact(&mut buffer[..0])?;
+            assert_eq!(client.read(&mut buffer)?, 0);
+            drop(client);
+            tcp().bind(&here.into())
+        }
+        "bind: an address of another machine" => {
+            tcp().bind(&SocketAddr::from(([192, 0, 2, 1], 0)).into())
+        }
+        "send_to: a broadcast address" => {
+            let everybody = SocketAddr::from(([255; 4], 9));
+            udp().send_to(b"x", &everybody.into()).map(drop)
+        }
+        "bind: IPv6 address, IPv4 socket" => {
+            let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0));
+            tcp().bind(&other.into())
+        }
+        "socket: an unknown domain" => {
+            Socket::new(Domain::from(250), Type::STREAM, None).map(drop)
+        }
+        "socket: a stream with UDP" => {
+            let udp = Some(Protocol::UDP);
+            Socket::new(Domain::IPV4, Type::STREAM, udp).map(drop)
+        }
+        "listen: a UDP socket" => {
+            let socket = udp();
+            socket.bind(&ANY.into())?;
+            socket.listen(1)
+        }
+        "accept: a UDP socket" => {
+            let socket = udp();
+            socket.bind(&ANY.into())?;
+            socket.accept().map(drop)
+        }
+        "accept: before listen" => {
+            let socket = tcp();
+            socket.bind(&ANY.into())?;
+            socket.accept().map(drop)
+        }
+        "bind: a second time" => {
+            let socket = tcp();
+            socket.bind(&ANY.into())?;
+            socket.bind(&ANY.into())
+        }
+        "set_read_timeout: 0, in std" => {
+            pair().0.set_read_timeout(Some(Duration::ZERO))
+        }
+        "peer_addr: a TCP socket without a peer" => {
+            tcp().peer_addr().map(drop)
+        }
+        "recv: a TCP socket without a peer" => {
+            (&tcp()).read(&mut buffer).map(drop)
+        }
+        "connect: a second time" => {
+            let listener = TcpListener::bind(ANY)?;
+            let there = listener.local_addr()?.into();
+            let client = tcp();
+            client.connect(&there)?;
+            client.connect(&there)
+        }
+        "send: a UDP socket without a peer" => udp().send(b"x").map(drop),
+        "connect: nobody listens there" => {
+            let closed = tcp();
+            closed.bind(&ANY.into())?;
+            tcp().connect(&closed.local_addr()?)
+        }
+        "recv: connected UDP, a closed port" => {
+            let gone = UdpSocket::bind(ANY)?;
+            let client = UdpSocket::bind(ANY)?;
+            client.connect(gone.local_addr()?)?;
+            drop(gone);
+            client.set_read_timeout(Some(Duration::from_secs(10)))?;
+            client.send(b"x")?;
+            client.recv(&mut buffer).map(drop)
+        }
+        "connect_timeout: no answer in time" => {
+            let (listener, _clients) = full();
+            let limit = Duration::from_millis(200);
+            tcp().connect_timeout(&listener.local_addr()?, limit)
+        }
+        "recv: a read timeout is over" => {
+            let (mut this, _other) = pair();
+            this.set_read_timeout(Some(Duration::from_millis(50)))?;
+            this.read(&mut buffer).map(drop)
+        }
+        "accept: non-blocking, and nobody" => {
+            let listener = TcpListener::bind(ANY)?;
+            listener.set_nonblocking(true)?;
+            listener.accept().map(drop)
+        }
+        "send: non-blocking, and no room" => {
+            let (mut this, _other) = pair();
+            this.set_nonblocking(true)?;
+            loop {
+                this.write_all(&[0; 65536])?;
+            }
+        }
+        "connect: non-blocking" => {
+            let (listener, _clients) = full();
+            let client = tcp();
+            client.set_nonblocking(true)?;
+            client.connect(&listener.local_addr()?)
+        }
+        "connect: again meanwhile" => {
+            let (listener, _clients) = full();
+            let client = tcp();
+            client.set_nonblocking(true)?;
+            client.connect(&listener.local_addr()?).expect_err("begun");
+            client.connect(&listener.local_addr()?)
+        }
+        "recv: the peer did not receive all" => {
+            let (mut this, other) = pair();
+            this.write_all(b"unread")?;
+            other.peek(&mut buffer)?;
+            drop(other);
+            this.read(&mut buffer).map(drop)
+        }
+        "recv: the peer has a linger of 0" => {
+            let (mut this, other) = pair();
+            SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
+            drop(other);
+            this.read(&mut buffer).map(drop)
+        }
+        "send: the peer is gone, second time" => {
+            let (mut this, other) = pair();
+            drop(other);
+            assert_eq!(this.read(&mut buffer)?, 0);
+            this.write_all(b"the first one succeeds").expect("taken");
+            loop {
+                this.write_all(b"until the reset is there")?;
+            }
+        }
+        "send: after our own shutdown" => {
+            let (mut this, _other) = pair();
+            this.shutdown(Shutdown::Write)?;
+            this.write(b"x").map(drop)
+        }
+        "send: a TCP socket without a peer" => tcp().send(b"x").map(drop),
+        "send_to: a datagram of 65,508 bytes" => {
+            let there = UdpSocket::bind(ANY)?.local_addr()?;
+            udp().send_to(&[0; 65_508], &there.into()).map(drop)
+        }
+        "read_exact: the stream ended before" => {
+            (&b"short"[..]).read_exact(&mut buffer)
+        }
+        "recv_from: a small buffer" => {
+            let socket = UdpSocket::bind(ANY)?;
+            socket.send_to(&[0; 20], socket.local_addr()?)?;
+            let (length, _) = socket.recv_from(&mut buffer)?;
+            assert_eq!(length, buffer.len());
+            Ok(())
+        }
+        "socket, accept: at the limit" => at_the_limit(),
+        _ => unreachable!("no way to provoke {call:?}: is it documented?"),
+    }
+}
+
+/// The limit holds for a whole process, so another one has to reach it: an
+/// example that opens many sockets, allowed only a few.
+#[cfg(unix)]
+fn at_the_limit() -> io::Result<()> {
+    let program = crate::support::program("14_full_queue");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 12 && exec \"$0\"", program])
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    let words = "too many open files or sockets (os error ";
+    let (_, rest) = told.split_once(words).expect("it failed with that");
+    let (number, _) = rest.split_once(')').expect("a number");
+    Err(io::Error::from_raw_os_error(number.parse().expect("digits")))
+}
+
+#[cfg(not(unix))]
+fn at_the_limit() -> io::Result<()> {
+    unreachable!("documented only")
+}
+
+/// Newer Rusts have kinds for what 1.85 leaves uncategorized.
+fn same_kind(expected: &str, kind: ErrorKind) -> bool {
+    let kind = format!("{kind:?}");
+    let newer = ["Unsupported", "InProgress"].contains(&expected);
+    kind == expected || newer && kind == "Uncategorized"
+}
+
+/// The number and the kind of each row, or `None`: no error.
+#[test]
+fn the_kernel_fails_as_the_atlas_says() {
+    let mut provoked = 0;
+    for row in rows() {
+        let (on_unix, on_windows) =
+            row.kind.split_once("; ").unwrap_or((&row.kind, &row.kind));
+        let (cell, kind) = if cfg!(target_os = "linux") {
+            (&row.linux, on_unix)
+        } else if cfg!(windows) && !row.windows.ends_with("documented") {
+            (&row.windows, on_windows)
+        } else {
+            continue;
+        };
+        // Without an error there is nothing to provoke: the examples show
+        // these. One of them has an error on the other system.
+        let silent = cell.starts_with("no error");
+        if cell.ends_with("documented") || silent && row.kind.is_empty() {
+            continue;
+        }
+        let result = undisturbed(|| provoke(&row.call));
+        provoked += 1;
+        if silent {
+            assert!(result.is_ok(), "{}: {result:?}", row.call);
+            continue;
+        }
+        let error = result.expect_err(&row.call);
+        let number = cell.split(' ').next().and_then(|n| n.parse().ok());
+        assert_eq!(error.raw_os_error(), number, "{}", row.call);
+        let told = error.kind();
+        assert!(same_kind(kind, told), "{}: {told:?}", row.call);
+    }
+    let least = if cfg!(target_os = "linux") { 30 } else { 0 };
+    assert!(provoked >= least, "only {provoked} rows");
+}
+
+/// Linux' names are those of its numbers.
+#[test]
+fn one_name_for_one_number() {
+    let mut pairs = BTreeSet::new();
+    for row in rows() {
+        let cell = row.linux.trim_end_matches(", documented");
+        if let Some((number, name)) = cell.split_once(' ') {
+            if number.parse::<u32>().is_ok() {
+                pairs.insert((number.to_owned(), name.to_owned()));
+            }
+        }
+    }
+    let numbers: BTreeSet<_> = pairs.iter().map(|pair| &pair.0).collect();
+    let names: BTreeSet<_> = pairs.iter().map(|pair| &pair.1).collect();
+    assert_eq!((numbers.len(), names.len()), (pairs.len(), pairs.len()));
+    assert!(pairs.len() >= 20, "{pairs:?}");
+}
+
+/// Every row leads to an entry that says what it means and what to do, every
+/// entry is in the table, and every example that it names exists.
+#[test]
+fn every_row_has_an_entry_and_every_entry_a_row() {
+    let atlas = atlas();
+    let mut entries = BTreeSet::new();
+    for entry in atlas.split("\n## ").skip(1) {
+        let (title, text) = entry.split_once('\n').expect("a text");
+        let (_, id) = title.split_once(" {#").expect("an anchor");
+        assert!(text.contains("\n**Means**: "), "{title}");
+        assert!(text.contains("\n**Do**: "), "{title}");
+        entries.insert(id.trim_end_matches('}').to_owned());
+    }
+    let rows = rows();
+    let linked: BTreeSet<_> =
+        rows.iter().map(|row| row.link.clone()).collect();
+    assert_eq!(linked, entries, "left: the table, right: the entries");
+    let calls: BTreeSet<_> = rows.iter().map(|row| &row.call).collect();
+    assert!(rows.len() >= 20);
+    for row in &rows {
+        let path = format!("examples/{}.rs", row.example);
+        let exists = row.example.is_empty() || top().join(path).exists();
+        assert!(exists, "{}", row.example);
+    }
+    assert!(calls.len() > 40, "the calls tell the rows apart");
+}
