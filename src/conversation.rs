@@ -36,7 +36,8 @@ fn until_the_end(
             tell(lang.client_says(&text));
             let sent = client.write_all(lang.reply(&text).as_bytes());
             // Who says `quit` need not wait for the reply: it may be gone.
-            if is_quit(&text) {
+            let whole = !bad && !decoder.is_mid_character();
+            if is_quit(&text) && whole {
                 return Ok(Ending::Quit);
             }
             sent?;
@@ -119,6 +120,7 @@ mod tests {
             (&[&b"hi"[..]][..], false, Ending::Left),
             (&[b"\xe4"], false, Ending::LeftMidCharacter),
             (&[b"ok\xff"], false, Ending::NotText),
+            (&[b"quit\xff"], false, Ending::NotText),
             (&[b"hi"], true, Ending::Broken),
         ] {
             let (end, ..) = talk(sends, breaks);
