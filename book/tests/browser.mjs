@@ -75,7 +75,7 @@ async function walk() {
             items.map((item, at) => (item.checkVisibility() ? at + 1 : 0)).filter(Boolean).join(" "));
     const touch = await open({ viewport: PHONE, hasTouch: true });
     const [previous, next] = [".stepper-buttons :text('Previous')", ".stepper-buttons :text('Next')"];
-    touch.setDefaultTimeout(3000);
+    touch.setDefaultTimeout(15000);
     await touch.goto(base + STEPPER);
     count = await touch.$$eval("ol.stepper > li", (items) => items.length);
     const all = Array.from({ length: count }, (_, at) => at + 1).join(" ");
@@ -109,37 +109,39 @@ async function walk() {
 const files = (await readdir(HTML)).filter((name) => name.endsWith(".html"));
 const pages = files.filter((name) => !["print.html", "toc.html", "404.html"].includes(name));
 
-// Every page, on a phone: loads, and fits. Folded parts are opened first.
-const phone = await open({ viewport: PHONE });
-for (const name of pages) {
-    await phone.goto(base + name);
-    const found = await phone.evaluate(() => {
-        for (const folded of document.querySelectorAll("details")) folded.open = true;
-        const sizes = Array.from(document.querySelectorAll("svg.picture text"), (text) => {
-            const scale = text.getScreenCTM().a;
-            return parseFloat(getComputedStyle(text).fontSize) * scale;
-        });
-        return {
-            // (mdBook lets the part of the page with the text scroll by itself.)
-            wide: Math.max(
-                document.documentElement.scrollWidth - window.innerWidth,
-                ...Array.from(
-                    document.querySelectorAll("body, .page, #mdbook-content, main"),
-                    (part) => part.scrollWidth - part.clientWidth,
+/** Every page, on a phone: it loads, and fits. Folded parts are opened first. */
+async function onPhone() {
+    const phone = await open({ viewport: PHONE });
+    for (const name of pages) {
+        await phone.goto(base + name);
+        const found = await phone.evaluate(() => {
+            for (const folded of document.querySelectorAll("details")) folded.open = true;
+            const sizes = Array.from(document.querySelectorAll("svg.picture text"), (text) => {
+                const scale = text.getScreenCTM().a;
+                return parseFloat(getComputedStyle(text).fontSize) * scale;
+            });
+            return {
+                // (mdBook lets the part of the page with the text scroll by itself.)
+                wide: Math.max(
+                    document.documentElement.scrollWidth - window.innerWidth,
+                    ...Array.from(
+                        document.querySelectorAll("body, .page, #mdbook-content, main"),
+                        (part) => part.scrollWidth - part.clientWidth,
+                    ),
                 ),
-            ),
-            smallest: Math.min(Infinity, ...sizes),
-        };
-    });
-    if (found.wide > 0) mistake(name, `${found.wide} pixels too wide for a phone`);
-    if (found.smallest < SMALLEST_TEXT) {
-        mistake(name, `text of ${found.smallest.toFixed(1)} pixels in a picture`);
+                smallest: Math.min(Infinity, ...sizes),
+            };
+        });
+        if (found.wide > 0) mistake(name, `${found.wide} pixels too wide for a phone`);
+        if (found.smallest < SMALLEST_TEXT) {
+            mistake(name, `text of ${found.smallest.toFixed(1)} pixels in a picture`);
+        }
     }
 }
 
-// One page of each kind: accessibility, in each theme.
+/** One page of each kind: accessibility, in one theme. */
 let rules = 0;
-for (const theme of THEMES) {
+async function accessible(theme) {
     const page = await open({ viewport: DESK });
     await page.addInitScript((name) => localStorage.setItem("mdbook-theme", name), theme);
     const whole = WHOLE.includes(theme);
@@ -161,16 +163,12 @@ for (const theme of THEMES) {
         }
     }
 }
-if (rules === 0) mistake("axe-core", "checked nothing");
 
-// The stepper.
 const STEPPER = "connection.html";
 let count = 0;
-try {
-    await walk();
-} catch (error) {
-    mistake("stepper", error.message.split("\n")[0]);
-}
+const walked = walk().catch((error) => mistake("stepper", error.message.split("\n")[0]));
+await Promise.all([onPhone(), walked, ...THEMES.map(accessible)]);
+if (rules === 0) mistake("axe-core", "checked nothing");
 
 await browser.close();
 server.close();
