@@ -146,6 +146,18 @@ def check_shape(texts):
             mistake(name, "does not say what is next")
 
 
+def check_pictures():
+    """Drawn in the text's own colours, so that they follow the theme."""
+    for path in (BOOK / "src" / "img").glob("*.svg"):
+        text = path.read_text(encoding="utf-8")
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', text))
+        for colour in sorted(colours - {"none", "currentColor", "var(--links)"}):
+            mistake(path.name, f"the colour {colour} does not follow the theme")
+        for part in ("<title", "<desc", 'viewBox="0 0 360 '):
+            if part not in text:
+                mistake(path.name, f"has no {part}")
+
+
 def main():
     texts = chapters()
     pages = {
@@ -158,6 +170,7 @@ def main():
     check_examples(texts)
     check_commands(texts, pages)
     check_shape(texts)
+    check_pictures()
     for one in mistakes:
         print(f"mistake: {one}", file=sys.stderr)
     links = sum(len(page.links) for page in pages.values())
