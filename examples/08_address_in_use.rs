@@ -2,7 +2,7 @@
 //!
 //! `bind` refuses a port for two reasons: another socket listens there, or a
 //! connection of the last run is not quite over. The end that closes first
-//! keeps its address for a minute, in the state TIME_WAIT, for late packets.
+//! keeps its address for a while (on Linux, a minute) in the state TIME_WAIT.
 //!
 //! Look for: the same words for both, and which of them SO_REUSEADDR cures.
 //!
@@ -79,10 +79,11 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     }
 
     // The second failure: the server is started again. Its kernel still keeps
-    // the old connection. (Windows gives the port out all the same.)
+    // the old connection. (Windows gives the port out all the same. And none
+    // is kept after a reset: type nothing into nc, or see step 12.)
     match listen(here, false) {
         Err(error) => say("again", "bind", in_words(&error)),
-        Ok(_) => say("again", "bind", "this system does not mind"),
+        Ok(_) => say("again", "bind", "granted: no connection is kept"),
     }
 
     // The cure: the option.

@@ -91,19 +91,27 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     conversation.read_exact(message).during("recv", peer)?;
     say("server", "read_exact", String::from_utf8_lossy(message));
 
-    // `read_frame` (src/frame.rs) does the same, and tells apart the ways in
-    // which a frame can be wrong. The last two: too long, and cut off.
-    let wrong = b"\xff\xff\xff\xff\0\0\0\x04fo";
-    client.write_all(wrong).during("send", here)?;
+    // `read_frame` (src/frame.rs) does the same, until the stream ends between
+    // two frames: a clean end.
     client.shutdown(Shutdown::Write).during("shutdown", here)?;
-    for _ in 0..4 {
-        match read_frame(&conversation, LIMIT) {
-            Ok(Some(message)) => {
-                let text = String::from_utf8_lossy(&message);
-                say("server", "read_frame", text);
-            }
-            Ok(None) => say("server", "read_frame", "the end"),
-            Err(error) => say("server", "read_frame", error),
+    while let Ok(frame) = read_frame(&conversation, LIMIT) {
+        let Some(message) = frame else {
+            say("server", "read_frame", "the end, in good order");
+            break;
+        };
+        say("server", "read_frame", String::from_utf8_lossy(&message));
+    }
+
+    // Two clients that send what is no frame: too long, and cut off. The place
+    // in the stream is lost then, and the connection is of no more use.
+    for bytes in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04fo"] {
+        let mut client =
+            TcpStream::connect(here).during("connect", here)?;
+        client.write_all(bytes).during("send", here)?;
+        drop(client);
+        let (socket, _) = listener.accept().during("accept", here)?;
+        if let Err(error) = read_frame(&socket, LIMIT) {
+            say("server", "read_frame", error);
         }
     }
     Ok(())

@@ -60,6 +60,10 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     // Then it takes nothing at all. That is an error to `send`, and no harm.
     let error = loop {
         match socket.send(&message[taken..]) {
+            Ok(0) => {
+                say("server", "send", "nothing is left to send");
+                return Ok(());
+            }
             Ok(more) => taken += more,
             Err(error) => break error,
         }
@@ -86,6 +90,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
             Err(error) => Err(error).during("send", peer)?,
         }
         match client.read(&mut buffer) {
+            Ok(0) => break,
             Ok(length) => got.extend_from_slice(&buffer[..length]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => Err(error).during("recv", here)?,

@@ -49,7 +49,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     say("client", "close", format!("after {sent} bytes"));
 
     // The failure: nobody tests for 0. What was sent comes first, and then 0
-    // bytes without end. This loop stops after four; yours would not.
+    // bytes without end. A loop without this bound would never end.
     for _ in 0..4 {
         let length =
             (&conversation).read(&mut buffer).during("recv", peer)?;

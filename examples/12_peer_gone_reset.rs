@@ -4,6 +4,9 @@
 //! The kernel sends one when a program closes and has not received all, when
 //! it asks for that (a linger of 0), or when bytes come for a closed socket.
 //!
+//! What to do: after 0 bytes, finish and close; after a reset or a broken pipe,
+//! drop this conversation, and serve the next. A first send proves nothing.
+//!
 //! Look for: two kinds of error, a send that succeeds although nobody is
 //! there, and a server that outlives it all.
 //!

@@ -63,9 +63,13 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
         thread::park_timeout(LIMIT);
         let waits = if reader.is_finished() { "is done" } else { "waits" };
         say("server", "recv", format!("{waits} after 200 ms"));
-        client.write(b"at last").during("send", here)
+        let sent = client.write(b"at last").during("send", here);
+        let got = reader.join().unwrap_or(Ok(0)).during("recv", here);
+        sent.and_then(|sent| Ok((sent, got?)))
     })?;
+    let (sent, got) = sent;
     say("client", "send", format!("{sent} bytes, which end it"));
+    say("server", "recv", format!("{got} bytes"));
 
     // The cure for receive: a timeout. It stays set for this socket.
     socket.set_read_timeout(Some(LIMIT)).during("timeout", None)?;
@@ -84,7 +88,8 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     say("socket2", "timeout 0", format!("taken; the timeout is {now:?}"));
 
     // The cure for `accept`: non-blocking, and ask again until time is up.
-    // (On Linux a read timeout limits `accept`, too. Elsewhere it does not.)
+    // (On Linux a read timeout limits `accept`, too. Elsewhere, do not count on
+    // that.)
     listener.set_nonblocking(true).during("set_nonblocking", None)?;
     let start = Instant::now();
     while let Err(error) = listener.accept() {

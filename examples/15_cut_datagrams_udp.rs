@@ -12,7 +12,7 @@
 //! With an address, the receiver uses that port, for you to watch (tcpdump):
 //!     cargo run --example 15_cut_datagrams_udp -- 127.0.0.1:8090
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,11 +79,16 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
         say("receiver", "recv_from", format!("{size} bytes sent: {told}"));
     }
 
-    // The second failure: UDP over IPv4 has room for 65,507 bytes, and the
-    // kernel refuses more. The cure: smaller messages, or a stream.
+    // The second failure: UDP over IPv4 has room for 65,507 bytes (macOS, as
+    // delivered, for 9,216), and the kernel refuses more. The cure: smaller
+    // messages, or a stream.
     let message = vec![b'x'; 65_536];
-    if sender.send_to(&message, here).is_err() {
-        say("sender", "send_to", "65536 bytes: refused, too long");
+    if let Err(error) = sender.send_to(&message, here) {
+        say(
+            "sender",
+            "send_to",
+            format!("65536 bytes: {}", in_words(&error)),
+        );
     }
 
     // The third failure: the receiver is gone, and no call tells the sender.
@@ -93,8 +98,13 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     say("sender", "send_to", format!("{sent} bytes, taken; waits 200 ms"));
     let limit = Some(Duration::from_millis(200));
     sender.set_read_timeout(limit).during("set_read_timeout", None)?;
-    if sender.recv_from(&mut [0; LONGEST]).is_err() {
-        say("sender", "recv_from", "no news of them");
+    if let Err(error) = sender.recv_from(&mut [0; LONGEST]) {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                say("sender", "recv_from", "no news of them");
+            }
+            _ => say("sender", "recv_from", in_words(&error)),
+        }
     }
 
     // The cure: connect the socket. The kernel then keeps the report that

@@ -75,9 +75,11 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
     }
     say("receiver", "recv_from", format!("{got:?} of 1 to 8"));
 
-    // The cure. The number tells the receiver what is new: it keeps only the
-    // one that it expects, and acknowledges whatever it gets. The sender waits
-    // for that, or else sends again, 5 times at most.
+    // The cure. The number tells the receiver what is new: it keeps the one
+    // that it expects, and acknowledges that one and those it has. (One that
+    // comes too early is not acknowledged: it would be lost.) The sender waits
+    // for that, or else sends again, 5 times at most. The relay counts what
+    // passes: its 3rd is the 3, but with one sent again its 5th carries the 4.
     say("sender", "wait", "100 ms for each answer that is missing");
     let (mut count, mut got) = (0, Vec::new());
     'next: for number in 1..=8 {
@@ -91,7 +93,11 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
                 } else {
                     say("receiver", "recv_from", format!("{new} again"));
                 }
-                receiver.send_to(&[new], back).during("send_to", back)?;
+                if usize::from(new) <= got.len() {
+                    receiver
+                        .send_to(&[new], back)
+                        .during("send_to", back)?;
+                }
             }
             // (Late answers, to earlier numbers, are skipped.)
             while let Ok(answer) = receive(&sender) {

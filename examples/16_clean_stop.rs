@@ -22,7 +22,7 @@ use std::{thread, time::Duration};
 use socket_steps::chat::{Lang, RECV_LIMIT};
 use socket_steps::{
     ANY_PORT, During, Failure, converse, in_words, invite, line, nc,
-    other_half, run, say, wait_for_enter,
+    other_half, reachable, run, say, wait_for_enter,
 };
 
 const THREADS: usize = 8;
@@ -39,6 +39,9 @@ fn serve(listener: &TcpListener, tell: fn(String)) {
         match listener.accept() {
             _ if STOP.load(Ordering::SeqCst) => return,
             Ok((client, peer)) => {
+                // Who says nothing for five minutes is gone (step 13).
+                let limit = Some(Duration::from_secs(300));
+                let _ = client.set_read_timeout(limit);
                 tell(Lang::En.connected(peer));
                 let end = converse(client, Lang::En, tell);
                 tell(Lang::En.disconnected(peer, end));
@@ -59,7 +62,8 @@ fn hear(mut anna: TcpStream) -> io::Result<TcpStream> {
 }
 
 fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix.)
+    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix,
+    // and listens with 128.)
     let address = given.unwrap_or(ANY_PORT);
     let listener = TcpListener::bind(address).during("bind", address)?;
     let here = listener.local_addr().during("local_addr", None)?;
@@ -89,9 +93,10 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
         // The cure: a client more for each. That ends `accept`. The thread in
         // a conversation ends that one first.
         for _ in 0..THREADS {
-            TcpStream::connect(here)?;
+            let _ = TcpStream::connect(reachable(here));
         }
-        say("server", "stop", "one more client for each");
+        let told = "one more client for each; waits for the talks";
+        say("server", "stop", told);
         if let Some(anna) = anna {
             let mut anna = anna?;
             say("anna", "send", "quit");

@@ -13,7 +13,8 @@
 //!     cargo run --example 16_one_at_a_time -- 127.0.0.1:8090
 //!     cargo run --example 07_chat_client
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind::{ConnectionAborted, TimedOut, WouldBlock};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
@@ -30,17 +31,21 @@ fn main() -> ExitCode {
 }
 
 /// The server of step 7: one client at a time. (`converse`, in src, is that
-/// step's conversation; `tell` gets the lines for the server's terminal.)
+/// step's conversation. `tell` gets the server's lines: `line` prints them,
+/// `drop` throws them away.)
 fn serve(listener: &TcpListener, tell: fn(String)) {
     loop {
         match listener.accept() {
             Ok((client, peer)) => {
+                // Who says nothing for five minutes is gone (step 13).
+                let limit = Some(Duration::from_secs(300));
+                let _ = client.set_read_timeout(limit);
                 tell(Lang::En.connected(peer));
                 let end = converse(client, Lang::En, tell);
                 tell(Lang::En.disconnected(peer, end));
             }
             // It left while it was in the queue: no reason to stop.
-            Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
+            Err(e) if e.kind() == ConnectionAborted => {}
             Err(e) => return tell(in_words(&e)),
         }
     }
@@ -54,7 +59,8 @@ fn serve_in(
     address: SocketAddr,
     tell: fn(String),
 ) -> io::Result<SocketAddr> {
-    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix.)
+    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix,
+    // and listens with 128.)
     let listener = TcpListener::bind(address)?;
     for _ in 0..threads {
         let listener = listener.try_clone()?;
@@ -63,13 +69,16 @@ fn serve_in(
     listener.local_addr()
 }
 
-/// A client receives, for half a second at most.
-fn hear(who: &str, mut client: &TcpStream) -> io::Result<()> {
-    client.set_read_timeout(Some(Duration::from_millis(500)))?;
+/// A client receives. Where nothing will come, it waits for half a second.
+fn hear(who: &str, mut client: &TcpStream, ms: u64) -> io::Result<()> {
+    client.set_read_timeout(Some(Duration::from_millis(ms)))?;
     let mut buffer = [0; RECV_LIMIT];
     match client.read(&mut buffer) {
         Ok(n) => say(who, "recv", String::from_utf8_lossy(&buffer[..n])),
-        Err(_) => say(who, "recv", "nothing in 500 ms: not served"),
+        Err(e) if matches!(e.kind(), WouldBlock | TimedOut) => {
+            say(who, "recv", format!("nothing in {ms} ms: not served"));
+        }
+        Err(e) => return Err(e),
     }
     Ok(())
 }
@@ -92,19 +101,21 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
             serve_in(threads, ANY_PORT, drop).during("bind", None)?;
         say("server", "serve", format!("{threads} at a time"));
         let mut clients = Vec::new();
-        for name in &names[..=threads] {
+        for (number, name) in names[..=threads].iter().enumerate() {
             let client =
                 TcpStream::connect(here).during("connect", here)?;
             say(name, "connect", "connected");
-            hear(name, &client).during("recv", here)?;
+            let ms = if number < threads { 10_000 } else { 500 };
+            hear(name, &client, ms).during("recv", here)?;
             clients.push(client);
         }
 
         // The first one leaves. Now there is a thread for the last one.
         clients[0].write_all(b"quit").during("send", here)?;
         say(names[0], "send", "quit");
-        hear(names[0], &clients[0]).during("recv", here)?;
-        hear(names[threads], &clients[threads]).during("recv", here)?;
+        hear(names[0], &clients[0], 10_000).during("recv", here)?;
+        let last = &clients[threads];
+        hear(names[threads], last, 10_000).during("recv", here)?;
     }
     Ok(())
 }

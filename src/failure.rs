@@ -157,6 +157,7 @@ impl Failure {
 /// `asm-generic/errno.h`, Apple's `sys/errno.h` and Microsoft's list of
 /// Windows Sockets error codes.
 pub fn in_words(error: &io::Error) -> String {
+    let is = |linux, bsd| has_number(error, linux, bsd);
     let words = match error.kind() {
         ErrorKind::AddrInUse => "the address is already in use",
         ErrorKind::AddrNotAvailable => "the address is not available",
@@ -171,6 +172,7 @@ pub fn in_words(error: &io::Error) -> String {
         ErrorKind::NetworkUnreachable => "network unreachable",
         ErrorKind::HostUnreachable => "host unreachable",
         ErrorKind::Unsupported => NOT_SUPPORTED,
+        ErrorKind::Interrupted => "interrupted",
         ErrorKind::UnexpectedEof => "the peer left too early",
         ErrorKind::InvalidData => "the peer speaks another protocol",
         ErrorKind::InvalidInput => "invalid argument",
@@ -180,8 +182,14 @@ pub fn in_words(error: &io::Error) -> String {
             Some(95) if cfg!(target_os = "linux") => NOT_SUPPORTED,
             Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
-            // EMFILE, and its Windows twin.
-            Some(24 | 10024) => "too many open files or sockets",
+            _ if is(24, 24) => "too many open files or sockets",
+            _ if is(93, 43) => "protocol not supported",
+            _ if is(115, 36) => "operation in progress",
+            _ if is(106, 56) => "already connected",
+            _ if is(89, 39) => "destination address required",
+            _ if is(114, 37) => "operation in progress",
+            _ if is(90, 40) => "message too long",
+            _ if is(105, 55) => "no buffer space",
             _ => return kind.to_string(),
         },
     };
@@ -192,12 +200,18 @@ const NOT_SUPPORTED: &str = "operation not supported";
 
 /// `EAFNOSUPPORT`: the kernel has no such address family.
 fn is_unknown_family(error: &io::Error) -> bool {
+    has_number(error, 97, 47)
+}
+
+/// Whether this is the error with that number on Linux; or with that one on
+/// macOS, which has BSD's. Windows Sockets took those over, and added 10,000.
+fn has_number(error: &io::Error, linux: i32, bsd: i32) -> bool {
     let number = if cfg!(windows) {
-        10047
+        10_000 + bsd
     } else if cfg!(target_os = "linux") {
-        97
+        linux
     } else {
-        47
+        bsd
     };
     error.raw_os_error() == Some(number)
 }

@@ -12,6 +12,7 @@ use crate::support::{top, undisturbed};
 
 /// A row of the table: the cells, without their back quotes.
 struct Row {
+    title: String,
     link: String,
     call: String,
     linux: String,
@@ -37,8 +38,9 @@ fn rows() -> Vec<Row> {
             else {
                 unreachable!("six cells: {line}");
             };
-            let (_, link) = link.split_once("](#").expect("a link");
+            let (title, link) = link.split_once("](#").expect("a link");
             Row {
+                title: title.trim_start_matches('[').to_owned(),
                 link: link.trim_end_matches(')').to_owned(),
                 call: call.to_owned(),
                 linux: linux.to_owned(),
@@ -319,6 +321,9 @@ fn the_kernel_fails_as_the_atlas_says() {
         assert_eq!(error.raw_os_error(), number, "{}", row.call);
         let told = error.kind();
         assert!(same_kind(kind, told), "{}: {told:?}", row.call);
+        // The first column is what our examples would print.
+        let title = row.title.trim_end_matches(", with UDP");
+        assert_eq!(socket_steps::in_words(&error), title, "{}", row.call);
     }
     let least = if cfg!(target_os = "linux") { 30 } else { 0 };
     assert!(provoked >= least, "only {provoked} rows");
