@@ -155,7 +155,7 @@ fn as_on_unix(name: &str, transcript: &str) -> String {
                 "send        connection reset by the peer",
                 "send        the connection is closed (broken pipe)",
             ),
-            // (The next one under Wine, see below.)
+            // (Wine only: see the last one.)
             Some("06_close_udp") => (
                 "nothing: the report was lost",
                 "refused: nobody is at that port",
