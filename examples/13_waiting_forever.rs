@@ -58,7 +58,7 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // The failure: a receive without a limit, in a thread, so that we can
     // watch it wait. Only the peer can end that.
-    let sent = thread::scope(|scope| {
+    let (sent, got) = thread::scope(|scope| {
         let reader = scope.spawn(|| (&socket).read(&mut [0; 1024]));
         thread::park_timeout(LIMIT);
         let waits = if reader.is_finished() { "is done" } else { "waits" };
@@ -67,7 +67,6 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
         let got = reader.join().unwrap_or(Ok(0)).during("recv", here);
         sent.and_then(|sent| Ok((sent, got?)))
     })?;
-    let (sent, got) = sent;
     say("client", "send", format!("{sent} bytes, which end it"));
     say("server", "recv", format!("{got} bytes"));
 
