@@ -14,60 +14,59 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, descriptor, in_words, run, say,
-};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, descriptor, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("01_create.rs"), lesson)
+    run_at(include_str!("01_create.rs"), lesson)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    let address = given.unwrap_or(ANY_PORT);
-
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Step 1: create. The domain says how addresses look, and follows from
     // the address: IPv4 or IPv6. `STREAM` asks for a connection that carries
     // bytes in order, and TCP is the protocol that does it. Nothing is sent:
     // the kernel only makes an entry in a table, and hands us its number.
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     say("program", "socket", format!("descriptor {}", descriptor(&socket)));
-    let kind = socket.r#type().during("type", None)?;
-    say("program", "type", format!("{kind:?}, over {}", family(address)));
 
-    // It has no port. (Windows refuses the question; Linux and macOS answer
-    // with port 0, which means the same.)
-    let local = socket.local_addr().ok().and_then(|a| a.as_socket());
-    let port = local.map_or(0, |local| local.port());
-    say("program", "local_addr", format!("port {port}: none yet"));
+    // The kernel remembers what we asked for. (`type` by itself is a word of
+    // Rust, like `fn`. With `r#` in front it is a name like any other.)
+    let kind = socket.r#type()?;
+    let family = if domain == Domain::IPV4 { "IPv4" } else { "IPv6" };
+    say("program", "type", format!("{kind:?}, over {family}"));
 
-    // It has no peer, so there is nobody to send to.
-    if let Err(error) = socket.peer_addr() {
-        say("program", "peer_addr", in_words(&error));
+    // It has no address of its own: port 0 means "none yet". (The kernel has
+    // its own form for an address, `SockAddr`. `as_socket` turns it into
+    // std's `SocketAddr`, which can be printed. Windows refuses the question.)
+    match socket.local_addr() {
+        Ok(local) => {
+            let local = local.as_socket().ok_or("not an IP address")?;
+            say("program", "local_addr", local);
+        }
+        Err(error) => say("program", "local_addr", in_words(&error)),
     }
-    if socket.send(b"hello").is_err() {
-        say("program", "send", "refused: there is nobody to send to");
-    }
+
+    // It has no peer, so there is nobody to send to. (Linux says so in odd
+    // words: there never was a connection. macOS and Windows say "not
+    // connected".)
+    let peer = socket.peer_addr();
+    say("program", "peer_addr", answer(&peer));
+    let sent = socket.send(b"hello");
+    say("program", "send", answer(&sent));
 
     // The three words must fit together.
     let odd = Socket::new(domain, Type::STREAM, Some(Protocol::UDP));
-    if odd.is_err() {
-        say(
-            "program",
-            "socket",
-            "STREAM with UDP is refused: no such kind",
-        );
-    }
+    say("program", "socket", format!("STREAM with UDP: {}", answer(&odd)));
 
-    // Rust closes a socket when its owner goes.
+    // Rust closes a socket when its owner goes, and the kernel forgets it.
+    // So the next one can have its number. (Unix gives out the lowest that is
+    // free; Windows promises none.)
     drop(socket);
-    say("program", "close", "the kernel forgets the socket");
+    let next = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    let number = descriptor(&next);
+    say("program", "close", format!("the next is descriptor {number}"));
     Ok(())
-}
-
-fn family(address: SocketAddr) -> &'static str {
-    if address.is_ipv4() { "IPv4" } else { "IPv6" }
 }

@@ -13,56 +13,57 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, descriptor, in_words, run, say,
-};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, descriptor, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("01_create_udp.rs"), lesson)
+    run_at(include_str!("01_create_udp.rs"), lesson)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    let address = given.unwrap_or(ANY_PORT);
-
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Step 1: create. `DGRAM` asks for single messages without a connection,
     // and UDP is the protocol that carries them. Nothing is sent: the kernel
     // only makes an entry in a table, and hands us its number.
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     say("program", "socket", format!("descriptor {}", descriptor(&socket)));
-    let kind = socket.r#type().during("type", None)?;
-    say("program", "type", format!("{kind:?}, over {}", family(address)));
 
-    // It has no port. (Windows refuses the question; Linux and macOS answer
-    // with port 0, which means the same.)
-    let local = socket.local_addr().ok().and_then(|a| a.as_socket());
-    let port = local.map_or(0, |local| local.port());
-    say("program", "local_addr", format!("port {port}: none yet"));
+    // The kernel remembers what we asked for. (`type` by itself is a word of
+    // Rust, like `fn`. With `r#` in front it is a name like any other.)
+    let kind = socket.r#type()?;
+    let family = if domain == Domain::IPV4 { "IPv4" } else { "IPv6" };
+    say("program", "type", format!("{kind:?}, over {family}"));
+
+    // It has no address of its own: port 0 means "none yet". (The kernel has
+    // its own form for an address, `SockAddr`. `as_socket` turns it into
+    // std's `SocketAddr`, which can be printed. Windows refuses the question.)
+    match socket.local_addr() {
+        Ok(local) => {
+            let local = local.as_socket().ok_or("not an IP address")?;
+            say("program", "local_addr", local);
+        }
+        Err(error) => say("program", "local_addr", in_words(&error)),
+    }
 
     // `send` names no receiver, and a new socket knows none. (With `send_to`,
     // in step 4, each datagram carries its receiver's address.)
-    if let Err(error) = socket.peer_addr() {
-        say("program", "peer_addr", in_words(&error));
-    }
-    if socket.send(b"hello").is_err() {
-        say("program", "send", "refused: there is nobody to send to");
-    }
+    let peer = socket.peer_addr();
+    say("program", "peer_addr", answer(&peer));
+    let sent = socket.send(b"hello");
+    say("program", "send", answer(&sent));
 
     // The three words must fit together.
     let odd = Socket::new(domain, Type::DGRAM, Some(Protocol::TCP));
-    if odd.is_err() {
-        say("program", "socket", "DGRAM with TCP is refused: no such kind");
-    }
+    say("program", "socket", format!("DGRAM with TCP: {}", answer(&odd)));
 
-    // Rust closes a socket when its owner goes.
+    // Rust closes a socket when its owner goes, and the kernel forgets it.
+    // So the next one can have its number. (Unix gives out the lowest that is
+    // free; Windows promises none.)
     drop(socket);
-    say("program", "close", "the kernel forgets the socket");
+    let next = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    let number = descriptor(&next);
+    say("program", "close", format!("the next is descriptor {number}"));
     Ok(())
-}
-
-fn family(address: SocketAddr) -> &'static str {
-    if address.is_ipv4() { "IPv4" } else { "IPv6" }
 }

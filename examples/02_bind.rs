@@ -12,55 +12,55 @@
 //! the second learns what "in use" means. (Press Enter to end each.)
 //!     cargo run --example 02_bind -- 127.0.0.1:8090
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, run, say, wait_for_enter,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, run, say, wait_for_enter};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("02_bind.rs"), lesson)
+    run(include_str!("02_bind.rs"), lesson, hold)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<Socket, Failure> {
     // Step 1: create.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
 
     // Step 2: bind. 127.0.0.1 is loopback: only programs on this machine can
     // reach it. Port 0 asks the kernel for any port that is free, and
-    // `local_addr` tells which one that was.
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    // `local_addr` tells which one that was. (socket2 takes and gives the
+    // kernel's own form of an address. `into` makes it of std's `SocketAddr`,
+    // and `as_socket` leads back.)
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     say("first", "bind", format!("asked for {address}, got {here}"));
 
     // Among TCP sockets the pair is ours alone now. No second one can have it.
-    let second = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    if let Err(error) = second.bind(&here.into()) {
-        say("second", "bind", format!("{here}: {}", in_words(&error)));
-    }
+    let second = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    let bound = second.bind(&here.into());
+    say("second", "bind", format!("{here}: {}", answer(&bound)));
 
     // A third asks for 0.0.0.0 instead of loopback: every address that this
     // machine has. Now other machines could reach it, too.
-    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let third =
-        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))
-            .during("socket", None)?;
-    third.bind(&anywhere.into()).during("bind", anywhere)?;
-    let there = third.local_addr().during("local_addr", None)?;
-    let there = there.as_socket().ok_or(NOT_IP)?;
+    let third = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    third.bind(&anywhere.into())?;
+    let there = third.local_addr()?.as_socket().ok_or("not IP")?;
     say("third", "bind", format!("asked for {anywhere}, got {there}"));
 
-    if given.is_some() {
-        say("first", "wait", format!("{here} is held: press Enter"));
-        wait_for_enter();
-    }
+    // (Handed back to `run` or to `hold`, or else it would be closed here.)
+    Ok(socket)
+}
+
+/// With an address: keeps the first socket until you press Enter.
+fn hold(address: SocketAddr) -> Result<(), Failure> {
+    let socket = lesson(address)?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    say("first", "wait", format!("{here} is held: press Enter"));
+    wait_for_enter();
     Ok(())
 }

@@ -18,59 +18,69 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc, other_half,
-    run, say, wait_for_enter,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, invite, run, say, wait_for_enter};
 use socket2::{Domain, Protocol, Socket, Type};
 
+/// How many connections may wait in the queue.
+const BACKLOG: i32 = 100;
+
 fn main() -> ExitCode {
-    run(include_str!("03_listen.rs"), lesson)
+    run(include_str!("03_listen.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind.
-    let address = given.unwrap_or(ANY_PORT);
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // Steps 1 and 2: create, bind. (`here` is the address that it got.)
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    listener.bind(&address.into())?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "bind", here);
 
     // A client tries too early. (It is std's TcpStream: one line is enough
     // for the end that is not the lesson. Windows tries for two seconds.)
-    if given.is_none() {
-        if let Err(error) = TcpStream::connect(here) {
-            say("client", "connect", in_words(&error));
-        }
-    }
+    let early = TcpStream::connect(here);
+    say("client", "connect", answer(&early));
 
     // Step 3: listen, with a backlog of 100. The call returns at once: it
     // does not wait for anybody. It tells the kernel to answer clients.
-    listener.listen(100).during("listen", here)?;
-    say("server", "listen", "backlog 100");
-
-    // With an address, the client is you.
-    if given.is_some() {
-        let commands = [nc(here), other_half("04_connect", here)];
-        invite("server", "listen", &commands);
-        say("", "", "and press Enter here to end");
-        wait_for_enter();
-        return Ok(());
-    }
+    let open = listener.listen(BACKLOG);
+    say(
+        "server",
+        "listen",
+        format!("backlog {BACKLOG}: {}", answer(&open)),
+    );
 
     // A client tries again. The handshake takes place between its kernel and
     // ours; what it sends is kept for whoever calls `accept` some day.
-    let mut client = TcpStream::connect(here).during("connect", here)?;
-    let local = client.local_addr().during("local_addr", None)?;
+    let mut client = TcpStream::connect(here)?;
+    let local = client.local_addr()?;
     say("client", "connect", format!("connected, from {local}"));
-    let sent = client.write(b"hello").during("send", here)?;
-    say("client", "send", format!("{sent} bytes, and nobody accepted"));
+    let sent = client.write(b"hello")?;
+    say("client", "send", format!("{sent} bytes"));
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "bind", here);
+    let open = listener.listen(BACKLOG);
+    say(
+        "server",
+        "listen",
+        format!("backlog {BACKLOG}: {}", answer(&open)),
+    );
+    invite("server", "listen", here, &["nc", "04_connect"]);
+    say("", "", "and press Enter here to end");
+    wait_for_enter();
     Ok(())
 }

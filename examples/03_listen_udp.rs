@@ -15,55 +15,61 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("03_listen_udp.rs"), lesson)
+    run(include_str!("03_listen_udp.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind.
-    let address = given.unwrap_or(ANY_PORT);
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // Steps 1 and 2: create, bind. (`here` is the address that it got.)
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "bind", here);
 
     // Step 3: listen. A datagram socket has no queue of connections, so the
     // kernel says no.
-    if let Err(error) = socket.listen(100) {
-        say("server", "listen", format!("refused: {}", in_words(&error)));
-    }
+    let open = socket.listen(100);
+    say("server", "listen", answer(&open));
 
     // What takes its place is done already: bound is enough. The kernel keeps
     // this datagram until somebody receives it.
-    match given {
-        Some(_) => {
-            invite("server", "recv_from", &[nc_udp(here)]);
-        }
-        None => {
-            let client =
-                UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            let local = client.local_addr().during("local_addr", None)?;
-            let sent =
-                client.send_to(b"hello", here).during("send_to", here)?;
-            say("client", "send_to", format!("{sent} bytes, from {local}"));
-        }
-    }
+    let client = UdpSocket::bind("127.0.0.1:0")?;
+    let local = client.local_addr()?;
+    let sent = client.send_to(b"hello", here)?;
+    say("client", "send_to", format!("{sent} bytes, from {local}"));
 
-    // socket2 receives into uninitialised memory, which is for experts. Std's
-    // UdpSocket is the same socket, and receives into a plain buffer.
-    let socket: UdpSocket = socket.into();
+    // socket2 receives into memory that nobody has written to yet, which is
+    // for experts. Std's UdpSocket is the same socket, and receives into a
+    // plain buffer.
+    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
-    let (length, peer) =
-        socket.recv_from(&mut buffer).during("recv_from", here)?;
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    say("server", "recv_from", format!("{length} bytes, from {peer}"));
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "bind", here);
+    let open = socket.listen(100);
+    say("server", "listen", answer(&open));
+
+    // (A buffer for any datagram: a longer one is an error on Windows.)
+    invite("server", "recv_from", here, &["nc -u"]);
+    let socket = UdpSocket::from(socket);
+    let mut buffer = [0; 65_536];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
     say("server", "recv_from", format!("{length} bytes, from {peer}"));
     Ok(())
 }

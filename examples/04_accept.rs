@@ -1,11 +1,11 @@
-//! Step 4, TCP: accept a client.
+//! Step 4, TCP: accept.
 //!
 //! `accept` takes the oldest connection out of the listener's queue and hands
-//! over two things: a second socket, for this one client, and the client's
-//! address. While the queue is empty, `accept` waits.
+//! over a second socket, for this one client, and the client's address. While
+//! the queue is empty it waits.
 //!
-//! Look for: two descriptors on the server's side, and one port that both
-//! `connect` and `accept` name.
+//! Look for: two descriptors at the server, and the port after "connected,
+//! from": it comes back in the last line. That is how you know who is who.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 04_accept
@@ -16,68 +16,69 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, descriptor, in_words, invite, nc,
-    other_half, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, descriptor, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
+const BACKLOG: i32 = 100;
+
 fn main() -> ExitCode {
-    run(include_str!("04_accept.rs"), lesson)
+    run(include_str!("04_accept.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    listener.bind(&address.into())?;
+    listener.listen(BACKLOG)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     let number = descriptor(&listener);
     say("server", "listen", format!("descriptor {number}, at {here}"));
 
     // Nobody has connected yet, so `accept` would wait. Switched to
     // non-blocking for a moment, it says so instead.
-    if given.is_none() {
-        listener.set_nonblocking(true).during("set_nonblocking", None)?;
-        if let Err(error) = listener.accept() {
-            say("server", "accept", in_words(&error));
-        }
-        listener.set_nonblocking(false).during("set_nonblocking", None)?;
-    }
+    listener.set_nonblocking(true)?;
+    let nobody = listener.accept();
+    say("server", "accept", answer(&nobody));
+    listener.set_nonblocking(false)?;
 
-    // A client connects: you, or one line of std. Its `connect` is done as
-    // soon as the kernel has put the connection into the queue.
-    let client = match given {
-        Some(_) => {
-            let commands = [nc(here), other_half("04_connect", here)];
-            invite("server", "accept", &commands);
-            None
-        }
-        None => {
-            let client =
-                TcpStream::connect(here).during("connect", here)?;
-            let local = client.local_addr().during("local_addr", None)?;
-            say("client", "connect", format!("connected, from {local}"));
-            Some(client)
-        }
-    };
+    // A client connects, in one line of std. Its `connect` is done as soon
+    // as the kernel has put the connection into the queue.
+    let client = TcpStream::connect(here)?;
+    let local = client.local_addr()?;
+    say("client", "connect", format!("connected, from {local}"));
 
     // Step 4: accept. The listener stays as it was and can accept the next
     // client; `conversation` is a socket of its own, connected to this one.
     // (Both ends are in this process: the number in between is the client's.)
-    let (conversation, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
+    let (conversation, peer) = listener.accept()?;
+    let peer = peer.as_socket().ok_or("not IP")?;
     let number = descriptor(&conversation);
     say("server", "accept", format!("descriptor {number}, to {peer}"));
+    Ok(())
+}
 
-    drop((conversation, client));
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(BACKLOG)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    let number = descriptor(&listener);
+    say("server", "listen", format!("descriptor {number}, at {here}"));
+
+    // `accept` waits for as long as you need.
+    invite("server", "accept", here, &["nc", "04_connect"]);
+    let (conversation, peer) = listener.accept()?;
+    let peer = peer.as_socket().ok_or("not IP")?;
+    let number = descriptor(&conversation);
+    say("server", "accept", format!("descriptor {number}, to {peer}"));
     Ok(())
 }

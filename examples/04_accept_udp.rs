@@ -15,69 +15,74 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp,
-    other_half, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("04_accept_udp.rs"), lesson)
+    run(include_str!("04_accept_udp.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 and 2: create, bind. (There is no step 3 for UDP.)
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "bind", here);
 
     // Step 4: accept. A datagram socket has no connections to hand over.
-    if let Err(error) = socket.accept() {
-        say("server", "accept", format!("refused: {}", in_words(&error)));
-    }
+    let client = socket.accept();
+    say("server", "accept", answer(&client));
 
-    // Two clients send: std's UdpSocket, one line each. Or you do, once.
-    let mut clients = Vec::new();
-    if given.is_some() {
-        let commands = [nc_udp(here), other_half("04_connect_udp", here)];
-        invite("server", "recv_from", &commands);
-    } else {
-        for name in ["anna", "ben"] {
-            let client =
-                UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            let local = client.local_addr().during("local_addr", None)?;
-            client
-                .send_to(name.as_bytes(), here)
-                .during("send_to", here)?;
-            say(name, "send_to", format!("{here}, from {local}"));
-            clients.push((name, client));
-        }
+    // Two clients send, each from a UdpSocket of std.
+    let anna = UdpSocket::bind("127.0.0.1:0")?;
+    let ben = UdpSocket::bind("127.0.0.1:0")?;
+    for (name, client) in [("anna", &anna), ("ben", &ben)] {
+        client.send_to(name.as_bytes(), here)?;
+        let local = client.local_addr()?;
+        say(name, "send_to", format!("{here}, from {local}"));
     }
 
     // What takes the place of `accept`: `recv_from` fills the buffer with one
-    // datagram and tells who sent it; `send_to` answers that address.
-    let socket: UdpSocket = socket.into();
+    // datagram and tells who sent it; `send_to` answers that address. (The
+    // same socket, from here on by the methods of std: see step 3.)
+    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
-    for _ in 0..clients.len().max(1) {
-        let (length, peer) =
-            socket.recv_from(&mut buffer).during("recv_from", here)?;
+    for _ in 0..2 {
+        let (length, peer) = socket.recv_from(&mut buffer)?;
         say("server", "recv_from", format!("{length} bytes, from {peer}"));
-        let sent =
-            socket.send_to(b"welcome", peer).during("send_to", peer)?;
+        let sent = socket.send_to(b"welcome", peer)?;
         say("server", "send_to", format!("{sent} bytes, to {peer}"));
     }
 
     // Each client gets the answer that was meant for it.
-    for (name, client) in clients {
-        let (length, peer) =
-            client.recv_from(&mut buffer).during("recv_from", None)?;
+    for (name, client) in [("anna", &anna), ("ben", &ben)] {
+        let (length, peer) = client.recv_from(&mut buffer)?;
         say(name, "recv_from", format!("{length} bytes, from {peer}"));
     }
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "bind", here);
+    let client = socket.accept();
+    say("server", "accept", answer(&client));
+
+    // (A buffer for any datagram: a longer one is an error on Windows.)
+    invite("server", "recv_from", here, &["nc -u", "04_connect_udp"]);
+    let socket = UdpSocket::from(socket);
+    let mut buffer = [0; 65_536];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    say("server", "recv_from", format!("{length} bytes, from {peer}"));
+    let sent = socket.send_to(b"welcome", peer)?;
+    say("server", "send_to", format!("{sent} bytes, to {peer}"));
     Ok(())
 }

@@ -15,52 +15,47 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, descriptor, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line, `at`
+// puts the address into the error, if there is one.
+use socket_steps::{At, Failure, descriptor, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("04_connect.rs"), lesson)
+    run(include_str!("04_connect.rs"), lesson, connect)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // The server is you, at the address you gave; or std's TcpListener, which
-    // does steps 1 to 3 in one line.
-    let (listener, server) = match given {
-        Some(address) => (None, address),
-        None => {
-            let listener =
-                TcpListener::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            let here = listener.local_addr().during("local_addr", None)?;
-            say("server", "listen", here);
-            (Some(listener), here)
-        }
-    };
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // The server: std's TcpListener, which does steps 1 to 3 in one line.
+    let listener = TcpListener::bind(address)?;
+    let server = listener.local_addr()?;
+    say("server", "listen", server);
 
+    connect(server)?;
+
+    // Only now does our server ask for a client. It is handed a connection
+    // that has been there all along, and is over already.
+    let (_, peer) = listener.accept()?;
+    say("server", "accept", peer);
+    Ok(())
+}
+
+/// The client. With an address, the server there is you.
+fn connect(server: SocketAddr) -> Result<(), Failure> {
     // Step 1: create. A client need not bind: the kernel will pick a port.
     let domain = Domain::for_address(server);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     say("client", "socket", format!("descriptor {}", descriptor(&socket)));
 
     // Step 4, the client's half: connect. It waits until the server's kernel
     // has answered, which is enough: the server program need not.
     say("client", "connect", format!("to {server} ..."));
-    socket.connect(&server.into()).during("connect", server)?;
-    let local = socket.local_addr().during("local_addr", None)?;
-    let local = local.as_socket().ok_or(NOT_IP)?;
-    let peer = socket.peer_addr().during("peer_addr", None)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
-    say("client", "local_addr", local);
-    say("client", "peer_addr", peer);
+    socket.connect(&server.into()).at(server)?;
 
-    // Only now does our server ask for a client. It is handed the connection
-    // that has been there all along.
-    if let Some(listener) = listener {
-        let (_, peer) = listener.accept().during("accept", server)?;
-        say("server", "accept", peer);
-    }
+    // The two ends of the connection. Both addresses together are its name.
+    let local = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    say("client", "local_addr", local);
+    let peer = socket.peer_addr()?.as_socket().ok_or("not IP")?;
+    say("client", "peer_addr", peer);
     Ok(())
 }

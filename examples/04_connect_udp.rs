@@ -16,78 +16,86 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{ANY_PORT, During, Failure, NOT_IP, in_words, run, say};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `in_words` puts an error into words, `at` puts the address into it.
+use socket_steps::{At, Failure, in_words, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("04_connect_udp.rs"), lesson)
+    run(include_str!("04_connect_udp.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // The server is you, at the address you gave; or std's UdpSocket.
-    let (server, there) = match given {
-        Some(address) => (None, address),
-        None => {
-            let server =
-                UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            let here = server.local_addr().during("local_addr", None)?;
-            say("server", "bind", here);
-            (Some(server), here)
-        }
-    };
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // The server: std's UdpSocket.
+    let server = UdpSocket::bind(address)?;
+    let there = server.local_addr()?;
+    say("server", "bind", there);
     let mut buffer = [0; 1024];
 
     // Step 1: create.
     let domain = Domain::for_address(there);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
 
-    // Step 4, the client's half: connect. It succeeds even when nobody is
-    // there: the kernel notes the peer, picks a port for us, sends nothing.
-    socket.connect(&there.into()).during("connect", there)?;
-    let local = socket.local_addr().during("local_addr", None)?;
-    let local = local.as_socket().ok_or(NOT_IP)?;
-    say("client", "connect", format!("to {there}, from {local}"));
-    if let Some(server) = &server {
-        server.set_nonblocking(true).during("set_nonblocking", None)?;
-        if let Err(error) = server.recv_from(&mut buffer) {
-            say("server", "recv_from", in_words(&error));
-        }
-        server.set_nonblocking(false).during("set_nonblocking", None)?;
+    // Step 4, the client's half: connect. The kernel notes the peer and picks
+    // a port for us. It sends nothing, so it cannot know whether anybody is
+    // there. (The same socket, from here on by the methods of std.)
+    socket.connect(&there.into()).at(there)?;
+    let client = UdpSocket::from(socket);
+    let (peer, local) = (client.peer_addr()?, client.local_addr()?);
+    say("client", "connect", format!("to {peer}, from {local}"));
+    server.set_nonblocking(true)?;
+    match server.recv_from(&mut buffer) {
+        Ok((length, _)) => say("server", "recv_from", length),
+        Err(error) => say("server", "recv_from", in_words(&error)),
     }
+    server.set_nonblocking(false)?;
 
     // `send` needs no address now. This is the first datagram on its way.
-    let client: UdpSocket = socket.into();
-    let sent = client.send(b"hello").during("send", there)?;
-    say("client", "send", format!("{sent} bytes, to the peer it noted"));
+    let sent = client.send(b"hello")?;
+    say("client", "send", format!("{sent} bytes"));
+    let (length, peer) = server.recv_from(&mut buffer)?;
+    say("server", "recv_from", format!("{length} bytes, from {peer}"));
 
     // A stranger sends to the client first, then the server answers.
-    if let Some(server) = &server {
-        let (length, peer) =
-            server.recv_from(&mut buffer).during("recv_from", None)?;
-        say("server", "recv_from", format!("{length} bytes, from {peer}"));
-        let stranger =
-            UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-        for (who, from, text) in
-            [("stranger", &stranger, "psst"), ("server", server, "welcome")]
-        {
-            let sent = from
-                .send_to(text.as_bytes(), peer)
-                .during("send_to", peer)?;
-            say(who, "send_to", format!("{sent} bytes, to {peer}"));
-        }
-    } else {
-        say("client", "recv", format!("waits for {there}; Ctrl-C ends it"));
-    }
+    let stranger = UdpSocket::bind("127.0.0.1:0")?;
+    let sent = stranger.send_to(b"psst", peer)?;
+    say("stranger", "send_to", format!("{sent} bytes, to {peer}"));
+    let sent = server.send_to(b"welcome", peer)?;
+    say("server", "send_to", format!("{sent} bytes, to {peer}"));
 
     // Only the answer comes through. Behind it there is nothing: the kernel
     // threw the stranger's datagram away.
-    let length = client.recv(&mut buffer).during("recv", there)?;
+    let length = client.recv(&mut buffer)?;
     say("client", "recv", format!("{length} bytes"));
-    client.set_nonblocking(true).during("set_nonblocking", None)?;
-    if let Err(error) = client.recv(&mut buffer) {
-        say("client", "recv", in_words(&error));
+    client.set_nonblocking(true)?;
+    match client.recv(&mut buffer) {
+        Ok(length) => say("client", "recv", format!("{length} bytes")),
+        Err(error) => say("client", "recv", in_words(&error)),
+    }
+    Ok(())
+}
+
+/// With an address, the server there is you.
+fn with_you(there: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(there);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.connect(&there.into()).at(there)?;
+    let client = UdpSocket::from(socket);
+    let (peer, local) = (client.peer_addr()?, client.local_addr()?);
+    say("client", "connect", format!("to {peer}, from {local}"));
+    let sent = client.send(b"hello")?;
+    say("client", "send", format!("{sent} bytes"));
+
+    // (A buffer for any datagram: a longer one is an error on Windows.)
+    say("client", "recv", format!("waits for {peer}; Ctrl-C ends it"));
+    let mut buffer = [0; 65_536];
+    let length = client.recv(&mut buffer).at(there)?;
+    say("client", "recv", format!("{length} bytes"));
+    client.set_nonblocking(true)?;
+    match client.recv(&mut buffer) {
+        Ok(length) => say("client", "recv", format!("{length} bytes")),
+        Err(error) => say("client", "recv", in_words(&error)),
     }
     Ok(())
 }

@@ -17,76 +17,84 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, invite, nc, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line.
+use socket_steps::{Failure, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
+const BACKLOG: i32 = 100;
 const GREETING: &str = "Hello, 你好!";
 
 fn main() -> ExitCode {
-    run(include_str!("05_send_recv.rs"), lesson)
+    run(include_str!("05_send_recv.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    listener.bind(&address.into())?;
+    listener.listen(BACKLOG)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
-    // Step 4: a client connects (you, or one line of std), accept it.
-    let client = match given {
-        Some(_) => {
-            invite("server", "accept", &[nc(here)]);
-            None
-        }
-        None => Some(TcpStream::connect(here).during("connect", here)?),
-    };
-    let (conversation, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
+    // Step 4: a client connects (one line of std), accept it.
+    let mut client = TcpStream::connect(here)?;
+    let (mut conversation, _) = listener.accept()?;
 
     // Step 5: send. `as_bytes` is UTF-8, in which 你 is three bytes long.
     // `send` returns how many bytes the kernel took.
-    let sent =
-        conversation.send(GREETING.as_bytes()).during("send", peer)?;
+    let sent = conversation.send(GREETING.as_bytes())?;
     let letters = GREETING.chars().count();
     say("server", "send", format!("{letters} characters, {sent} bytes"));
 
     // The client has room for 7 bytes, then for 1024. The second call goes on
     // where the first one stopped. Then it answers.
-    if let Some(mut client) = client {
-        let mut buffer = [0; 1024];
-        for room in [7, 1024] {
-            let length =
-                client.read(&mut buffer[..room]).during("recv", here)?;
-            let text = String::from_utf8_lossy(&buffer[..length]);
-            say("client", "recv", format!("{length} bytes {text:?}"));
-        }
-        let answer = "谢谢!";
-        let sent = client.write(answer.as_bytes()).during("send", here)?;
-        say("client", "send", format!("{sent} bytes {answer:?}"));
-    } else {
-        say("server", "recv", "waits for a line from you");
+    let mut buffer = [0; 1024];
+    for room in [7, 1024] {
+        let length = client.read(&mut buffer[..room])?;
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        say("client", "recv", format!("{length} bytes {text:?}"));
     }
+    let sent = client.write("谢谢!".as_bytes())?;
+    say("client", "send", format!("{sent} bytes"));
 
     // Step 5: receive, up to 1024 bytes. `read` is `recv` by its name in std:
     // it waits for the first byte, and returns how many arrived. Only that
     // much of the buffer means anything.
     let mut buffer = [0; 1024];
-    let length = (&conversation).read(&mut buffer).during("recv", peer)?;
+    let length = conversation.read(&mut buffer)?;
     let bytes = &buffer[..length];
     say("server", "recv", format!("{length} bytes {bytes:02x?}"));
 
     // Bytes from the network may be no text at all, so this can fail.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => say("server", "decode", format!("{text:?}")),
+        Err(error) => say("server", "decode", format!("not text: {error}")),
+    }
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(BACKLOG)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    invite("server", "accept", here, &["nc"]);
+    let (mut conversation, _) = listener.accept()?;
+
+    let sent = conversation.send(GREETING.as_bytes())?;
+    let letters = GREETING.chars().count();
+    say("server", "send", format!("{letters} characters, {sent} bytes"));
+    say("server", "recv", "waits for a line from you");
+    let mut buffer = [0; 1024];
+    let length = conversation.read(&mut buffer)?;
+    let bytes = &buffer[..length];
+    say("server", "recv", format!("{length} bytes {bytes:02x?}"));
     match std::str::from_utf8(bytes) {
         Ok(text) => say("server", "decode", format!("{text:?}")),
         Err(error) => say("server", "decode", format!("not text: {error}")),

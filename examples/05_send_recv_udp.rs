@@ -15,75 +15,68 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, invite, nc_udp, other_half, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line.
+use socket_steps::{Failure, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const GREETING: &str = "Hello, 你好!";
 
 fn main() -> ExitCode {
-    run(include_str!("05_send_recv_udp.rs"), lesson)
+    run(include_str!("05_send_recv_udp.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
 
-    // The client sends three datagrams: std's UdpSocket. Or you send one.
-    let messages = ["Hello, server!", "", "谢谢!"];
-    let client = match given {
-        Some(_) => {
-            let commands =
-                [nc_udp(here), other_half("04_connect_udp", here)];
-            invite("server", "recv_from", &commands);
-            None
-        }
-        None => {
-            let client =
-                UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            for text in messages {
-                let sent = client
-                    .send_to(text.as_bytes(), here)
-                    .during("send_to", here)?;
-                say("client", "send_to", format!("{sent} bytes {text:?}"));
-            }
-            Some(client)
-        }
-    };
+    // The client sends three datagrams: std's UdpSocket.
+    let client = UdpSocket::bind("127.0.0.1:0")?;
+    for text in ["Hello, server!", "", "谢谢!"] {
+        let sent = client.send_to(text.as_bytes(), here)?;
+        say("client", "send_to", format!("{sent} bytes {text:?}"));
+    }
 
     // Step 5: receive, one datagram of up to 1024 bytes at a time. `length`
     // says how much of the buffer means anything. 0 is a message, not an end.
-    let socket: UdpSocket = socket.into();
+    // (The same socket, from here on by the methods of std: see step 3.)
+    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
-    let count = if given.is_some() { 1 } else { messages.len() };
-    for number in 1..=count {
-        let (length, peer) =
-            socket.recv_from(&mut buffer).during("recv_from", here)?;
+    let mut sender = here;
+    for _ in 0..3 {
+        let (length, peer) = socket.recv_from(&mut buffer)?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         say("server", "recv_from", format!("{length} bytes {text:?}"));
-
-        // Step 5: send. After the last message, answer its sender.
-        if number == count {
-            let sent = socket
-                .send_to(GREETING.as_bytes(), peer)
-                .during("send_to", peer)?;
-            say("server", "send_to", format!("{sent} bytes {GREETING:?}"));
-        }
+        sender = peer;
     }
 
-    if let Some(client) = client {
-        let (length, _) =
-            client.recv_from(&mut buffer).during("recv_from", None)?;
-        let text = String::from_utf8_lossy(&buffer[..length]);
-        say("client", "recv_from", format!("{length} bytes {text:?}"));
-    }
+    // Step 5: send. The address says to whom.
+    let sent = socket.send_to(GREETING.as_bytes(), sender)?;
+    say("server", "send_to", format!("{sent} bytes"));
+    let (length, _) = client.recv_from(&mut buffer)?;
+    let text = String::from_utf8_lossy(&buffer[..length]);
+    say("client", "recv_from", format!("{length} bytes {text:?}"));
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+
+    // (A buffer for any datagram: a longer one is an error on Windows.)
+    invite("server", "recv_from", here, &["nc -u", "04_connect_udp"]);
+    let socket = UdpSocket::from(socket);
+    let mut buffer = [0; 65_536];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    let text = String::from_utf8_lossy(&buffer[..length]);
+    say("server", "recv_from", format!("{length} bytes {text:?}"));
+    let sent = socket.send_to(GREETING.as_bytes(), peer)?;
+    say("server", "send_to", format!("{sent} bytes"));
     Ok(())
 }

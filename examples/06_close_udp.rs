@@ -18,80 +18,97 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
 
-// Not the lesson: `say` prints a line, `during` names a call that failed.
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc_udp, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("06_close_udp.rs"), lesson)
+    run(include_str!("06_close_udp.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
 
-    // The client is std's UdpSocket, connected to the server; or it is you.
-    let client = match given {
-        Some(_) => {
-            invite("server", "recv_from", &[nc_udp(here)]);
-            None
-        }
-        None => {
-            let client =
-                UdpSocket::bind(ANY_PORT).during("bind", ANY_PORT)?;
-            client.connect(here).during("connect", here)?;
-            say("client", "connect", here);
-            let sent = client.send(b"hello").during("send", here)?;
-            say("client", "send", format!("{sent} bytes"));
-            Some(client)
-        }
-    };
+    // The client is std's UdpSocket, connected to the server.
+    let client = UdpSocket::bind("127.0.0.1:0")?;
+    client.connect(here)?;
+    say("client", "connect", client.peer_addr()?);
+    let sent = client.send(b"hello")?;
+    say("client", "send", format!("{sent} bytes"));
 
-    // Step 5: receive one datagram.
-    let socket: UdpSocket = socket.into();
+    // Step 5: receive one datagram, as std does it.
+    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
-    let (length, peer) =
-        socket.recv_from(&mut buffer).during("recv_from", here)?;
+    let (length, peer) = socket.recv_from(&mut buffer)?;
     say("server", "recv_from", format!("{length} bytes, from {peer}"));
 
-    // Step 6: close. The port is free from now on, and nothing is sent.
+    // Step 6: close. Nothing is sent, and the port is free from now on: any
+    // other socket could have it. (This one has it for a moment.)
     drop(socket);
-    say("server", "close", "nothing is sent");
-    let Some(client) = client else {
-        say("you", "send", "type another line: nc finds out, and ends");
-        return Ok(());
-    };
+    let other = UdpSocket::bind(here).map(drop);
+    say(
+        "server",
+        "close",
+        format!("{here} for another: {}", answer(&other)),
+    );
 
     // The client is not told: nothing has arrived.
-    client.set_nonblocking(true).during("set_nonblocking", None)?;
-    if let Err(error) = client.recv(&mut buffer) {
-        say("client", "recv", in_words(&error));
+    client.set_nonblocking(true)?;
+    match client.recv(&mut buffer) {
+        Ok(length) => say("client", "recv", format!("{length} bytes")),
+        Err(error) => say("client", "recv", in_words(&error)),
     }
-    client.set_nonblocking(false).during("set_nonblocking", None)?;
 
     // Its next datagram is taken by the kernel, and finds nobody.
-    let sent = client.send(b"anyone?").during("send", here)?;
-    say("client", "send", format!("{sent} bytes, taken by the kernel"));
+    client.set_nonblocking(false)?;
+    let sent = client.send(b"anyone?")?;
+    say("client", "send", format!("{sent} bytes"));
 
     // The machine at the other end reports that: "port unreachable". The
     // kernel keeps the report for this socket's next call, which fails.
     // (Windows calls it a reset. The limit of a second is there in case that
-    // a firewall swallows the report: step 13.)
-    let second = Some(Duration::from_secs(1));
-    client.set_read_timeout(second).during("set_read_timeout", None)?;
-    match client.recv(&mut buffer).map_err(|error| error.kind()) {
-        Err(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) => {
-            say("client", "recv", "refused: nobody is at that port");
+    // a firewall swallows the report. A receive with a limit can also be
+    // interrupted, by Ctrl-Z for one, and is then repeated: step 13.)
+    client.set_read_timeout(Some(Duration::from_secs(1)))?;
+    loop {
+        match client.recv(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
+            }
+            Ok(length) => say("client", "recv", format!("{length} bytes")),
+            Err(error) => say("client", "recv", in_words(&error)),
         }
-        _ => say("client", "recv", "nothing: the report was lost"),
+        return Ok(());
     }
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+
+    // (A buffer for any datagram: a longer one is an error on Windows.)
+    invite("server", "recv_from", here, &["nc -u"]);
+    let socket = UdpSocket::from(socket);
+    let mut buffer = [0; 65_536];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    say("server", "recv_from", format!("{length} bytes, from {peer}"));
+
+    drop(socket);
+    let other = UdpSocket::bind(here).map(drop);
+    say(
+        "server",
+        "close",
+        format!("{here} for another: {}", answer(&other)),
+    );
+    say("you", "send", "type another line: nc finds out, and ends");
     Ok(())
 }

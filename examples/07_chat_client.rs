@@ -15,14 +15,19 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
+// Not the lesson: the words of both languages, and when a reply is complete.
 use socket_steps::chat::{
     Lang, Progress, Refusal, greeting_progress, is_quit, reply_progress,
     to_send,
 };
-use socket_steps::{During, Failure, line, lines, run_chat};
+use socket_steps::{At, Failure, line, lines, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long the server may be silent. It may be talking to somebody else, or,
+/// if its queue was full, not know that we are here (step 14).
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     run_chat(include_str!("07_chat_client.rs"), lesson)
@@ -32,69 +37,68 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     // Step 1: create. Step 4, the client's half: connect.
     line(lang.waiting(address));
     let domain = Domain::for_address(address);
-    let server = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    server.connect(&address.into()).during("connect", address)?;
+    let mut server =
+        Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    server.connect(&address.into())?;
+    server.set_read_timeout(Some(PATIENCE))?;
 
     // Step 5: the server speaks first. Only then do we.
-    let greeting = receive(&server, lang, greeting_progress)
-        .during("recv", address)?;
+    let greeting =
+        receive(&mut server, lang, greeting_progress).at(address)?;
     line(lang.server_says(&greeting));
-    send(&server, address, lang.client_greeting(), lang)?;
+    let hello = lang.client_greeting();
+    send(&mut server, lang, hello).at(address)?;
 
     // Step 5, again and again: send a line, receive the reply.
     for typed in lines(lang.prompt()) {
-        let typed = typed.during("read", None)?;
-        let text = match to_send(&typed) {
-            Ok("") => Err(Refusal::Empty),
-            checked => checked,
-        };
-        match text {
+        let typed = typed?;
+        match to_send(&typed) {
+            Ok("") => line(lang.not_sent(&Refusal::Empty)),
             Ok(text) if is_quit(text) => break,
-            Ok(text) => send(&server, address, text, lang)?,
+            Ok(text) => send(&mut server, lang, text).at(address)?,
             Err(refusal) => line(lang.not_sent(&refusal)),
         }
     }
 
     // Step 6: say `quit` and close. The reply to it is not waited for.
+    server.write_all(b"quit").at(address)?;
     line(lang.client_sends("quit"));
-    (&server).write_all(b"quit").during("send", address)?;
     drop(server);
     line(lang.client_closed());
     Ok(())
 }
 
 /// Sends a text, all of it, and receives the reply to it.
-fn send(
-    mut server: &Socket,
-    address: SocketAddr,
-    text: &str,
-    lang: Lang,
-) -> Result<(), Failure> {
+fn send(server: &mut Socket, lang: Lang, text: &str) -> io::Result<()> {
+    server.write_all(text.as_bytes())?;
     line(lang.client_sends(text));
-    server.write_all(text.as_bytes()).during("send", address)?;
     let reply =
-        receive(server, lang, |so_far| reply_progress(text, so_far))
-            .during("recv", address)?;
+        receive(server, lang, |so_far| reply_progress(text, so_far))?;
     line(lang.server_says(&reply));
     Ok(())
 }
 
 /// Receives one message to its end: as many bytes as are missing, and no more.
+/// `progress` tells how many those are.
 fn receive(
-    mut server: &Socket,
+    server: &mut Socket,
     lang: Lang,
     progress: impl Fn(&[u8]) -> Progress,
 ) -> io::Result<String> {
     let mut received = Vec::new();
     while let Progress::Missing(missing) = progress(&received) {
-        let start = received.len();
-        received.resize(start + missing, 0);
-        let length = server.read(&mut received[start..])?;
-        if length == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        received.truncate(start + length);
+        let mut buffer = vec![0; missing];
+        let length = match server.read(&mut buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => length,
+            // A receive with a limit does not go on by itself after the
+            // program was stopped and continued (Ctrl-Z, `fg`): repeat it.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        received.extend(&buffer[..length]);
     }
     let text = String::from_utf8_lossy(&received).into_owned();
     if progress(&received) == Progress::Other {

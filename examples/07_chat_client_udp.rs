@@ -13,18 +13,16 @@
 //! In Chinese, as the tutorial that it comes from, at another address:
 //!     cargo run --example 07_chat_client_udp -- "[::1]:8090" --lang zh
 
-use std::io;
-use std::io::ErrorKind::{
-    ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock,
-};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+// Not the lesson: the words of both languages, and what is a reply to what.
 use socket_steps::chat::{
     Lang, Progress, greeting_progress, is_quit, reply_progress, to_send,
 };
-use socket_steps::{During, Failure, line, lines, run_chat};
+use socket_steps::{At, Failure, line, lines, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const ATTEMPTS: u32 = 3;
@@ -38,53 +36,48 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     // Step 1: create. Step 4, the client's half: connect, so that datagrams
     // from strangers are kept away.
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.connect(&address.into()).during("connect", address)?;
-    let server: UdpSocket = socket.into();
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.connect(&address.into())?;
+    let server = UdpSocket::from(socket);
 
     // Step 5: the client speaks first. How else would the server know of it?
-    send(&server, address, lang.client_greeting(), lang)?;
+    send(&server, lang.client_greeting(), lang).at(address)?;
     for typed in lines(lang.prompt()) {
-        let typed = typed.during("read", None)?;
+        let typed = typed?;
         match to_send(&typed) {
             Ok(text) if is_quit(text) => break,
-            Ok(text) => send(&server, address, text, lang)?,
+            Ok(text) => send(&server, text, lang).at(address)?,
             Err(refusal) => line(lang.not_sent(&refusal)),
         }
     }
 
     // Step 6: say `quit` and close. The reply to it is not waited for.
+    server.send(b"quit").at(address)?;
     line(lang.client_sends("quit"));
-    server.send(b"quit").during("send", address)?;
     drop(server);
     line(lang.client_closed());
     Ok(())
 }
 
 /// Sends a text until its reply comes, three times at most.
-fn send(
-    server: &UdpSocket,
-    address: SocketAddr,
-    text: &str,
-    lang: Lang,
-) -> Result<(), Failure> {
+fn send(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
     line(lang.client_sends(text));
-    let mut outcome = Err(TimedOut.into());
+    let mut outcome = Ok(());
     for attempt in 1..=ATTEMPTS {
         if attempt > 1 {
             line(lang.trying_again(attempt, ATTEMPTS));
         }
-        // (The first may fail with the fate of an earlier datagram.)
-        let sent = server.send(text.as_bytes());
-        sent.or_else(|_| server.send(text.as_bytes()))
-            .during("send", address)?;
+        // (A send may fail with the fate of an earlier datagram, and then
+        // this one has not left: once more.)
+        if server.send(text.as_bytes()).is_err() {
+            server.send(text.as_bytes())?;
+        }
         outcome = receive_reply(server, text, lang);
         if outcome.is_ok() {
             break;
         }
     }
-    outcome.during("recv", address)
+    outcome
 }
 
 /// Receives for half a second, until the reply to `text` is there. A reply to
@@ -95,8 +88,9 @@ fn receive_reply(
     lang: Lang,
 ) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut error = TimedOut;
-    let mut buffer = [0; 2048];
+    let mut error = ErrorKind::TimedOut;
+    // (Room for any datagram: a longer one is an error on Windows.)
+    let mut buffer = vec![0; 65_536];
     loop {
         // A timeout of zero would mean "wait for ever".
         let left = deadline.saturating_duration_since(Instant::now());
@@ -107,11 +101,15 @@ fn receive_reply(
         let received = match server.recv(&mut buffer) {
             Ok(length) => &buffer[..length],
             Err(failed) => match failed.kind() {
-                // Unix has one name for "time is up", Windows the other.
-                WouldBlock | TimedOut | Interrupted => continue,
+                // Unix has one name for "time is up", Windows the other. Or
+                // the program was stopped and continued meanwhile.
+                ErrorKind::WouldBlock
+                | ErrorKind::TimedOut
+                | ErrorKind::Interrupted => continue,
                 // Nobody is there (Windows: reset). Perhaps soon.
-                ConnectionRefused | ConnectionReset => {
-                    error = ConnectionRefused;
+                ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset => {
+                    error = ErrorKind::ConnectionRefused;
                     continue;
                 }
                 _ => return Err(failed),

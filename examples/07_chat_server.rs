@@ -1,8 +1,8 @@
 //! Step 7, TCP: the chat server.
 //!
-//! All six steps in one program: it greets each client, answers every piece of
-//! text with a prefix and that text, and ends the conversation at `quit`.
-//! Clients in any language can talk to it: nothing but UTF-8 is on the wire.
+//! The first server, grown up: it shows what each client says, in UTF-8 that
+//! may arrive in pieces, ends the conversation at `quit`, and tells how each
+//! one ended. Clients in any language can talk to it.
 //!
 //! Look for: one client at a time. A second one is connected, and waits in the
 //! queue until the first one leaves (step 16 changes that).
@@ -13,13 +13,17 @@
 //! In Chinese, as the tutorial that it comes from, at another address:
 //!     cargo run --example 07_chat_server -- "[::1]:8090" --lang zh
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::{process::ExitCode, thread, time::Duration};
 
+// Not the lesson: the words of both languages, and when text is complete.
 use socket_steps::chat::{Decoder, Ending, Lang, RECV_LIMIT, is_quit};
-use socket_steps::{During, Failure, NOT_IP, line, run_chat};
+use socket_steps::{Failure, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long a client may leave what is sent to it where it is.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     run_chat(include_str!("07_chat_server.rs"), lesson)
@@ -28,39 +32,46 @@ fn main() -> ExitCode {
 fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     line(lang.listening(here));
 
     loop {
-        // Step 4: accept the next client. One that has left already, while it
-        // was in the queue, is no reason to stop.
-        let (conversation, peer) = match listener.accept() {
-            Err(error) if left_already(&error) => continue,
-            accepted => accepted.during("accept", here)?,
+        // Step 4: accept the next client. When that fails, the server says
+        // so, waits a little, and goes on: too many open files are fewer
+        // later, and a client that has left is no reason to stop.
+        let (client, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                line(lang.failed("accept", &error));
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
         };
-        // (From macOS, one of those may come without its address.)
+        // (From macOS, a client that has left may come without its address.)
         let Some(peer) = peer.as_socket() else { continue };
         line(lang.connected(peer));
 
         // Step 5, until one of the two ends it. Whatever goes wrong with this
-        // client, the next one is served.
-        let end = converse(&conversation, lang).unwrap_or(Ending::Broken);
+        // client, the next one is served. Step 6: `converse` closes.
+        let end = match converse(client, lang) {
+            Ok(end) => end,
+            Err(error) => Ending::after(&error),
+        };
         line(lang.disconnected(peer, end));
-
-        // Step 6: close. `conversation` is dropped here.
     }
 }
 
 /// Step 5: greet, then receive and answer until the end.
-fn converse(mut client: &Socket, lang: Lang) -> io::Result<Ending> {
+fn converse(mut client: Socket, lang: Lang) -> io::Result<Ending> {
+    // A client that sends and never receives fills the buffers of both
+    // kernels. Then `write_all` would wait for ever, and all others with it.
+    client.set_write_timeout(Some(PATIENCE))?;
     client.write_all(lang.server_greeting().as_bytes())?;
 
     let mut buffer = [0; RECV_LIMIT];
@@ -91,14 +102,4 @@ fn converse(mut client: &Socket, lang: Lang) -> io::Result<Ending> {
             return Ok(Ending::NotText);
         }
     }
-}
-
-/// A client that left before it was accepted, as some systems report it; or a
-/// signal, which interrupts the call and means nothing.
-fn left_already(error: &io::Error) -> bool {
-    use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    )
 }

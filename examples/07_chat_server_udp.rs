@@ -13,12 +13,13 @@
 //!     cargo run --example 07_chat_server_udp -- "[::1]:8090" --lang zh
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::ExitCode;
+use std::{process::ExitCode, thread, time::Duration};
 
-use socket_steps::chat::{Ending, Lang, RECV_LIMIT, is_quit};
-use socket_steps::{During, Failure, NOT_IP, line, run_chat};
+// Not the lesson: the words of both languages, and what is a text.
+use socket_steps::chat::{Ending, Lang, is_quit, to_answer};
+use socket_steps::{Failure, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many senders the server remembers. One that leaves without `quit` stays
@@ -32,13 +33,11 @@ fn main() -> ExitCode {
 fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let here = socket.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     line(lang.receiving(here));
-    let socket: UdpSocket = socket.into();
+    let socket = UdpSocket::from(socket);
 
     // Step 5, for ever: receive a datagram, answer its sender. The buffer has
     // room for any datagram, to see when one is over the chat's limit.
@@ -46,46 +45,57 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     let mut buffer = vec![0; 65_536];
     loop {
         let (length, peer) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
             Err(error) if is_about_one_client(&error) => continue,
-            received => received.during("recv_from", here)?,
-        };
-        let new = !known.contains(&peer);
-        if new {
-            if known.len() == MOST_KNOWN {
-                line(lang.forgetting(known.len()));
-                known.clear();
+            Err(error) => {
+                line(lang.failed("recv_from", &error));
+                thread::sleep(Duration::from_millis(100));
+                continue;
             }
-            known.insert(peer);
+        };
+
+        // What is too long, or no text, gets no answer, and changes nothing.
+        // Two servers, or one and itself, can be made to answer each other:
+        // a forged sender is enough. Each reply is longer than what it is a
+        // reply to, so they end at this limit, and no sooner. (If a server
+        // forgot a sender here, it would greet it again, and the two would
+        // go on for ever. A reply that is longer than the request is also
+        // how others are flooded: a forged sender gets more than was sent.)
+        let text = match to_answer(&buffer[..length]) {
+            Ok(text) => text,
+            Err(refusal) => {
+                line(lang.ignored(peer, &refusal));
+                continue;
+            }
+        };
+
+        if known.len() == MOST_KNOWN && !known.contains(&peer) {
+            line(lang.forgetting(known.len()));
+            known.clear();
+        }
+        let new = known.insert(peer);
+        if new {
             line(lang.connected(peer));
         }
+        line(lang.sender_says(peer, text));
 
-        let text = std::str::from_utf8(&buffer[..length]);
-        let (text, end) = match text {
-            _ if length > RECV_LIMIT => ("", Some(Ending::TooLong)),
-            Err(_) => ("", Some(Ending::NotText)),
-            Ok(text) if is_quit(text) => (text, Some(Ending::Quit)),
-            Ok(text) => (text, None),
-        };
-        if matches!(end, None | Some(Ending::Quit)) {
-            line(lang.sender_says(peer, text));
-            // A datagram that cannot be sent is lost, as any of them can be.
-            if new {
-                let greeting = lang.server_greeting();
-                let _ = socket.send_to(greeting.as_bytes(), peer);
-            }
-            let _ = socket.send_to(lang.reply(text).as_bytes(), peer);
+        // A datagram that cannot be sent is lost, as any of them can be.
+        if new {
+            let greeting = lang.server_greeting();
+            let _ = socket.send_to(greeting.as_bytes(), peer);
         }
+        let _ = socket.send_to(lang.reply(text).as_bytes(), peer);
 
         // Step 6 without a socket to close: forget the sender.
-        if let Some(end) = end {
+        if is_quit(text) {
             known.remove(&peer);
-            line(lang.disconnected(peer, end));
+            line(lang.disconnected(peer, Ending::Quit));
         }
     }
 }
 
 /// On Windows a receive also reports that an earlier reply reached nobody.
 fn is_about_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionReset | Interrupted)
+    let kind = error.kind();
+    kind == ErrorKind::ConnectionReset || kind == ErrorKind::Interrupted
 }

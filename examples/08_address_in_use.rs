@@ -2,7 +2,7 @@
 //!
 //! `bind` refuses a port for two reasons: another socket listens there, or a
 //! connection of the last run is not quite over. The end that closes first
-//! keeps its address for a while (on Linux, a minute) in the state TIME_WAIT.
+//! keeps its address for a while (on Linux, a minute) in the state TIME-WAIT.
 //!
 //! Look for: the same words for both, and which of them SO_REUSEADDR cures.
 //!
@@ -16,13 +16,13 @@ use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, in_words, invite, nc, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `answer` puts into words what the kernel answered.
+use socket_steps::{Failure, answer, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("08_address_in_use.rs"), lesson)
+    run(include_str!("08_address_in_use.rs"), lesson, with_you)
 }
 
 /// Steps 1 to 3: create, bind, listen; with or without SO_REUSEADDR.
@@ -42,54 +42,69 @@ fn listen(address: SocketAddr, reuse: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    let address = given.unwrap_or(ANY_PORT);
-    let listener = listen(address, true).during("bind", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address, true)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "listen", here);
 
     // The first failure: a second server, while the first one listens. The
     // option does not help, and must not: who should get the next client?
-    for (how, reuse) in [("plain", false), ("SO_REUSEADDR", true)] {
-        if let Err(error) = listen(here, reuse) {
-            say("second", "bind", format!("{how}: {}", in_words(&error)));
-        }
-    }
+    let plain = listen(here, false).map(drop);
+    say("second", "bind", format!("plain: {}", answer(&plain)));
+    let reuse = listen(here, true).map(drop);
+    say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
 
-    // Step 4: a client connects (you, or one line of std), accept it.
-    let client = match given {
-        Some(_) => {
-            invite("server", "accept", &[nc(here)]);
-            None
-        }
-        None => Some(TcpStream::connect(here).during("connect", here)?),
-    };
-    let (conversation, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
-    say("server", "accept", peer);
+    // Step 4: a client connects (one line of std), accept it.
+    let mut client = TcpStream::connect(here)?;
+    let (conversation, peer) = listener.accept()?;
+    say("server", "accept", peer.as_socket().ok_or("not IP")?);
 
-    // Step 6: the server closes first, then its listener; the client follows.
-    // Nobody listens at the port now, and no program has it open.
+    // Step 6: the server closes first, then its listener; the client sees
+    // that, and follows. Nobody listens at the port now, and no program has
+    // it open.
+    close(conversation, listener);
+    let length = client.read(&mut [0; 1024])?;
+    say("client", "recv", format!("{length} bytes, so it closes, too"));
+    drop(client);
+
+    start_again(here)
+}
+
+/// Step 6: close. In Rust a socket is closed when its owner goes, here.
+fn close(conversation: Socket, listener: Socket) {
     drop((conversation, listener));
     say("server", "close", "first, and the server ends");
-    if let Some(mut client) = client {
-        let length = client.read(&mut [0; 1024]).during("recv", here)?;
-        say("client", "recv", format!("{length} bytes, so it closes, too"));
-    }
+}
 
-    // The second failure: the server is started again. Its kernel still keeps
-    // the old connection. (Windows gives the port out all the same. And none
-    // is kept after a reset: type nothing into nc, or see step 12.)
-    match listen(here, false) {
-        Err(error) => say("again", "bind", in_words(&error)),
-        Ok(_) => say("again", "bind", "granted: no connection is kept"),
-    }
+/// The second failure: the server is started again. Its kernel still keeps
+/// the old connection. (Windows gives the port out all the same. And none is
+/// kept after a reset: type nothing into nc, or see step 12.)
+fn start_again(here: SocketAddr) -> Result<(), Failure> {
+    let again = listen(here, false).map(drop);
+    say("again", "bind", answer(&again));
 
     // The cure: the option.
-    let listener = listen(here, true).during("bind", here)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
-    say("again", "listen", format!("{here}, with SO_REUSEADDR"));
+    let listener = listen(here, true)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    let set = listener.reuse_address()?;
+    say("again", "listen", format!("{here}, SO_REUSEADDR is {set}"));
     Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address, true)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "listen", here);
+    let plain = listen(here, false).map(drop);
+    say("second", "bind", format!("plain: {}", answer(&plain)));
+    let reuse = listen(here, true).map(drop);
+    say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
+
+    invite("server", "accept", here, &["nc"]);
+    let (conversation, peer) = listener.accept()?;
+    say("server", "accept", peer.as_socket().ok_or("not IP")?);
+    close(conversation, listener);
+    start_again(here)
 }

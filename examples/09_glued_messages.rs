@@ -9,110 +9,148 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 09_glued_messages
-//! With an address, both ends use that port, for you to watch (tcpdump, ss):
+//! Two terminals, the client is you (printf writes the lengths):
 //!     cargo run --example 09_glued_messages -- 127.0.0.1:8090
+//!     printf '\0\0\0\3one\0\0\0\5three' | nc 127.0.0.1 8090
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::ExitCode;
+use std::{process::ExitCode, thread, time::Duration};
 
-use socket_steps::{
-    ANY_PORT, During, Failure, NOT_IP, read_frame, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line.
+use socket_steps::{Failure, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// No message is longer than this, in bytes.
 const LIMIT: usize = 1024;
 
 fn main() -> ExitCode {
-    run(include_str!("09_glued_messages.rs"), lesson)
+    run(include_str!("09_glued_messages.rs"), lesson, with_you)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// The cure, the sender's half: ahead of each message its length, in four
+/// bytes, the highest first. Gives how many bytes that is in all.
+fn send_frame(mut to: &TcpStream, message: &[u8]) -> io::Result<usize> {
+    let length = u32::try_from(message.len()).map_err(io::Error::other)?;
+    let frame = [&length.to_be_bytes(), message].concat();
+    to.write_all(&frame)?;
+    Ok(frame.len())
+}
+
+/// The cure, the receiver's half: the length in full, then that many bytes in
+/// full. `read_exact` calls `read` until its buffer is full, and fails if the
+/// stream ends before. `None`: it ended between two frames, in good order.
+fn read_frame(from: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut prefix = [0; 4];
+    if from.read(&mut prefix[..1])? == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut prefix[1..])?;
+
+    // There must be a limit. Without it, four bytes from a stranger would
+    // make us reserve 4 GB.
+    let length = u32::from_be_bytes(prefix) as usize;
+    if length > LIMIT {
+        let told =
+            format!("a frame of {length} bytes, the limit is {LIMIT}");
+        return Err(io::Error::other(told));
+    }
+    let mut message = vec![0; length];
+    from.read_exact(&mut message)?;
+    Ok(Some(message))
+}
+
+/// Receives frames to the end, and says what they hold. What is no frame ends
+/// it, too: nobody can tell where the next one would begin.
+fn receive_all(mut from: TcpStream) {
+    loop {
+        match read_frame(&mut from) {
+            Ok(Some(message)) => {
+                let text = String::from_utf8_lossy(&message);
+                say("server", "read_frame", format!("{text:?}"));
+            }
+            Ok(None) => return say("server", "read_frame", "the end"),
+            Err(error) => return say("server", "read_frame", error),
+        }
+    }
+}
+
+/// Both ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept. "No delay" makes each `send`
     // leave at once, and does not help.
-    let mut client = TcpStream::connect(here).during("connect", here)?;
-    client.set_nodelay(true).during("set_nodelay", None)?;
-    let (socket, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
-    let mut conversation = TcpStream::from(socket);
-    let mut buffer = [0; 1024];
+    let mut client = TcpStream::connect(here)?;
+    client.set_nodelay(true)?;
+    let (conversation, _) = listener.accept()?;
 
-    // The failure: three sends, one receive. (`peek` looks at what has
-    // arrived and leaves it there: this waits until all of it has.)
+    // The failure: three sends, one receive. (`peek` looks at what has arrived
+    // and leaves it there. So this waits until all of it has, for a second at
+    // most. Std's `peek` takes a plain buffer, so the socket is std's now.)
+    let mut conversation = TcpStream::from(conversation);
+    let mut buffer = [0; 1024];
     for text in ["one", "two", "three"] {
-        let sent = client.write(text.as_bytes()).during("send", here)?;
+        let sent = client.write(text.as_bytes())?;
         say("client", "send", format!("{sent} bytes {text:?}"));
     }
-    while conversation.peek(&mut buffer).during("peek", peer)? < 11 {}
-    let length = conversation.read(&mut buffer).during("recv", peer)?;
+    for _ in 0..100 {
+        if conversation.peek(&mut buffer)? >= 11 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let length = conversation.read(&mut buffer)?;
     let text = String::from_utf8_lossy(&buffer[..length]);
     say("server", "recv", format!("{length} bytes {text:?}"));
 
     // The other way round: one send, and a receiver with room for 5 bytes.
-    let sent = client.write(b"four five six").during("send", here)?;
-    say("client", "send", format!("{sent} bytes, once"));
+    let sent = client.write(b"four five six")?;
+    say("client", "send", format!("{sent} bytes"));
     for _ in 0..3 {
-        let room = &mut buffer[..5];
-        let length = conversation.read(room).during("recv", peer)?;
+        let length = conversation.read(&mut buffer[..5])?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         say("server", "recv", format!("{length} bytes {text:?}"));
     }
 
-    // The cure: ahead of each message its length, as four bytes.
-    for text in ["\0\0\0\x03one", "\0\0\0\x03two", "\0\0\0\x05three"] {
-        let sent = client.write(text.as_bytes()).during("send", here)?;
-        say("client", "send", format!("{sent} bytes {text:?}"));
+    // The cure: the same three as frames, each in four bytes more.
+    for text in ["one", "two", "three"] {
+        let sent = send_frame(&client, text.as_bytes())?;
+        say("client", "send_frame", format!("{sent} bytes {text:?}"));
     }
+    client.shutdown(Shutdown::Write)?;
+    receive_all(conversation);
 
-    // The receiver reads the length in full, then that many bytes in full:
-    // `read_exact` calls `read` until its buffer is full. It has a limit, or
-    // four bytes from a stranger would make it reserve 4 GB.
-    let mut prefix = [0; 4];
-    conversation.read_exact(&mut prefix).during("recv", peer)?;
-    let length = u32::from_be_bytes(prefix) as usize;
-    let Some(message) = buffer[..LIMIT].get_mut(..length) else {
-        say("server", "read_exact", "over the limit: refused");
-        return Ok(());
-    };
-    conversation.read_exact(message).during("recv", peer)?;
-    say("server", "read_exact", String::from_utf8_lossy(message));
-
-    // `read_frame` (src/frame.rs) does the same, until the stream ends between
-    // two frames: a clean end.
-    client.shutdown(Shutdown::Write).during("shutdown", here)?;
-    while let Ok(frame) = read_frame(&conversation, LIMIT) {
-        let Some(message) = frame else {
-            say("server", "read_frame", "the end, in good order");
-            break;
-        };
-        say("server", "read_frame", String::from_utf8_lossy(&message));
-    }
-
-    // Two clients that send what is no frame: too long, and cut off. The place
-    // in the stream is lost then, and the connection is of no more use.
+    // Two clients that send what is no frame: too long, and cut off.
     for bytes in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04fo"] {
-        let mut client =
-            TcpStream::connect(here).during("connect", here)?;
-        client.write_all(bytes).during("send", here)?;
+        let mut client = TcpStream::connect(here)?;
+        let sent = client.write(bytes)?;
+        say("client", "send", format!("{sent} bytes {bytes:02x?}"));
         drop(client);
-        let (socket, _) = listener.accept().during("accept", here)?;
-        if let Err(error) = read_frame(&socket, LIMIT) {
-            say("server", "read_frame", error);
-        }
+        let (conversation, _) = listener.accept()?;
+        receive_all(conversation.into());
     }
+    Ok(())
+}
+
+/// With an address, the client is you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    let printf = r"printf '\0\0\0\3one\0\0\0\5three' | nc";
+    invite("server", "accept", here, &[printf]);
+    let (conversation, _) = listener.accept()?;
+    receive_all(conversation.into());
     Ok(())
 }

@@ -14,101 +14,108 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
-use std::thread;
+use std::{process::ExitCode, thread, time::Duration};
 
-use socket_steps::{ANY_PORT, During, Failure, NOT_IP, in_words, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `in_words` puts an error into words.
+use socket_steps::{Failure, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// More than the buffers of the kernel hold, in bytes.
 const SIZE: usize = 8_000_000;
 
 fn main() -> ExitCode {
-    run(include_str!("10_short_write.rs"), lesson)
+    run_at(include_str!("10_short_write.rs"), lesson)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept. The server sends, this time.
-    let mut client = TcpStream::connect(here).during("connect", here)?;
-    let (socket, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
-    let message = (0..250).collect::<Vec<u8>>().repeat(SIZE / 250);
     // (A small buffer is full sooner, on every machine.)
-    socket.set_send_buffer_size(65_536).during("set_sndbuf", None)?;
+    let mut client = TcpStream::connect(here)?;
+    let (mut conversation, _) = listener.accept()?;
+    conversation.set_send_buffer_size(65_536)?;
+    let message = (0..250).collect::<Vec<u8>>().repeat(SIZE / 250);
 
     // The failure: the client does not receive, and the server does not wait.
     // How much fits depends on the system; it is less than all. (Windows may
     // take the whole of one `send`, however long, and refuse only the next.)
-    socket.set_nonblocking(true).during("set_nonblocking", None)?;
-    let mut taken = socket.send(&message).during("send", peer)?;
+    conversation.set_nonblocking(true)?;
+    let mut taken = conversation.send(&message)?;
     let less = if taken < SIZE { "fewer than" } else { "all of" };
     say("server", "send", format!("{less} the {SIZE} bytes asked for"));
 
     // Then it takes nothing at all. That is an error to `send`, and no harm.
-    let error = loop {
-        match socket.send(&message[taken..]) {
-            Ok(0) => {
-                say("server", "send", "nothing is left to send");
-                return Ok(());
-            }
+    while taken < SIZE {
+        match conversation.send(&message[taken..]) {
             Ok(more) => taken += more,
-            Err(error) => break error,
+            Err(error) => {
+                say("server", "send", in_words(&error));
+                break;
+            }
         }
-    };
-    say("server", "send", in_words(&error));
+    }
 
     // Where is the rest? Here, in `message`. The kernel has not seen it, and
     // the client gets what was taken, to the byte, and no more.
     let mut got = vec![0; taken];
-    client.read_exact(&mut got).during("recv", here)?;
-    say("client", "recv", "exactly as many bytes as were taken");
-    client.set_nonblocking(true).during("set_nonblocking", None)?;
-    if let Err(error) = client.read(&mut [0; 1024]) {
-        say("client", "recv", in_words(&error));
+    client.read_exact(&mut got)?;
+    let same = if got == message[..taken] { "exactly" } else { "not" };
+    say("client", "recv", format!("{same} what was taken"));
+    client.set_nonblocking(true)?;
+    match client.read(&mut [0; 1024]) {
+        Ok(length) => say("client", "recv", format!("{length} bytes")),
+        Err(error) => say("client", "recv", in_words(&error)),
     }
 
     // The first cure: keep the rest, and go on there when there is room again.
-    // In this one thread the two ends take turns.
-    let mut buffer = [0; 65536];
-    while got.len() < SIZE {
-        match socket.send(&message[taken..]) {
+    // The client receives what was sent before the server sends more, so in
+    // this one thread the two take turns, and neither waits for the other.
+    client.set_nonblocking(false)?;
+    while taken < SIZE {
+        match conversation.send(&message[taken..]) {
             Ok(more) => taken += more,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => Err(error).during("send", peer)?,
+            // (Not yet: news of the room may take a moment.)
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => Err(error)?,
         }
-        match client.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => got.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => Err(error).during("recv", here)?,
-        }
+        let start = got.len();
+        got.resize(taken, 0);
+        client.read_exact(&mut got[start..])?;
     }
     let same = if got == message { "in order" } else { "garbled" };
-    say("client", "recv", format!("all {SIZE} bytes, {same}"));
+    say("client", "recv", format!("all {} bytes, {same}", got.len()));
 
     // The everyday cure: stay blocking, and let `write_all` repeat `send` to
     // the end. It waits for the client, who needs a thread of its own here.
-    socket.set_nonblocking(false).during("set_nonblocking", None)?;
-    client.set_nonblocking(false).during("set_nonblocking", None)?;
-    let reader = thread::spawn(move || client.read_exact(&mut got));
-    (&socket).write_all(&message).during("send", peer)?;
-    say("server", "write_all", format!("{SIZE} bytes, in one call"));
-    if let Ok(result) = reader.join() {
-        result.during("recv", here)?;
-        say("client", "read_exact", format!("{SIZE} bytes, too"));
-    }
+    // (The thread takes `client` and `got` along: that is what `move` says.)
+    conversation.set_nonblocking(false)?;
+    got.fill(0);
+    let reader = thread::spawn(move || {
+        let result = client.read_exact(&mut got);
+        result.map(|()| got)
+    });
+    conversation.write_all(&message)?;
+    say(
+        "server",
+        "write_all",
+        format!("{} bytes, in one call", message.len()),
+    );
+    let result = reader.join().map_err(|_| "the thread broke off")?;
+    let got = result?;
+    let same = if got == message { "in order" } else { "garbled" };
+    say("client", "read_exact", format!("{} bytes, {same}", got.len()));
     Ok(())
 }

@@ -16,46 +16,43 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
 
-use socket_steps::{ANY_PORT, During, Failure, NOT_IP, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line.
+use socket_steps::{Failure, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("11_split_character.rs"), lesson)
+    run_at(include_str!("11_split_character.rs"), lesson)
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept.
-    let mut client = TcpStream::connect(here).during("connect", here)?;
-    let (socket, peer) = listener.accept().during("accept", here)?;
-    let peer = peer.as_socket().ok_or(NOT_IP)?;
-    let mut conversation = &socket;
+    let mut client = TcpStream::connect(here)?;
+    let (mut conversation, _) = listener.accept()?;
 
     // Step 5: the client says the same three times, six bytes each time.
     for _ in 0..3 {
-        let sent = client.write("你好".as_bytes()).during("send", here)?;
-        say("client", "send", format!("{sent} bytes \"你好\""));
+        let text = "你好";
+        let sent = client.write(text.as_bytes())?;
+        say("client", "send", format!("{sent} bytes {text:?}"));
     }
-    client.shutdown(Shutdown::Write).during("shutdown", here)?;
+    client.shutdown(Shutdown::Write)?;
 
     // The failure: room for 4 bytes is room for 你 and a third of 好. Each
     // piece is decoded by itself, and nothing warns of the loss.
     let mut buffer = [0; 1024];
     for room in [4, 2] {
-        let room = &mut buffer[..room];
-        let length = conversation.read(room).during("recv", peer)?;
+        let length = conversation.read(&mut buffer[..room])?;
         let piece = &buffer[..length];
         say("server", "recv", format!("{length} bytes {piece:02x?}"));
         let lossy = String::from_utf8_lossy(piece);
@@ -64,41 +61,37 @@ fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
 
     // The first cure: receive the whole message, then decode. Where it ends is
     // what framing tells (step 9); here both ends know that it is 6 bytes.
-    let whole = &mut buffer[..6];
-    conversation.read_exact(whole).during("recv", peer)?;
-    match std::str::from_utf8(whole) {
+    let mut whole = [0; 6];
+    conversation.read_exact(&mut whole)?;
+    match std::str::from_utf8(&whole) {
         Ok(text) => say("server", "decode", format!("{text:?} in full")),
         Err(error) => say("server", "decode", error),
     }
 
     // The second cure, for text that has no ends: decode what is complete, and
-    // keep the rest at the front of the buffer. `error_len` tells the two
-    // reasons apart. None: the bytes so far begin a character. A number: they
-    // are no text at all, and no later byte can mend that.
-    let mut kept = 0;
+    // keep the rest for next time. `error_len` tells the two reasons apart.
+    // None: the bytes so far begin a character. A number: they are no text at
+    // all, and no later byte can mend that.
+    let mut kept = Vec::new();
     loop {
-        let room = &mut buffer[kept..kept + 4];
-        let length = conversation.read(room).during("recv", peer)?;
-        let bytes = &buffer[..kept + length];
-        let complete = match std::str::from_utf8(bytes) {
-            Ok(_) => bytes.len(),
-            Err(error) if error.error_len().is_none() => {
-                error.valid_up_to()
-            }
+        let length = conversation.read(&mut buffer[..4])?;
+        if length == 0 {
+            let over = kept.len();
+            say("server", "recv", format!("the end, {over} bytes over"));
+            return Ok(());
+        }
+        kept.extend(&buffer[..length]);
+        let complete = match std::str::from_utf8(&kept) {
+            Ok(_) => kept.len(),
+            Err(e) if e.error_len().is_none() => e.valid_up_to(),
             Err(error) => {
                 say("server", "decode", format!("not text: {error}"));
-                break;
+                return Ok(());
             }
         };
-        if length == 0 {
-            say("server", "recv", format!("the end, {kept} bytes over"));
-            break;
-        }
-        let text = String::from_utf8_lossy(&bytes[..complete]);
-        let over = bytes.len() - complete;
+        let text = String::from_utf8_lossy(&kept[..complete]).into_owned();
+        kept.drain(..complete);
+        let over = kept.len();
         say("server", "decode", format!("{text:?}, keep {over} bytes"));
-        buffer.copy_within(complete..kept + length, 0);
-        kept = over;
     }
-    Ok(())
 }

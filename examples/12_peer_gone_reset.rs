@@ -17,14 +17,15 @@
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, thread, time::Duration};
 
-use socket_steps::{ANY_PORT, During, Failure, NOT_IP, in_words, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `in_words` puts an error into words.
+use socket_steps::{Failure, in_words, run_at, say};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("12_peer_gone_reset.rs"), lesson)
+    run_at(include_str!("12_peer_gone_reset.rs"), lesson)
 }
 
 /// Says what came of a call: how many bytes, or how the peer is gone.
@@ -45,66 +46,71 @@ fn tell(call: &str, result: io::Result<usize>) -> io::Result<()> {
     Ok(())
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Step 4, for each ending: connect (one line of std), accept.
+fn meet(listener: &Socket) -> Result<(TcpStream, Socket), Failure> {
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    let client = TcpStream::connect(here)?;
+    let (conversation, _) = listener.accept()?;
+    Ok((client, conversation))
+}
+
+/// Step 6, for each ending: the client closes. (It is the owner that goes.)
+fn close(client: TcpStream, how: &str) {
+    drop(client);
+    say("client", "close", how);
+}
+
+/// Both ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(100).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
-
-    // Step 4, for each ending: connect (one line of std), accept.
-    let meet = || -> Result<(TcpStream, Socket), Failure> {
-        let client = TcpStream::connect(here).during("connect", here)?;
-        let (socket, _) = listener.accept().during("accept", here)?;
-        Ok((client, socket))
-    };
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
     let mut buffer = [0; 1024];
 
     // The first: the client closes while bytes wait for it that it has not
     // received. (`peek` waits until they are there, and leaves them there.)
-    let (client, socket) = meet()?;
-    tell("send", socket.send(b"please read this")).during("send", here)?;
-    client.peek(&mut buffer).during("peek", here)?;
-    drop(client);
-    say("client", "close", "without having received them");
-    tell("recv", (&socket).read(&mut buffer)).during("recv", here)?;
+    let (client, mut conversation) = meet(&listener)?;
+    tell("send", conversation.send(b"please read this"))?;
+    let unread = client.peek(&mut buffer)?;
+    close(client, &format!("with {unread} bytes not received"));
+    tell("recv", conversation.read(&mut buffer))?;
 
-    // The second: a linger of 0 makes `close` a reset, at any time.
-    let (client, socket) = meet()?;
-    SockRef::from(&client)
-        .set_linger(Some(Duration::ZERO))
-        .during("set_linger", None)?;
-    drop(client);
-    say("client", "close", "with a linger of 0");
-    tell("recv", (&socket).read(&mut buffer)).during("recv", here)?;
+    // The second: a linger of 0 makes `close` a reset, at any time. (`SockRef`
+    // lends a socket of std's to socket2, which knows that option.)
+    let (client, mut conversation) = meet(&listener)?;
+    SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+    let linger = SockRef::from(&client).linger()?;
+    close(client, &format!("with a linger of {linger:?}"));
+    tell("recv", conversation.read(&mut buffer))?;
 
     // The third: the client closes in good order, the server goes on sending.
     // The kernel takes the first bytes, for it cannot know better. They are
     // answered by a reset, and the next send fails: a broken pipe.
-    let (client, socket) = meet()?;
-    drop(client);
-    say("client", "close", "in good order");
-    tell("recv", (&socket).read(&mut buffer)).during("recv", here)?;
-    tell("send", socket.send(b"are you there?")).during("send", here)?;
+    let (client, mut conversation) = meet(&listener)?;
+    close(client, "in good order");
+    tell("recv", conversation.read(&mut buffer))?;
+    tell("send", conversation.send(b"are you there?"))?;
 
-    // (On a busy machine the reset may take a moment. So: until it is there.)
-    let error = loop {
-        if let Err(error) = socket.send(b"hello?") {
-            break error;
+    // (On a busy machine the reset may take a moment. So: until it is there,
+    // for a second at most.)
+    for _ in 0..1000 {
+        let sent = conversation.send(b"hello?");
+        if sent.is_err() {
+            tell("send", sent)?;
+            break;
         }
-    };
-    tell("send", Err(error)).during("send", here)?;
+        thread::sleep(Duration::from_millis(1));
+    }
 
     // The next client is served as if nothing had happened.
-    let (client, socket) = meet()?;
-    tell("send", socket.send(b"welcome")).during("send", here)?;
-    client.peek(&mut buffer).during("peek", here)?;
+    let (client, conversation) = meet(&listener)?;
+    tell("send", conversation.send(b"welcome"))?;
+    let length = client.peek(&mut buffer)?;
+    say("client", "recv", format!("{length} bytes"));
     Ok(())
 }

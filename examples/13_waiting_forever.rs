@@ -13,17 +13,18 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process::ExitCode, thread};
 
-use socket_steps::{ANY_PORT, During, Failure, NOT_IP, in_words, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `answer` and `in_words` put what the kernel answered into words.
+use socket_steps::{Failure, answer, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const LIMIT: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
-    run(include_str!("13_waiting_forever.rs"), lesson)
+    run_at(include_str!("13_waiting_forever.rs"), lesson)
 }
 
 /// Says that time is up. A timeout is WouldBlock on Linux and macOS, as if the
@@ -31,84 +32,94 @@ fn main() -> ExitCode {
 fn tell(who: &str, call: &str, error: &io::Error) {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            say(who, call, "gave up after 200 ms");
+            say(who, call, format!("gave up after {LIMIT:?}"));
         }
         _ => say(who, call, in_words(error)),
     }
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 to 3: create, bind, listen.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
-        .during("socket", None)?;
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
-    listener.set_reuse_address(true).during("set_reuse_address", None)?;
-    listener.bind(&address.into()).during("bind", address)?;
-    listener.listen(1).during("listen", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    let here = here.as_socket().ok_or(NOT_IP)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(1)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept.
-    let mut client = TcpStream::connect(here).during("connect", here)?;
-    let (socket, _) = listener.accept().during("accept", here)?;
-    say("server", "wait", "four times, 200 ms each");
+    let mut client = TcpStream::connect(here)?;
+    let (mut conversation, _) = listener.accept()?;
 
     // The failure: a receive without a limit, in a thread, so that we can
-    // watch it wait. Only the peer can end that.
-    let (sent, got) = thread::scope(|scope| {
-        let reader = scope.spawn(|| (&socket).read(&mut [0; 1024]));
-        thread::park_timeout(LIMIT);
-        let waits = if reader.is_finished() { "is done" } else { "waits" };
-        say("server", "recv", format!("{waits} after 200 ms"));
-        let sent = client.write(b"at last").during("send", here);
-        let got = reader.join().unwrap_or(Ok(0)).during("recv", here);
-        sent.and_then(|sent| Ok((sent, got?)))
-    })?;
-    say("client", "send", format!("{sent} bytes, which end it"));
-    say("server", "recv", format!("{got} bytes"));
+    // watch it wait. Only the peer can end that. (The thread gets a second
+    // handle to the same socket, and takes it along: `move`.)
+    let mut handle = conversation.try_clone()?;
+    let reader = thread::spawn(move || handle.read(&mut [0; 1024]));
+    thread::sleep(LIMIT);
+    let waits = if reader.is_finished() { "is done" } else { "waits" };
+    say("server", "recv", format!("{waits} after {LIMIT:?}"));
+    let sent = client.write(b"at last")?;
+    say("client", "send", format!("{sent} bytes"));
+    let result = reader.join().map_err(|_| "the thread broke off")?;
+    say("server", "recv", format!("{} bytes", result?));
 
-    // The cure for receive: a timeout. It stays set for this socket.
-    socket.set_read_timeout(Some(LIMIT)).during("timeout", None)?;
-    if let Err(error) = (&socket).read(&mut [0; 1024]) {
-        tell("server", "recv", &error);
+    // The cure for receive: a timeout. It stays set for this socket. There is
+    // a catch: such a receive ends, too, when the program is stopped and
+    // continued (Ctrl-Z, `fg`). That is "interrupted", and it is repeated.
+    conversation.set_read_timeout(Some(LIMIT))?;
+    loop {
+        match conversation.read(&mut [0; 1024]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
+            }
+            Ok(length) => say("server", "recv", format!("{length} bytes")),
+            Err(error) => tell("server", "recv", &error),
+        }
+        break;
     }
 
     // The trap: a timeout of 0 is none at all, to the kernel. std refuses it;
     // socket2 passes it on, and the next receive waits for ever.
-    if let Err(error) = client.set_read_timeout(Some(Duration::ZERO)) {
-        say("std", "timeout 0", in_words(&error));
-    }
-    let zero = socket.set_read_timeout(Some(Duration::ZERO));
-    zero.during("set_read_timeout", None)?;
-    let now = socket.read_timeout().during("timeout", None)?;
-    say("socket2", "timeout 0", format!("taken; the timeout is {now:?}"));
+    let zero = client.set_read_timeout(Some(Duration::ZERO));
+    say("std", "timeout 0", answer(&zero));
+    conversation.set_read_timeout(Some(Duration::ZERO))?;
+    let now = conversation.read_timeout()?;
+    say("socket2", "timeout 0", format!("granted: it is {now:?} now"));
 
     // The cure for `accept`: non-blocking, and ask again until time is up.
     // (On Linux a read timeout limits `accept`, too. Elsewhere, do not count on
-    // that.)
-    listener.set_nonblocking(true).during("set_nonblocking", None)?;
+    // that.) Only "it would block" means "nobody yet".
+    listener.set_nonblocking(true)?;
     let start = Instant::now();
-    while let Err(error) = listener.accept() {
-        if start.elapsed() >= LIMIT {
-            tell("server", "accept", &error);
-            break;
+    loop {
+        match listener.accept() {
+            Ok(_) => break say("server", "accept", "a client"),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                Err(error)?;
+            }
+            Err(error) if start.elapsed() >= LIMIT => {
+                break tell("server", "accept", &error);
+            }
+            Err(_) => thread::sleep(Duration::from_millis(10)),
         }
-        thread::park_timeout(Duration::from_millis(10));
     }
 
     // The cure for `connect`: `connect_timeout`. A server whose queue is full
     // does not answer (step 14), so these clients fill it. Without the limit,
     // Linux goes on trying for two minutes.
     let mut clients = Vec::new();
-    let error = loop {
+    while clients.len() < 20 {
         match TcpStream::connect_timeout(&here, LIMIT) {
             Ok(client) => clients.push(client),
-            Err(error) => break error,
+            Err(error) => {
+                tell("client", "connect", &error);
+                break;
+            }
         }
-    };
-    tell("client", "connect", &error);
+    }
     Ok(())
 }

@@ -14,17 +14,18 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use socket_steps::{ANY_PORT, During, Failure, in_words, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line,
+// `answer` and `in_words` put what the kernel answered into words.
+use socket_steps::{Failure, answer, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// The longest message of our protocol, in bytes: both ends must know it.
 const LONGEST: usize = 1024;
 
 fn main() -> ExitCode {
-    run(include_str!("15_cut_datagrams_udp.rs"), lesson)
+    run_at(include_str!("15_cut_datagrams_udp.rs"), lesson)
 }
 
 /// Receives one datagram into `buffer`, and says how much of it.
@@ -32,89 +33,86 @@ fn main() -> ExitCode {
 /// Linux and macOS fill the buffer, drop the rest and tell nobody. Windows
 /// fills it too, but calls that an error (10040, WSAEMSGSIZE).
 fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    match socket.recv_from(buffer) {
-        Ok((length, _)) => Ok(length),
-        Err(error) if error.raw_os_error() == Some(10040) => {
-            Ok(buffer.len())
+    loop {
+        match socket.recv_from(buffer) {
+            Ok((length, _)) => return Ok(length),
+            Err(error) if error.raw_os_error() == Some(10040) => {
+                return Ok(buffer.len());
+            }
+            // (A receive with a limit may be interrupted: step 13.)
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
     }
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
+/// Both ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 and 2: create, bind. The sender is std's UdpSocket.
-    let address = given.unwrap_or(ANY_PORT);
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-        .during("socket", None)?;
-    socket.bind(&address.into()).during("bind", address)?;
-    let socket: UdpSocket = socket.into();
-    let here = socket.local_addr().during("local_addr", None)?;
-    let any = SocketAddr::new(here.ip(), 0);
-    let sender = UdpSocket::bind(any).during("bind", any)?;
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
+    let sender = UdpSocket::bind(SocketAddr::new(here.ip(), 0))?;
 
     // The first failure: 10 bytes for a buffer of 4. The rest does not wait
     // for the next receive, as it would in a stream. It is gone.
     for text in ["0123456789", "next"] {
-        let sent = sender
-            .send_to(text.as_bytes(), here)
-            .during("send_to", here)?;
+        let sent = sender.send_to(text.as_bytes(), here)?;
         say("sender", "send_to", format!("{sent} bytes {text:?}"));
     }
+    let mut buffer = [0; 4];
     for _ in 0..2 {
-        let mut buffer = [0; 4];
-        let length = receive(&socket, &mut buffer).during("recv", here)?;
+        let length = receive(&socket, &mut buffer)?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         say("receiver", "recv_from", format!("{length} bytes {text:?}"));
     }
 
     // The cure: room for the longest message, and one byte more. If that byte
     // is filled, the datagram is no message of ours: throw it away.
+    let mut buffer = [0; LONGEST + 1];
     for size in [10, LONGEST, LONGEST + 500] {
-        let message = vec![b'x'; size];
-        sender.send_to(&message, here).during("send_to", here)?;
-        let mut buffer = [0; LONGEST + 1];
-        let length = receive(&socket, &mut buffer).during("recv", here)?;
+        let sent = sender.send_to(&vec![b'x'; size], here)?;
+        let length = receive(&socket, &mut buffer)?;
         let told = if length > LONGEST { "too long" } else { "in full" };
-        say("receiver", "recv_from", format!("{size} bytes sent: {told}"));
+        say("receiver", "recv_from", format!("{sent} bytes sent: {told}"));
     }
 
     // The second failure: UDP over IPv4 has room for 65,507 bytes (macOS, as
     // delivered, for 9,216), and the kernel refuses more. The cure: smaller
     // messages, or a stream.
     let message = vec![b'x'; 65_536];
-    if let Err(error) = sender.send_to(&message, here) {
-        say(
-            "sender",
-            "send_to",
-            format!("65536 bytes: {}", in_words(&error)),
-        );
-    }
+    let sent = sender.send_to(&message, here);
+    let length = message.len();
+    say("sender", "send_to", format!("{length} bytes: {}", answer(&sent)));
 
-    // The third failure: the receiver is gone, and no call tells the sender.
+    // The third failure: the receiver is gone (any other socket can have its
+    // port), and no call tells the sender.
     drop(socket);
-    say("receiver", "close", "nobody is at that port now");
-    let sent = sender.send_to(b"hello", here).during("send_to", here)?;
+    let other = UdpSocket::bind(here).map(drop);
+    say(
+        "receiver",
+        "close",
+        format!("{here} for another: {}", answer(&other)),
+    );
+    let sent = sender.send_to(b"hello", here)?;
     say("sender", "send_to", format!("{sent} bytes, taken; waits 200 ms"));
-    let limit = Some(Duration::from_millis(200));
-    sender.set_read_timeout(limit).during("set_read_timeout", None)?;
-    if let Err(error) = sender.recv_from(&mut [0; LONGEST]) {
-        match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                say("sender", "recv_from", "no news of them");
-            }
-            _ => say("sender", "recv_from", in_words(&error)),
-        }
+    sender.set_read_timeout(Some(Duration::from_millis(200)))?;
+    match receive(&sender, &mut buffer) {
+        Ok(length) => say("sender", "recv_from", format!("{length} bytes")),
+        Err(error) => say("sender", "recv_from", in_words(&error)),
     }
 
     // The cure: connect the socket. The kernel then keeps the report that
     // comes back, and the next call fails with it. (Windows reports it to
     // unconnected senders, too, as ConnectionReset.)
-    sender.connect(here).during("connect", here)?;
-    let sent = sender.send(b"hello").during("send", here)?;
+    sender.connect(here)?;
+    let sent = sender.send(b"hello")?;
     say("connected", "send", format!("{sent} bytes, taken"));
-    if let Err(error) = sender.recv(&mut [0; LONGEST]) {
-        say("connected", "recv", in_words(&error));
+    match receive(&sender, &mut buffer) {
+        Ok(length) => say("connected", "recv", format!("{length} bytes")),
+        Err(error) => say("connected", "recv", in_words(&error)),
     }
     Ok(())
 }

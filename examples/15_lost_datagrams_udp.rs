@@ -1,115 +1,142 @@
 //! Step 15, UDP: datagrams that are lost, doubled, or out of order.
 //!
-//! UDP promises nothing but whole datagrams. On loopback nothing gets lost, so
-//! a relay between the two ends does it here, by a fixed script: it drops the
-//! 3rd, doubles the 5th, and holds back the 7th until another has passed.
+//! UDP promises nothing but whole datagrams. One gets lost even on loopback,
+//! when the receiver's buffer is full. The rest is what networks do: a relay
+//! between the two ends plays one, by a fixed script.
 //!
-//! Look for: what arrives of 1 to 8, first without a cure and then with one:
-//! each number is acknowledged, or else sent again.
+//! Look for: a loss that no call reports; what arrives of 1 to 8, first
+//! without a cure and then with one: what is not acknowledged is sent again.
 //!
 //! One terminal, all ends:
 //!     cargo run --example 15_lost_datagrams_udp
-//! With an address, the relay uses that port, for you to watch (tcpdump):
+//! With an address, the receiver uses that port, for you to watch (tcpdump):
 //!     cargo run --example 15_lost_datagrams_udp -- 127.0.0.1:8090
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use socket_steps::{ANY_PORT, During, Failure, run, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line.
+use socket_steps::{Failure, run_at, say};
+use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
-    run(include_str!("15_lost_datagrams_udp.rs"), lesson)
+    run_at(include_str!("15_lost_datagrams_udp.rs"), lesson)
 }
 
-/// Receives one datagram: the number in it.
+/// Steps 1 and 2: create, bind. No receive waits for longer than `limit`.
+fn bind(address: SocketAddr, limit: u64) -> io::Result<UdpSocket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    socket.set_read_timeout(Some(Duration::from_millis(limit)))?;
+    Ok(socket.into())
+}
+
+/// Receives one datagram: the number in its first byte.
 fn receive(socket: &UdpSocket) -> io::Result<u8> {
-    let mut byte = [0];
-    socket.recv_from(&mut byte)?;
-    Ok(byte[0])
+    let mut buffer = [0; 1024];
+    loop {
+        match socket.recv_from(&mut buffer) {
+            Ok(_) => return Ok(buffer[0]),
+            // (A receive with a limit may be interrupted: step 13.)
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // Steps 1 and 2, three times: create, bind. (No receive waits for ever.)
-    let address = given.unwrap_or(ANY_PORT);
-    let relay = UdpSocket::bind(address).during("bind", address)?;
-    let here = relay.local_addr().during("local_addr", None)?;
-    let any = SocketAddr::new(here.ip(), 0);
-    let receiver = UdpSocket::bind(any).during("bind", any)?;
-    let to = receiver.local_addr().during("local_addr", None)?;
-    let sender = UdpSocket::bind(any).during("bind", any)?;
-    let back = sender.local_addr().during("local_addr", None)?;
-    for (socket, ms) in [(&relay, 2000), (&receiver, 2000), (&sender, 100)]
-    {
-        let limit = Some(Duration::from_millis(ms));
-        socket.set_read_timeout(limit).during("set_read_timeout", None)?;
+/// The sender waits for the acknowledgement of this number. (One of another
+/// number is late: it is skipped.)
+fn is_acknowledged(sender: &UdpSocket, number: u8) -> bool {
+    while let Ok(answer) = receive(sender) {
+        if answer == number {
+            return true;
+        }
     }
+    false
+}
 
-    // The network: takes the `count`th datagram, tells how many it sends on.
-    let mut held = None;
-    let mut pass = |count: usize| -> io::Result<usize> {
-        let number = receive(&relay)?;
-        let mut out = match count {
-            3 | 7 => vec![],
-            5 => vec![number, number],
-            _ => vec![number],
-        };
-        match count {
-            7 => held = Some(number),
-            _ => out.extend(held.take()),
-        }
-        for number in &out {
-            relay.send_to(&[*number], to)?;
-        }
-        Ok(out.len())
-    };
+/// All ends. The address is 127.0.0.1:0, unless you give another one.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    let receiver = bind(address, 2000)?;
+    let to = receiver.local_addr()?;
+    let any = SocketAddr::new(to.ip(), 0);
+    let sender = bind(any, 100)?;
+    let back = sender.local_addr()?;
 
-    // The failure: eight datagrams, each holding its number.
-    let mut got = Vec::new();
+    // The first failure: the receiver is busy, and does not receive. What has
+    // no room in the buffer that the kernel keeps for it is dropped, and no
+    // call fails: the sender cannot know. (How many fit differs.)
+    let mut taken = 0;
+    while taken < 5000 && sender.send_to(&[1; 1000], to).is_ok() {
+        taken += 1;
+    }
+    say("sender", "send_to", format!("{taken} datagrams, all taken"));
+    receiver.set_nonblocking(true)?;
+    let mut arrived = 0;
+    while receive(&receiver).is_ok() {
+        arrived += 1;
+    }
+    receiver.set_nonblocking(false)?;
+    let less = if arrived < taken { "fewer" } else { "all of them" };
+    say("receiver", "recv_from", less);
+
+    // The second: a network between the two, played by a relay. It gets 1 to
+    // 8, loses the 3, doubles the 5, and lets the 8 overtake the 7.
+    let relay = bind(any, 2000)?;
+    let through = relay.local_addr()?;
+    let mut datagrams = Vec::new();
     for number in 1..=8 {
-        sender.send_to(&[number], here).during("send_to", here)?;
-        for _ in 0..pass(number.into()).during("relay", here)? {
-            got.push(receive(&receiver).during("recv_from", to)?);
-        }
+        sender.send_to(&[number], through)?;
+        datagrams.push(receive(&relay)?);
+    }
+    datagrams.remove(2);
+    datagrams.insert(4, datagrams[3]);
+    datagrams.swap(6, 7);
+    let mut got = Vec::new();
+    for number in datagrams {
+        relay.send_to(&[number], to)?;
+        got.push(receive(&receiver)?);
     }
     say("receiver", "recv_from", format!("{got:?} of 1 to 8"));
 
-    // The cure. The number tells the receiver what is new: it keeps the one
-    // that it expects, and acknowledges that one and those it has. (One that
-    // comes too early is not acknowledged: it would be lost.) The sender waits
-    // for that, or else sends again, 5 times at most. The relay counts what
-    // passes: its 3rd is the 3, but with one sent again its 5th carries the 4.
-    say("sender", "wait", "100 ms for each answer that is missing");
-    let (mut count, mut got) = (0, Vec::new());
-    'next: for number in 1..=8 {
+    // The cure: the receiver acknowledges each number, and the sender waits
+    // for that before it sends the next, or else sends the same again, 5 times
+    // at most. So no buffer overflows, and nothing overtakes. What comes twice
+    // has a number that the receiver knows.
+    let (mut passed, mut got) = (0, Vec::new());
+    for number in 1..=8 {
         for attempt in 1..=5 {
-            sender.send_to(&[number], here).during("send_to", here)?;
-            count += 1;
-            for _ in 0..pass(count).during("relay", here)? {
-                let new = receive(&receiver).during("recv_from", to)?;
-                if usize::from(new) == got.len() + 1 {
-                    got.push(new);
+            sender.send_to(&[number], through)?;
+
+            // The network loses the 3rd datagram, and doubles the 6th.
+            let datagram = receive(&relay)?;
+            passed += 1;
+            let copies = match passed {
+                3 => 0,
+                6 => 2,
+                _ => 1,
+            };
+            for _ in 0..copies {
+                relay.send_to(&[datagram], to)?;
+
+                // The receiver: is it new? In both cases, acknowledge.
+                let number = receive(&receiver)?;
+                if got.contains(&number) {
+                    say("receiver", "recv_from", format!("{number} again"));
                 } else {
-                    say("receiver", "recv_from", format!("{new} again"));
+                    got.push(number);
                 }
-                if usize::from(new) <= got.len() {
-                    receiver
-                        .send_to(&[new], back)
-                        .during("send_to", back)?;
-                }
+                receiver.send_to(&[number], back)?;
             }
-            // (Late answers, to earlier numbers, are skipped.)
-            while let Ok(answer) = receive(&sender) {
-                if answer == number {
-                    continue 'next;
-                }
+
+            if is_acknowledged(&sender, number) {
+                break;
             }
             let told = format!("no answer to {number}, attempt {attempt}");
             say("sender", "recv_from", told);
         }
-        say("sender", "send_to", "gives up");
-        return Ok(());
     }
     say("receiver", "deliver", format!("{got:?}"));
     Ok(())

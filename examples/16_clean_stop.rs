@@ -1,115 +1,213 @@
 //! Step 16, TCP: a server that can be stopped.
 //!
 //! A program that just ends cuts its clients off in the middle of a word. In
-//! good order, no client is accepted any more, and all conversations end. But
-//! a thread that waits in `accept` does not see that it is told to stop.
+//! good order: first nobody is accepted any more; then the conversations have
+//! some time to end; then the rest is ended. But a thread that waits in
+//! `accept` does not see that it is told to stop.
 //!
-//! Look for: nobody who stops, one more client for each thread, and anna, who
-//! still gets her answer.
+//! Look for: a thread that does not stop, anna, who still gets her answer, ben,
+//! who is cut off after the grace, and carl, who comes too late.
 //!
-//! One terminal, all ends (it waits 300 ms):
+//! One terminal, all ends (it waits 300 ms, twice):
 //!     cargo run --example 16_clean_stop
 //! The chat of step 7 for 8 terminals at once, until you press Enter:
 //!     cargo run --example 16_clean_stop -- 127.0.0.1:8090
 //!     cargo run --example 07_chat_client
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{thread, time::Duration};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use socket_steps::chat::{Lang, RECV_LIMIT};
+// Not the lesson: `run` reads the command line, `say` prints a line.
 use socket_steps::{
-    ANY_PORT, During, Failure, converse, in_words, invite, line, nc,
-    other_half, reachable, run, say, wait_for_enter,
+    Failure, answer, in_words, invite, run, say, wait_for_enter,
 };
+use socket2::{Domain, Protocol, Socket, Type};
 
-const THREADS: usize = 8;
+const PLACES: usize = 8;
+const A_MOMENT: Duration = Duration::from_millis(10);
+const SHORT: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Set when the server is to stop.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-fn main() -> ExitCode {
-    run(include_str!("16_clean_stop.rs"), lesson)
+/// What is needed to end a conversation: its socket, which two own (`Arc`),
+/// and its thread.
+type Talk = (Arc<Socket>, JoinHandle<()>);
+
+fn main() -> std::process::ExitCode {
+    run(include_str!("16_clean_stop.rs"), lesson, with_you)
 }
 
-/// The server of 16_one_at_a_time. It looks at STOP after each `accept`, and
-/// who was accepted then is closed at once.
-fn serve(listener: &TcpListener, tell: fn(String)) {
+/// Steps 1 to 3: create, bind, listen.
+fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(4096)?;
+    Ok(listener)
+}
+
+/// The conversation of 16_one_at_a_time, with the same two limits. (`&Socket`
+/// can read and write, too: both owners may.)
+fn converse(mut client: &Socket) -> io::Result<()> {
+    client.set_read_timeout(Some(Duration::from_secs(300)))?;
+    client.set_write_timeout(Some(Duration::from_secs(2)))?;
+    client.write_all(b"Hello, client!")?;
+    let mut buffer = [0; 1024];
     loop {
-        match listener.accept() {
-            _ if STOP.load(Ordering::SeqCst) => return,
-            Ok((client, peer)) => {
-                // Who says nothing for five minutes is gone (step 13).
-                let limit = Some(Duration::from_secs(300));
-                let _ = client.set_read_timeout(limit);
-                tell(Lang::En.connected(peer));
-                let end = converse(client, Lang::En, tell);
-                tell(Lang::En.disconnected(peer, end));
+        let length = match client.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
             }
-            Err(e) if e.kind() == ErrorKind::ConnectionAborted => {}
-            Err(e) => return tell(in_words(&e)),
-        }
-    }
-}
-
-/// Our client receives, for two seconds at most.
-fn hear(mut anna: TcpStream) -> io::Result<TcpStream> {
-    anna.set_read_timeout(Some(Duration::from_secs(2)))?;
-    let mut buffer = [0; RECV_LIMIT];
-    let length = anna.read(&mut buffer)?;
-    say("anna", "recv", String::from_utf8_lossy(&buffer[..length]));
-    Ok(anna)
-}
-
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix,
-    // and listens with 128.)
-    let address = given.unwrap_or(ANY_PORT);
-    let listener = TcpListener::bind(address).during("bind", address)?;
-    let here = listener.local_addr().during("local_addr", None)?;
-    say("server", "serve", format!("{THREADS} at a time"));
-    let tell: fn(String) = if given.is_some() { line } else { drop };
-
-    // `scope` returns when all threads that were started in it have ended.
-    thread::scope(|scope| {
-        let start = |_| scope.spawn(|| serve(&listener, tell));
-        let servers: Vec<_> = (0..THREADS).map(start).collect();
-        let anna = if given.is_some() {
-            let client = other_half("07_chat_client", here);
-            invite("server", "accept", &[nc(here), client]);
-            say("", "", "and press Enter here to stop");
-            wait_for_enter();
-            None
-        } else {
-            Some(TcpStream::connect(here).and_then(hear))
+            result => result?,
         };
-
-        // The failure: all are told, and nobody in `accept` notices.
-        STOP.store(true, Ordering::SeqCst);
-        thread::park_timeout(Duration::from_millis(300));
-        let ended = servers.iter().filter(|t| t.is_finished()).count();
-        say("server", "stop", format!("{ended} ended in 300 ms"));
-
-        // The cure: a client more for each. That ends `accept`. The thread in
-        // a conversation ends that one first.
-        for _ in 0..THREADS {
-            let _ = TcpStream::connect(reachable(here));
+        let text = &buffer[..length];
+        if length == 0 {
+            return Ok(());
         }
-        let told = "one more client for each; waits for the talks";
-        say("server", "stop", told);
-        if let Some(anna) = anna {
-            let mut anna = anna?;
-            say("anna", "send", "quit");
-            anna.write_all(b"quit")?;
-            hear(anna)?;
+        client.write_all(&[b"Server received: ", text].concat())?;
+        if matches!(text, b"quit" | b"quit\n" | b"quit\r\n") {
+            return Ok(());
         }
-        Ok(())
-    })
-    .during("serve", here)?;
-    say("server", "stop", "all threads have ended");
-    drop(listener);
-    if let Err(error) = TcpStream::connect(here) {
-        say("ben", "connect", in_words(&error));
     }
+}
+
+/// A thread for this client. It gives back its socket to nobody: when both
+/// owners are gone, the socket is closed.
+fn start(client: Socket) -> io::Result<Talk> {
+    // (On macOS and Windows it is non-blocking, like the listener.)
+    client.set_nonblocking(false)?;
+    let client = Arc::new(client);
+    let socket = Arc::clone(&client);
+    let talk = move || drop(converse(&client));
+    let thread = thread::Builder::new().spawn(talk)?;
+    Ok((socket, thread))
+}
+
+/// The cure, first half: no `accept` waits. It asks, and looks at STOP, a
+/// hundred times a second. At the end the listener is closed: from then on
+/// clients are refused, and who is still in the queue is reset.
+fn serve(listener: Socket) -> Vec<Talk> {
+    let mut talks: Vec<Talk> = Vec::new();
+    while !STOP.load(Ordering::SeqCst) {
+        talks.retain(|(_, thread)| !thread.is_finished());
+        if talks.len() == PLACES {
+            thread::sleep(A_MOMENT);
+            continue;
+        }
+        let accepted = listener.accept();
+        match accepted.and_then(|(client, _)| start(client)) {
+            Ok(talk) => talks.push(talk),
+            Err(error) => {
+                if error.kind() != ErrorKind::WouldBlock {
+                    say("server", "accept", in_words(&error));
+                }
+                thread::sleep(A_MOMENT);
+            }
+        }
+    }
+    talks
+}
+
+/// The cure, second half: the conversations may end by themselves. Those that
+/// have not when the grace is over are shut down, and then their threads end:
+/// their `read` or `write` returns at once. Gives how many those were.
+fn end(mut talks: Vec<Talk>, grace: Duration) -> usize {
+    let start = Instant::now();
+    while !talks.is_empty() && start.elapsed() < grace {
+        thread::sleep(A_MOMENT);
+        talks.retain(|(_, thread)| !thread.is_finished());
+    }
+    let cut_off = talks.len();
+    for (socket, thread) in talks {
+        // (An error here says that it has ended meanwhile.)
+        let _ = socket.shutdown(Shutdown::Both);
+        let _ = thread.join();
+    }
+    cut_off
+}
+
+/// A client receives, for ten seconds at most.
+fn hear(who: &str, mut client: &TcpStream) -> io::Result<()> {
+    client.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut buffer = [0; 1024];
+    loop {
+        match client.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
+            }
+            Ok(0) => say(who, "recv", "0 bytes: the server has ended it"),
+            Ok(n) => {
+                say(who, "recv", String::from_utf8_lossy(&buffer[..n]))
+            }
+            Err(error) => return Err(error),
+        }
+        return Ok(());
+    }
+}
+
+/// All ends. The address is 127.0.0.1:0.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+
+    // The failure: a thread waits in `accept`. It is told to stop, and cannot
+    // look. Only a client would end that.
+    let waiting = listener.try_clone()?;
+    let waiting = thread::spawn(move || waiting.accept().map(drop));
+    STOP.store(true, Ordering::SeqCst);
+    thread::sleep(SHORT);
+    let still = if waiting.is_finished() { "has ended" } else { "waits" };
+    say("server", "accept", format!("still {still} after {SHORT:?}"));
+    drop(TcpStream::connect(here)?);
+    waiting.join().map_err(|_| "the thread broke off")??;
+
+    // The cure. Anna and ben are being served when the server is told.
+    STOP.store(false, Ordering::SeqCst);
+    listener.set_nonblocking(true)?;
+    let server = thread::spawn(move || serve(listener));
+    let mut anna = TcpStream::connect(here)?;
+    hear("anna", &anna)?;
+    let ben = TcpStream::connect(here)?;
+    hear("ben", &ben)?;
+    STOP.store(true, Ordering::SeqCst);
+    let talks = server.join().map_err(|_| "the server broke off")?;
+    say("server", "stop", format!("{} conversations go on", talks.len()));
+
+    // Carl comes too late. Anna says what she has to say. Ben says nothing.
+    let carl = TcpStream::connect(here);
+    say("carl", "connect", answer(&carl));
+    let sent = anna.write(b"quit")?;
+    say("anna", "send", format!("{sent} bytes"));
+    hear("anna", &anna)?;
+    let cut_off = end(talks, SHORT);
+    say("server", "stop", format!("{cut_off} cut off after {SHORT:?}"));
+    hear("ben", &ben)?;
+    Ok(())
+}
+
+/// With an address, the clients are you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    listener.set_nonblocking(true)?;
+    say("server", "serve", format!("{PLACES} at a time"));
+    invite("server", "accept", here, &["nc", "07_chat_client"]);
+    say("", "", "and press Enter here to stop");
+    let server = thread::spawn(move || serve(listener));
+    wait_for_enter();
+    STOP.store(true, Ordering::SeqCst);
+    let talks = server.join().map_err(|_| "the server broke off")?;
+    let number = talks.len();
+    say("server", "stop", format!("{number} go on, for {GRACE:?} at most"));
+    say("server", "stop", format!("{} cut off", end(talks, GRACE)));
     Ok(())
 }

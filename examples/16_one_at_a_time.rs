@@ -5,117 +5,182 @@
 //! thread for each conversation, and a bound on their number.
 //!
 //! Look for: ben, who waits until anna has left; ben with a thread of his own;
-//! and carl, for whom there is none. (16_clean_stop shows how to end this.)
+//! carl, for whom there is none; and a place that a silent client loses.
 //!
-//! One terminal, all ends (it waits half a second, twice):
+//! One terminal, all ends (it waits half a second, three times):
 //!     cargo run --example 16_one_at_a_time
 //! The chat of step 7 for 8 terminals at once, until Ctrl-C:
 //!     cargo run --example 16_one_at_a_time -- 127.0.0.1:8090
 //!     cargo run --example 07_chat_client
 
-use std::io::ErrorKind::{ConnectionAborted, TimedOut, WouldBlock};
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::{process::ExitCode, thread, time::Duration};
 
-use socket_steps::chat::{Lang, RECV_LIMIT};
-use socket_steps::{
-    ANY_PORT, During, Failure, converse, in_words, invite, line, nc,
-    other_half, run, say,
-};
+// Not the lesson: `run` reads the command line, `say` prints a line.
+use socket_steps::{Failure, in_words, invite, run, say};
+use socket2::{Domain, Protocol, Socket, Type};
+
+const PLACES: usize = 8;
+const A_WHILE: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_secs(10);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+/// Room in the queue for a crowd. (The kernel may give less: step 14.)
+const BACKLOG: i32 = 4096;
 
 fn main() -> ExitCode {
-    run(include_str!("16_one_at_a_time.rs"), lesson)
+    run(include_str!("16_one_at_a_time.rs"), lesson, with_you)
 }
 
-/// The server of step 7: one client at a time. (`converse`, in src, is that
-/// step's conversation. `tell` gets the server's lines: `line` prints them,
-/// `drop` throws them away.)
-fn serve(listener: &TcpListener, tell: fn(String)) {
+/// Steps 1 to 3: create, bind, listen.
+fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(BACKLOG)?;
+    Ok(listener)
+}
+
+/// Step 4: accept. No failure ends the server: it says so, waits a little,
+/// and tries again. (Too many open files are fewer later.)
+fn next_client(listener: &Socket) -> Socket {
     loop {
         match listener.accept() {
-            Ok((client, peer)) => {
-                // Who says nothing for five minutes is gone (step 13).
-                let limit = Some(Duration::from_secs(300));
-                let _ = client.set_read_timeout(limit);
-                tell(Lang::En.connected(peer));
-                let end = converse(client, Lang::En, tell);
-                tell(Lang::En.disconnected(peer, end));
+            Ok((client, _)) => return client,
+            Err(error) => say("server", "accept", in_words(&error)),
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Steps 5 and 6: the conversation of step 7, in bytes. Who says nothing for
+/// as long as `silence` is gone, and so is who does not receive what is sent
+/// to it: no client can hold its place for ever (step 13).
+fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
+    client.set_read_timeout(Some(silence))?;
+    client.set_write_timeout(Some(Duration::from_secs(2)))?;
+    client.write_all(b"Hello, client!")?;
+    let mut buffer = [0; 1024];
+    loop {
+        let length = match client.read(&mut buffer) {
+            // (By Ctrl-Z and `fg`, for one: step 13.)
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                continue;
             }
-            // It left while it was in the queue: no reason to stop.
-            Err(e) if e.kind() == ConnectionAborted => {}
-            Err(e) => return tell(in_words(&e)),
+            result => result?,
+        };
+        let text = &buffer[..length];
+        if length == 0 {
+            return Ok(());
+        }
+        client.write_all(&[b"Server received: ", text].concat())?;
+        if matches!(text, b"quit" | b"quit\n" | b"quit\r\n") {
+            return Ok(());
         }
     }
 }
 
-/// The cure: the same server, in several threads. They all wait in `accept`,
-/// and the kernel gives each client to one of them. Their number is the bound:
-/// a thread costs memory, so strangers must not be able to start any number.
-fn serve_in(
-    threads: usize,
-    address: SocketAddr,
-    tell: fn(String),
-) -> io::Result<SocketAddr> {
-    // Steps 1 to 3, in one line of std. (It sets SO_REUSEADDR on Unix,
-    // and listens with 128.)
-    let listener = TcpListener::bind(address)?;
-    for _ in 0..threads {
-        let listener = listener.try_clone()?;
-        thread::spawn(move || serve(&listener, tell));
+/// A thread for each conversation, and a bound, or strangers could start any
+/// number of threads. The bound is a number of places: `free` holds one thing
+/// for each place that is free, and waits while there is none. (With a single
+/// place this is the server of step 7.)
+fn serve(listener: Socket, places: usize, silence: Duration) {
+    let (give_back, free) = mpsc::channel();
+    for _ in 0..places {
+        let _ = give_back.send(());
     }
-    listener.local_addr()
-}
-
-/// A client receives. Where nothing will come, it waits for half a second.
-fn hear(who: &str, mut client: &TcpStream, ms: u64) -> io::Result<()> {
-    client.set_read_timeout(Some(Duration::from_millis(ms)))?;
-    let mut buffer = [0; RECV_LIMIT];
-    match client.read(&mut buffer) {
-        Ok(n) => say(who, "recv", String::from_utf8_lossy(&buffer[..n])),
-        Err(e) if matches!(e.kind(), WouldBlock | TimedOut) => {
-            say(who, "recv", format!("nothing in {ms} ms: not served"));
-        }
-        Err(e) => return Err(e),
-    }
-    Ok(())
-}
-
-fn lesson(given: Option<SocketAddr>) -> Result<(), Failure> {
-    if let Some(address) = given {
-        let here = serve_in(8, address, line).during("bind", address)?;
-        let commands = [nc(here), other_half("07_chat_client", here)];
-        invite("server", "accept", &commands);
-        loop {
-            thread::park();
+    while free.recv().is_ok() {
+        let client = next_client(&listener);
+        let place = give_back.clone();
+        // However a conversation ends, its place is free again.
+        let talk = move || {
+            let _ = converse(client, silence);
+            let _ = place.send(());
+        };
+        // When no thread can be had, the client is closed: it was in `talk`.
+        if let Err(error) = thread::Builder::new().spawn(talk) {
+            say("server", "thread", in_words(&error));
+            let _ = give_back.send(());
         }
     }
+}
 
-    // The failure: one thread, two clients. The cure: two threads. The bound:
-    // two threads, three clients.
+/// A client receives, for as long as `limit`.
+fn hear(
+    who: &str,
+    mut client: &TcpStream,
+    limit: Duration,
+) -> io::Result<()> {
+    client.set_read_timeout(Some(limit))?;
+    let mut buffer = [0; 1024];
+    loop {
+        match client.read(&mut buffer) {
+            Ok(0) => say(who, "recv", "0 bytes: the server has ended it"),
+            Ok(n) => {
+                say(who, "recv", String::from_utf8_lossy(&buffer[..n]))
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => continue,
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                    say(who, "recv", format!("nothing in {limit:?}"));
+                }
+                _ => return Err(error),
+            },
+        }
+        return Ok(());
+    }
+}
+
+/// All ends. The address is 127.0.0.1:0, so each server gets its own port.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // The failure: one place, two clients. The cure: two places. The bound:
+    // two places, three clients.
     let names = ["anna", "ben", "carl"];
-    for threads in [1, 2] {
-        let here =
-            serve_in(threads, ANY_PORT, drop).during("bind", None)?;
-        say("server", "serve", format!("{threads} at a time"));
+    for places in [1, 2] {
+        let listener = listen(address)?;
+        let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+        say("server", "serve", format!("{places} at a time"));
+        thread::spawn(move || serve(listener, places, FIVE_MINUTES));
         let mut clients = Vec::new();
-        for (number, name) in names[..=threads].iter().enumerate() {
-            let client =
-                TcpStream::connect(here).during("connect", here)?;
-            say(name, "connect", "connected");
-            let ms = if number < threads { 10_000 } else { 500 };
-            hear(name, &client, ms).during("recv", here)?;
+        for (number, name) in names[..=places].iter().enumerate() {
+            let client = TcpStream::connect(here)?;
+            say(name, "connect", client.peer_addr()?);
+            let served = number < places;
+            hear(name, &client, if served { SOON } else { A_WHILE })?;
             clients.push(client);
         }
 
-        // The first one leaves. Now there is a thread for the last one.
-        clients[0].write_all(b"quit").during("send", here)?;
-        say(names[0], "send", "quit");
-        hear(names[0], &clients[0], 10_000).during("recv", here)?;
-        let last = &clients[threads];
-        hear(names[threads], last, 10_000).during("recv", here)?;
+        // The first one leaves. Now there is a place for the last one.
+        let sent = clients[0].write(b"quit")?;
+        say(names[0], "send", format!("{sent} bytes"));
+        hear(names[0], &clients[0], SOON)?;
+        hear(names[places], &clients[places], SOON)?;
     }
+
+    // One place, and a client that says nothing: it loses the place in time.
+    let listener = listen(address)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "serve", format!("{A_WHILE:?} of silence at most"));
+    thread::spawn(move || serve(listener, 1, A_WHILE));
+    let dora = TcpStream::connect(here)?;
+    hear("dora", &dora, SOON)?;
+    let erik = TcpStream::connect(here)?;
+    hear("erik", &erik, SOON)?;
+    hear("dora", &dora, SOON)?;
+    Ok(())
+}
+
+/// With an address, the clients are you.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    say("server", "serve", format!("{PLACES} at a time"));
+    invite("server", "accept", here, &["nc", "07_chat_client"]);
+    serve(listener, PLACES, FIVE_MINUTES);
     Ok(())
 }

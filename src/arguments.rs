@@ -10,6 +10,7 @@ use lexopt::{Arg, Parser};
 
 use crate::chat::{CHAT_ADDRESS, Lang};
 use crate::failure::Failure;
+use crate::transcript::{is_incomplete, print};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -18,49 +19,77 @@ enum Request {
     Run { address: Option<SocketAddr>, lang: Lang },
 }
 
-/// Runs an example: reads the command line, calls `lesson`, reports.
+/// Where an example binds that was given no address: loopback, and port 0.
+/// That is "this machine only, at any port that is free".
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// Runs an example: reads the command line, calls `lesson`, or, when an
+/// address was given, `with_you`; and reports.
 ///
 /// `source` is the example's own text, by `include_str!`: the comment at its
-/// head is what `--help` prints. `lesson` gets the address, if one was given.
-/// Exit status: 0, or 1 when a call failed, or 2 for a bad argument; the
-/// reason goes to standard error.
-pub fn run(
+/// head is what `--help` prints, and an error quotes the line that failed.
+/// `lesson` plays both ends, at 127.0.0.1 and port 0; in `with_you` the
+/// reader is the other end, at the address given.
+///
+/// Exit status: 0; or 1 when a call failed, or the transcript could not be
+/// written; or 2 for a bad argument. The reason goes to standard error.
+pub fn run<T, U>(
     source: &str,
-    lesson: impl FnOnce(Option<SocketAddr>) -> Result<(), Failure>,
+    lesson: impl FnOnce(SocketAddr) -> Result<T, Failure>,
+    with_you: impl FnOnce(SocketAddr) -> Result<U, Failure>,
 ) -> ExitCode {
-    start(source, "[ADDRESS]", |address, _| lesson(address))
+    start(source, "[ADDRESS]", ANY_PORT, |given, address, _| {
+        if given {
+            with_you(address).map(drop)
+        } else {
+            lesson(address).map(drop)
+        }
+    })
 }
 
-/// Runs a program of the chat: as [`run`], with `--lang en|zh`, and an address
-/// that is [`CHAT_ADDRESS`] unless another one is given.
+/// Runs an example that plays both ends at any address: as [`run`], with the
+/// same `lesson` in both cases.
+pub fn run_at(
+    source: &str,
+    lesson: impl FnOnce(SocketAddr) -> Result<(), Failure>,
+) -> ExitCode {
+    start(source, "[ADDRESS]", ANY_PORT, |_, address, _| lesson(address))
+}
+
+/// Runs a program of the chat: as [`run_at`], with `--lang en|zh`, and at
+/// [`CHAT_ADDRESS`] unless another address is given.
 pub fn run_chat(
     source: &str,
     lesson: impl FnOnce(SocketAddr, Lang) -> Result<(), Failure>,
 ) -> ExitCode {
-    start(source, "[ADDRESS] [--lang en|zh]", |address, lang| {
-        lesson(address.unwrap_or(CHAT_ADDRESS), lang)
-    })
+    start(
+        source,
+        "[ADDRESS] [--lang en|zh]",
+        CHAT_ADDRESS,
+        |_, address, lang| lesson(address, lang),
+    )
 }
 
 fn start(
     source: &str,
     usage: &str,
-    lesson: impl FnOnce(Option<SocketAddr>, Lang) -> Result<(), Failure>,
+    without: SocketAddr,
+    lesson: impl FnOnce(bool, SocketAddr, Lang) -> Result<(), Failure>,
 ) -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     match parse(arguments, usage.contains("--lang")) {
-        Ok(Request::Help) => {
-            let _ = io::stdout().write_all(help(source).as_bytes());
-            ExitCode::SUCCESS
-        }
-        Ok(Request::Run { address, lang }) => match lesson(address, lang) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                let _ = writeln!(io::stderr(), "error: {failure}");
-                ExitCode::FAILURE
+        Ok(Request::Help) => print(help(source)),
+        Ok(Request::Run { address: given, lang }) => {
+            let address = given.unwrap_or(without);
+            let result = lesson(given.is_some(), address, lang);
+            if let Err(failure) = result {
+                let told = failure.explain(source, address);
+                let _ = writeln!(io::stderr(), "error: {told}");
+                return ExitCode::FAILURE;
             }
-        },
+        }
         Err(problem) => {
             let name = Path::new(&program).file_stem();
             let name = name.unwrap_or_default().to_string_lossy();
@@ -70,9 +99,10 @@ fn start(
                  usage: cargo run --example {name} -- {usage}\n       \
                  cargo run --example {name} -- --help"
             );
-            ExitCode::from(2)
+            return ExitCode::from(2);
         }
     }
+    if is_incomplete() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// The comment at the head of an example, without its `//!`.
@@ -114,9 +144,6 @@ fn parse(
             }
             other => return Err(other.unexpected().to_string()),
         }
-    }
-    if with_lang {
-        address = address.or(Some(CHAT_ADDRESS));
     }
     Ok(Request::Run { address, lang })
 }
@@ -165,10 +192,7 @@ mod tests {
     fn nothing_an_address_or_help() {
         assert_eq!(
             parsed(&[]),
-            Ok(Request::Run {
-                address: Some(CHAT_ADDRESS),
-                lang: Lang::En
-            })
+            Ok(Request::Run { address: None, lang: Lang::En })
         );
         assert_eq!(
             parsed(&["[::1]:8090"]),
@@ -197,9 +221,6 @@ mod tests {
         let lesson =
             parse(["--lang", "zh"].map(OsString::from).into_iter(), false);
         assert!(lesson.is_err(), "only the chat speaks two languages");
-        let lesson = parse([].into_iter(), false);
-        let none = Request::Run { address: None, lang: Lang::En };
-        assert_eq!(lesson, Ok(none), "only the chat has an address");
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! nothing around it: no length, no mark at the end of a message. The words
 //! are part of it, since programs in other languages send and expect them.
 
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use crate::transcript::{nc, nc_udp, other_half};
+use crate::failure::in_words;
+use crate::transcript::{Line, command};
 
 /// Where the tutorial's programs meet, unless told otherwise.
 pub const CHAT_ADDRESS: SocketAddr = SocketAddr::new(
@@ -39,10 +41,23 @@ pub enum Ending {
     LeftMidCharacter,
     /// The client sent bytes that are no UTF-8.
     NotText,
-    /// The client sent a datagram of more than [`RECV_LIMIT`] bytes.
-    TooLong,
+    /// The client did not receive what was sent to it, for too long.
+    NotReceiving,
     /// The connection broke: a reset, most often.
     Broken,
+}
+
+impl Ending {
+    /// The ending of a conversation in which a call failed with this error.
+    pub fn after(error: &io::Error) -> Self {
+        match error.kind() {
+            // Unix has one name for "time is up", Windows the other.
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                Self::NotReceiving
+            }
+            _ => Self::Broken,
+        }
+    }
 }
 
 impl Lang {
@@ -97,9 +112,9 @@ impl Lang {
                 "it sent bytes that are not UTF-8",
                 "收到的不是 UTF-8",
             ),
-            Ending::TooLong => self.pick(
-                "it sent more than 1024 bytes at once",
-                "一次发送超过 1024 字节",
+            Ending::NotReceiving => self.pick(
+                "it does not receive what is sent to it",
+                "对方一直不接收数据",
             ),
             Ending::Broken => {
                 self.pick("the connection broke off", "连接中断")
@@ -108,7 +123,32 @@ impl Lang {
         format!("{words} {client} ({why})")
     }
 
-    /// The same over UDP, where several clients talk at a time.
+    /// A server's line for a call that failed: it goes on all the same.
+    pub fn failed(self, call: &str, error: &io::Error) -> String {
+        let words = in_words(error);
+        self.pick(
+            format!("{call}: {words} (the server goes on)"),
+            format!("{call}: {words} (服务端继续运行)"),
+        )
+    }
+
+    /// The UDP server's line for a datagram that it does not answer.
+    pub fn ignored(self, sender: SocketAddr, refusal: &Refusal) -> String {
+        let why = match refusal {
+            Refusal::TooLong(length) => self.pick(
+                format!("{length} bytes, and 1024 are the most"),
+                format!("{length} 字节, 最多 1024 字节"),
+            ),
+            Refusal::NotText | Refusal::Empty => self.pick(
+                "it is not UTF-8".to_owned(),
+                "不是 UTF-8".to_owned(),
+            ),
+        };
+        let words = self.pick("not answered", "未回复");
+        format!("{words}: {sender} ({why})")
+    }
+
+    /// As [`Lang::client_says`], over UDP, where several talk at a time.
     pub fn sender_says(self, sender: SocketAddr, text: &str) -> String {
         format!("{} ({sender})", self.client_says(text))
     }
@@ -153,8 +193,8 @@ impl Lang {
 
     /// The TCP server's first lines: where it listens, how to reach it.
     pub fn listening(self, here: SocketAddr) -> String {
-        let nc = nc(here);
-        let client = other_half("07_chat_client", here);
+        let nc = command("nc", here);
+        let client = command("07_chat_client", here);
         self.pick(
             format!(
                 "listening on {here}: in another terminal, {nc}\n\
@@ -171,8 +211,8 @@ impl Lang {
 
     /// The UDP server's first lines: where it is bound, how to reach it.
     pub fn receiving(self, here: SocketAddr) -> String {
-        let nc = nc_udp(here);
-        let client = other_half("07_chat_client_udp", here);
+        let nc = command("nc -u", here);
+        let client = command("07_chat_client_udp", here);
         self.pick(
             format!(
                 "receiving at {here}: in another terminal, {nc}\n\
@@ -292,7 +332,8 @@ impl Decoder {
     }
 }
 
-/// Why the client does not send a line.
+/// Why the client does not send a line, or the server does not answer a
+/// datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It has this many bytes, more than [`RECV_LIMIT`].
@@ -304,13 +345,31 @@ pub enum Refusal {
 }
 
 /// A line of input as the text to send, without its line ending.
-pub fn to_send(line: &[u8]) -> Result<&str, Refusal> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() > RECV_LIMIT {
-        return Err(Refusal::TooLong(line.len()));
+///
+/// # Errors
+///
+/// The [`Refusal`]: over [`RECV_LIMIT`] bytes, or not UTF-8.
+pub fn to_send(line: &Line) -> Result<&str, Refusal> {
+    let bytes = line.bytes.as_slice();
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let length = line.length - (bytes.len() - text.len());
+    if length > RECV_LIMIT {
+        return Err(Refusal::TooLong(length));
     }
-    std::str::from_utf8(line).map_err(|_| Refusal::NotText)
+    to_answer(text)
+}
+
+/// A datagram as the text that it is.
+///
+/// # Errors
+///
+/// The [`Refusal`]: over [`RECV_LIMIT`] bytes, or not UTF-8.
+pub fn to_answer(datagram: &[u8]) -> Result<&str, Refusal> {
+    if datagram.len() > RECV_LIMIT {
+        return Err(Refusal::TooLong(datagram.len()));
+    }
+    std::str::from_utf8(datagram).map_err(|_| Refusal::NotText)
 }
 
 /// How much of a message that is known beforehand has come so far.
@@ -413,15 +472,24 @@ mod tests {
 
     #[test]
     fn a_line_is_sent_without_its_ending() {
-        assert_eq!(to_send(b"hi\n"), Ok("hi"));
-        assert_eq!(to_send(b"hi\r\n"), Ok("hi"));
-        assert_eq!(to_send(b"hi"), Ok("hi"));
-        assert_eq!(to_send(b"\n"), Ok(""));
-        assert_eq!(to_send(b"\xff\n"), Err(Refusal::NotText));
-        let mut line = vec![b'x'; 1024];
-        assert_eq!(to_send(&line).map(str::len), Ok(1024));
-        line.push(b'x');
-        assert_eq!(to_send(&line), Err(Refusal::TooLong(1025)));
+        let typed = |bytes: &[u8]| Line {
+            bytes: bytes.to_vec(),
+            length: bytes.len(),
+        };
+        for line in [&b"hi\n"[..], b"hi\r\n", b"hi"] {
+            assert_eq!(to_send(&typed(line)), Ok("hi"));
+        }
+        assert_eq!(to_send(&typed(b"\n")), Ok(""));
+        assert_eq!(to_send(&typed(b"\xff\n")), Err(Refusal::NotText));
+        let mut line = [b'x'; 1025];
+        let longest = to_send(&typed(&line[1..])).map(str::len);
+        assert_eq!(longest, Ok(1024));
+        line[1024] = b'\n';
+        assert_eq!(to_send(&typed(&line)).map(str::len), Ok(1024));
+        line[1024] = b'x';
+        assert_eq!(to_send(&typed(&line)), Err(Refusal::TooLong(1025)));
+        let cut = Line { bytes: vec![b'x'; 65_536], length: 70_000 };
+        assert_eq!(to_send(&cut), Err(Refusal::TooLong(70_000)));
     }
 
     #[test]

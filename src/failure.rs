@@ -1,151 +1,294 @@
 //! A call that failed: which one, at which address, why in plain words, and
 //! what to try.
+//!
+//! An example writes a plain `?`. The error remembers in which line of the
+//! example that was, and [`crate::run`] has the example's text: so the error
+//! can quote the line, and read from it which call failed.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::panic::Location;
 
-/// A failed call, told to a person.
-///
-/// Its text has up to three lines: the call, its address and the reason with
-/// the system's own number; `why:`; and `try:`.
+/// Why an example ended early. `?` makes one of an [`io::Error`], or of a
+/// text, and notes the line in which it stands.
 #[derive(Debug)]
 pub struct Failure {
-    call: &'static str,
+    cause: Cause,
+    place: &'static Location<'static>,
     address: Option<SocketAddr>,
-    cause: Option<io::Error>,
 }
 
-/// An address that should have been an IP one is of another family.
-///
-/// `as_socket()` answers `None` then. The course opens IP sockets only, so
-/// this is rare: macOS may hand over a client that has left without one.
-pub const NOT_IP: Failure =
-    Failure { call: "as_socket", address: None, cause: None };
-
-/// Names the call that an [`io::Result`] comes from.
-pub trait During<T> {
-    /// Turns an error into a [`Failure`] that says it came `during` this
-    /// call, and at which address, where there is one.
-    fn during(
-        self,
-        call: &'static str,
-        address: impl Into<Option<SocketAddr>>,
-    ) -> Result<T, Failure>;
+#[derive(Debug)]
+enum Cause {
+    Call(io::Error),
+    Words(&'static str),
 }
 
-impl<T> During<T> for io::Result<T> {
-    fn during(
-        self,
-        call: &'static str,
-        address: impl Into<Option<SocketAddr>>,
-    ) -> Result<T, Failure> {
+impl From<io::Error> for Failure {
+    #[track_caller]
+    fn from(error: io::Error) -> Self {
+        let place = Location::caller();
+        Self { cause: Cause::Call(error), place, address: None }
+    }
+}
+
+/// For `.ok_or("not an IP address")?`.
+impl From<&'static str> for Failure {
+    #[track_caller]
+    fn from(words: &'static str) -> Self {
+        let place = Location::caller();
+        Self { cause: Cause::Words(words), place, address: None }
+    }
+}
+
+/// Says at which address a call was made, where the line does not tell.
+pub trait At<T> {
+    /// Turns an error into a [`Failure`] at this address.
+    ///
+    /// # Errors
+    ///
+    /// The error that was there before, if there was one.
+    fn at(self, address: SocketAddr) -> Result<T, Failure>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    #[track_caller]
+    fn at(self, address: SocketAddr) -> Result<T, Failure> {
+        let place = Location::caller();
         self.map_err(|error| Failure {
-            call,
-            address: address.into(),
-            cause: Some(error),
+            cause: Cause::Call(error),
+            place,
+            address: Some(address),
         })
-    }
-}
-
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.call)?;
-        if let Some(address) = self.address {
-            write!(f, " {address}")?;
-        }
-        let Some(error) = &self.cause else {
-            return write!(f, ": this is not an IP address");
-        };
-        write!(f, ": {}", in_words(error))?;
-        if let Some(code) = error.raw_os_error() {
-            write!(f, " (os error {code})")?;
-        }
-        if let Some((why, cure)) = self.advice(error) {
-            write!(f, "\n  why: {why}\n  try: {cure}")?;
-        }
-        Ok(())
     }
 }
 
 impl Failure {
-    /// Why this happens, and what to do about it.
-    fn advice(
-        &self,
-        error: &io::Error,
-    ) -> Option<(&'static str, &'static str)> {
-        let low_port = self.address.is_some_and(|a| a.port() < 1024);
-        Some(match error.kind() {
-            ErrorKind::AddrInUse => (
-                "a program on this machine has that port, or (TCP only) had \
-                 it less than a minute ago",
-                "end that program, or take another port",
-            ),
-            ErrorKind::AddrNotAvailable if self.call == "bind" => (
-                "bind takes only addresses that this machine has",
-                "127.0.0.1 (this machine only) or 0.0.0.0 (all of its \
-                 addresses)",
-            ),
-            ErrorKind::PermissionDenied
-                if self.call == "bind" && low_port =>
-            {
-                (
-                    "this system keeps the ports below 1024 for \
-                     privileged programs",
-                    "a port from 1024 on, such as 8090",
-                )
+    /// The failure as a person is told of it, in up to four lines: the call,
+    /// its address and the reason with the system's own number; the line of
+    /// `source` in which it stands; `why:`; and `try:`.
+    ///
+    /// `address` is the one that the example was given. It counts where the
+    /// failed call names it: where `address` stands between its brackets.
+    pub fn explain(&self, source: &str, address: SocketAddr) -> String {
+        let line = self.place.line();
+        let found = Code::find(source, line, self.place.column());
+        let quote = found.as_ref().map(|found| &found.statement);
+        let quote = quote.map(|text| format!("\n  line {line}: {text}"));
+        let quote = quote.unwrap_or_default();
+        let error = match &self.cause {
+            Cause::Call(error) => error,
+            Cause::Words(words) => return format!("{words}{quote}"),
+        };
+
+        let call = found.as_ref().map_or("a call", |found| &found.call);
+        let given = found.as_ref().is_some_and(|found| found.has_address);
+        let address = self.address.or(given.then_some(address));
+        let at = address.map(|address| format!(" {address}"));
+        let number = error.raw_os_error();
+        let number = number.map(|code| format!(" (os error {code})"));
+        let advice = advice(error, call, address);
+        let advice = advice
+            .map(|(why, cure)| format!("\n  why: {why}\n  try: {cure}"));
+        format!(
+            "{call}{}: {}{}{quote}{}",
+            at.unwrap_or_default(),
+            in_words(error),
+            number.unwrap_or_default(),
+            advice.unwrap_or_default(),
+        )
+    }
+}
+
+/// A call in the text of an example.
+#[derive(Debug, PartialEq)]
+struct Code {
+    /// The name of the call: `bind`, `connect` ... `Socket::new` is `socket`.
+    call: String,
+    /// Whether `address` stands between its brackets.
+    has_address: bool,
+    /// The whole statement, in one line.
+    statement: String,
+}
+
+impl Code {
+    /// The call that `?` or `.at()` follows. `line` and `column` count from 1
+    /// and are those of a [`Location`]: where the expression before the `?`
+    /// begins, or where the word `at` does.
+    fn find(source: &str, line: u32, column: u32) -> Option<Self> {
+        let lines: Vec<&str> = source.lines().collect();
+        let line = usize::try_from(line).ok()?.checked_sub(1)?;
+        let column = usize::try_from(column).ok()?.checked_sub(1)?;
+        let place: String = lines.get(line)?.chars().skip(column).collect();
+
+        // The statement: up to a line that ends one, in both directions.
+        let ends = |line: &str| {
+            let line = line.trim();
+            line.is_empty()
+                || line.starts_with("//")
+                || line.starts_with("#[")
+                || line.ends_with([';', '{', '}', ','])
+        };
+        let mut first = line;
+        while first > 0 && !ends(lines[first - 1]) {
+            first -= 1;
+        }
+        let mut last = line;
+        while last + 1 < lines.len() && !lines[last].ends_with([';', '{']) {
+            last += 1;
+        }
+
+        // The expression: from its beginning to the `?` or the `.at`.
+        let mut text = String::new();
+        if place.starts_with("at(") {
+            text += &lines[first..line].join("\n");
+            text.extend(lines[line].chars().take(column));
+            text.truncate(text.trim_end().strip_suffix('.')?.len());
+        } else {
+            text = place;
+            for more in &lines[line + 1..=last.max(line)] {
+                text.push('\n');
+                text += more;
             }
-            ErrorKind::PermissionDenied => (
-                "the system, or a firewall on it, does not allow this",
-                "the address 127.0.0.1, and a port from 1024 on",
-            ),
-            ErrorKind::AddrNotAvailable => (
-                "this machine has no address or port of its own from which \
-                 to reach that one",
-                "127.0.0.1, and a port other than 0",
-            ),
-            ErrorKind::ConnectionRefused => (
-                "the machine answered, but no program listens at that \
-                 port",
-                "start the other end first, and compare the port numbers",
-            ),
-            ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => (
-                "the other end left in the middle of the conversation",
-                "look at the other end: did it stop, or crash?",
-            ),
-            ErrorKind::UnexpectedEof => (
-                "the other end closed the connection before it had sent all \
-                 of its message",
-                "look at the other end: did it stop, or crash?",
-            ),
-            ErrorKind::InvalidData => (
-                "what came is not the answer to what was sent: another \
-                 program listens there, or it received a line in two pieces",
-                "look whether the right program listens at that address",
-            ),
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => (
-                "no answer came in time: nobody is at that address, or a \
-                 firewall drops what is sent there",
-                "the address 127.0.0.1 and a program that listens there",
-            ),
-            ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
-                "this machine knows no way to that address",
-                "127.0.0.1, or an address on a network that it is on",
-            ),
-            _ if is_unknown_family(error) => (
-                "IPv6 is switched off on this machine",
-                "an IPv4 address, such as 127.0.0.1:8090",
-            ),
-            _ => return None,
+            text.truncate(end_of_expression(&text)?);
+        }
+        let (call, arguments) = last_call(&text)?;
+        let mut words =
+            arguments.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let statement: Vec<&str> =
+            lines[first..=last].iter().map(|line| line.trim()).collect();
+        let statement = statement.join(" ");
+        Some(Self {
+            call,
+            has_address: words.any(|word| word == "address"),
+            statement: statement.replace(" .", ".").replace("( ", "("),
         })
+    }
+}
+
+/// Where the first `?` is that stands in no brackets, in bytes.
+fn end_of_expression(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut in_text = false;
+    for (place, c) in text.char_indices() {
+        match c {
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.checked_sub(1)?,
+            '?' if depth == 0 => return Some(place),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The call with which an expression ends: its name, and what stands in its
+/// brackets.
+fn last_call(expression: &str) -> Option<(String, &str)> {
+    let body = expression.trim_end().strip_suffix(')')?;
+    let mut open = Vec::new();
+    let mut in_text = false;
+    for (place, c) in body.char_indices() {
+        match c {
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '(' => open.push(place),
+            ')' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let open = open.pop()?;
+    let before = &body[..open];
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let start = before.trim_end_matches(is_part).len();
+    let name = match &before[start..] {
+        "" => return None,
+        "new" if before.ends_with("Socket::new") => "socket",
+        name => name,
+    };
+    Some((name.to_owned(), &body[open + 1..]))
+}
+
+/// Why this happens, and what to do about it.
+fn advice(
+    error: &io::Error,
+    call: &str,
+    address: Option<SocketAddr>,
+) -> Option<(&'static str, &'static str)> {
+    let low_port = address.is_some_and(|a| a.port() < 1024);
+    Some(match error.kind() {
+        ErrorKind::AddrInUse => (
+            "a program on this machine has that port, or (TCP only) had it \
+             less than a minute ago",
+            "end that program, or take another port",
+        ),
+        ErrorKind::AddrNotAvailable if call == "bind" => (
+            "bind takes only addresses that this machine has",
+            "127.0.0.1 (this machine only) or 0.0.0.0 (all of its \
+             addresses)",
+        ),
+        ErrorKind::PermissionDenied if call == "bind" && low_port => (
+            "this system keeps the ports below 1024 for privileged \
+             programs",
+            "a port from 1024 on, such as 8090",
+        ),
+        ErrorKind::PermissionDenied => (
+            "the system, or a firewall on it, does not allow this",
+            "the address 127.0.0.1, and a port from 1024 on",
+        ),
+        ErrorKind::AddrNotAvailable => (
+            "this machine has no address or port of its own from which to \
+             reach that one",
+            "127.0.0.1, and a port other than 0",
+        ),
+        ErrorKind::ConnectionRefused => (
+            "the machine answered, but no program listens at that port",
+            "start the other end first, and compare the port numbers",
+        ),
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe => (
+            "the other end left in the middle of the conversation",
+            "look at the other end: did it stop, or crash?",
+        ),
+        ErrorKind::UnexpectedEof => (
+            "the other end closed the connection before it had sent all of \
+             its message",
+            "look at the other end: did it stop, or crash?",
+        ),
+        ErrorKind::InvalidData => (
+            "what came is not the answer to what was sent: another program \
+             listens there, or it received a line in two pieces",
+            "look whether the right program listens at that address",
+        ),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => (
+            "no answer came in time: nobody is at that address, a firewall \
+             drops what is sent there, or the other end is busy",
+            "the address 127.0.0.1 and a program that listens there, and \
+             has time for you",
+        ),
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
+            "this machine knows no way to that address",
+            "127.0.0.1, or an address on a network that it is on",
+        ),
+        _ if has_number(error, 24, 24) => (
+            "a program may have only so many descriptors at a time",
+            "close what is done with, or raise the limit (ulimit -n)",
+        ),
+        _ if is_unknown_family(error) => (
+            "IPv6 is switched off on this machine",
+            "an IPv4 address, such as 127.0.0.1:8090",
+        ),
+        _ => return None,
+    })
+}
+
+/// What the kernel answered: `granted`, or its refusal [`in_words`].
+pub fn answer<T>(result: &io::Result<T>) -> String {
+    match result {
+        Ok(_) => "granted".to_owned(),
+        Err(error) => in_words(error),
     }
 }
 
@@ -183,6 +326,7 @@ pub fn in_words(error: &io::Error) -> String {
             Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
             _ if is(24, 24) => "too many open files or sockets",
+            _ if is(91, 41) => "the protocol is of another type",
             _ if is(93, 43) => "protocol not supported",
             _ if is(115, 36) => "operation in progress",
             _ if is(106, 56) => "already connected",
@@ -220,47 +364,84 @@ fn has_number(error: &io::Error, linux: i32, bsd: i32) -> bool {
 mod tests {
     use super::*;
 
-    fn failure(kind: ErrorKind, call: &'static str, at: &str) -> String {
-        let address: SocketAddr = at.parse().expect("an address");
-        let result: io::Result<()> = Err(kind.into());
-        result.during(call, address).expect_err("an error").to_string()
+    /// An example in small. Its lines are counted from 1.
+    const SOURCE: &str = "\
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    // Steps 1 and 2: create (again?), bind.
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&address.into())?;
+    let here = socket.local_addr()?.as_socket().ok_or(\"no\")?;
+    let client = Socket::new(
+        Domain::IPV4,
+        Type::STREAM,
+        None,
+    )?;
+    client
+        .connect_timeout(&there.into(), LIMIT)
+        .at(there)?;
+    client.send(b\"(what?)\")?;
+    if socket.is_listener()? {
+        let 你 = \"你\"; receive(&client, 你)?;
+    }
+}
+";
+
+    fn found(line: u32, words: &str) -> (String, bool, String) {
+        let text = SOURCE.lines().nth(line as usize - 1).expect("a line");
+        let before = text.split(words).next().expect("the words");
+        let column = u32::try_from(before.chars().count() + 1);
+        let code = Code::find(SOURCE, line, column.expect("small"));
+        let code = code.expect("a call");
+        (code.call, code.has_address, code.statement)
     }
 
     #[test]
-    fn each_common_failure_names_call_and_address_and_helps() {
-        use ErrorKind::*;
-        for (kind, call, at, words) in [
-            (AddrInUse, "bind", "127.0.0.1:8090", "another port"),
-            (AddrNotAvailable, "bind", "192.0.2.1:8090", "127.0.0.1"),
-            (PermissionDenied, "bind", "127.0.0.1:80", "below 1024"),
-            (PermissionDenied, "connect", "127.0.0.1:80", "firewall"),
-            (ConnectionRefused, "connect", "127.0.0.1:1", "start the"),
-            (ConnectionReset, "recv", "127.0.0.1:1", "left in"),
-            (BrokenPipe, "send", "127.0.0.1:1", "left in"),
-            (TimedOut, "connect", "192.0.2.1:80", "no answer"),
-            (NetworkUnreachable, "connect", "[2001:db8::1]:80", "way"),
+    fn a_line_tells_its_call() {
+        for (line, words, call, has_address, statement) in [
+            (3, "Socket::new", "socket", false, ""),
+            (4, "socket.bind", "bind", true, ""),
+            (5, "socket.local", "local_addr", false, ""),
+            (
+                6,
+                "Socket::new",
+                "socket",
+                false,
+                "let client = Socket::new(Domain::IPV4, Type::STREAM, \
+                 None, )?;",
+            ),
+            (
+                13,
+                "at(there)",
+                "connect_timeout",
+                false,
+                "client.connect_timeout(&there.into(), LIMIT).at(there)?;",
+            ),
+            (
+                14,
+                "client.send",
+                "send",
+                false,
+                "client.send(b\"(what?)\")?;",
+            ),
+            (15, "socket.is", "is_listener", false, ""),
+            (16, "receive", "receive", false, ""),
         ] {
-            let text = failure(kind, call, at);
-            assert!(text.starts_with(&format!("{call} {at}: ")), "{text}");
-            assert!(text.contains(words), "{text}");
-            assert!(text.contains("\n  why: "), "{text}");
-            assert!(text.contains("\n  try: "), "{text}");
+            let told = found(line, words);
+            let text = SOURCE.lines().nth(line as usize - 1);
+            let expected = if statement.is_empty() {
+                text.expect("a line").trim()
+            } else {
+                statement
+            };
+            let expected = (call.into(), has_address, expected.into());
+            assert_eq!(told, expected, "line {line}");
         }
     }
 
     #[test]
-    fn the_systems_own_number_is_there_to_search_for() {
-        let code = if cfg!(windows) { 10048 } else { 1 };
-        let failed: io::Result<()> =
-            Err(io::Error::from_raw_os_error(code));
-        let text = failed.during("listen", None).expect_err("").to_string();
-        assert!(text.contains(&format!("(os error {code})")), "{text}");
-        assert!(!text.contains("Os {"), "{text}");
-    }
-
-    #[test]
-    fn an_unknown_error_still_gets_words() {
-        let text = failure(ErrorKind::OutOfMemory, "socket", "127.0.0.1:1");
-        assert_eq!(text, "socket 127.0.0.1:1: out of memory");
+    fn no_line_is_quoted_that_does_not_fit() {
+        for (line, column) in [(0, 1), (1, 0), (1, 1), (99, 1)] {
+            assert_eq!(Code::find(SOURCE, line, column), None, "{line}");
+        }
     }
 }

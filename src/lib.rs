@@ -1,9 +1,9 @@
 //! What the examples of the socket-steps course have in common, and what is
-//! not the lesson: printing a transcript, reading the optional address, and
+//! not the lesson: reading the command line, printing a transcript, and
 //! putting a failed call into plain words.
 //!
-//! Nothing in here makes a socket call. Those stand in the examples, where
-//! the reader can see them:
+//! Nothing in here makes a socket call, or reads or writes a connection.
+//! Those calls stand in the examples, where the reader can see them:
 //!
 //! ```text
 //! cargo run --example 04_accept
@@ -11,16 +11,11 @@
 
 mod arguments;
 pub mod chat;
-mod conversation;
 mod failure;
-mod frame;
 mod transcript;
 
-pub use arguments::{run, run_chat};
-pub use conversation::converse;
-pub use failure::{During, Failure, NOT_IP, in_words};
-pub use frame::{FrameError, PREFIX, frame, read_frame};
+pub use arguments::{run, run_at, run_chat};
+pub use failure::{At, Failure, answer, in_words};
 pub use transcript::{
-    ANY_PORT, descriptor, invite, line, lines, nc, nc_udp, other_half,
-    reachable, say, wait_for_enter,
+    Line, descriptor, invite, line, lines, reachable, say, wait_for_enter,
 };

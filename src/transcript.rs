@@ -1,88 +1,132 @@
 //! Standard output: one line per step, and what to type elsewhere.
 
 use std::fmt::Display;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::{self, BufRead, IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Loopback, and port 0: "this machine only, on any port that is free".
-///
-/// The kernel picks the port when the socket is bound; `local_addr` tells
-/// which one it was.
-pub const ANY_PORT: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+use crate::failure::in_words;
 
 /// Prints one line of the transcript: who acts, the call, what came of it.
-///
-/// Once nobody reads standard output any more (`... | head -1`) the line is
-/// dropped: that is no reason for a lesson to stop halfway.
 pub fn say(who: &str, call: &str, what: impl Display) {
-    let _ = writeln!(io::stdout(), "{who:<10}{call:<12}{what}");
+    print(format!("{who:<10}{call:<12}{what}\n"));
 }
 
 /// Prints one line of a chat, as [`say`] prints one of a lesson.
 pub fn line(text: impl Display) {
-    let _ = writeln!(io::stdout(), "{text}");
+    print(format!("{text}\n"));
 }
 
-/// In bytes. What goes on for longer is split, so that no input fills memory.
-const LONGEST_LINE: u64 = 65_536;
+/// Set once a part of the transcript could not be written.
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 
-/// The lines of standard input, as bytes and with their endings.
+/// Whether a part of the transcript is missing.
+pub fn is_incomplete() -> bool {
+    INCOMPLETE.load(Ordering::Relaxed)
+}
+
+/// Writes to standard output, in one piece.
+///
+/// Once nobody reads there any more (`... | head -1`) the text is dropped:
+/// that is no reason for a lesson to stop halfway. Any other reason why it
+/// cannot be written (a full disk) is told once, and makes the exit status 1.
+pub fn print(text: String) {
+    let mut out = io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let Err(error) = written else { return };
+    let reader_left = error.kind() == io::ErrorKind::BrokenPipe;
+    if !reader_left && !INCOMPLETE.swap(true, Ordering::Relaxed) {
+        let words = in_words(&error);
+        let _ = writeln!(
+            io::stderr(),
+            "error: standard output: {words}\n  \
+             why: a part of the transcript could not be written"
+        );
+    }
+}
+
+/// In bytes: as much of a line is kept, so that no input fills memory.
+const LONGEST_LINE: usize = 65_536;
+
+/// A line of standard input.
+#[derive(Debug, PartialEq)]
+pub struct Line {
+    /// Its bytes, with the line ending; of a longer one the first 65,536.
+    pub bytes: Vec<u8>,
+    /// How many bytes it had, line ending included.
+    pub length: usize,
+}
+
+/// The lines of standard input.
 ///
 /// Where a person types them, each is asked for with `prompt`, and the end of
 /// input (Ctrl-D; on Windows Ctrl-Z and Enter) leaves the prompt's line.
 /// Where they come from a file or a pipe, no prompt is in the transcript.
-pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Line>> {
     let person = io::stdin().is_terminal();
     std::iter::from_fn(move || {
         if person {
-            let _ = write!(io::stdout(), "{prompt}");
-            let _ = io::stdout().flush();
+            print(prompt.to_owned());
         }
-        let mut line = Vec::new();
-        let mut input = io::stdin().lock().take(LONGEST_LINE);
-        match input.read_until(b'\n', &mut line) {
-            Ok(0) => {
-                if person {
-                    let _ = writeln!(io::stdout());
-                }
-                None
-            }
-            Ok(_) => Some(Ok(line)),
-            Err(error) => Some(Err(error)),
+        let line = read_line(&mut io::stdin().lock()).transpose();
+        if line.is_none() && person {
+            print("\n".to_owned());
         }
+        line
     })
 }
 
-/// Says that the other end is the reader, and what to type there.
-pub fn invite(who: &str, call: &str, commands: &[String]) {
-    say(who, call, "waits for you. In another terminal, type");
-    for (place, command) in commands.iter().enumerate() {
-        say("", if place == 0 { "" } else { "or" }, command);
+/// Reads one line to its end. `None`: the input has ended.
+fn read_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+    let mut line = Line { bytes: Vec::new(), length: 0 };
+    loop {
+        let there = match input.fill_buf() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            filled => filled?,
+        };
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let part = &there[..end.map_or(there.len(), |end| end + 1)];
+        let length = part.len();
+        let room = LONGEST_LINE - line.bytes.len();
+        line.bytes.extend(&part[..length.min(room)]);
+        line.length += length;
+        input.consume(length);
+        if end.is_some() || length == 0 {
+            return Ok((line.length > 0).then_some(line));
+        }
     }
 }
 
-/// The `nc` command that connects to `address` by TCP.
-pub fn nc(address: SocketAddr) -> String {
-    let address = reachable(address);
-    format!("nc {} {}", address.ip(), address.port())
+/// Says that the other end is the reader, and what to type there: for each
+/// of `others` the command that reaches `here`. `nc` and `nc -u` are netcat,
+/// any other name is an example of this course.
+pub fn invite(who: &str, call: &str, here: SocketAddr, others: &[&str]) {
+    say(who, call, "waits for you. In another terminal, type");
+    for (place, other) in others.iter().enumerate() {
+        let or = if place == 0 { "" } else { "or" };
+        say("", or, command(other, here));
+    }
 }
 
-/// The `nc` command that sends datagrams to `address` by UDP.
-pub fn nc_udp(address: SocketAddr) -> String {
+/// The command with which `other` reaches `address`.
+pub fn command(other: &str, address: SocketAddr) -> String {
     let address = reachable(address);
-    format!("nc -u {} {}", address.ip(), address.port())
-}
-
-/// The command that runs `example`, this crate's own other half, towards
-/// `address`.
-pub fn other_half(example: &str, address: SocketAddr) -> String {
-    let address = reachable(address);
+    if other.ends_with("nc") || other.ends_with("nc -u") {
+        // netcat takes the two apart, and the address without brackets. What
+        // stands behind a `%` says over which network it is reached.
+        let mut ip = address.ip().to_string();
+        if let SocketAddr::V6(v6) = address {
+            if v6.scope_id() != 0 {
+                ip += &format!("%{}", v6.scope_id());
+            }
+        }
+        return format!("{other} {ip} {}", address.port());
+    }
     if address.is_ipv6() {
         // Without the quotes, zsh takes the brackets for a pattern.
-        return format!("cargo run --example {example} -- \"{address}\"");
+        return format!("cargo run --example {other} -- \"{address}\"");
     }
-    format!("cargo run --example {example} -- {address}")
+    format!("cargo run --example {other} -- {address}")
 }
 
 /// Where a program on this machine reaches a socket that is bound to `address`.
@@ -128,23 +172,50 @@ mod tests {
 
     #[test]
     fn nc_takes_address_and_port_apart_and_without_brackets() {
-        assert_eq!(nc(address("127.0.0.1:8090")), "nc 127.0.0.1 8090");
-        assert_eq!(nc(address("[::1]:8090")), "nc ::1 8090");
-        assert_eq!(nc_udp(address("[::1]:53")), "nc -u ::1 53");
+        for (other, given, expected) in [
+            ("nc", "127.0.0.1:8090", "nc 127.0.0.1 8090"),
+            ("nc", "[::1]:8090", "nc ::1 8090"),
+            ("nc -u", "[::1]:53", "nc -u ::1 53"),
+            ("nc", "[fe80::1%2]:8090", "nc fe80::1%2 8090"),
+        ] {
+            assert_eq!(command(other, address(given)), expected);
+        }
+    }
+
+    #[test]
+    fn an_example_gets_the_address_as_it_is_typed() {
+        for (given, typed) in [
+            ("127.0.0.1:8090", "127.0.0.1:8090"),
+            ("[::1]:8090", "\"[::1]:8090\""),
+            ("[fe80::1%2]:8090", "\"[fe80::1%2]:8090\""),
+        ] {
+            let expected = format!("cargo run --example x -- {typed}");
+            assert_eq!(command("x", address(given)), expected);
+        }
     }
 
     #[test]
     fn a_wildcard_is_reached_by_loopback_of_its_own_family() {
-        assert_eq!(nc(address("0.0.0.0:8090")), "nc 127.0.0.1 8090");
-        assert_eq!(
-            other_half("04_connect", address("[::]:8090")),
-            "cargo run --example 04_connect -- \"[::1]:8090\""
-        );
+        let reached = |text| reachable(address(text)).to_string();
+        assert_eq!(reached("0.0.0.0:8090"), "127.0.0.1:8090");
+        assert_eq!(reached("[::]:8090"), "[::1]:8090");
+        assert_eq!(reached("192.0.2.1:8090"), "192.0.2.1:8090");
     }
 
     #[test]
-    fn any_port_is_loopback_only() {
-        assert!(ANY_PORT.ip().is_loopback());
-        assert_eq!(ANY_PORT.port(), 0);
+    fn a_line_is_read_to_its_end_however_long_it_is() {
+        let long = "x".repeat(70_000);
+        let input = format!("one\r\n\n{long}\nlast");
+        // (A small buffer, so that a line comes in many pieces.)
+        let mut input = io::BufReader::with_capacity(7, input.as_bytes());
+        let mut next = || read_line(&mut input).expect("it is readable");
+        let line = |bytes: &[u8], length| {
+            Some(Line { bytes: bytes.to_vec(), length })
+        };
+        assert_eq!(next(), line(b"one\r\n", 5));
+        assert_eq!(next(), line(b"\n", 1));
+        assert_eq!(next(), line(&[b'x'; 65_536], 70_001));
+        assert_eq!(next(), line(b"last", 4));
+        assert_eq!(next(), None);
     }
 }

@@ -1,0 +1,77 @@
+//! Step 7, TCP: the first server.
+//!
+//! All six steps, and no more: it greets each client, answers what it
+//! receives with a prefix, and serves the next. The chat grows out of it.
+//!
+//! Look for: two clients, served one after the other.
+//!
+//! One terminal, both ends:
+//!     cargo run --example 07_first_server
+//! Two terminals, the client is you (Ctrl-C ends nc, and then the server):
+//!     cargo run --example 07_first_server -- 127.0.0.1:8090
+//!     nc 127.0.0.1 8090
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
+use std::{process::ExitCode, thread::sleep, time::Duration};
+
+use socket_steps::{Failure, in_words, invite, run, say};
+use socket2::{Domain, Protocol, Socket, Type};
+
+fn main() -> ExitCode {
+    run(include_str!("07_first_server.rs"), lesson, with_you)
+}
+
+/// Steps 1 to 3: create, bind, listen. (For the option, see step 8.)
+fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    Ok(listener)
+}
+
+/// Steps 4 to 6, for one client: accept; send and receive until its end, 0
+/// bytes; close. (At the end of the function `client` goes.)
+fn serve(listener: &Socket) -> io::Result<()> {
+    let (mut client, _) = listener.accept()?;
+    client.write_all(b"Hello, client!")?;
+    let mut buffer = [0; 1024];
+    let mut length = client.read(&mut buffer)?;
+    while length > 0 {
+        let reply = [b"Server received: ", &buffer[..length]].concat();
+        client.write_all(&reply)?;
+        length = client.read(&mut buffer)?;
+    }
+    Ok(())
+}
+
+/// Both ends. Each client has sent all it has to say before it is accepted:
+/// the kernel keeps it.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address)?;
+    for name in ["anna", "ben"] {
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        client.connect(&listener.local_addr()?)?;
+        client.send(name.as_bytes())?;
+        client.shutdown(Shutdown::Write)?;
+        serve(&listener)?;
+        say(name, "recv", io::read_to_string(&client)?);
+    }
+    Ok(())
+}
+
+/// With an address: one client after another. If something goes wrong with
+/// one of them, the server says so, waits a little, and serves the next.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let listener = listen(address)?;
+    let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
+    invite("server", "accept", here, &["nc"]);
+    loop {
+        let Err(error) = serve(&listener) else { continue };
+        say("server", "serve", in_words(&error));
+        sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,84 @@
+//! Step 7, UDP: the first server.
+//!
+//! The same in datagrams. One socket serves everybody: each datagram brings
+//! its sender's address. Who is new is greeted, and every text is answered.
+//!
+//! Look for: anna is greeted once, and answered twice.
+//!
+//! One terminal, both ends:
+//!     cargo run --example 07_first_server_udp
+//! Two terminals, the client is you (Ctrl-C ends nc, and then the server):
+//!     cargo run --example 07_first_server_udp -- 127.0.0.1:8090
+//!     nc -u 127.0.0.1 8090
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, UdpSocket};
+use std::{io, process::ExitCode, thread::sleep, time::Duration};
+
+use socket_steps::{Failure, in_words, invite, run, say};
+use socket2::{Domain, Protocol, Socket, Type};
+
+fn main() -> ExitCode {
+    run(include_str!("07_first_server_udp.rs"), lesson, with_you)
+}
+
+/// Steps 1 and 2: create, bind. (Then it is std's: see step 3.)
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Step 5, for one datagram: receive, send. There are two bounds. Addresses
+/// can be forged, so only a thousand are remembered. And a long text is not
+/// answered, or two servers could answer each other for ever.
+fn serve(
+    socket: &UdpSocket,
+    known: &mut HashSet<SocketAddr>,
+) -> io::Result<()> {
+    let mut buffer = [0; 65_536];
+    let (length, peer) = socket.recv_from(&mut buffer)?;
+    if length > 1024 {
+        return Ok(());
+    }
+    if known.len() == 1000 {
+        known.clear();
+    }
+    if known.insert(peer) {
+        socket.send_to(b"Hello, client!", peer)?;
+    }
+    let reply = [b"Server received: ", &buffer[..length]].concat();
+    socket.send_to(&reply, peer).map(drop)
+}
+
+/// Both ends.
+fn lesson(address: SocketAddr) -> Result<(), Failure> {
+    let socket = bind(address)?;
+    let (anna, mut known) = (bind(address)?, HashSet::new());
+    let mut buffer = [0; 1024];
+    for text in ["hi", "bye"] {
+        anna.send_to(text.as_bytes(), socket.local_addr()?)?;
+        serve(&socket, &mut known)?;
+    }
+    for _ in 0..3 {
+        let (length, _) = anna.recv_from(&mut buffer)?;
+        say(
+            "anna",
+            "recv_from",
+            String::from_utf8_lossy(&buffer[..length]),
+        );
+    }
+    Ok(())
+}
+
+/// With an address: for ever. What goes wrong is said, and the next served.
+fn with_you(address: SocketAddr) -> Result<(), Failure> {
+    let (socket, mut known) = (bind(address)?, HashSet::new());
+    invite("server", "recv_from", socket.local_addr()?, &["nc -u"]);
+    loop {
+        let Err(error) = serve(&socket, &mut known) else { continue };
+        say("server", "serve", in_words(&error));
+        sleep(Duration::from_millis(100));
+    }
+}
