@@ -122,7 +122,7 @@ pub fn numbered(transcript: &str) -> String {
 pub fn compare(name: &str, transcript: &str) {
     let transcript = &as_on_unix(name, transcript);
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../examples/transcripts");
+    settings.set_snapshot_path("../../examples/transcripts");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, numbered(transcript)));
