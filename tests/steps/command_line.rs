@@ -110,10 +110,13 @@ fn a_udp_server_that_is_not_there_is_told() {
 #[cfg(unix)]
 fn a_closed_standard_output_is_no_panic() {
     use std::process::{Command, Stdio};
+    use std::thread::{Builder, scope};
 
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for (name, path) in crate::transcripts::LESSONS {
-            scope.spawn(move || {
+            // (The name of the thread is in the message when it panics.)
+            let thread = Builder::new().name((*name).to_owned());
+            let started = thread.spawn_scoped(scope, move || {
                 for argument in [None, Some("--help")] {
                     let mut child = Command::new(path)
                         .args(argument)
@@ -128,6 +131,7 @@ fn a_closed_standard_output_is_no_panic() {
                     assert!(output.status.success(), "{name}");
                 }
             });
+            started.expect("a thread");
         }
     });
 }
