@@ -8,5 +8,7 @@ mod command_line;
 mod frames;
 mod house_rules;
 mod support;
+#[cfg(target_os = "linux")]
+mod time_wait;
 mod transcripts;
 mod two_terminals;

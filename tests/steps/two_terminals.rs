@@ -11,20 +11,10 @@ use socket_steps::chat::Lang;
 use socket2::SockRef;
 
 use crate::support::{
-    HANG_LIMIT, Terminal, as_ipv4, compare, run, run_with, undisturbed,
+    HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams,
+    expect, families, rest, run, run_with, source,
 };
 use crate::transcripts::{LESSONS, compare_alone};
-
-/// Loopback in both families. A machine without IPv6 says so, and goes on.
-fn families() -> Vec<&'static str> {
-    let mut families = vec!["127.0.0.1:0"];
-    if TcpListener::bind("[::1]:0").is_ok() {
-        families.push("[::1]:0");
-    } else {
-        eprintln!("skipped on [::1]: this machine has no IPv6");
-    }
-    families
-}
 
 /// Plays `peer` against an example that waits, once for each family of
 /// addresses, and compares the transcripts: they are one and the same.
@@ -41,17 +31,8 @@ fn compare_both(name: &str, shown: &str) {
     compare(&format!("{name}@two_terminals"), &as_ipv4(shown));
 }
 
-fn connect(server: SocketAddr) -> TcpStream {
-    let peer = TcpStream::connect(server).expect("it listens");
-    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
-    peer
-}
-
-fn datagrams(server: SocketAddr) -> UdpSocket {
-    let any = SocketAddr::new(server.ip(), 0);
-    let peer = UdpSocket::bind(any).expect("a port");
-    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
-    peer
+fn datagrams_to(server: SocketAddr) -> UdpSocket {
+    datagrams(&SocketAddr::new(server.ip(), 0).to_string())
 }
 
 #[test]
@@ -97,7 +78,7 @@ fn step_03_listen() {
 #[test]
 fn step_03_listen_udp() {
     with_peer("03_listen_udp", |terminal, server| {
-        let peer = datagrams(server);
+        let peer = datagrams_to(server);
         peer.send_to(b"hello\n", server).expect("sent");
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("6 bytes, from {local}"));
@@ -116,13 +97,12 @@ fn step_04_accept() {
 #[test]
 fn step_04_accept_udp() {
     with_peer("04_accept_udp", |terminal, server| {
-        let peer = datagrams(server);
+        let peer = datagrams_to(server);
         peer.send_to("你好\n".as_bytes(), server).expect("sent");
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("7 bytes, from {local}"));
         let mut answer = [0; 1024];
-        let (length, from) =
-            undisturbed(|| peer.recv_from(&mut answer)).expect("answer");
+        let (length, from) = peer.recv_from(&mut answer).expect("answer");
         assert_eq!(&answer[..length], b"welcome");
         assert_eq!(from, server);
     });
@@ -135,7 +115,7 @@ fn step_04_connect() {
         let server = listener.local_addr().expect("an address");
         let mut terminal =
             Terminal::start("04_connect", &[&server.to_string()]);
-        let (_, client) = listener.accept().expect("it connects");
+        let (_peer, client) = accept(&listener);
         terminal.wait_for(&format!("local_addr  {client}"));
         compare_both("04_connect", &terminal.finish());
     }
@@ -144,15 +124,13 @@ fn step_04_connect() {
 #[test]
 fn step_04_connect_udp() {
     for family in families() {
-        let server = UdpSocket::bind(family).expect("a port");
-        server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+        let server = datagrams(family);
         let here = server.local_addr().expect("an address");
         let mut terminal =
             Terminal::start("04_connect_udp", &[&here.to_string()]);
         let mut buffer = [0; 1024];
         let (length, client) =
-            undisturbed(|| server.recv_from(&mut buffer))
-                .expect("it sends");
+            server.recv_from(&mut buffer).expect("it sends");
         assert_eq!(&buffer[..length], b"hello");
         terminal.wait_for("Ctrl-C");
         server.send_to(b"hi\n", client).expect("sent");
@@ -164,13 +142,9 @@ fn step_04_connect_udp() {
 fn step_05_send_recv() {
     with_peer("05_send_recv", |_, server| {
         let mut peer = connect(server);
-        let mut greeting = [0; 14];
-        peer.read_exact(&mut greeting).expect("14 bytes");
-        assert_eq!(&greeting, "Hello, 你好!".as_bytes());
+        expect(&peer, "Hello, 你好!");
         peer.write_all("谢谢\n".as_bytes()).expect("sent");
-        let mut rest = Vec::new();
-        peer.read_to_end(&mut rest).expect("the end");
-        assert_eq!(rest, b"");
+        assert_eq!(rest(&peer), "");
     });
 }
 
@@ -187,11 +161,10 @@ fn step_05_send_recv_says_when_bytes_are_not_text() {
 #[test]
 fn step_05_send_recv_udp() {
     with_peer("05_send_recv_udp", |_, server| {
-        let peer = datagrams(server);
+        let peer = datagrams_to(server);
         peer.send_to("谢谢\n".as_bytes(), server).expect("sent");
         let mut answer = [0; 1024];
-        let (length, _) =
-            undisturbed(|| peer.recv_from(&mut answer)).expect("answer");
+        let (length, _) = peer.recv_from(&mut answer).expect("answer");
         assert_eq!(&answer[..length], "Hello, 你好!".as_bytes());
     });
 }
@@ -200,9 +173,7 @@ fn step_05_send_recv_udp() {
 fn step_06_close() {
     with_peer("06_close", |_, server| {
         let mut peer = connect(server);
-        let mut received = String::new();
-        peer.read_to_string(&mut received).expect("its half-close");
-        assert_eq!(received, "goodbye");
+        assert_eq!(rest(&peer), "goodbye");
         peer.write_all(b"still here\n").expect("the other direction");
         peer.shutdown(Shutdown::Write).expect("our end");
     });
@@ -211,7 +182,7 @@ fn step_06_close() {
 #[test]
 fn step_06_close_udp() {
     with_peer("06_close_udp", |terminal, server| {
-        let peer = datagrams(server);
+        let peer = datagrams_to(server);
         peer.send_to(b"hello\n", server).expect("sent");
         terminal.wait_for("type another line");
     });
@@ -220,19 +191,17 @@ fn step_06_close_udp() {
 #[test]
 fn step_08_address_in_use() {
     with_peer("08_address_in_use", |terminal, server| {
-        let mut peer = connect(server);
+        let peer = connect(server);
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("accept      {local}"));
-        let mut rest = Vec::new();
-        peer.read_to_end(&mut rest).expect("the end");
-        assert_eq!(rest, b"");
+        assert_eq!(rest(&peer), "");
     });
 }
 
 #[test]
 fn step_09_glued_messages_udp() {
     with_peer("09_glued_messages_udp", |_, server| {
-        let peer = datagrams(server);
+        let peer = datagrams_to(server);
         for text in ["1\n", "", "三\n"] {
             peer.send_to(text.as_bytes(), server).expect("sent");
         }
@@ -245,12 +214,6 @@ fn chat(mut peer: &TcpStream, words: &[&str]) {
         peer.write_all(word.as_bytes()).expect("sent");
         expect(peer, &Lang::En.reply(word));
     }
-}
-
-fn expect(mut peer: &TcpStream, text: &str) {
-    let mut got = vec![0; text.len()];
-    peer.read_exact(&mut got).expect(text);
-    assert_eq!(String::from_utf8_lossy(&got), text);
 }
 
 /// Eight at once, each with a conversation of its own; a ninth one is
@@ -271,7 +234,7 @@ fn step_16_one_at_a_time() {
             let mut ninth = connect(server);
             let wait = Some(Duration::from_millis(50));
             ninth.set_read_timeout(wait).expect("a timeout");
-            let silence = undisturbed(|| ninth.read(&mut [0; 1]));
+            let silence = ninth.read(&mut [0; 1]);
             assert!(silence.is_err(), "{silence:?}");
             ninth.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
             chat(&peers[3], &["quit\n"]);
@@ -323,10 +286,10 @@ fn step_16_clean_stop() {
 /// address that they are given, and again at once on the same port.
 #[test]
 fn part_3_plays_on_the_address_that_it_is_given() {
-    let with_peers = ["08_address_in_use", "09_glued_messages_udp"];
-    let part_3 = LESSONS.iter().map(|(name, _)| *name).filter(|name| {
-        ("08".."16").contains(name) && !with_peers.contains(name)
-    });
+    let part_3 = LESSONS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| *name > "08" && !source(name).contains("invite("));
     thread::scope(|scope| {
         for name in part_3 {
             for family in families() {
@@ -346,13 +309,12 @@ fn play_on_a_port(name: &str, family: &str) {
         let address = family.replace(":0", &format!(":{port}"));
         run(name, &[&address])
     };
-    let (port, first) = loop {
+    let found = (0..20).find_map(|_| {
         let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
         let played = play(port);
-        if !played.2.contains("already in use") {
-            break (port, played);
-        }
-    };
+        (!played.2.contains("already in use")).then_some((port, played))
+    });
+    let (port, first) = found.expect("a free port");
     let takes_long = name.starts_with("13") || name.starts_with("14");
     let again = (!takes_long).then(|| play(port));
     for (status, shown, errors) in [first].into_iter().chain(again) {
@@ -382,24 +344,6 @@ fn accept_and_connect_meet() {
                 terminal.type_line("");
             }
             terminal.finish();
-        }
-    }
-}
-
-/// The server closed first, so its port is in TIME_WAIT; SO_REUSEADDR lets the
-/// second run have it all the same.
-#[test]
-#[cfg(target_os = "linux")]
-fn a_second_run_gets_the_same_port_at_once() {
-    for name in ["04_accept", "05_send_recv"] {
-        let mut address = "127.0.0.3:0".to_owned();
-        for _ in 0..3 {
-            let mut terminal = Terminal::start(name, &[&address]);
-            let server = terminal.invited_to();
-            let mut peer = connect(server);
-            peer.write_all(b"hi").expect("sent");
-            terminal.finish();
-            address = server.to_string();
         }
     }
 }

@@ -1,14 +1,11 @@
 //! What an example says on `--help`, and when something is wrong.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
-use std::thread;
 
-use crate::support::{closed_tcp_port, closed_udp_port, examples, run};
-use crate::transcripts::LESSONS;
+use crate::support::{closed_tcp_port, examples, run};
 
 /// The examples that bind the address they are given.
-fn servers() -> impl Iterator<Item = &'static str> {
+pub fn servers() -> impl Iterator<Item = &'static str> {
     let names = examples().map(|(name, _)| name);
     names.filter(|name| {
         ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no))
@@ -103,7 +100,7 @@ fn a_server_that_is_not_there_is_told() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_udp_server_that_is_not_there_is_told() {
-    let closed = closed_udp_port();
+    let closed = crate::support::closed_udp_port();
     let there = closed.local_addr().expect("an address");
     fails("04_connect_udp", there, &["recv", "refused", "start the"]);
 }
@@ -112,9 +109,14 @@ fn a_udp_server_that_is_not_there_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_closed_standard_output_is_no_panic() {
-    thread::scope(|scope| {
-        for (name, path) in LESSONS {
-            scope.spawn(move || {
+    use std::process::{Command, Stdio};
+    use std::thread::{Builder, scope};
+
+    scope(|scope| {
+        for (name, path) in crate::transcripts::LESSONS {
+            // (The name of the thread is in the message when it panics.)
+            let thread = Builder::new().name((*name).to_owned());
+            let started = thread.spawn_scoped(scope, move || {
                 for argument in [None, Some("--help")] {
                     let mut child = Command::new(path)
                         .args(argument)
@@ -123,11 +125,13 @@ fn a_closed_standard_output_is_no_panic() {
                         .spawn()
                         .expect("the example starts");
                     drop(child.stdout.take());
-                    let output = child.wait_with_output().expect("its end");
-                    assert_eq!(output.stderr, b"", "{name}");
+                    let output = crate::support::outcome(child);
+                    let errors = String::from_utf8_lossy(&output.stderr);
+                    assert_eq!(errors, "", "{name}");
                     assert!(output.status.success(), "{name}");
                 }
             });
+            started.expect("a thread");
         }
     });
 }

@@ -1,10 +1,11 @@
 //! What holds for every file: that the set is complete, and how it is written.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{examples, numbered, top};
+use crate::support::{assert_snapshot, examples, numbered, snapshot, top};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -24,13 +25,60 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     files
 }
 
+/// The two lists of the examples, for cargo and for the tests, are written
+/// here: whoever adds an example runs the tests twice.
 #[test]
-fn every_example_is_tested_and_every_tested_one_exists() {
-    let there: BTreeSet<_> =
-        files("examples", "rs").into_iter().map(|(name, _)| name).collect();
-    let tested: BTreeSet<_> =
-        examples().map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(there, tested, "left: examples/, right: the tests");
+fn the_lists_name_every_example() {
+    let [mut bins, mut chat, mut lessons] = [const { String::new() }; 3];
+    for (name, _) in files("examples", "rs") {
+        bins += &format!(
+            "\n[[bin]]\nname = {name:?}\npath = \"../examples/{name}.rs\"\n\
+             test = false\ndoc = false\n"
+        );
+        match name.starts_with("07_chat_") {
+            true => chat += &format!("    {name:?}\n"),
+            false => lessons += &format!("    step_{name} {name:?}\n"),
+        }
+    }
+    let manifest = top().join("tests/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("it");
+    let manifest = manifest.replace("\r\n", "\n");
+    let (by_hand, _) = manifest.split_once("\n[[bin]]").expect("a list");
+    let (mut wrong, mut written) = (Vec::new(), Vec::new());
+    for (path, wanted) in [
+        ("tests/Cargo.toml", format!("{by_hand}{bins}")),
+        (
+            "tests/steps/examples.in",
+            format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n"),
+        ),
+    ] {
+        let there = fs::read_to_string(top().join(path)).expect(path);
+        if there.replace("\r\n", "\n") != wanted {
+            wrong.push(path);
+            // (A checkout may be read-only.)
+            let may = env::var_os("CI").is_none();
+            if may && fs::write(top().join(path), wanted).is_ok() {
+                written.push(path);
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{wrong:?} did not name what is in examples/. Written anew, to be \
+         committed: {written:?}. Then run the tests again."
+    );
+}
+
+/// What differs on Windows is shown there, beside what it differs from.
+#[test]
+fn every_transcript_of_windows_differs_from_the_other() {
+    for (name, _) in files("examples/transcripts", "snap") {
+        let Some(other) = name.strip_suffix("@windows") else { continue };
+        let [there, here] = [&name, other].map(snapshot);
+        assert_ne!(there, here, "{name}");
+        // Elsewhere no test prints this. insta must not take it for left over.
+        assert_snapshot(&name, &there);
+    }
 }
 
 #[test]
@@ -85,11 +133,7 @@ fn the_readme_shows_the_real_transcripts() {
             "07_chat_client" => "07_chat_client@terminal",
             other => other,
         };
-        let path = format!("examples/transcripts/{name}.snap");
-        let snapshot = fs::read_to_string(top().join(path)).expect(name);
-        let mut parts = snapshot.splitn(3, "---\n");
-        let transcript = parts.nth(2).expect("what follows the header");
-        assert_eq!(numbered(shown), transcript, "{name}");
+        assert_eq!(numbered(shown), snapshot(name), "{name}");
     }
 }
 

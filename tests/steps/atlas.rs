@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::support::{top, undisturbed};
+use crate::support::{accept, closed_udp_port, connect, datagrams, top};
 
 /// A row of the table: the cells, without their back quotes.
 struct Row {
@@ -71,12 +71,8 @@ fn address(socket: &Socket) -> SocketAddr {
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(ANY).expect("a port");
     let here = listener.local_addr().expect("an address");
-    let this = TcpStream::connect(here).expect("it listens");
-    let (other, _) = listener.accept().expect("a client");
-    let limit = Some(Duration::from_secs(10));
-    this.set_read_timeout(limit).expect("a timeout");
-    this.set_write_timeout(limit).expect("a timeout");
-    (this, other)
+    let this = connect(here);
+    (this, accept(&listener).0)
 }
 
 /// A listener whose queue is full, and the clients in it.
@@ -105,7 +101,7 @@ fn provoke(call: &str) -> io::Result<()> {
         "bind: a restart, a connection in TIME_WAIT" => {
             let listener = TcpListener::bind(ANY)?;
             let here = listener.local_addr()?;
-            let mut client = TcpStream::connect(here)?;
+            let mut client = connect(here);
             drop((listener.accept()?, listener));
             client.read_exact(&mut buffer[..0])?;
             assert_eq!(client.read(&mut buffer)?, 0);
@@ -116,7 +112,8 @@ fn provoke(call: &str) -> io::Result<()> {
             tcp().bind(&SocketAddr::from(([192, 0, 2, 1], 0)).into())
         }
         "send_to: a broadcast address" => {
-            let everybody = SocketAddr::from(([255; 4], 9));
+            // (Loopback's own: it needs no route.)
+            let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
             udp().send_to(b"x", &everybody.into()).map(drop)
         }
         "bind: IPv6 address, IPv4 socket" => {
@@ -173,11 +170,9 @@ fn provoke(call: &str) -> io::Result<()> {
             tcp().connect(&closed.local_addr()?)
         }
         "recv: connected UDP, a closed port" => {
-            let gone = UdpSocket::bind(ANY)?;
-            let client = UdpSocket::bind(ANY)?;
+            let gone = closed_udp_port();
+            let client = datagrams(&ANY.to_string());
             client.connect(gone.local_addr()?)?;
-            drop(gone);
-            client.set_read_timeout(Some(Duration::from_secs(10)))?;
             client.send(b"x")?;
             client.recv(&mut buffer).map(drop)
         }
@@ -252,7 +247,7 @@ fn provoke(call: &str) -> io::Result<()> {
             (&b"short"[..]).read_exact(&mut buffer)
         }
         "recv_from: a small buffer" => {
-            let socket = UdpSocket::bind(ANY)?;
+            let socket = datagrams(&ANY.to_string());
             socket.send_to(&[0; 20], socket.local_addr()?)?;
             let (length, _) = socket.recv_from(&mut buffer)?;
             assert_eq!(length, buffer.len());
@@ -268,9 +263,9 @@ fn provoke(call: &str) -> io::Result<()> {
 #[cfg(unix)]
 fn at_the_limit() -> io::Result<()> {
     let program = crate::support::program("14_full_queue");
-    let output = std::process::Command::new("sh")
-        .args(["-c", "ulimit -n 12 && exec \"$0\"", program])
-        .output()?;
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 12 && exec \"$0\"", program]);
+    let output = crate::support::output(&mut shell, "");
     let told = String::from_utf8_lossy(&output.stderr);
     let words = "too many open files or sockets (os error ";
     let (_, rest) = told.split_once(words).expect("it failed with that");
@@ -310,7 +305,7 @@ fn the_kernel_fails_as_the_atlas_says() {
         if cell.ends_with("documented") || silent && row.kind.is_empty() {
             continue;
         }
-        let result = undisturbed(|| provoke(&row.call));
+        let result = provoke(&row.call);
         provoked += 1;
         if silent {
             assert!(result.is_ok(), "{}: {result:?}", row.call);
@@ -321,7 +316,11 @@ fn the_kernel_fails_as_the_atlas_says() {
         assert_eq!(error.raw_os_error(), number, "{}", row.call);
         let told = error.kind();
         assert!(same_kind(kind, told), "{}: {told:?}", row.call);
-        // The first column is what our examples would print.
+        // The first column is what our examples would print, on each system
+        // that knows the error, and as the same kind.
+        if kind != on_unix || row.linux.starts_with("no error") {
+            continue;
+        }
         let title = row.title.trim_end_matches(", with UDP");
         assert_eq!(socket_steps::in_words(&error), title, "{}", row.call);
     }

@@ -6,14 +6,12 @@ use std::thread;
 use socket_steps::chat::Lang;
 
 use crate::chat::{
-    LINES, in_lang, python_client, python_server, replies, texts,
+    LANGS, LINES, in_lang, python_client, python_server, replies, texts,
 };
 use crate::support::{
-    HANG_LIMIT, Terminal, as_ipv4, closed_udp_port, compare, run_with,
-    undisturbed,
+    Terminal, as_ipv4, closed_udp_port, compare, datagrams, families,
+    run_with,
 };
-
-const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
 
 fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
     let arguments = [address, "--lang", lang];
@@ -28,17 +26,14 @@ fn serve(lang: &str) -> (Terminal, SocketAddr) {
 
 /// A socket that sends to `server` and hears from nobody else.
 fn peer_of(server: SocketAddr) -> UdpSocket {
-    let any = SocketAddr::new(server.ip(), 0);
-    let peer = UdpSocket::bind(any).expect("a port");
+    let peer = datagrams(&SocketAddr::new(server.ip(), 0).to_string());
     peer.connect(server).expect("noted");
-    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
     peer
 }
 
 fn expect(peer: &UdpSocket, text: &str) {
     let mut buffer = [0; 2048];
-    let length =
-        undisturbed(|| peer.recv(&mut buffer)).expect("a datagram");
+    let length = peer.recv(&mut buffer).expect("a datagram");
     assert_eq!(String::from_utf8_lossy(&buffer[..length]), text);
 }
 
@@ -74,11 +69,7 @@ fn our_server_with_a_client_in_python() {
 #[test]
 fn our_client_with_our_server() {
     for (lang, _) in LANGS {
-        for family in ["127.0.0.1:0", "[::1]:0"] {
-            if UdpSocket::bind(family).is_err() {
-                eprintln!("skipped: this machine has no {family}");
-                continue;
-            }
+        for family in families() {
             let (mut server, address) = serve_at(family, lang);
             let input = LINES.map(|line| format!("{line}\n")).concat();
             let arguments = [&address.to_string(), "--lang", lang];
@@ -147,15 +138,13 @@ fn client_of(
     input: &str,
     answers: impl Fn(usize, &str) -> Vec<String> + Send + 'static,
 ) -> (i32, String, String, SocketAddr) {
-    let server = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    let server = datagrams("127.0.0.1:0");
     let here = server.local_addr().expect("an address");
     let playing = thread::spawn(move || {
         let mut buffer = [0; 2048];
         for number in 1.. {
             let (length, peer) =
-                undisturbed(|| server.recv_from(&mut buffer))
-                    .expect("a datagram");
+                server.recv_from(&mut buffer).expect("a datagram");
             let text = String::from_utf8_lossy(&buffer[..length]);
             for answer in answers(number, &text) {
                 server.send_to(answer.as_bytes(), peer).expect("sent");
@@ -216,7 +205,7 @@ fn the_server_remembers_a_thousand_clients_and_no_more() {
     for _ in 0..1200 {
         let peer = peer_of(address);
         say(&peer, "hi");
-        let answer = undisturbed(|| peer.recv(&mut [0; 1024]));
+        let answer = peer.recv(&mut [0; 1024]);
         assert!(answer.expect("an answer") > 0);
     }
     server.wait_for("1000 clients known: forgetting them all");

@@ -3,34 +3,19 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 
 use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Lang, shown};
 
 use crate::support::{
-    HANG_LIMIT, Terminal, as_ipv4, closed_tcp_port, compare, program, run,
-    run_with, top, undisturbed,
+    Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect,
+    families, rest, run, run_with, top,
 };
 
-macro_rules! chat {
-    ($($name:literal)*) => {
-        /// The programs of the chat: name and program.
-        pub const CHAT: &[(&str, &str)] = &[
-            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
-        ];
-    };
-}
-
-chat! {
-    "07_chat_client"
-    "07_chat_client_udp"
-    "07_chat_server"
-    "07_chat_server_udp"
-}
-
-const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
+/// Both languages of the chat.
+pub const LANGS: [(&str, Lang); 2] = [("en", Lang::En), ("zh", Lang::Zh)];
 
 /// What both languages talk about in the tests: three lines of input.
 pub const LINES: [&str; 3] = ["hi", "你好, 世界 🌍", "quit"];
@@ -47,8 +32,7 @@ pub fn python(script: &str, arguments: &[&str]) -> Command {
     command
         .arg(top().join("tests/peers").join(script))
         .args(arguments)
-        .env("PYTHONIOENCODING", "utf-8")
-        .stdin(Stdio::null());
+        .env("PYTHONIOENCODING", "utf-8");
     command
 }
 
@@ -59,23 +43,16 @@ pub fn python_server(
     client: &str,
     lang: &str,
 ) -> (String, String) {
-    let mut server = python(script, &[lang])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python 3 is installed");
-    let output = server.stdout.take().expect("piped");
-    let mut output = std::io::BufReader::new(output);
-    let mut port = String::new();
-    std::io::BufRead::read_line(&mut output, &mut port).expect("a port");
-    let address = format!("127.0.0.1:{}", port.trim());
+    let mut server = Terminal::open(&mut python(script, &[lang]));
+    let port = server.wait_for("");
+    let address = format!("127.0.0.1:{port}");
     let input = LINES.map(|line| format!("{line}\n")).concat();
     let (status, ours, errors) =
         run_with(client, &[&address, "--lang", lang], input);
     assert_eq!((status, errors.as_str()), (0, ""), "{ours}");
-    let mut theirs = String::new();
-    output.read_to_string(&mut theirs).expect("UTF-8");
-    server.wait().expect("its end");
-    (ours, theirs.replace("\r\n", "\n"))
+    let theirs = server.finish();
+    let (_port, theirs) = theirs.split_once('\n').expect("more lines");
+    (ours, theirs.to_owned())
 }
 
 /// Runs a client in Python against our server; gives what it received.
@@ -88,13 +65,12 @@ pub fn python_client(
     let mut arguments = vec![server.ip().to_string(), port, lang.into()];
     arguments.extend(LINES.map(str::to_owned));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let output = python(script, &arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("Python 3 is installed");
-    assert!(output.status.success(), "{:?}", output.status);
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.replace("\r\n", "\n")
+    python_shows(script, &arguments)
+}
+
+/// Runs a Python program to its end; gives what it shows.
+fn python_shows(script: &str, arguments: &[&str]) -> String {
+    Terminal::open(&mut python(script, arguments)).finish()
 }
 
 /// What a Python client receives in the conversation of the tests.
@@ -124,22 +100,10 @@ fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
     (server, address)
 }
 
-fn connect(server: SocketAddr) -> TcpStream {
-    let peer = TcpStream::connect(server).expect("it listens");
-    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
-    peer
-}
-
-fn expect(peer: &mut TcpStream, text: &str) {
-    let mut received = vec![0; text.len()];
-    peer.read_exact(&mut received).expect("all of it");
-    assert_eq!(String::from_utf8_lossy(&received), text);
-}
-
 /// A client that reads the greeting, says one thing and reads the reply.
 fn greeted(server: SocketAddr) -> TcpStream {
-    let mut peer = connect(server);
-    expect(&mut peer, "Hello, client!");
+    let peer = connect(server);
+    expect(&peer, "Hello, client!");
     peer
 }
 
@@ -147,8 +111,8 @@ fn greeted(server: SocketAddr) -> TcpStream {
 fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
     let mut peer = greeted(server);
     peer.write_all(b"quit").expect("sent");
-    expect(&mut peer, "Server received: quit");
-    assert_eq!(undisturbed(|| peer.read(&mut [0])).expect("its end"), 0);
+    expect(&peer, "Server received: quit");
+    assert_eq!(rest(&peer), "");
     let local = peer.local_addr().expect("an address");
     terminal.wait_for(&format!("client connected {local}"));
     let line = terminal.wait_for("client disconnected");
@@ -183,11 +147,7 @@ fn our_server_with_a_client_in_python() {
 #[test]
 fn our_client_with_our_server() {
     for (lang, _) in LANGS {
-        for family in ["127.0.0.1:0", "[::1]:0"] {
-            if TcpListener::bind(family).is_err() {
-                eprintln!("skipped: this machine has no {family}");
-                continue;
-            }
+        for family in families() {
             let (mut server, address) = serve_at(family, lang);
             let input = LINES.map(|line| format!("{line}\r\n")).concat();
             let arguments = [&address.to_string(), "--lang", lang];
@@ -212,7 +172,7 @@ fn a_client_that_does_not_read_first_gets_both_in_one() {
     let mut peer = connect(address);
     peer.write_all("你好, 服务器!".as_bytes()).expect("sent");
     server.wait_for("客户端: 你好, 服务器!");
-    expect(&mut peer, "你好, 客户端!服务端已收到: 你好, 服务器!");
+    expect(&peer, "你好, 客户端!服务端已收到: 你好, 服务器!");
 }
 
 #[test]
@@ -221,11 +181,8 @@ fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
         let (mut server, address) = serve("en");
         let mut peer = greeted(address);
         peer.write_all(text.as_bytes()).expect("sent");
-        expect(&mut peer, &format!("Server received: {text}"));
-        assert_eq!(
-            undisturbed(|| peer.read(&mut [0])).expect("its end"),
-            0
-        );
+        expect(&peer, &format!("Server received: {text}"));
+        assert_eq!(rest(&peer), "");
         let line = server.wait_for("client disconnected");
         assert!(!line.contains('('), "{line}");
         still_serves(&mut server, address);
@@ -245,7 +202,7 @@ fn the_server_outlives_a_client_that_leaves_without_quit() {
 fn the_server_outlives_a_reset() {
     let (mut server, address) = serve("en");
     let mut peer = connect(address);
-    assert!(undisturbed(|| peer.peek(&mut [0])).expect("a greeting") > 0);
+    assert!(peer.peek(&mut [0]).expect("a greeting") > 0);
     peer.write_all(b"bye").expect("sent");
     server.wait_for("client: bye");
     drop(peer);
@@ -268,7 +225,7 @@ fn the_server_outlives_bytes_that_are_no_text() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.write_all(b"ok\xff").expect("sent");
-    expect(&mut peer, "Server received: ok");
+    expect(&peer, "Server received: ok");
     server.wait_for("(it sent bytes that are not UTF-8)");
     still_serves(&mut server, address);
 }
@@ -282,7 +239,7 @@ fn a_character_sent_byte_by_byte_is_shown_whole_and_answered() {
         for byte in character.as_bytes() {
             peer.write_all(&[*byte]).expect("sent");
         }
-        expect(&mut peer, &format!("Server received: {character}"));
+        expect(&peer, &format!("Server received: {character}"));
         server.wait_for(&format!("client: {character}"));
     }
 }
@@ -293,9 +250,7 @@ fn a_half_close_after_the_last_message_still_gets_the_reply() {
     let mut peer = greeted(address);
     peer.write_all(b"last words").expect("sent");
     peer.shutdown(Shutdown::Write).expect("our end");
-    let mut rest = String::new();
-    peer.read_to_string(&mut rest).expect("UTF-8");
-    assert_eq!(rest, "Server received: last words");
+    assert_eq!(rest(&peer), "Server received: last words");
     server.wait_for("(it left without quit)");
     still_serves(&mut server, address);
 }
@@ -329,7 +284,7 @@ fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.write_all(b"\x1b[2J\x07").expect("sent");
-    expect(&mut peer, "Server received: \x1b[2J\x07");
+    expect(&peer, "Server received: \x1b[2J\x07");
     let line = server.wait_for("client: ");
     assert_eq!(line, r"client: \u{1b}[2J\u{7}");
 }
@@ -377,12 +332,10 @@ fn client_of(
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let here = listener.local_addr().expect("an address");
     let playing = thread::spawn(move || {
-        server(listener.accept().expect("a client").0);
+        server(accept(&listener).0);
     });
     let (status, shown, errors) =
         run_with("07_chat_client", &[&here.to_string()], input);
-    // (So that a client that never came fails this test, and does not hang it.)
-    let _ = TcpStream::connect(here);
     playing.join().expect("the server's part");
     (status, shown, errors, here)
 }
@@ -397,8 +350,7 @@ fn a_reply_is_read_to_its_end_however_it_arrives() {
                     peer.write_all(&[*byte]).expect("sent");
                 }
                 let mut next = [0; 1024];
-                let length =
-                    undisturbed(|| peer.read(&mut next)).expect("a text");
+                let length = peer.read(&mut next).expect("a text");
                 String::from_utf8(next[..length].to_vec()).expect("UTF-8")
             };
             assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
@@ -428,9 +380,7 @@ fn a_server_that_goes_away_is_told() {
 fn a_server_that_resets_is_told() {
     let (status, _, errors, here) = client_of("", |mut peer| {
         peer.write_all(b"Hello, client!").expect("sent");
-        assert!(
-            undisturbed(|| peer.peek(&mut [0])).expect("its greeting") > 0
-        );
+        assert!(peer.peek(&mut [0]).expect("its greeting") > 0);
     });
     assert_eq!(status, 1);
     let begin = format!("error: recv {here}: connection reset by the peer");
@@ -442,7 +392,7 @@ fn a_server_that_resets_is_told() {
 fn a_server_of_another_protocol_is_told() {
     let (status, shown, errors, _) = client_of("", |mut peer| {
         peer.write_all(b"220 mail.example ESMTP\r\n").expect("sent");
-        let _ = undisturbed(|| peer.read(&mut [0]));
+        let _ = peer.read(&mut [0]);
     });
     assert_eq!(status, 1);
     assert!(shown.contains("not the answer: 220 mail.exam"), "{shown}");
@@ -470,18 +420,12 @@ fn a_person_at_a_terminal_is_asked() {
         [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")]
     {
         let (server, address) = serve(lang);
-        let client = program("07_chat_client");
+        let client = crate::support::program("07_chat_client");
         let address = address.to_string();
-        let output = python(
+        let shown = python_shows(
             "terminal.py",
             &[prompt, client, &address, lang, LINES[0], LINES[1], end],
-        )
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("Python 3 is installed");
-        assert!(output.status.success(), "no terminal to be had");
-        let shown = String::from_utf8(output.stdout).expect("UTF-8");
-        let shown = shown.replace("\r\n", "\n");
+        );
         compare(&in_lang("07_chat_client@terminal", lang), &shown);
         server.stop();
     }

@@ -1,0 +1,417 @@
+//! Running an example, and making its transcript comparable.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use regex::{Captures, Regex};
+use socket2::{Domain, Socket, Type};
+
+use crate::transcripts::{CHAT, LESSONS};
+
+/// No example takes a tenth of this. One that does hangs, and is killed; and
+/// every wait of the tests themselves ends then.
+pub const HANG_LIMIT: Duration = Duration::from_secs(20);
+
+/// No program shows or sends as much. One that does would never end.
+const ENDLESS: u64 = 1 << 20;
+
+/// The program of an example, fresh: cargo built it for this test.
+pub fn program(name: &str) -> &'static str {
+    let found = examples().find(|(example, _)| *example == name);
+    found.expect("an example that examples.in lists").1
+}
+
+/// The text of an example.
+pub fn source(name: &str) -> String {
+    let path = top().join(format!("examples/{name}.rs"));
+    fs::read_to_string(path).expect(name)
+}
+
+/// All examples, lessons and chat programs: name and program.
+pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LESSONS.iter().chain(CHAT).copied()
+}
+
+/// The top folder of the crate.
+pub fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs an example with `arguments` and nothing on its standard input, and
+/// gives its exit status, standard output and standard error.
+pub fn run(name: &str, arguments: &[&str]) -> (i32, String, String) {
+    run_with(name, arguments, "")
+}
+
+/// The same, with `input` on its standard input.
+pub fn run_with(
+    name: &str,
+    arguments: &[&str],
+    input: impl Into<Vec<u8>>,
+) -> (i32, String, String) {
+    let mut command = Command::new(program(name));
+    let output = output(command.args(arguments), input);
+    (
+        output.status.code().expect("it ended by itself"),
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
+}
+
+/// Runs any program to its end, with `input` on its standard input.
+pub fn output(command: &mut Command, input: impl Into<Vec<u8>>) -> Output {
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("the program starts");
+    let (mut stdin, input) = (child.stdin.take(), input.into());
+    thread::spawn(move || {
+        // It may end before it has read all of it.
+        stdin.as_mut().map(|stdin| stdin.write_all(&input))
+    });
+    outcome(child)
+}
+
+/// What a program still shows, and how it ends.
+pub fn outcome(mut child: Child) -> Output {
+    let stdout = child.stdout.take().map(read_all);
+    let stderr = child.stderr.take().map(read_all);
+    let status = wait(&mut child);
+    let text = |from: Option<thread::JoinHandle<Vec<u8>>>| {
+        from.map_or(vec![], |from| from.join().expect("a reader"))
+    };
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    let shown = [&stdout[..], &stderr].map(String::from_utf8_lossy);
+    let status = status.unwrap_or_else(|| hangs(&shown.concat()));
+    Output { status, stdout, stderr }
+}
+
+/// Reads in another thread, so that the program need not wait for it.
+fn read_all(
+    from: impl Read + Send + 'static,
+) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        // (Where it breaks off, the comparison says so.)
+        let _ = from.take(ENDLESS).read_to_end(&mut all);
+        all
+    })
+}
+
+fn hangs(shown: &str) -> ! {
+    let shown = String::from_iter(shown.chars().take(2000));
+    unreachable!("it hangs, and is killed, after:\n{shown}")
+}
+
+/// How a program ends, or `None`: not in time, and so it was killed.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let ended = within_limit(|| child.try_wait().expect("a status"));
+    if ended.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    ended
+}
+
+/// Asks again and again until there is an answer; `None` if time is up.
+pub fn within_limit<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        let answer = ask();
+        if answer.is_some() || start.elapsed() > HANG_LIMIT {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Loopback in both families. A machine without IPv6 says so, and goes on.
+pub fn families() -> Vec<&'static str> {
+    let mut families = vec!["127.0.0.1:0"];
+    if TcpListener::bind("[::1]:0").is_ok() {
+        families.push("[::1]:0");
+    } else {
+        eprintln!("skipped on [::1]: this machine has no IPv6");
+    }
+    families
+}
+
+/// A client of an example, whose calls do not wait for ever.
+pub fn connect(server: SocketAddr) -> TcpStream {
+    let peer = TcpStream::connect_timeout(&server, HANG_LIMIT);
+    limited(peer.expect("it listens"))
+}
+
+/// Waits for an example to connect.
+pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    listener.set_nonblocking(true).expect("an option");
+    let accepted = within_limit(|| match listener.accept() {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        result => Some(result),
+    });
+    let (peer, from) = accepted.expect("a client").expect("no error");
+    (limited(peer), from)
+}
+
+fn limited(peer: TcpStream) -> TcpStream {
+    // (On macOS and Windows it has this from a non-blocking listener.)
+    peer.set_nonblocking(false).expect("an option");
+    peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer.set_write_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    peer
+}
+
+/// Receives this text, however it is cut.
+pub fn expect(mut peer: &TcpStream, text: &str) {
+    let mut got = vec![0; text.len()];
+    peer.read_exact(&mut got).expect(text);
+    assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Receives what comes until the peer ends its direction.
+pub fn rest(peer: &TcpStream) -> String {
+    let mut rest = String::new();
+    peer.take(ENDLESS).read_to_string(&mut rest).expect("text, an end");
+    rest
+}
+
+/// A UDP socket whose receives do not wait for ever.
+pub fn datagrams(at: &str) -> UdpSocket {
+    let socket = UdpSocket::bind(at).expect("a port");
+    socket.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    socket
+}
+
+/// A bound TCP socket that does not listen: nobody else can have its port,
+/// and who connects is refused.
+pub fn closed_tcp_port() -> Socket {
+    let closed = Socket::new(Domain::IPV4, Type::STREAM, None);
+    let closed = closed.expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    closed.bind(&any.into()).expect("a port");
+    closed
+}
+
+/// The same for UDP: this socket is connected to itself, so the kernel keeps
+/// everybody else's datagrams away, and reports the port as closed.
+pub fn closed_udp_port() -> UdpSocket {
+    let closed = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let here = closed.local_addr().expect("an address");
+    closed.connect(here).expect("itself");
+    closed
+}
+
+/// Numbers what differs from run to run by first appearance: ports become
+/// PORT1, PORT2 ..., descriptors FD1, FD2 ...
+///
+/// One word for every port would hide who is who; a number does not.
+pub fn numbered(transcript: &str) -> String {
+    const NUMBER: &str = concat!(
+        r"((?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):",
+        r"|nc (?:-u )?(?:127\.0\.0\.1|::1) ",
+        r"|(?<descriptor>descriptor ))([1-9][0-9]*)",
+    );
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(NUMBER).expect("a valid pattern"));
+    let mut ports = HashMap::new();
+    let mut descriptors = HashMap::new();
+    let text = PATTERN.replace_all(transcript, |found: &Captures<'_>| {
+        let (seen, word) = match found.name("descriptor") {
+            Some(_) => (&mut descriptors, "FD"),
+            None => (&mut ports, "PORT"),
+        };
+        let next = seen.len() + 1;
+        let number = seen.entry(found[3].to_owned()).or_insert(next);
+        format!("{}{word}{number}", &found[1])
+    });
+    text.into_owned()
+}
+
+/// Compares a transcript with `examples/transcripts/NAME.snap`, or, on Windows
+/// where that differs, with `NAME@windows.snap`.
+pub fn compare(name: &str, transcript: &str) {
+    if let Some(why) = only_wine_differs(name) {
+        eprintln!("skipped {name}: {why}");
+        return;
+    }
+    let windows = format!("{name}@windows");
+    match cfg!(windows) && snapshot_path(&windows).exists() {
+        true => assert_snapshot(&windows, &numbered(transcript)),
+        false => assert_snapshot(name, &numbered(transcript)),
+    }
+}
+
+/// Why this transcript is not Windows' own where Wine answers the calls.
+fn only_wine_differs(name: &str) -> Option<&'static str> {
+    const REFUSED: &str = "Wine does not report a closed UDP port";
+    const RESET: &str = "a reset may read as 0 bytes under Wine";
+    // (This program comes with Wine.)
+    let wine = r"C:\windows\system32\winecfg.exe";
+    if !cfg!(windows) || !Path::new(wine).exists() {
+        return None;
+    }
+    match name.split('@').next()? {
+        "06_close_udp" | "15_cut_datagrams_udp" => Some(REFUSED),
+        "12_peer_gone_reset" => Some(RESET),
+        _ => None,
+    }
+}
+
+pub fn assert_snapshot(name: &str, content: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../examples/transcripts");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, content));
+}
+
+fn snapshot_path(name: &str) -> PathBuf {
+    top().join(format!("examples/transcripts/{name}.snap"))
+}
+
+/// The content of a snapshot, without its header.
+pub fn snapshot(name: &str) -> String {
+    let text = fs::read_to_string(snapshot_path(name)).expect(name);
+    text.splitn(3, "---\n").nth(2).expect("a header").to_owned()
+}
+
+/// A transcript on `[::1]` as it would be on 127.0.0.1: it must be the same.
+pub fn as_ipv4(transcript: &str) -> String {
+    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""?\[::1\]:([0-9]+)"?"#).expect("a valid pattern")
+    });
+    ADDRESS
+        .replace_all(transcript, "127.0.0.1:$1")
+        .replace("nc ::1", "nc 127.0.0.1")
+        .replace("nc -u ::1", "nc -u 127.0.0.1")
+}
+
+/// An example in its own "terminal", that waits for a peer or for Enter.
+pub struct Terminal {
+    child: Child,
+    lines: Receiver<String>,
+    shown: String,
+    deadline: Instant,
+}
+
+impl Terminal {
+    /// Starts an example there.
+    pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::open(Command::new(program(name)).args(arguments))
+    }
+
+    /// Starts any program there.
+    pub fn open(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the program starts");
+        let output = child.stdout.take().expect("piped").take(ENDLESS);
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let line = line.expect("UTF-8");
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let deadline = Instant::now() + HANG_LIMIT;
+        Self { child, lines, shown: String::new(), deadline }
+    }
+
+    /// The next line, which is then among those shown.
+    fn next_line(&mut self) -> Result<String, RecvTimeoutError> {
+        let left = self.deadline - Instant::now();
+        let line = self.lines.recv_timeout(left)?;
+        self.shown += &line;
+        self.shown.push('\n');
+        Ok(line)
+    }
+
+    /// Waits until a line with `word` in it shows, and gives that line.
+    pub fn wait_for(&mut self, word: &str) -> String {
+        loop {
+            match self.next_line() {
+                Ok(line) if line.contains(word) => return line,
+                Ok(_) => {}
+                Err(error) => {
+                    let shown = &self.shown;
+                    unreachable!("no {word:?} ({error}) in:\n{shown}")
+                }
+            }
+        }
+    }
+
+    /// The address in the `nc` command that the example tells to type.
+    pub fn invited_to(&mut self) -> SocketAddr {
+        let line = self.wait_for("nc ");
+        let mut words = line.split_whitespace().rev();
+        let port = words.next().expect("a port");
+        let ip = words.next().expect("an address");
+        SocketAddr::new(
+            ip.parse().expect("an IP address"),
+            port.parse().expect("a port number"),
+        )
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("piped");
+        writeln!(input, "{line}").expect("the example reads");
+    }
+
+    /// Ends an example that would go on for ever; gives what it has shown.
+    pub fn stop(mut self) -> String {
+        let _ = self.child.kill();
+        while self.next_line().is_ok() {}
+        std::mem::take(&mut self.shown)
+    }
+
+    /// Waits for the end; gives the whole transcript. It must be a success.
+    pub fn finish(mut self) -> String {
+        let end = loop {
+            if let Err(end) = self.next_line() {
+                break end;
+            }
+        };
+        if end == RecvTimeoutError::Timeout {
+            hangs(&self.shown);
+        }
+        let status = wait(&mut self.child);
+        let status = status.unwrap_or_else(|| hangs(&self.shown));
+        assert!(status.success(), "{status} after:\n{}", self.shown);
+        std::mem::take(&mut self.shown)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn ports_and_descriptors_keep_who_is_who() {
+    assert_eq!(
+        numbered(
+            "127.0.0.1:0, 0.0.0.0:51 [::1]:7 127.0.0.1:51 nc ::1 7\n\
+             descriptor 7, descriptor 3, descriptor 7"
+        ),
+        "127.0.0.1:0, 0.0.0.0:PORT1 [::1]:PORT2 127.0.0.1:PORT1 \
+         nc ::1 PORT2\ndescriptor FD1, descriptor FD2, descriptor FD1"
+    );
+}

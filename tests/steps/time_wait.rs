@@ -1,0 +1,73 @@
+//! A server that was just stopped, and is started again (on Linux, whose
+//! kernel shows the states of its sockets in a file).
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+
+use crate::command_line::servers;
+use crate::support::{
+    accept, connect, outcome, program, rest, source, within_limit,
+};
+
+const TIME_WAIT: &str = "06";
+const LISTEN: &str = "0A";
+
+/// Every listener of the course on a port that has a connection in TIME_WAIT:
+/// SO_REUSEADDR lets it have the port all the same. (On an address of its own:
+/// no other test can be given these ports.)
+#[test]
+fn a_listener_gets_a_port_that_is_in_time_wait() {
+    let listens = |name: &&str| {
+        let source = source(name);
+        source.contains(".listen(") || source.contains("TcpListener::bind")
+    };
+    let tcp = servers().filter(|name| !name.ends_with("_udp"));
+    let listeners: Vec<_> = tcp.filter(listens).collect();
+    assert!(listeners.len() > 10, "{listeners:?}");
+    for name in listeners {
+        let address = port_in_time_wait();
+        let mut example = Command::new(program(name))
+            .arg(address.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example starts");
+        let bound = within_limit(|| {
+            let ended = example.try_wait().expect("a status").is_some();
+            (ended || is_in(LISTEN, address)).then_some(())
+        });
+        let _ = example.kill();
+        let errors = outcome(example).stderr;
+        assert_eq!(String::from_utf8_lossy(&errors), "", "{name}");
+        bound.expect(name);
+    }
+}
+
+/// The server's side of a connection closes first, and nothing is unread.
+fn port_in_time_wait() -> SocketAddr {
+    // (std sets SO_REUSEADDR here, which Linux wants on the old socket, too.)
+    let listener = TcpListener::bind("127.0.0.3:0").expect("a port");
+    let server = listener.local_addr().expect("an address");
+    let client = connect(server);
+    drop((accept(&listener), listener));
+    assert_eq!(rest(&client), "");
+    drop(client);
+    within_limit(|| is_in(TIME_WAIT, server).then_some(server))
+        .expect("TIME_WAIT")
+}
+
+/// Whether the kernel has a TCP socket in this state at this IPv4 address.
+fn is_in(state: &str, address: SocketAddr) -> bool {
+    let SocketAddr::V4(v4) = address else {
+        unreachable!("{address} is not IPv4")
+    };
+    let ip = u32::from_ne_bytes(v4.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", v4.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
+    table.lines().any(|line| {
+        // The number of the line, both addresses, the state.
+        let words: Vec<_> = line.split_whitespace().collect();
+        (words[1], words[3]) == (&local, state)
+    })
+}
