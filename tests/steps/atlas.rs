@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -52,7 +52,8 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-const ANY: SocketAddr = socket_steps::ANY_PORT;
+const ANY: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")

@@ -5,7 +5,6 @@ mod atlas;
 mod chat;
 mod chat_udp;
 mod command_line;
-mod frames;
 mod house_rules;
 mod support;
 #[cfg(target_os = "linux")]
