@@ -10,6 +10,7 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
         The whole file, folded.
     {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
         What the run prints: examples/transcripts/NAME.snap without its header.
+        Where there is a NAME@windows.snap, it follows, folded.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
     {{#code 04_accept // drop((conversation, client));}}
@@ -99,7 +100,16 @@ def example(name):
 
 
 def whole_transcript(name):
-    return fence("text", "\n".join(transcript(name)))
+    shown = fence("text", "\n".join(transcript(name)))
+    windows = f"{name}@windows"
+    if (EXAMPLES / "transcripts" / f"{windows}.snap").is_file():
+        there = fence("text", "\n".join(transcript(windows)))
+        shown += (
+            "\n\n<details>\n<summary>On Windows</summary>\n\n"
+            + there
+            + "\n\n</details>"
+        )
+    return shown
 
 
 def line(name, words=""):
