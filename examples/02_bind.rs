@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 /// The address is 127.0.0.1:0, unless you give another one.
-fn lesson(address: SocketAddr) -> Result<Socket, Failure> {
+fn lesson(address: SocketAddr) -> Result<(Socket, SocketAddr), Failure> {
     // Step 1: create.
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -53,13 +53,12 @@ fn lesson(address: SocketAddr) -> Result<Socket, Failure> {
     say("third", "bind", format!("asked for {anywhere}, got {there}"));
 
     // (Handed back to `run` or to `hold`, or else it would be closed here.)
-    Ok(socket)
+    Ok((socket, here))
 }
 
 /// With an address: keeps the first socket until you press Enter.
 fn hold(address: SocketAddr) -> Result<(), Failure> {
-    let socket = lesson(address)?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let (_socket, here) = lesson(address)?;
     say("first", "wait", format!("{here} is held: press Enter"));
     wait_for_enter();
     Ok(())

@@ -27,11 +27,13 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
+    // the same, from here on by the methods of std: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
 
     // The client sends three datagrams: std's UdpSocket.
     let client = UdpSocket::bind("127.0.0.1:0")?;
@@ -42,8 +44,6 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // Step 5: receive, one datagram of up to 1024 bytes at a time. `length`
     // says how much of the buffer means anything. 0 is a message, not an end.
-    // (The same socket, from here on by the methods of std: see step 3.)
-    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
     let mut sender = here;
     for _ in 0..3 {
@@ -67,11 +67,11 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
 
     // (A buffer for any datagram: a longer one is an error on Windows.)
     invite("server", "recv_from", here, &["nc -u", "04_connect_udp"]);
-    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 65_536];
     let (length, peer) = socket.recv_from(&mut buffer)?;
     let text = String::from_utf8_lossy(&buffer[..length]);

@@ -29,11 +29,13 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
+    // the same, from here on by the methods of std: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
 
     // The client is std's UdpSocket, connected to the server.
     let client = UdpSocket::bind("127.0.0.1:0")?;
@@ -42,8 +44,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let sent = client.send(b"hello")?;
     say("client", "send", format!("{sent} bytes"));
 
-    // Step 5: receive one datagram, as std does it.
-    let socket = UdpSocket::from(socket);
+    // Step 5: receive one datagram.
     let mut buffer = [0; 1024];
     let (length, peer) = socket.recv_from(&mut buffer)?;
     say("server", "recv_from", format!("{length} bytes, from {peer}"));
@@ -93,11 +94,11 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
 
     // (A buffer for any datagram: a longer one is an error on Windows.)
     invite("server", "recv_from", here, &["nc -u"]);
-    let socket = UdpSocket::from(socket);
     let mut buffer = [0; 65_536];
     let (length, peer) = socket.recv_from(&mut buffer)?;
     say("server", "recv_from", format!("{length} bytes, from {peer}"));

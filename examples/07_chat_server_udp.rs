@@ -31,13 +31,13 @@ fn main() -> ExitCode {
 }
 
 fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
+    // the same, from here on by the methods of std: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
-    line(lang.receiving(here));
     let socket = UdpSocket::from(socket);
+    line(lang.receiving(socket.local_addr()?));
 
     // Step 5, for ever: receive a datagram, answer its sender. The buffer has
     // room for any datagram, to see when one is over the chat's limit.

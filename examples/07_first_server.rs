@@ -15,7 +15,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::{process::ExitCode, thread::sleep, time::Duration};
 
-use socket_steps::{Failure, in_words, invite, run, say};
+use socket_steps::{At, Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
@@ -23,20 +23,22 @@ fn main() -> ExitCode {
 }
 
 /// Steps 1 to 3: create, bind, listen. (For the option, see step 8.)
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
+    listener.bind(&address.into()).at(address)?;
     listener.listen(100)?;
     Ok(listener)
 }
 
 /// Steps 4 to 6, for one client: accept; send and receive until its end, 0
-/// bytes; close. (At the end of the function `client` goes.)
+/// bytes; close. (At the end of the function `client` goes.) A client that
+/// receives nothing makes `write_all` wait: for two seconds, and no longer.
 fn serve(listener: &Socket) -> io::Result<()> {
     let (mut client, _) = listener.accept()?;
+    client.set_write_timeout(Some(Duration::from_secs(2)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
     let mut length = client.read(&mut buffer)?;

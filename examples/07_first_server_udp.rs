@@ -15,28 +15,27 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::{io, process::ExitCode, thread::sleep, time::Duration};
 
-use socket_steps::{Failure, in_words, invite, run, say};
+use socket_steps::{At, Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
     run(include_str!("07_first_server_udp.rs"), lesson, with_you)
 }
 
+type Senders = HashSet<SocketAddr>;
+
 /// Steps 1 and 2: create, bind. (Then it is std's: see step 3.)
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.bind(&address.into())?;
+    socket.bind(&address.into()).at(address)?;
     Ok(socket.into())
 }
 
 /// Step 5, for one datagram: receive, send. There are two bounds. Addresses
 /// can be forged, so only a thousand are remembered. And a long text is not
 /// answered, or two servers could answer each other for ever.
-fn serve(
-    socket: &UdpSocket,
-    known: &mut HashSet<SocketAddr>,
-) -> io::Result<()> {
+fn serve(socket: &UdpSocket, known: &mut Senders) -> io::Result<()> {
     let mut buffer = [0; 65_536];
     let (length, peer) = socket.recv_from(&mut buffer)?;
     if length > 1024 {
@@ -54,27 +53,23 @@ fn serve(
 
 /// Both ends.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    let socket = bind(address)?;
-    let (anna, mut known) = (bind(address)?, HashSet::new());
-    let mut buffer = [0; 1024];
+    let (socket, anna) = (bind(address)?, bind(address)?);
+    let (mut known, mut buffer) = (Senders::new(), [0; 1024]);
     for text in ["hi", "bye"] {
         anna.send_to(text.as_bytes(), socket.local_addr()?)?;
         serve(&socket, &mut known)?;
     }
     for _ in 0..3 {
         let (length, _) = anna.recv_from(&mut buffer)?;
-        say(
-            "anna",
-            "recv_from",
-            String::from_utf8_lossy(&buffer[..length]),
-        );
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        say("anna", "recv_from", text);
     }
     Ok(())
 }
 
 /// With an address: for ever. What goes wrong is said, and the next served.
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
-    let (socket, mut known) = (bind(address)?, HashSet::new());
+    let (socket, mut known) = (bind(address)?, Senders::new());
     invite("server", "recv_from", socket.local_addr()?, &["nc -u"]);
     loop {
         let Err(error) = serve(&socket, &mut known) else { continue };

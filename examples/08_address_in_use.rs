@@ -12,13 +12,14 @@
 //!     cargo run --example 08_address_in_use -- 127.0.0.1:8090
 //!     nc 127.0.0.1 8090
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
 // Not the lesson: `run` reads the command line, `say` prints a line,
-// `answer` puts into words what the kernel answered.
-use socket_steps::{Failure, answer, invite, run, say};
+// `answer` puts into words what the kernel answered, `at` puts the address
+// into an error.
+use socket_steps::{At, Failure, answer, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
@@ -31,13 +32,13 @@ fn main() -> ExitCode {
 /// count. Linux wants it on the old socket and on the new one, hence the rule:
 /// on every listener, always. Only on Unix, though. Windows needs it for
 /// nothing, and there it lets any program take a port that another one holds.
-fn listen(address: SocketAddr, reuse: bool) -> io::Result<Socket> {
+fn listen(address: SocketAddr, reuse: bool) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if cfg!(unix) {
         socket.set_reuse_address(reuse)?;
     }
-    socket.bind(&address.into())?;
+    socket.bind(&address.into()).at(address)?;
     socket.listen(100)?;
     Ok(socket)
 }

@@ -28,6 +28,18 @@ fn main() -> ExitCode {
     run(include_str!("09_glued_messages.rs"), lesson, with_you)
 }
 
+/// Steps 1 to 3: create, bind, listen.
+fn listen(address: SocketAddr) -> Result<Socket, Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    Ok(listener)
+}
+
 /// The cure, the sender's half: ahead of each message its length, in four
 /// bytes, the highest first. Gives how many bytes that is in all.
 fn send_frame(mut to: &TcpStream, message: &[u8]) -> io::Result<usize> {
@@ -51,8 +63,7 @@ fn read_frame(from: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     // make us reserve 4 GB.
     let length = u32::from_be_bytes(prefix) as usize;
     if length > LIMIT {
-        let told =
-            format!("a frame of {length} bytes, the limit is {LIMIT}");
+        let told = format!("{length} bytes, the limit is {LIMIT}");
         return Err(io::Error::other(told));
     }
     let mut message = vec![0; length];
@@ -77,11 +88,7 @@ fn receive_all(mut from: TcpStream) {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 to 3: create, bind, listen.
-    let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    listener.bind(&address.into())?;
-    listener.listen(100)?;
+    let listener = listen(address)?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept. "No delay" makes each `send`
@@ -129,8 +136,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Two clients that send what is no frame: too long, and cut off.
     for bytes in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04fo"] {
         let mut client = TcpStream::connect(here)?;
-        let sent = client.write(bytes)?;
-        say("client", "send", format!("{sent} bytes {bytes:02x?}"));
+        client.write_all(bytes)?;
         drop(client);
         let (conversation, _) = listener.accept()?;
         receive_all(conversation.into());
@@ -140,13 +146,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
 /// With an address, the client is you.
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
-    let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
-    listener.listen(100)?;
+    let listener = listen(address)?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     let printf = r"printf '\0\0\0\3one\0\0\0\5three' | nc";
     invite("server", "accept", here, &[printf]);

@@ -27,11 +27,13 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
+    // the same, from here on by the methods of std: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
 
     // Step 5: three sends, from std's UdpSocket.
     let client = UdpSocket::bind("127.0.0.1:0")?;
@@ -40,12 +42,12 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         say("client", "send_to", format!("{sent} bytes {text:?}"));
     }
 
-    receive_three(socket.into())
+    receive_three(&socket)
 }
 
 /// Step 5: three receives. There is room for any datagram, and yet each one
 /// gets a single datagram: the kernel keeps them apart.
-fn receive_three(socket: UdpSocket) -> Result<(), Failure> {
+fn receive_three(socket: &UdpSocket) -> Result<(), Failure> {
     let mut buffer = [0; 65_536];
     for _ in 0..3 {
         let (length, _) = socket.recv_from(&mut buffer)?;
@@ -68,7 +70,8 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
-    let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
+    let socket = UdpSocket::from(socket);
+    let here = socket.local_addr()?;
     invite("server", "recv_from", here, &["nc -u"]);
-    receive_three(socket.into())
+    receive_three(&socket)
 }

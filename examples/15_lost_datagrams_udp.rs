@@ -16,8 +16,9 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::{process::ExitCode, time::Duration};
 
-// Not the lesson: `run_at` reads the command line, `say` prints a line.
-use socket_steps::{Failure, run_at, say};
+// Not the lesson: `run_at` reads the command line, `say` prints a line, `at`
+// puts the address into an error.
+use socket_steps::{At, Failure, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> ExitCode {
@@ -25,10 +26,10 @@ fn main() -> ExitCode {
 }
 
 /// Steps 1 and 2: create, bind. No receive waits for longer than `limit`.
-fn bind(address: SocketAddr, limit: u64) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, limit: u64) -> Result<UdpSocket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.bind(&address.into())?;
+    socket.bind(&address.into()).at(address)?;
     socket.set_read_timeout(Some(Duration::from_millis(limit)))?;
     Ok(socket.into())
 }

@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-// Not the lesson: `run` reads the command line, `say` prints a line.
+// Not the lesson: `run` reads the command line, `say` prints a line, `at`
+// puts the address into an error.
 use socket_steps::{
-    Failure, answer, in_words, invite, run, say, wait_for_enter,
+    At, Failure, answer, in_words, invite, run, say, wait_for_enter,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -44,13 +45,13 @@ fn main() -> std::process::ExitCode {
 }
 
 /// Steps 1 to 3: create, bind, listen.
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
+    listener.bind(&address.into()).at(address)?;
     listener.listen(4096)?;
     Ok(listener)
 }

@@ -18,8 +18,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc;
 use std::{process::ExitCode, thread, time::Duration};
 
-// Not the lesson: `run` reads the command line, `say` prints a line.
-use socket_steps::{Failure, in_words, invite, run, say};
+// Not the lesson: `run` reads the command line, `say` prints a line, `at`
+// puts the address into an error.
+use socket_steps::{At, Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const PLACES: usize = 8;
@@ -35,13 +36,13 @@ fn main() -> ExitCode {
 }
 
 /// Steps 1 to 3: create, bind, listen.
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
+    listener.bind(&address.into()).at(address)?;
     listener.listen(BACKLOG)?;
     Ok(listener)
 }

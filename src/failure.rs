@@ -285,10 +285,31 @@ fn advice(
 }
 
 /// What the kernel answered: `granted`, or its refusal [`in_words`].
-pub fn answer<T>(result: &io::Result<T>) -> String {
+pub fn answer<T, E: Refusal>(result: &Result<T, E>) -> String {
     match result {
         Ok(_) => "granted".to_owned(),
-        Err(error) => in_words(error),
+        Err(refusal) => refusal.in_words(),
+    }
+}
+
+/// What [`answer`] can put into words.
+pub trait Refusal {
+    /// Why a call failed, as [`in_words`] says it.
+    fn in_words(&self) -> String;
+}
+
+impl Refusal for io::Error {
+    fn in_words(&self) -> String {
+        in_words(self)
+    }
+}
+
+impl Refusal for Failure {
+    fn in_words(&self) -> String {
+        match &self.cause {
+            Cause::Call(error) => in_words(error),
+            Cause::Words(words) => (*words).to_owned(),
+        }
     }
 }
 

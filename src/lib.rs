@@ -15,7 +15,7 @@ mod failure;
 mod transcript;
 
 pub use arguments::{run, run_at, run_chat};
-pub use failure::{At, Failure, answer, in_words};
+pub use failure::{At, Failure, Refusal, answer, in_words};
 pub use transcript::{
     Line, descriptor, invite, line, lines, reachable, say, wait_for_enter,
 };

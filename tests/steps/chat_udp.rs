@@ -10,7 +10,7 @@ use crate::chat::{
 };
 use crate::support::{
     Terminal, as_ipv4, closed_udp_port, compare, datagrams, families,
-    run_with,
+    run_with, succeeds,
 };
 
 fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
@@ -73,9 +73,7 @@ fn our_client_with_our_server() {
             let (mut server, address) = serve_at(family, lang);
             let input = LINES.map(|line| format!("{line}\n")).concat();
             let arguments = [&address.to_string(), "--lang", lang];
-            let (status, shown, errors) =
-                run_with("07_chat_client_udp", &arguments, input);
-            assert_eq!((status, errors.as_str()), (0, ""));
+            let shown = succeeds("07_chat_client_udp", &arguments, input);
             compare(&in_lang("07_chat_client_udp", lang), &shown);
             let end = if lang == "en" { "disconnected" } else { "关闭" };
             server.wait_for(end);
@@ -110,15 +108,23 @@ fn two_clients_interleave_and_quit_forgets_one_of_them() {
 }
 
 #[test]
-fn what_is_no_text_or_too_long_ends_that_conversation_only() {
+fn what_is_no_text_or_too_long_is_not_answered() {
     let (mut server, address) = serve("en");
     let bad = peer_of(address);
     bad.send(b"\xff").expect("sent");
-    server.wait_for("(it sent bytes that are not UTF-8)");
+    let local = bad.local_addr().expect("an address");
+    let told = server.wait_for("not answered");
+    assert_eq!(told, format!("not answered: {local} (it is not UTF-8)"));
     for length in [1025, 2000, 60_000] {
         bad.send(&vec![b'x'; length]).expect("sent");
-        server.wait_for("(it sent more than 1024 bytes at once)");
+        let told = server.wait_for("not answered");
+        let why = format!("({length} bytes, and 1024 are the most)");
+        assert_eq!(told, format!("not answered: {local} {why}"));
     }
+    // Nothing came back, and the sender is as unknown as before.
+    say(&bad, "hi");
+    expect(&bad, "Hello, client!");
+    expect(&bad, "Server received: hi");
     let good = peer_of(address);
     let longest = "x".repeat(1024);
     say(&good, &longest);
@@ -193,7 +199,7 @@ fn a_server_that_falls_silent_is_given_up() {
     assert_eq!(status, 1);
     assert!(shown.contains("(2 of 3)\n"), "{shown}");
     assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
-    let begin = format!("error: recv {here}: timed out");
+    let begin = format!("error: send {here}: timed out");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }

@@ -5,7 +5,9 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{assert_snapshot, examples, numbered, snapshot, top};
+use crate::support::{
+    assert_snapshot, examples, numbered, snapshot, source, top,
+};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -93,29 +95,159 @@ fn every_call_of_part_1_has_a_twin() {
     }
 }
 
+/// It neither makes a socket call nor reads or writes a connection. (Its own
+/// streams are the three that every program has.)
 #[test]
 fn the_library_makes_no_socket_call() {
+    const OTHERS: [&str; 8] = [
+        "socket2",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "impl Read",
+        "impl Write",
+        "dyn Read",
+        "dyn Write",
+    ];
     for (name, text) in files("src", "rs") {
-        assert!(!text.contains("socket2"), "src/{name}.rs");
-        for word in ["TcpStream", "TcpListener", "UdpSocket"] {
+        for word in OTHERS {
             assert!(!text.contains(word), "src/{name}.rs: {word}");
         }
     }
 }
 
+/// The lines of a text that are neither blank nor comment.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("//"))
+}
+
 #[test]
 fn an_example_fits_the_class_room() {
     for (name, text) in files("examples", "rs") {
-        // Two screens: 40 to 90 lines, and a few more for the chat.
-        let length = text.lines().count();
-        assert!(length <= 130, "{name}: {length} lines");
+        let most = match &name[..2] {
+            "16" => 160,
+            _ => 105,
+        };
+        let length = code(&text).count();
+        assert!(length <= most, "{name}: {length} lines of code");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{name}: {line}");
         }
-        for word in ["unsafe", ".unwrap()", ".expect(", "sleep", "panic!"] {
+        for word in [
+            "unsafe",
+            ".unwrap()",
+            ".expect(",
+            "panic!",
+            // A sleep says that it is one, and nothing spins.
+            "park",
+            "spin",
+            "yield_now",
+        ] {
             assert!(!text.contains(word), "{name}: {word}");
         }
     }
+}
+
+/// The first server is small: all of it below `main`.
+#[test]
+fn the_first_server_is_short() {
+    for name in ["07_first_server", "07_first_server_udp"] {
+        let text = source(name);
+        let (_, below) = text.split_once("\nfn main").expect("a main");
+        let (_, below) = below.split_once("\n}\n").expect("its end");
+        let length = code(below).count();
+        assert!(length <= 45, "{name}: {length} lines of code");
+    }
+}
+
+/// Nothing stands between the reader and the call: of the lines of code, at
+/// most 22 in a hundred serve the transcript and the errors, and 3 the errors
+/// alone.
+#[test]
+fn most_lines_are_the_lesson() {
+    const TOLD: [&str; 9] = [
+        "say(",
+        "invite(",
+        "in_words",
+        "answer(",
+        ".at(",
+        "ok_or(",
+        "include_str!",
+        "socket_steps",
+        "wait_for_enter",
+    ];
+    let [mut all, mut told, mut errors] = [0; 3];
+    for (_, text) in files("examples", "rs") {
+        for line in code(&text) {
+            let has = |words: &[&str]| {
+                usize::from(words.iter().any(|word| line.contains(word)))
+            };
+            all += 1;
+            told += has(&TOLD);
+            errors += has(&[".at(", "ok_or("]);
+        }
+    }
+    assert!(told * 100 <= all * 22, "{told} of {all} lines");
+    assert!(errors * 100 <= all * 3, "{errors} of {all} lines");
+}
+
+/// The course's figure. (13 and 14 need small queues, 16 a large one.)
+#[test]
+fn a_listener_has_a_backlog_of_100() {
+    for (name, text) in files("examples", "rs") {
+        let special = ["13", "14", "16"].contains(&&name[..2]);
+        if text.contains(".listen(") && !special {
+            let named = text.contains(".listen(BACKLOG)")
+                && text.contains("const BACKLOG: i32 = 100;");
+            let plain = text.matches(".listen(").count()
+                == text.matches(".listen(100)").count();
+            assert!(named || plain, "{name}");
+        }
+    }
+}
+
+/// No client holds a server of several clients for ever: each of its calls
+/// has a limit. (The reading one is five minutes, too long for a test.)
+#[test]
+fn a_server_of_many_has_both_limits() {
+    for (name, text) in files("examples", "rs") {
+        if name.starts_with("16_") {
+            for call in ["set_read_timeout(", "set_write_timeout("] {
+                let set = text.contains(&format!("client.{call}"));
+                assert!(set, "{name}: {call}");
+            }
+        }
+    }
+}
+
+/// What the examples take from the library is what the README lists, and all
+/// that the library gives.
+#[test]
+fn the_readme_names_what_is_not_in_an_example() {
+    let readme = fs::read_to_string(top().join("README.md")).expect("it");
+    let (_, rest) =
+        readme.split_once("\n## How to read an example\n").expect("it");
+    let (section, _) = rest.split_once("\n## ").expect("a next one");
+    let named: BTreeSet<_> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .filter_map(|line| line.split_once(" |"))
+        .flat_map(|(cell, _)| cell.split(", "))
+        .filter_map(|word| word.strip_prefix('`')?.strip_suffix('`'))
+        .map(|word| word.split('(').next().expect("a name").to_owned())
+        .collect();
+    let library = fs::read_to_string(top().join("src/lib.rs")).expect("it");
+    let given: BTreeSet<_> = library
+        .split("pub use ")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('{')?.1.split_once('}'))
+        .flat_map(|(names, _)| names.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .chain(["chat".to_owned()])
+        .collect();
+    assert_eq!(named, given, "left: README.md, right: src/lib.rs");
 }
 
 /// The transcripts in the README are real runs: numbered like the others, they

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use assert_cmd::assert::OutputAssertExt as _;
 use regex::{Captures, Regex};
 use socket2::{Domain, Socket, Type};
 
@@ -64,6 +65,19 @@ pub fn run_with(
         String::from_utf8(output.stdout).expect("UTF-8"),
         String::from_utf8(output.stderr).expect("UTF-8"),
     )
+}
+
+/// Runs an example that must succeed and have nothing to complain of; gives
+/// its transcript.
+pub fn succeeds(
+    name: &str,
+    arguments: &[&str],
+    input: impl Into<Vec<u8>>,
+) -> String {
+    let mut command = Command::new(program(name));
+    let output = output(command.args(arguments), input);
+    let output = output.assert().success().stderr("");
+    String::from_utf8(output.get_output().stdout.clone()).expect("UTF-8")
 }
 
 /// Runs any program to its end, with `input` on its standard input.

@@ -2,7 +2,7 @@
 //!
 //! The files in `examples/transcripts` hold what they print.
 
-use crate::support::{compare, run};
+use crate::support::{compare, succeeds};
 
 /// One test per lesson, named by it, and the list of all of them: the name
 /// and the program.
@@ -33,10 +33,7 @@ macro_rules! chat {
 include!("examples.in");
 
 fn compare_with_transcript(name: &str) {
-    let (status, transcript, errors) = run(name, &[]);
-    assert_eq!(errors, "");
-    assert_eq!(status, 0);
-    compare_alone(name, &transcript);
+    compare_alone(name, &succeeds(name, &[], ""));
 }
 
 /// Compares what an example printed that played both ends.
