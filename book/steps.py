@@ -6,6 +6,9 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
     {{#step 04_accept // Step 4: accept.}}
         The paragraph of examples/04_accept.rs that starts with this comment,
         up to the next blank line. More paragraphs: `// First. // Second.`
+    {{#block 09_glued_messages // The cure, the receiver's half}}
+        The same, past blank lines to the end of the block that follows: a whole
+        function, a whole loop.
     {{#example 04_accept}}
         The whole file, folded.
     {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
@@ -62,6 +65,18 @@ def indentation(line):
     return len(line) - len(line.lstrip())
 
 
+def comment(name, lines, start):
+    """The number of the line with the comment that starts so."""
+    found = [
+        number
+        for number, line in enumerate(lines)
+        if re.match(rf"\s*///? {re.escape(start)}", line)
+    ]
+    if len(found) != 1:
+        raise Mistake(f"{name}.rs: {len(found)} comments start '// {start}'")
+    return found[0]
+
+
 def step(name, *starts):
     """The paragraphs of an example that start with these comments."""
     if not starts:
@@ -69,14 +84,7 @@ def step(name, *starts):
     lines = source(name).splitlines()
     paragraphs = []
     for start in starts:
-        found = [
-            number
-            for number, line in enumerate(lines)
-            if re.match(rf"\s*///? {re.escape(start)}", line)
-        ]
-        if len(found) != 1:
-            raise Mistake(f"{name}.rs: {len(found)} comments start '// {start}'")
-        first = last = found[0]
+        first = last = comment(name, lines, start)
         # Up to a blank line, or to the end of the block that it stands in.
         indent = indentation(lines[first])
         while last < len(lines) and lines[last].strip():
@@ -88,6 +96,19 @@ def step(name, *starts):
             raise Mistake(f"{name}.rs: no code below '// {start}'")
         paragraphs.append("\n".join(paragraph))
     return fence("rust,ignore", textwrap.dedent("\n\n".join(paragraphs)))
+
+
+def block(name, start):
+    """From the comment to the closing brace of what follows it."""
+    lines = source(name).splitlines()
+    first = comment(name, lines, start)
+    end = " " * indentation(lines[first]) + "}"
+    for last in range(first, len(lines)):
+        if lines[last].rstrip(",;") == end:
+            return fence(
+                "rust,ignore", textwrap.dedent("\n".join(lines[first:last + 1]))
+            )
+    raise Mistake(f"{name}.rs: no block below '// {start}'")
 
 
 def example(name):
@@ -128,6 +149,7 @@ def code(name, piece=""):
 
 
 DIRECTIVES = {
+    "block": block,
     "code": code,
     "step": step,
     "example": example,
