@@ -322,7 +322,7 @@ fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
 #[test]
 fn a_very_long_line_is_refused_whole() {
     let (server, address) = serve("en");
-    let input = format!("{}quit\nhi\n", "x".repeat(100_000));
+    let input = format!("{}quit\r\nhi\n", "x".repeat(100_000));
     let shown = succeeds("07_chat_client", &[&address.to_string()], input);
     assert!(shown.contains("not sent: 100004 bytes, and "), "{shown}");
     assert!(shown.contains("server: Server received: hi\n"), "{shown}");
