@@ -71,15 +71,23 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         }
     }
 
-    // Step 6, whole: close. In Rust that is `drop`, or the end of the scope.
-    // The kernel takes the descriptor back. On Linux and macOS the next socket
-    // gets the lowest free number, which is this one; Windows promises none.
+    // Step 6, whole: close. The kernel takes everything back.
+    close(conversation)
+}
+
+/// Step 6, whole: close. In Rust that is `drop`, or the end of the scope. The
+/// kernel takes the descriptor back. On Linux and macOS the next socket gets
+/// the lowest free number, which is this one; Windows promises none.
+fn close(conversation: Socket) -> Result<(), Failure> {
+    let number = descriptor(&conversation);
     drop(conversation);
-    let next = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    let again = descriptor(&next);
-    let free = if again == number { "is free" } else { "is not free" };
-    say("server", "close", format!("descriptor {number} {free}"));
-    say("server", "socket", format!("descriptor {again}, a new one"));
+    if cfg!(unix) {
+        let next = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let again = descriptor(&next);
+        let free = if again == number { "free" } else { "not free" };
+        say("server", "close", format!("descriptor {number} is {free}"));
+        say("server", "socket", format!("descriptor {again}, a new one"));
+    }
     Ok(())
 }
 
@@ -112,11 +120,5 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
         }
     }
 
-    drop(conversation);
-    let next = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    let again = descriptor(&next);
-    let free = if again == number { "is free" } else { "is not free" };
-    say("server", "close", format!("descriptor {number} {free}"));
-    say("server", "socket", format!("descriptor {again}, a new one"));
-    Ok(())
+    close(conversation)
 }

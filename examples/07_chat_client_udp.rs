@@ -61,7 +61,6 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
 
 /// Sends a text until its reply comes, three times at most.
 fn send(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
-    line(lang.client_sends(text));
     let mut outcome = Ok(());
     for attempt in 1..=ATTEMPTS {
         if attempt > 1 {
@@ -71,6 +70,9 @@ fn send(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
         // this one has not left: once more.)
         if server.send(text.as_bytes()).is_err() {
             server.send(text.as_bytes())?;
+        }
+        if attempt == 1 {
+            line(lang.client_sends(text));
         }
         outcome = receive_reply(server, text, lang);
         if outcome.is_ok() {

@@ -73,14 +73,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     while taken < 5000 && sender.send_to(&[1; 1000], to).is_ok() {
         taken += 1;
     }
-    say("sender", "send_to", format!("{taken} datagrams, all taken"));
+    say("sender", "send_to", format!("{taken} datagrams taken"));
     receiver.set_nonblocking(true)?;
     let mut arrived = 0;
     while receive(&receiver).is_ok() {
         arrived += 1;
     }
     receiver.set_nonblocking(false)?;
-    let less = if arrived < taken { "fewer" } else { "all of them" };
+    let less = if arrived < taken { "fewer arrived" } else { "all" };
     say("receiver", "recv_from", less);
 
     // The second: a network between the two, played by a relay. It gets 1 to
@@ -123,13 +123,13 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 relay.send_to(&[datagram], to)?;
 
                 // The receiver: is it new? In both cases, acknowledge.
-                let number = receive(&receiver)?;
-                if got.contains(&number) {
-                    say("receiver", "recv_from", format!("{number} again"));
+                let new = receive(&receiver)?;
+                if got.contains(&new) {
+                    say("receiver", "recv_from", format!("{new} again"));
                 } else {
-                    got.push(number);
+                    got.push(new);
                 }
-                receiver.send_to(&[number], back)?;
+                receiver.send_to(&[new], back)?;
             }
 
             if is_acknowledged(&sender, number) {

@@ -344,20 +344,16 @@ pub enum Refusal {
     Empty,
 }
 
-/// A line of input as the text to send, without its line ending.
+/// A line of input as the text to send.
 ///
 /// # Errors
 ///
 /// The [`Refusal`]: over [`RECV_LIMIT`] bytes, or not UTF-8.
 pub fn to_send(line: &Line) -> Result<&str, Refusal> {
-    let bytes = line.bytes.as_slice();
-    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let length = line.length - (bytes.len() - text.len());
-    if length > RECV_LIMIT {
-        return Err(Refusal::TooLong(length));
+    if line.length > RECV_LIMIT {
+        return Err(Refusal::TooLong(line.length));
     }
-    to_answer(text)
+    to_answer(&line.bytes)
 }
 
 /// A datagram as the text that it is.
@@ -471,25 +467,34 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_sent_without_its_ending() {
-        let typed = |bytes: &[u8]| Line {
-            bytes: bytes.to_vec(),
-            length: bytes.len(),
-        };
-        for line in [&b"hi\n"[..], b"hi\r\n", b"hi"] {
-            assert_eq!(to_send(&typed(line)), Ok("hi"));
-        }
-        assert_eq!(to_send(&typed(b"\n")), Ok(""));
-        assert_eq!(to_send(&typed(b"\xff\n")), Err(Refusal::NotText));
-        let mut line = [b'x'; 1025];
-        let longest = to_send(&typed(&line[1..])).map(str::len);
+    fn a_text_has_1024_bytes_at_most_and_is_utf_8() {
+        let typed =
+            |bytes: &[u8], length| Line { bytes: bytes.into(), length };
+        assert_eq!(to_send(&typed(b"hi", 2)), Ok("hi"));
+        assert_eq!(to_send(&typed(b"", 0)), Ok(""));
+        assert_eq!(to_send(&typed(b"\xff", 1)), Err(Refusal::NotText));
+        let long = [b'x'; 1025];
+        let fits = typed(&long[1..], 1024);
+        let longest = to_send(&fits).map(str::len);
         assert_eq!(longest, Ok(1024));
-        line[1024] = b'\n';
-        assert_eq!(to_send(&typed(&line)).map(str::len), Ok(1024));
-        line[1024] = b'x';
-        assert_eq!(to_send(&typed(&line)), Err(Refusal::TooLong(1025)));
-        let cut = Line { bytes: vec![b'x'; 65_536], length: 70_000 };
+        let too_long = typed(&long, 1025);
+        let refused = to_send(&too_long);
+        assert_eq!(refused, Err(Refusal::TooLong(1025)));
+        let cut = typed(&[b'x'; 65_536], 70_000);
         assert_eq!(to_send(&cut), Err(Refusal::TooLong(70_000)));
+        assert_eq!(to_answer(&long), Err(Refusal::TooLong(1025)));
+        assert_eq!(to_answer(&long[1..]).map(str::len), Ok(1024));
+        assert_eq!(to_answer(b"\xff"), Err(Refusal::NotText));
+    }
+
+    #[test]
+    fn what_failed_tells_how_it_ended() {
+        use ErrorKind::{ConnectionReset, TimedOut, WouldBlock};
+        for kind in [WouldBlock, TimedOut] {
+            assert_eq!(Ending::after(&kind.into()), Ending::NotReceiving);
+        }
+        let reset = ConnectionReset.into();
+        assert_eq!(Ending::after(&reset), Ending::Broken);
     }
 
     #[test]

@@ -459,6 +459,214 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         }
     }
 
+    const HERE: &str = "127.0.0.1:8090";
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    /// A call that fails, for the lessons below.
+    fn bind(_at: SocketAddr) -> io::Result<()> {
+        Err(ErrorKind::AddrInUse.into())
+    }
+
+    fn explained(result: Result<(), Failure>) -> String {
+        let failure = result.expect_err("it fails");
+        failure.explain(include_str!("failure.rs"), address(HERE))
+    }
+
+    /// The reason, the line, why and what to try; the address that was given
+    /// where the line names it, or the one that `at` names, or none.
+    #[test]
+    fn a_failure_names_the_call_the_address_and_its_line() {
+        fn given(address: SocketAddr) -> Result<(), Failure> {
+            bind(address)?;
+            Ok(())
+        }
+        fn other(there: SocketAddr) -> Result<(), Failure> {
+            bind(there).at(there)?;
+            Ok(())
+        }
+        fn unknown(there: SocketAddr) -> Result<(), Failure> {
+            bind(there)?;
+            Ok(())
+        }
+        for (told, begin, line) in [
+            (
+                explained(given(address(HERE))),
+                "bind 127.0.0.1:8090: ",
+                ": bind(address)?;",
+            ),
+            (
+                explained(other(address("[::1]:9"))),
+                "bind [::1]:9: ",
+                ": bind(there).at(there)?;",
+            ),
+            (
+                explained(unknown(address("[::1]:9"))),
+                "bind: ",
+                ": bind(there)?;",
+            ),
+        ] {
+            let lines: Vec<&str> = told.lines().collect();
+            let [first, second, why, cure] = lines[..] else {
+                unreachable!("four lines: {told}");
+            };
+            let words = format!("{begin}the address is already in use");
+            assert_eq!(first, words);
+            assert!(second.starts_with("  line "), "{told}");
+            assert!(second.ends_with(line), "{told}");
+            assert!(why.starts_with("  why: a program"), "{told}");
+            assert!(cure.starts_with("  try: end that"), "{told}");
+        }
+    }
+
+    #[test]
+    fn words_are_a_failure_too() {
+        fn lesson() -> Result<(), Failure> {
+            None.ok_or("not IP").map_err(|words: &str| {
+                if words.is_empty() { "" } else { words }
+            })?;
+            Ok(())
+        }
+        let told = explained(lesson());
+        assert!(told.starts_with("not IP"), "{told}");
+        assert_eq!(answer(&lesson()), "not IP");
+    }
+
+    #[test]
+    fn without_the_line_the_reason_is_still_told() {
+        let error = io::Error::from(ErrorKind::ConnectionRefused);
+        let told = Failure::from(error).explain("", address(HERE));
+        assert!(told.starts_with("a call: connection refused\n"), "{told}");
+    }
+
+    #[test]
+    fn the_systems_own_number_is_there_to_search_for() {
+        let number = if cfg!(windows) { 10048 } else { 1 };
+        let error = io::Error::from_raw_os_error(number);
+        let told = Failure::from(error).explain("", address(HERE));
+        assert!(told.contains(&format!("(os error {number})")), "{told}");
+        assert!(!told.contains("Os {"), "{told}");
+    }
+
+    #[test]
+    fn granted_or_the_refusal() {
+        assert_eq!(answer::<_, io::Error>(&Ok(5)), "granted");
+        let refused = bind(address(HERE));
+        assert_eq!(answer(&refused), "the address is already in use");
+        let refused = refused.map_err(Failure::from);
+        assert_eq!(answer(&refused), "the address is already in use");
+    }
+
+    /// The numbers of this system.
+    fn number(linux: i32, bsd: i32) -> io::Error {
+        io::Error::from_raw_os_error(if cfg!(windows) {
+            10_000 + bsd
+        } else if cfg!(target_os = "linux") {
+            linux
+        } else {
+            bsd
+        })
+    }
+
+    /// Each advice, and each condition that it hangs on: the last words of
+    /// the cure.
+    #[test]
+    fn each_failure_gets_its_own_advice() {
+        use ErrorKind::*;
+        let kind = |kind: ErrorKind| io::Error::from(kind);
+        for (error, call, at, words) in [
+            (kind(AddrInUse), "bind", HERE, "take another port"),
+            (
+                kind(AddrNotAvailable),
+                "bind",
+                HERE,
+                "(all of its addresses)",
+            ),
+            (kind(AddrNotAvailable), "connect", HERE, "other than 0"),
+            (kind(PermissionDenied), "bind", "1.1.1.1:1023", "as 8090"),
+            (kind(PermissionDenied), "bind", "1.1.1.1:1024", "1024 on"),
+            (kind(PermissionDenied), "connect", "1.1.1.1:80", "1024 on"),
+            (kind(ConnectionRefused), "connect", HERE, "port numbers"),
+            (kind(ConnectionReset), "read", HERE, "or crash?"),
+            (kind(ConnectionAborted), "read", HERE, "or crash?"),
+            (kind(BrokenPipe), "send", HERE, "or crash?"),
+            (kind(UnexpectedEof), "receive", HERE, "or crash?"),
+            (kind(InvalidData), "receive", HERE, "at that address"),
+            (kind(TimedOut), "connect", HERE, "time for you"),
+            (kind(WouldBlock), "recv", HERE, "time for you"),
+            (kind(NetworkUnreachable), "connect", HERE, "it is on"),
+            (kind(HostUnreachable), "connect", HERE, "it is on"),
+            (number(24, 24), "socket", HERE, "(ulimit -n)"),
+            (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
+        ] {
+            let told = advice(&error, call, Some(address(at)));
+            let (why, cure) = told.expect("an advice");
+            assert!(cure.ends_with(words), "{error:?}, {call}: {cure}");
+            assert!(!why.is_empty());
+        }
+        let low = advice(&kind(PermissionDenied), "bind", None);
+        let (why, _) = low.expect("an advice");
+        assert!(why.contains("firewall"), "without a port: {why}");
+        let (why, _) = advice(&kind(UnexpectedEof), "receive", None)
+            .expect("an advice");
+        assert!(why.contains("all of its message"), "{why}");
+        assert!(advice(&kind(OutOfMemory), "socket", None).is_none());
+        assert!(advice(&number(90, 40), "send_to", None).is_none());
+    }
+
+    #[test]
+    fn each_error_has_words_of_its_own() {
+        use ErrorKind::*;
+        let kind = |kind: ErrorKind| io::Error::from(kind);
+        let is_linux = cfg!(target_os = "linux");
+        let not_supported = if is_linux {
+            io::Error::from_raw_os_error(95)
+        } else if cfg!(windows) {
+            io::Error::from_raw_os_error(10045)
+        } else {
+            io::Error::from_raw_os_error(102)
+        };
+        for (error, words) in [
+            (kind(AddrInUse), "the address is already in use"),
+            (kind(AddrNotAvailable), "the address is not available"),
+            (kind(PermissionDenied), "permission denied"),
+            (kind(ConnectionRefused), "connection refused"),
+            (kind(ConnectionReset), "connection reset by the peer"),
+            (kind(ConnectionAborted), "connection aborted"),
+            (kind(BrokenPipe), "the connection is closed (broken pipe)"),
+            (kind(NotConnected), "not connected"),
+            (kind(WouldBlock), "nothing yet (it would block)"),
+            (kind(TimedOut), "timed out"),
+            (kind(NetworkUnreachable), "network unreachable"),
+            (kind(HostUnreachable), "host unreachable"),
+            (kind(Unsupported), "operation not supported"),
+            (kind(Interrupted), "interrupted"),
+            (kind(UnexpectedEof), "the peer left too early"),
+            (kind(InvalidData), "the peer speaks another protocol"),
+            (kind(InvalidInput), "invalid argument"),
+            (not_supported, "operation not supported"),
+            (number(97, 47), "address family not supported"),
+            (number(24, 24), "too many open files or sockets"),
+            (number(91, 41), "the protocol is of another type"),
+            (number(93, 43), "protocol not supported"),
+            (number(106, 56), "already connected"),
+            (number(89, 39), "destination address required"),
+            (number(114, 37), "operation in progress"),
+            (number(90, 40), "message too long"),
+            (number(105, 55), "no buffer space"),
+            (kind(OutOfMemory), "out of memory"),
+        ] {
+            assert_eq!(in_words(&error), words, "{error:?}");
+        }
+        // (Windows says this of a non-blocking call in another way.)
+        if !cfg!(windows) {
+            let error = number(115, 36);
+            assert_eq!(in_words(&error), "operation in progress");
+        }
+    }
+
     #[test]
     fn no_line_is_quoted_that_does_not_fit() {
         for (line, column) in [(0, 1), (1, 0), (1, 1), (99, 1)] {

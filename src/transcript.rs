@@ -48,12 +48,12 @@ pub fn print(text: String) {
 /// In bytes: as much of a line is kept, so that no input fills memory.
 const LONGEST_LINE: usize = 65_536;
 
-/// A line of standard input.
+/// A line of standard input, without its ending.
 #[derive(Debug, PartialEq)]
 pub struct Line {
-    /// Its bytes, with the line ending; of a longer one the first 65,536.
+    /// Its bytes; of a longer line the first 65,536.
     pub bytes: Vec<u8>,
-    /// How many bytes it had, line ending included.
+    /// How many bytes it had.
     pub length: usize,
 }
 
@@ -79,6 +79,7 @@ pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Line>> {
 /// Reads one line to its end. `None`: the input has ended.
 fn read_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line { bytes: Vec::new(), length: 0 };
+    let mut last_two = [0; 2];
     loop {
         let there = match input.fill_buf() {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -86,15 +87,28 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
         };
         let end = there.iter().position(|byte| *byte == b'\n');
         let part = &there[..end.map_or(there.len(), |end| end + 1)];
+        for byte in part {
+            last_two = [last_two[1], *byte];
+        }
         let length = part.len();
         let room = LONGEST_LINE - line.bytes.len();
         line.bytes.extend(&part[..length.min(room)]);
         line.length += length;
         input.consume(length);
         if end.is_some() || length == 0 {
-            return Ok((line.length > 0).then_some(line));
+            break;
         }
     }
+    if line.length == 0 {
+        return Ok(None);
+    }
+    line.length -= match last_two {
+        [b'\r', b'\n'] => 2,
+        [_, b'\n'] => 1,
+        _ => 0,
+    };
+    line.bytes.truncate(line.length);
+    Ok(Some(line))
 }
 
 /// Says that the other end is the reader, and what to type there: for each
@@ -212,9 +226,9 @@ mod tests {
         let line = |bytes: &[u8], length| {
             Some(Line { bytes: bytes.to_vec(), length })
         };
-        assert_eq!(next(), line(b"one\r\n", 5));
-        assert_eq!(next(), line(b"\n", 1));
-        assert_eq!(next(), line(&[b'x'; 65_536], 70_001));
+        assert_eq!(next(), line(b"one", 3));
+        assert_eq!(next(), line(b"", 0));
+        assert_eq!(next(), line(&[b'x'; 65_536], 70_000));
         assert_eq!(next(), line(b"last", 4));
         assert_eq!(next(), None);
     }

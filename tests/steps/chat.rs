@@ -318,6 +318,17 @@ fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
     server.stop();
 }
 
+/// The rest of it is not taken for a line of its own.
+#[test]
+fn a_very_long_line_is_refused_whole() {
+    let (server, address) = serve("en");
+    let input = format!("{}quit\r\nhi\n", "x".repeat(100_000));
+    let shown = succeeds("07_chat_client", &[&address.to_string()], input);
+    assert!(shown.contains("not sent: 100004 bytes, and "), "{shown}");
+    assert!(shown.contains("server: Server received: hi\n"), "{shown}");
+    server.stop();
+}
+
 /// Plays a server to our client, in Rust and by hand.
 fn client_of(
     input: &str,

@@ -134,3 +134,29 @@ fn a_closed_standard_output_is_no_panic() {
         }
     });
 }
+
+/// A full disk: what is missing is told, and the exit status is no success.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_transcript_that_cannot_be_written_is_told() {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    use crate::support::{outcome, program};
+
+    for (name, argument) in [("04_accept", None), ("01_create", Some("-h"))]
+    {
+        let full = File::options().write(true).open("/dev/full");
+        let child = Command::new(program(name))
+            .args(argument)
+            .stdout(full.expect("/dev/full"))
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = outcome(child.expect("the example starts"));
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        let begin = "error: standard output: no storage space\n";
+        assert!(told.starts_with(begin), "{name}: {told}");
+        assert_eq!(told.matches("error:").count(), 1, "once: {told}");
+    }
+}
