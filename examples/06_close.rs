@@ -24,6 +24,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 const BACKLOG: i32 = 100;
 
+/// What `shutdown` ends: our sending. We can still receive.
+const DIRECTION: Shutdown = Shutdown::Write;
+
 fn main() -> ExitCode {
     run(include_str!("06_close.rs"), lesson, with_you)
 }
@@ -43,12 +46,11 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let number = descriptor(&conversation);
     say("server", "accept", format!("descriptor {number}"));
 
-    // Step 5: send. Step 6, the first half: nothing will follow. (`Write` is
-    // the direction that ends; the server can still receive.)
+    // Step 5: send. Step 6, the first half: nothing will follow.
     let sent = conversation.send(b"goodbye")?;
     say("server", "send", format!("{sent} bytes"));
-    let ended = conversation.shutdown(Shutdown::Write);
-    say("server", "shutdown", format!("Write: {}", answer(&ended)));
+    let ended = conversation.shutdown(DIRECTION);
+    say("server", "shutdown", format!("{DIRECTION:?}: {}", answer(&ended)));
 
     // The client receives what was sent, then 0 bytes: the end of that
     // direction. The other one still works. Then the client ends it, too.
@@ -59,8 +61,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
     let sent = client.write(b"you too")?;
     say("client", "send", format!("{sent} bytes"));
-    let ended = client.shutdown(Shutdown::Write);
-    say("client", "shutdown", format!("Write: {}", answer(&ended)));
+    let ended = client.shutdown(DIRECTION);
+    say("client", "shutdown", format!("{DIRECTION:?}: {}", answer(&ended)));
 
     // The server receives until the client's end: until 0 bytes.
     loop {
@@ -108,8 +110,8 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
 
     let sent = conversation.send(b"goodbye")?;
     say("server", "send", format!("{sent} bytes"));
-    let ended = conversation.shutdown(Shutdown::Write);
-    say("server", "shutdown", format!("Write: {}", answer(&ended)));
+    let ended = conversation.shutdown(DIRECTION);
+    say("server", "shutdown", format!("{DIRECTION:?}: {}", answer(&ended)));
     say("server", "recv", "waits for a line, then for your end");
     let mut buffer = [0; 1024];
     loop {

@@ -75,7 +75,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 /// Step 6: close. In Rust a socket is closed when its owner goes, here.
 fn close(conversation: Socket, listener: Socket) {
     drop((conversation, listener));
-    say("server", "close", "first, and the server ends");
+    say("server", "close", "the conversation and the listener");
 }
 
 /// The second failure: the server is started again. Its kernel still keeps

@@ -60,8 +60,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let (mut conversation, _) = listener.accept()?;
     let sent = client.write(b"1 + 1 =")?;
     say("client", "send", format!("{sent} bytes"));
-    let ended = client.shutdown(Shutdown::Write);
-    say("client", "shutdown", format!("Write: {}", answer(&ended)));
+    let half = Shutdown::Write;
+    let ended = client.shutdown(half);
+    say("client", "shutdown", format!("{half:?}: {}", answer(&ended)));
 
     // The cure: test for 0. It means that no more will come, and not that
     // nobody is there. So: leave the loop, send what is still to be sent,

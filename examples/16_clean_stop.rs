@@ -81,8 +81,7 @@ fn converse(mut client: &Socket) -> io::Result<()> {
     }
 }
 
-/// A thread for this client. It gives back its socket to nobody: when both
-/// owners are gone, the socket is closed.
+/// A thread for this client. The socket is closed when both owners are gone.
 fn start(client: Socket) -> io::Result<Talk> {
     // (On macOS and Windows it is non-blocking, like the listener.)
     client.set_nonblocking(false)?;
@@ -189,8 +188,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let sent = anna.write(b"quit")?;
     say("anna", "send", format!("{sent} bytes"));
     hear("anna", &anna)?;
-    let cut_off = end(talks, SHORT);
-    say("server", "stop", format!("{cut_off} cut off after {SHORT:?}"));
+    let grace = SHORT;
+    let cut_off = end(talks, grace);
+    say("server", "stop", format!("{cut_off} cut off after {grace:?}"));
     hear("ben", &ben)?;
     Ok(())
 }
