@@ -205,6 +205,8 @@ fn last_call(expression: &str) -> Option<(String, &str)> {
     let name = match &before[start..] {
         "" => return None,
         "new" if before.ends_with("Socket::new") => "socket",
+        // `Err(error)?` passes on what another line has found.
+        "Err" => "a call",
         name => name,
     };
     Some((name.to_owned(), &body[open + 1..]))
@@ -665,6 +667,48 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             let error = number(115, 36);
             assert_eq!(in_words(&error), "operation in progress");
         }
+    }
+
+    #[test]
+    fn brackets_and_texts_do_not_end_an_expression() {
+        for (text, place) in [
+            ("f()? + g()?", Some(3)),
+            ("f(g()?)?", Some(7)),
+            ("f([g()?])?", Some(9)),
+            ("f(\"(?\")?", Some(7)),
+            ("f(\")\", \"?\")?", Some(11)),
+            ("f(g()?)", None),
+            ("f)?", None),
+        ] {
+            assert_eq!(end_of_expression(text), place, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_call_is_told_with_what_stands_in_its_brackets() {
+        for (expression, expected) in [
+            ("a.b(c).d(e, f(g))", Some(("d", "e, f(g)"))),
+            ("f(\"(\", a)", Some(("f", "\"(\", a"))),
+            ("f(\")\", a)", Some(("f", "\")\", a"))),
+            ("Socket::new(a)", Some(("socket", "a"))),
+            ("Vec::new()", Some(("new", ""))),
+            ("Err(error)", Some(("a call", "error"))),
+            ("(a)", None),
+            ("a", None),
+        ] {
+            let found = last_call(expression);
+            let expected =
+                expected.map(|(name, inside)| (name.to_owned(), inside));
+            assert_eq!(found, expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_last_line_of_a_file_can_fail_too() {
+        let code = Code::find("fn f() {\n    g(address)?", 2, 5);
+        let code = code.expect("a call");
+        assert_eq!((code.call.as_str(), code.has_address), ("g", true));
+        assert_eq!(code.statement, "g(address)?");
     }
 
     #[test]
