@@ -5,6 +5,7 @@ crowd.py HOST PORT NUMBER: prints how many are connected, then how many were
 served.
 """
 import resource
+import selectors
 import socket
 import sys
 
@@ -13,26 +14,28 @@ soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 if soft != resource.RLIM_INFINITY and soft < number + 50:
     resource.setrlimit(resource.RLIMIT_NOFILE, (number + 50, hard))
 
-
-def receive_to_the_end(client):
-    data = b""
-    while part := client.recv(1024):
-        data += part
-    return data
-
-
-clients = []
+received = {}
+waiting = selectors.DefaultSelector()
 for _ in range(number):
     client = socket.socket()
     client.settimeout(10)
     client.connect((host, port))
-    clients.append(client)
-print("connected", len(clients), flush=True)
-served = 0
-for client in clients:
-    greeting = client.recv(1024)
-    client.sendall(b"quit")
-    rest = receive_to_the_end(client)
-    client.close()
-    served += greeting + rest == b"Hello, client!Server received: quit"
+    received[client] = b""
+    waiting.register(client, selectors.EVENT_READ)
+print("connected", len(received), flush=True)
+while waiting.get_map():
+    ready = waiting.select(timeout=10)
+    if not ready:
+        break  # whoever is left is not served
+    for key, _ in ready:
+        client = key.fileobj
+        part = client.recv(1024)
+        received[client] += part
+        if part == b"Hello, client!":
+            client.sendall(b"quit")
+        elif not part:
+            waiting.unregister(client)
+            client.close()
+wanted = b"Hello, client!Server received: quit"
+served = sum(data == wanted for data in received.values())
 print("served", served, flush=True)
