@@ -3,8 +3,9 @@
 //!
 //! What needs Linux (signals, limits, forged packets) is in hostile_linux.rs.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ const GREETING: &str = "Hello, client!";
 const WRITE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The time that a loaded machine may add to what a server promises.
-const LOAD: Duration = Duration::from_secs(3);
+const LOAD: Duration = Duration::from_secs(2);
 
 /// Starts a server; gives the address at which clients reach it.
 pub fn start(name: &str) -> (Terminal, SocketAddr) {
@@ -113,19 +114,35 @@ pub fn still_serves_udp(server: SocketAddr) {
     talk_udp(&peer, "again", false);
 }
 
-/// A client that sends as long as it can, and never receives.
-fn never_reads(server: SocketAddr) -> Socket {
+/// A client that sends as long as it can, and never receives. It tells when
+/// it cannot send any more.
+fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
     let socket = socket.expect("a socket");
     // (Little room for what the server sends: it is full sooner.)
     socket.set_recv_buffer_size(4096).expect("an option");
     socket.connect(&server.into()).expect("it listens");
-    socket.set_write_timeout(Some(HANG_LIMIT)).expect("a timeout");
+    let a_moment = Some(Duration::from_millis(500));
+    socket.set_write_timeout(a_moment).expect("a timeout");
     let mut sender = socket.try_clone().expect("a second owner");
-    thread::spawn(
-        move || while sender.write_all(&[b'x'; 65_536]).is_ok() {},
-    );
+    thread::spawn(move || {
+        let text = [b'x'; 65_536];
+        loop {
+            match sender.write(&text) {
+                Ok(length) if length == text.len() => {}
+                Err(error) if is_broken(&error) => break,
+                // Some of it in half a second, or nothing.
+                Ok(_) | Err(_) => drop(full.send(Instant::now())),
+            }
+        }
+    });
     socket
+}
+
+/// Anything but a timeout.
+fn is_broken(error: &io::Error) -> bool {
+    let kind = error.kind();
+    ![ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&kind)
 }
 
 /// All that a server serves at once are such clients, and each has two
@@ -133,10 +150,12 @@ fn never_reads(server: SocketAddr) -> Socket {
 /// seconds, too: it is no reason for two more.)
 fn outlives_clients_that_never_read(name: &str, places: usize) {
     let (_terminal, server) = start(name);
-    let began = Instant::now();
-    let _full: Vec<_> = (0..places).map(|_| never_reads(server)).collect();
+    let (sender, full) = channel();
+    let hostile = (0..places).map(|_| never_reads(server, sender.clone()));
+    let _hostile: Vec<_> = hostile.collect();
     still_serves(server);
-    let waited = began.elapsed();
+    let full = full.recv_timeout(HANG_LIMIT).expect("it is full");
+    let waited = full.elapsed();
     assert!(waited < WRITE_LIMIT + LOAD, "{waited:?}");
 }
 
@@ -259,7 +278,7 @@ fn a_stop_cuts_off_who_is_there_after_the_grace() {
     let (mut terminal, server) = start("16_clean_stop");
     let silent = [(); 2].map(|()| greeted(server));
     let talking = greeted(server);
-    let _full = never_reads(server);
+    let _full = never_reads(server, channel().0);
     // (It comes after that one: then all four are being served.)
     drop(greeted(server));
     thread::sleep(Duration::from_millis(200));

@@ -326,10 +326,13 @@ fn step_16_goes_on_when_it_can_start_no_thread() {
         let mut terminal = Terminal::open(&mut command);
         let server = terminal.invited_to();
         let served = [(); 2].map(|()| greeted(server));
-        let mut closed = connect(server);
-        let mut nothing = Vec::new();
-        let told = closed.read_to_end(&mut nothing);
-        assert!(nothing.is_empty(), "{told:?}");
+        // More of them than there are places: none of those is lost.
+        for _ in 0..10 {
+            let mut closed = connect(server);
+            let mut nothing = Vec::new();
+            let told = closed.read_to_end(&mut nothing);
+            assert!(nothing.is_empty(), "{told:?}");
+        }
         let line = terminal.wait_for("thread");
         // (The kernel's EAGAIN is also what a receive says that would wait.)
         assert!(!line.contains("would block"), "{line}");
