@@ -321,6 +321,18 @@ fn a_server_over_udp_forgets_after_a_thousand_senders() {
     });
 }
 
+/// Each answer is longer than what it answers: here is where two servers that
+/// answer each other come to an end.
+#[test]
+fn over_udp_1024_bytes_are_answered_and_more_are_not() {
+    each(&UDP.map(|name| (name, ())), |name, ()| {
+        let (_terminal, server) = start(name);
+        let peer = udp_client(server);
+        peer.send(&[b'x'; 1025]).expect("sent");
+        talk_udp(&peer, &"x".repeat(1024), true);
+    });
+}
+
 /// The first thing that a sender says may be its last: it is a sender all the
 /// same, and then it is forgotten.
 #[test]

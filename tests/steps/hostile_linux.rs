@@ -169,14 +169,23 @@ fn a_client_goes_on_after(event: Event) {
     client.finish();
 }
 
-/// The same over UDP, where a client sends again if it has to wait.
+/// The same over UDP, where a client sends again if it has to wait: for half
+/// a second, and the event is no reason to do so before.
 fn a_udp_client_goes_on_after(event: Event) {
+    const TOO_SOON: Duration = Duration::from_millis(300);
     let server = datagrams("127.0.0.1:0");
     let here = server.local_addr().expect("an address").to_string();
     let mut client = Terminal::start("07_chat_client_udp", &[&here]);
     for text in ["Hello, server!", "hi"] {
         let peer = receive_from(&server, text);
+        let received = Instant::now();
         event(client.id());
+        until(client.id(), "S");
+        let again = received.elapsed();
+        server.set_nonblocking(true).expect("an option");
+        let more = server.recv(&mut [0; 64]);
+        server.set_nonblocking(false).expect("an option");
+        assert!(more.is_err() || again > TOO_SOON, "after {again:?}");
         let reply = Lang::En.reply(text);
         server.send_to(reply.as_bytes(), peer).expect("sent");
         client.wait_for(&format!("server: Server received: {text}"));
