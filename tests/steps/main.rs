@@ -5,6 +5,9 @@ mod atlas;
 mod chat;
 mod chat_udp;
 mod command_line;
+mod hostile;
+#[cfg(target_os = "linux")]
+mod hostile_linux;
 mod house_rules;
 mod support;
 #[cfg(target_os = "linux")]

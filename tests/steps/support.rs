@@ -413,6 +413,29 @@ impl Terminal {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Terminal {
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many lines show in this time (with those that have not been waited
+    /// for).
+    pub fn lines_within(&mut self, time: Duration) -> usize {
+        let end = Instant::now() + time;
+        let mut number = 0;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.shown += &format!("{line}\n"),
+                Err(_) => return number,
+            }
+            number += 1;
+        }
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();

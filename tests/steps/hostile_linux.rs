@@ -1,0 +1,549 @@
+//! The servers and clients of steps 7 and 16 in bad weather: stopped and
+//! continued, traced, out of descriptors or threads, with packets that
+//! somebody forged, and with a crowd before the door. Linux shows and does
+//! what that needs.
+
+use std::fmt::Display;
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket_steps::chat::Lang;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::chat::python;
+use crate::hostile::{
+    TCP, UDP, each, greeted, leave, start, still_serves, still_serves_udp,
+    talk, talk_udp, udp_client,
+};
+use crate::support::{
+    Terminal, accept, connect, datagrams, expect, outcome, program,
+    within_limit,
+};
+
+fn skipped(why: impl Display) {
+    eprintln!("skipped: {why}");
+}
+
+/// The fields of /proc/ID/stat from the third one on, for each thread.
+fn threads(id: u32) -> Vec<Vec<String>> {
+    let tasks = fs::read_dir(format!("/proc/{id}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    // (A thread may have ended meanwhile.)
+    let stats = tasks.filter_map(|task| {
+        fs::read_to_string(task.path().join("stat")).ok()
+    });
+    stats
+        .map(|stat| {
+            // The second one is a name in brackets, with any characters.
+            let (_, fields) = stat.rsplit_once(") ").expect("a name");
+            fields.split_whitespace().map(str::to_owned).collect()
+        })
+        .collect()
+}
+
+/// Waits until all threads of a program are in one of these states: `S` waits
+/// in the kernel, `T` is stopped.
+fn until(id: u32, states: &str) {
+    let there = || {
+        let mut threads = threads(id).into_iter();
+        threads.all(|thread| states.contains(&thread[0])).then_some(())
+    };
+    within_limit(there).expect(states);
+}
+
+fn signal(name: &str, id: u32) {
+    let kill = format!("kill -{name} {id}");
+    let status = Command::new("sh").args(["-c", &kill]).status();
+    assert!(status.expect("sh").success(), "{kill}");
+}
+
+/// What happens to a program that waits in a call.
+type Event = fn(u32);
+
+/// As Ctrl-Z and `fg` do it.
+fn stopped_and_continued(id: u32) {
+    until(id, "S");
+    signal("STOP", id);
+    until(id, "T");
+    signal("CONT", id);
+    until(id, "SR");
+}
+
+/// A debugger attaches, and leaves.
+fn traced(id: u32) {
+    strace(id, &["-o", "/dev/null"], || {});
+}
+
+/// Traces a program for as long as `during` takes; gives what strace says,
+/// unless that is not to be had here.
+fn strace(
+    id: u32,
+    options: &[&str],
+    during: impl FnOnce(),
+) -> Option<String> {
+    until(id, "S");
+    let strace = Command::new("strace")
+        .args(["-f", "-p", &id.to_string()])
+        .args(options)
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut strace = match strace {
+        Ok(strace) => strace,
+        Err(error) => {
+            skipped(format!("no strace ({error})"));
+            return None;
+        }
+    };
+    // Of each thread: who traces it.
+    let is_traced = || {
+        let mut tasks = fs::read_dir(format!("/proc/{id}/task")).ok()?;
+        let yes = tasks.all(|task| {
+            let status = task.map(|task| task.path().join("status"));
+            let status = status.and_then(fs::read_to_string);
+            status.is_ok_and(|text| !text.contains("TracerPid:\t0\n"))
+        });
+        yes.then_some(())
+    };
+    let attached = within_limit(|| {
+        let ended = strace.try_wait().expect("a status").is_some();
+        if ended { Some(false) } else { is_traced().map(|()| true) }
+    });
+    if attached != Some(true) {
+        let _ = strace.kill();
+        let words = outcome(strace).stderr;
+        skipped(String::from_utf8_lossy(&words));
+        return None;
+    }
+    during();
+    signal("INT", strace.id());
+    let words = outcome(strace).stderr;
+    until(id, "SR");
+    Some(String::from_utf8_lossy(&words).into_owned())
+}
+
+/// A server waits for a client, and for what it says; a conversation goes on.
+fn servers_go_on_after(event: Event) {
+    each(&TCP, |name, _| {
+        let (terminal, server) = start(name);
+        event(terminal.id());
+        let peer = greeted(server);
+        event(terminal.id());
+        talk(&peer, "hi");
+        event(terminal.id());
+        leave(&peer);
+        still_serves(server);
+    });
+    each(&UDP.map(|name| (name, ())), |name, ()| {
+        let (terminal, server) = start(name);
+        event(terminal.id());
+        let peer = udp_client(server);
+        talk_udp(&peer, "hi", true);
+        event(terminal.id());
+        talk_udp(&peer, "again", false);
+        still_serves_udp(server);
+    });
+}
+
+/// A client waits for the greeting, and for each reply.
+fn a_client_goes_on_after(event: Event) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = listener.local_addr().expect("an address").to_string();
+    let mut client = Terminal::start("07_chat_client", &[&here]);
+    let (mut peer, _) = accept(&listener);
+    event(client.id());
+    peer.write_all(b"Hello, client!").expect("sent");
+    for text in ["Hello, server!", "hi"] {
+        expect(&peer, text);
+        event(client.id());
+        peer.write_all(Lang::En.reply(text).as_bytes()).expect("sent");
+        client.wait_for(&format!("server: Server received: {text}"));
+        event(client.id());
+        client.type_line(if text == "hi" { "quit" } else { "hi" });
+    }
+    expect(&peer, "quit");
+    drop(peer);
+    client.finish();
+}
+
+/// The same over UDP, where a client sends again if it has to wait: for half
+/// a second, and the event is no reason to do so before.
+fn a_udp_client_goes_on_after(event: Event) {
+    const TOO_SOON: Duration = Duration::from_millis(300);
+    let server = datagrams("127.0.0.1:0");
+    let here = server.local_addr().expect("an address").to_string();
+    let mut client = Terminal::start("07_chat_client_udp", &[&here]);
+    for text in ["Hello, server!", "hi"] {
+        let peer = receive_from(&server, text);
+        let received = Instant::now();
+        event(client.id());
+        until(client.id(), "S");
+        let again = received.elapsed();
+        server.set_nonblocking(true).expect("an option");
+        let more = server.recv(&mut [0; 64]);
+        server.set_nonblocking(false).expect("an option");
+        assert!(more.is_err() || again > TOO_SOON, "after {again:?}");
+        let reply = Lang::En.reply(text);
+        server.send_to(reply.as_bytes(), peer).expect("sent");
+        client.wait_for(&format!("server: Server received: {text}"));
+        client.type_line(if text == "hi" { "quit" } else { "hi" });
+    }
+    receive_from(&server, "quit");
+    client.finish();
+}
+
+/// Waits for this text (another one is an earlier one, sent again); gives the
+/// sender.
+fn receive_from(server: &UdpSocket, text: &str) -> SocketAddr {
+    let mut buffer = [0; 1024];
+    loop {
+        let received = server.recv_from(&mut buffer);
+        let (length, peer) = received.expect("a datagram");
+        if &buffer[..length] == text.as_bytes() {
+            return peer;
+        }
+    }
+}
+
+#[test]
+fn servers_that_are_stopped_and_continued_go_on() {
+    servers_go_on_after(stopped_and_continued);
+}
+
+#[test]
+fn clients_that_are_stopped_and_continued_go_on() {
+    a_client_goes_on_after(stopped_and_continued);
+    a_udp_client_goes_on_after(stopped_and_continued);
+}
+
+#[test]
+fn servers_that_are_traced_for_a_moment_go_on() {
+    servers_go_on_after(traced);
+}
+
+#[test]
+fn clients_that_are_traced_for_a_moment_go_on() {
+    a_client_goes_on_after(traced);
+    a_udp_client_goes_on_after(traced);
+}
+
+/// Both limits of step 16, as the kernel is given them. (Nobody waits five
+/// minutes for the first; the second has a test of its own.)
+#[test]
+fn step_16_asks_for_five_minutes_and_for_two_seconds() {
+    each(&TCP[2..], |name, _| {
+        let (terminal, server) = start(name);
+        let options = ["-xx", "-e", "trace=setsockopt"];
+        let seen = strace(terminal.id(), &options, || {
+            talk(&greeted(server), "quit");
+        });
+        let Some(seen) = seen else { return };
+        for (option, seconds) in [("RCVTIMEO", 300_i64), ("SNDTIMEO", 2)] {
+            let bytes = seconds.to_ne_bytes();
+            let bytes = bytes.map(|byte| format!("\\x{byte:02x}")).concat();
+            let asked =
+                |line: &str| line.contains(option) && line.contains(&bytes);
+            assert!(seen.lines().any(asked), "{option}: {seen}");
+        }
+    });
+}
+
+/// The time of the CPU that a program has had, in clock ticks, of which a
+/// second has a hundred.
+fn ticks(id: u32) -> u64 {
+    let times = |thread: &Vec<String>| {
+        let times = thread[11..13].iter().map(|time| time.parse::<u64>());
+        times.map(|time| time.expect("a number")).sum::<u64>()
+    };
+    threads(id).iter().map(times).sum()
+}
+
+/// A server that waits for better times says so a few times a second, and
+/// leaves the CPU to others.
+fn does_not_spin(terminal: &mut Terminal) {
+    terminal.lines_within(Duration::ZERO);
+    let (began, before) = (Instant::now(), ticks(terminal.id()));
+    let lines = terminal.lines_within(Duration::from_millis(500));
+    let spent = ticks(terminal.id()) - before;
+    let waited = began.elapsed().as_millis();
+    let lines = u128::try_from(lines).expect("few");
+    assert!(lines <= 5 + waited / 50, "{lines} lines in {waited} ms");
+    assert!(u128::from(spent) <= 2 + waited / 50, "{spent} ticks");
+}
+
+/// With so many descriptors `accept` fails, for a server of one client
+/// without any, for one of eight with three. They come back by a new limit,
+/// or when clients leave.
+#[test]
+fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
+    each(&TCP, |name, places| {
+        let descriptors = if places == 1 { "4" } else { "7" };
+        let limit = "ulimit -S -n $0 && exec \"$@\"";
+        let arguments = ["-c", limit, descriptors, program(name)];
+        let mut command = Command::new("sh");
+        let command = command.args(arguments).arg("127.0.0.1:0");
+        let mut terminal = Terminal::open(command);
+        let server = terminal.invited_to();
+        let fit = if places == 1 { 0 } else { 3 };
+        let served: Vec<_> = (0..fit).map(|_| greeted(server)).collect();
+        let queued = [(); 2].map(|()| connect(server));
+        terminal.wait_for("too many open files");
+        does_not_spin(&mut terminal);
+        if places == 1 {
+            let id = terminal.id().to_string();
+            let prlimit = ["--pid", &id, "--nofile=64:"];
+            let raised = Command::new("prlimit").args(prlimit).status();
+            if !raised.is_ok_and(|status| status.success()) {
+                return skipped("no prlimit, to give it more again");
+            }
+        }
+        served.iter().for_each(leave);
+        drop(served);
+        for peer in queued {
+            expect(&peer, "Hello, client!");
+            talk(&peer, "hi");
+            leave(&peer);
+        }
+        still_serves(server);
+    });
+}
+
+/// No thread can be started: that client is closed, the server says so, and
+/// the others are served. (Root only: another user has other programs, and
+/// this limit is for all of them. So the servers run as users of their own.)
+#[test]
+fn step_16_goes_on_when_it_can_start_no_thread() {
+    each(&[(TCP[2].0, 0), (TCP[3].0, 1)], |name, more| {
+        let user = 61_000 + 2 * (std::process::id() % 1000) + more;
+        let (user, group) =
+            (format!("--reuid={user}"), format!("--regid={user}"));
+        // Two conversations; one thread accepts, and perhaps one waits for
+        // Enter.
+        let limit = format!("--nproc={}", 3 + more);
+        let mut command = Command::new("prlimit");
+        command.args([&limit, "setpriv", &user, &group, "--clear-groups"]);
+        let can = command.arg("true").output();
+        if !can.is_ok_and(|output| output.status.success()) {
+            return skipped("no user of its own for a server");
+        }
+        let mut command = Command::new("prlimit");
+        command.args([&limit, "setpriv", &user, &group, "--clear-groups"]);
+        command.args([program(name), "127.0.0.1:0"]);
+        let mut terminal = Terminal::open(&mut command);
+        let server = terminal.invited_to();
+        let served = [(); 2].map(|()| greeted(server));
+        // More of them than there are places: none of those is lost.
+        for _ in 0..10 {
+            let mut closed = connect(server);
+            let mut nothing = Vec::new();
+            let told = closed.read_to_end(&mut nothing);
+            assert!(nothing.is_empty(), "{told:?}");
+        }
+        let line = terminal.wait_for("thread");
+        // (The kernel's EAGAIN is also what a receive says that would wait.)
+        assert!(!line.contains("would block"), "{line}");
+        served.iter().for_each(|peer| talk(peer, "hi"));
+        served.iter().for_each(leave);
+        until(terminal.id(), "S");
+        still_serves(server);
+        if more == 1 {
+            terminal.type_line("");
+            terminal.finish();
+        }
+    });
+}
+
+/// A whole packet, its IP header included: somebody else is its sender.
+fn forged(
+    protocol: u8,
+    from: SocketAddr,
+    to: SocketAddr,
+    rest: &[u8],
+) -> Vec<u8> {
+    let length = u16::try_from(20 + rest.len()).expect("one packet");
+    // Version 4, 5 words; no fragment; 64 hops; the kernel writes the sum.
+    let mut packet = vec![0x45, 0];
+    packet.extend(length.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
+    for address in [from, to] {
+        let SocketAddr::V4(v4) = address else {
+            unreachable!("{address} is not IPv4")
+        };
+        packet.extend(v4.ip().octets());
+    }
+    packet.extend(rest);
+    packet
+}
+
+const ICMP: u8 = 1;
+const UDP_IN_IP: u8 = 17;
+
+fn forged_datagram(
+    from: SocketAddr,
+    to: SocketAddr,
+    text: &[u8],
+) -> Vec<u8> {
+    let length = u16::try_from(8 + text.len()).expect("one datagram");
+    let mut datagram = Vec::new();
+    for number in [from.port(), to.port(), length, 0] {
+        datagram.extend(number.to_be_bytes());
+    }
+    datagram.extend(text);
+    forged(UDP_IN_IP, from, to, &datagram)
+}
+
+/// Sends packets as they are; `None` for who must not.
+fn raw() -> Option<Socket> {
+    const SOCK_RAW: i32 = 3;
+    const IPPROTO_RAW: i32 = 255;
+    let protocol = Protocol::from(IPPROTO_RAW);
+    let raw =
+        Socket::new(Domain::IPV4, Type::from(SOCK_RAW), Some(protocol));
+    match raw {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            skipped("no right to forge packets");
+            None
+        }
+        raw => Some(raw.expect("a raw socket")),
+    }
+}
+
+/// Two hundred datagrams that a server seems to have sent to itself, or that
+/// two of them seem to have sent to each other. They may answer each other
+/// for a while, and then there is silence.
+#[test]
+fn servers_do_not_answer_each_other_for_ever() {
+    let Some(raw) = raw() else { return };
+    each(&UDP.map(|name| (name, &raw)), |name, raw| {
+        let (one, first) = start(name);
+        let (two, second) = start(name);
+        for number in 0..200 {
+            let text = match number % 10 {
+                0 => b"abc".to_vec(),
+                1 => b"quit".to_vec(),
+                2 => vec![b'x'; 1024],
+                3 => vec![0xff; 1000],
+                4 => vec![b'x'; 2000],
+                _ => vec![b'x'; 1000],
+            };
+            let (from, to) = match number % 3 {
+                0 => (first, first),
+                1 => (first, second),
+                _ => (second, first),
+            };
+            let packet = forged_datagram(from, to, &text);
+            raw.send_to(&packet, &to.into()).expect("sent");
+        }
+        for (terminal, server) in [(one, first), (two, second)] {
+            falls_silent(terminal.id());
+            still_serves_udp(server);
+        }
+    });
+}
+
+/// It neither runs nor is woken, for a while.
+fn falls_silent(id: u32) {
+    let turns = || {
+        let status = fs::read_to_string(format!("/proc/{id}/status"));
+        let status = status.expect("it runs");
+        let turns = status.lines().filter(|line| line.contains("ctxt"));
+        (turns.map(str::to_owned).collect::<Vec<_>>(), ticks(id))
+    };
+    let silent = within_limit(|| {
+        let before = turns();
+        thread::sleep(Duration::from_millis(200));
+        (before == turns()).then_some(())
+    });
+    silent.expect("it answers itself for ever");
+    until(id, "S");
+}
+
+/// The fate of an earlier datagram comes late: the next `send` fails with it,
+/// and has not sent. The client sends once more, at once.
+#[test]
+fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
+    let Some(raw) = raw() else { return };
+    let server = datagrams("127.0.0.1:0");
+    let here = server.local_addr().expect("an address");
+    let mut client =
+        Terminal::start("07_chat_client_udp", &[&here.to_string()]);
+    let peer = receive_from(&server, "Hello, server!");
+    let reply = Lang::En.reply("Hello, server!");
+    server.send_to(reply.as_bytes(), peer).expect("sent");
+    client.wait_for("server: ");
+    until(client.id(), "S");
+
+    // Destination unreachable (3), the port (3), the sum, and the beginning
+    // of the datagram in question.
+    let mut unreachable = vec![3, 3, 0, 0, 0, 0, 0, 0];
+    let earlier = forged_datagram(peer, here, b"");
+    unreachable.extend(&earlier);
+    let words = unreachable.chunks(2);
+    let words =
+        words.map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let sum = words.sum::<u32>();
+    let sum = !((sum & 0xffff) + (sum >> 16));
+    unreachable[2..4].copy_from_slice(&sum.to_be_bytes()[2..]);
+    let packet = forged(ICMP, here, peer, &unreachable);
+    raw.send_to(&packet, &peer.into()).expect("sent");
+
+    client.type_line("hi");
+    receive_from(&server, "hi");
+    server.send_to(b"Server received: hi", peer).expect("sent");
+    client.wait_for("server: Server received: hi");
+    client.type_line("quit");
+    let shown = client.finish();
+    assert!(!shown.contains("no reply"), "{shown}");
+}
+
+/// The server goes, and another one is there before the client gives up. (On
+/// an address of its own: no other test can be given its port.)
+#[test]
+fn the_udp_client_finds_a_server_that_comes_back() {
+    let server = datagrams("127.0.0.4:0");
+    let here = server.local_addr().expect("an address").to_string();
+    let mut client = Terminal::start("07_chat_client_udp", &[&here]);
+    let peer = receive_from(&server, "Hello, server!");
+    let reply = Lang::En.reply("Hello, server!");
+    server.send_to(reply.as_bytes(), peer).expect("sent");
+    client.wait_for("server: ");
+    drop(server);
+    client.type_line("hi");
+    client.wait_for("client sends: hi");
+    until(client.id(), "S");
+    let server = datagrams(&here);
+    assert_eq!(receive_from(&server, "hi"), peer);
+    server.send_to(b"Server received: hi", peer).expect("sent");
+    client.wait_for("(2 of 3)");
+    client.wait_for("server: Server received: hi");
+    client.type_line("quit");
+    client.finish();
+}
+
+/// Six hundred are connected before the server looks at the first of them:
+/// there is room for all in the queue, so none is lost.
+#[test]
+fn a_crowd_before_the_door_is_greeted() {
+    let most = fs::read_to_string("/proc/sys/net/core/somaxconn");
+    let most = most.expect("a limit").trim().parse().expect("a number");
+    let number = 600.min(most);
+    each(&TCP[2..], |name, _| {
+        let (terminal, server) = start(name);
+        until(terminal.id(), "S");
+        signal("STOP", terminal.id());
+        until(terminal.id(), "T");
+        let number: u32 = number;
+        let (ip, port) = (server.ip(), server.port());
+        let arguments = [&ip.to_string(), &port.to_string()];
+        let mut command = python("crowd.py", &arguments.map(|a| &**a));
+        let mut crowd = Terminal::open(command.arg(number.to_string()));
+        crowd.wait_for(&format!("connected {number}"));
+        signal("CONT", terminal.id());
+        let shown = crowd.finish();
+        assert!(shown.ends_with(&format!("served {number}\n")), "{shown}");
+        still_serves(server);
+    });
+}
