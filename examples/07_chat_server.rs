@@ -22,8 +22,8 @@ use socket_steps::chat::{Decoder, Ending, Lang, RECV_LIMIT, is_quit};
 use socket_steps::{Failure, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How long a client may leave what is sent to it where it is.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a send may wait for a client that does not receive.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     run_chat(include_str!("07_chat_server.rs"), lesson)

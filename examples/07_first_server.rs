@@ -35,10 +35,10 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 
 /// Steps 4 to 6, for one client: accept; send and receive until its end, 0
 /// bytes; close. (At the end of the function `client` goes.) A client that
-/// receives nothing makes `write_all` wait: for two seconds, and no longer.
+/// receives nothing makes a send wait: for a second at most.
 fn serve(listener: &Socket) -> io::Result<()> {
     let (mut client, _) = listener.accept()?;
-    client.set_write_timeout(Some(Duration::from_secs(2)))?;
+    client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
     let mut length = client.read(&mut buffer)?;

@@ -60,7 +60,7 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 /// can read and write, too: both owners may.)
 fn converse(mut client: &Socket) -> io::Result<()> {
     client.set_read_timeout(Some(Duration::from_secs(300)))?;
-    client.set_write_timeout(Some(Duration::from_secs(2)))?;
+    client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
     loop {
@@ -103,15 +103,22 @@ fn serve(listener: Socket) -> Vec<Talk> {
             thread::sleep(A_MOMENT);
             continue;
         }
-        let accepted = listener.accept();
-        match accepted.and_then(|(client, _)| start(client)) {
-            Ok(talk) => talks.push(talk),
+        let client = match listener.accept() {
+            Ok((client, _)) => client,
             Err(error) => {
+                // Nobody yet, or a failure that may be over soon, such as
+                // too many open files.
                 if error.kind() != ErrorKind::WouldBlock {
                     say("server", "accept", in_words(&error));
+                    thread::sleep(9 * A_MOMENT);
                 }
                 thread::sleep(A_MOMENT);
+                continue;
             }
+        };
+        match start(client) {
+            Ok(talk) => talks.push(talk),
+            Err(error) => say("server", "thread", error),
         }
     }
     talks

@@ -64,7 +64,7 @@ fn next_client(listener: &Socket) -> Socket {
 /// to it: no client can hold its place for ever (step 13).
 fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
     client.set_read_timeout(Some(silence))?;
-    client.set_write_timeout(Some(Duration::from_secs(2)))?;
+    client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
     loop {
@@ -105,7 +105,7 @@ fn serve(listener: Socket, places: usize, silence: Duration) {
         };
         // When no thread can be had, the client is closed: it was in `talk`.
         if let Err(error) = thread::Builder::new().spawn(talk) {
-            say("server", "thread", in_words(&error));
+            say("server", "thread", error);
             let _ = give_back.send(());
         }
     }
