@@ -3,7 +3,7 @@
 //!
 //! What needs Linux (signals, limits, forged packets) is in hostile_linux.rs.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -32,7 +32,7 @@ const GREETING: &str = "Hello, client!";
 const WRITE_LIMIT: Duration = Duration::from_secs(2);
 
 /// The time that a loaded machine may add to what a server promises.
-const LOAD: Duration = Duration::from_secs(2);
+const LOAD: Duration = Duration::from_secs(3);
 
 /// Starts a server; gives the address at which clients reach it.
 pub fn start(name: &str) -> (Terminal, SocketAddr) {
@@ -91,10 +91,22 @@ pub fn udp_client(server: SocketAddr) -> UdpSocket {
     peer
 }
 
-/// The next datagram.
+/// The next datagram: its length, and where it is from. (A receive with a
+/// limit may be interrupted in the tests as well.)
+pub fn receive(peer: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        let received = peer.recv_from(buffer);
+        match received {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => return received.expect("a datagram"),
+        }
+    }
+}
+
+/// The text of the next datagram.
 fn hear(peer: &UdpSocket) -> String {
     let mut buffer = [0; 2048];
-    let length = peer.recv(&mut buffer).expect("a datagram");
+    let (length, _) = receive(peer, &mut buffer);
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
@@ -119,54 +131,49 @@ pub fn still_serves_udp(server: SocketAddr) {
 fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
     let socket = socket.expect("a socket");
-    // (Little room for what the server sends: it is full sooner.)
+    // (Little room, so that it is full sooner, and is seen to be.)
     socket.set_recv_buffer_size(4096).expect("an option");
+    socket.set_send_buffer_size(16_384).expect("an option");
     socket.connect(&server.into()).expect("it listens");
     let a_moment = Some(Duration::from_millis(500));
     socket.set_write_timeout(a_moment).expect("a timeout");
     let mut sender = socket.try_clone().expect("a second owner");
     thread::spawn(move || {
-        let text = [b'x'; 65_536];
+        let text = [b'x'; 4096];
         loop {
-            match sender.write(&text) {
-                Ok(length) if length == text.len() => {}
-                Err(error) if is_broken(&error) => break,
-                // Some of it in half a second, or nothing.
-                Ok(_) | Err(_) => drop(full.send(Instant::now())),
+            let is_full = match sender.write(&text) {
+                Ok(length) => length < text.len(),
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => false,
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => true,
+                    _ => break,
+                },
+            };
+            if is_full {
+                // (Only the first time is asked for.)
+                let _ = full.send(Instant::now());
             }
         }
     });
     socket
 }
 
-/// Anything but a timeout.
-fn is_broken(error: &io::Error) -> bool {
-    let kind = error.kind();
-    ![ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&kind)
-}
-
 /// All that a server serves at once are such clients, and each has two
 /// seconds. (A write that took a part in that time has been given its two
 /// seconds, too: it is no reason for two more.)
-fn outlives_clients_that_never_read(name: &str, places: usize) {
-    let (_terminal, server) = start(name);
-    let (sender, full) = channel();
-    let hostile = (0..places).map(|_| never_reads(server, sender.clone()));
-    let _hostile: Vec<_> = hostile.collect();
-    still_serves(server);
-    let full = full.recv_timeout(HANG_LIMIT).expect("it is full");
-    let waited = full.elapsed();
-    assert!(waited < WRITE_LIMIT + LOAD, "{waited:?}");
-}
-
 #[test]
 fn a_client_that_never_reads_loses_its_place() {
-    each(&TCP[1..], outlives_clients_that_never_read);
-}
-
-#[test]
-fn a_client_that_never_reads_does_not_hold_the_first_server() {
-    each(&TCP[..1], outlives_clients_that_never_read);
+    each(&TCP, |name, places| {
+        let (_terminal, server) = start(name);
+        let (sender, full) = channel();
+        let hostile =
+            (0..places).map(|_| never_reads(server, sender.clone()));
+        let _hostile: Vec<_> = hostile.collect();
+        still_serves(server);
+        let full = full.recv_timeout(HANG_LIMIT).expect("it is full");
+        let waited = full.elapsed();
+        assert!(waited < WRITE_LIMIT + LOAD, "{waited:?}");
+    });
 }
 
 /// They are connected, wait in the queue, and leave: half of them in order,
@@ -176,7 +183,8 @@ fn clients_that_leave_while_queued_are_passed_over() {
     each(&TCP, |name, places| {
         let (_terminal, server) = start(name);
         let served: Vec<_> = (0..places).map(|_| greeted(server)).collect();
-        for number in 0..40 {
+        // (The first server takes a tenth of a second for each reset.)
+        for number in 0..20 {
             let queued = connect(server);
             if number % 2 == 0 {
                 let at_once = Some(Duration::ZERO);
@@ -372,7 +380,7 @@ fn the_udp_client_waits_half_a_second_before_it_sends_again() {
     let here = server.local_addr().expect("an address").to_string();
     let receiving = thread::spawn(move || {
         [(); 3].map(|()| {
-            server.recv(&mut [0; 64]).expect("it sends");
+            receive(&server, &mut [0; 64]);
             Instant::now()
         })
     });
