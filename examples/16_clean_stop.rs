@@ -16,8 +16,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -97,7 +96,7 @@ fn start(client: Socket) -> io::Result<Talk> {
 /// clients are refused, and who is still in the queue is reset.
 fn serve(listener: Socket) -> Vec<Talk> {
     let mut talks: Vec<Talk> = Vec::new();
-    while !STOP.load(Ordering::SeqCst) {
+    while !STOP.load(SeqCst) {
         talks.retain(|(_, thread)| !thread.is_finished());
         if talks.len() == PLACES {
             thread::sleep(A_MOMENT);
@@ -170,7 +169,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // look. Only a client would end that.
     let waiting = listener.try_clone()?;
     let waiting = thread::spawn(move || waiting.accept().map(drop));
-    STOP.store(true, Ordering::SeqCst);
+    STOP.store(true, SeqCst);
     thread::sleep(SHORT);
     let still = if waiting.is_finished() { "has ended" } else { "waits" };
     say("server", "accept", format!("still {still} after {SHORT:?}"));
@@ -178,14 +177,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     waiting.join().map_err(|_| "the thread broke off")??;
 
     // The cure. Anna and ben are being served when the server is told.
-    STOP.store(false, Ordering::SeqCst);
+    STOP.store(false, SeqCst);
     listener.set_nonblocking(true)?;
     let server = thread::spawn(move || serve(listener));
     let mut anna = TcpStream::connect(here)?;
     hear("anna", &anna)?;
     let ben = TcpStream::connect(here)?;
     hear("ben", &ben)?;
-    STOP.store(true, Ordering::SeqCst);
+    STOP.store(true, SeqCst);
     let talks = server.join().map_err(|_| "the server broke off")?;
     say("server", "stop", format!("{} conversations go on", talks.len()));
 
@@ -212,7 +211,7 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     say("", "", "and press Enter here to stop");
     let server = thread::spawn(move || serve(listener));
     wait_for_enter();
-    STOP.store(true, Ordering::SeqCst);
+    STOP.store(true, SeqCst);
     let talks = server.join().map_err(|_| "the server broke off")?;
     let number = talks.len();
     say("server", "stop", format!("{number} go on, for {GRACE:?} at most"));

@@ -327,16 +327,9 @@ pub fn in_words(error: &io::Error) -> String {
     let words = match error.kind() {
         ErrorKind::AddrInUse => "the address is already in use",
         ErrorKind::AddrNotAvailable => "the address is not available",
-        ErrorKind::PermissionDenied => "permission denied",
-        ErrorKind::ConnectionRefused => "connection refused",
         ErrorKind::ConnectionReset => "connection reset by the peer",
-        ErrorKind::ConnectionAborted => "connection aborted",
         ErrorKind::BrokenPipe => "the connection is closed (broken pipe)",
-        ErrorKind::NotConnected => "not connected",
         ErrorKind::WouldBlock => "nothing yet (it would block)",
-        ErrorKind::TimedOut => "timed out",
-        ErrorKind::NetworkUnreachable => "network unreachable",
-        ErrorKind::HostUnreachable => "host unreachable",
         ErrorKind::Unsupported => NOT_SUPPORTED,
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::UnexpectedEof => "the peer left too early",
@@ -357,6 +350,7 @@ pub fn in_words(error: &io::Error) -> String {
             _ if is(114, 37) => "operation in progress",
             _ if is(90, 40) => "message too long",
             _ if is(105, 55) => "no buffer space",
+            // Std's own words will do: "connection refused", "timed out".
             _ => return kind.to_string(),
         },
     };

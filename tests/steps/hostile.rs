@@ -29,7 +29,7 @@ pub const UDP: [&str; 2] = ["07_first_server_udp", "07_chat_server_udp"];
 const GREETING: &str = "Hello, client!";
 
 /// How long a client may leave what is sent to it where it is.
-const WRITE_LIMIT: Duration = Duration::from_secs(2);
+const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The time that a loaded machine may add to what a server promises.
 const LOAD: Duration = Duration::from_secs(3);

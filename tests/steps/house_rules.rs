@@ -126,7 +126,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 fn an_example_fits_the_class_room() {
     for (name, text) in files("examples", "rs") {
         let most = match &name[..2] {
-            "16" => 160,
+            "16" => 165,
             _ => 105,
         };
         let length = code(&text).count();
