@@ -121,13 +121,6 @@ pub fn talk_udp(peer: &UdpSocket, text: &str, new: bool) {
     assert_eq!(hear(peer), Lang::En.reply(text));
 }
 
-/// The same for a new client.
-pub fn still_serves_udp(server: SocketAddr) {
-    let peer = udp_client(server);
-    talk_udp(&peer, "hi", true);
-    talk_udp(&peer, "again", false);
-}
-
 /// A client that sends as long as it can, and never receives. It tells when
 /// it cannot send any more.
 fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {

@@ -16,8 +16,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::chat::python;
 use crate::hostile::{
-    TCP, UDP, each, greeted, leave, receive, start, still_serves,
-    still_serves_udp, talk, talk_udp, udp_client,
+    TCP, UDP, each, greeted, leave, receive, start, still_serves, talk,
+    talk_udp, udp_client,
 };
 use crate::support::{
     HANG_LIMIT, Terminal, accept, connect, datagrams, expect, outcome,
@@ -26,6 +26,13 @@ use crate::support::{
 
 fn skipped(why: impl Display) {
     eprintln!("skipped: {why}");
+}
+
+/// An ordinary client over UDP.
+fn still_serves_udp(server: SocketAddr) {
+    let peer = udp_client(server);
+    talk_udp(&peer, "hi", true);
+    talk_udp(&peer, "again", false);
 }
 
 /// The fields of /proc/ID/stat from the third one on, for each thread.
