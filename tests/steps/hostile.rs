@@ -13,7 +13,7 @@ use socket_steps::chat::Lang;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::{
-    HANG_LIMIT, Terminal, connect, datagrams, expect, rest, run,
+    HANG_LIMIT, Terminal, connect, datagrams, expect, receive, rest, run,
 };
 
 /// The servers of steps 7 and 16, and how many clients each serves at once.
@@ -91,18 +91,6 @@ pub fn udp_client(server: SocketAddr) -> UdpSocket {
     let peer = datagrams("127.0.0.1:0");
     peer.connect(server).expect("noted");
     peer
-}
-
-/// The next datagram: its length, and where it is from. (A receive with a
-/// limit may be interrupted in the tests as well.)
-pub fn receive(peer: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
-    loop {
-        let received = peer.recv_from(buffer);
-        match received {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            received => return received.expect("a datagram"),
-        }
-    }
 }
 
 /// The text of the next datagram.

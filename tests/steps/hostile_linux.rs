@@ -16,12 +16,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::chat::python;
 use crate::hostile::{
-    TCP, UDP, each, greeted, leave, receive, start, still_serves, talk,
-    talk_udp, udp_client,
+    TCP, UDP, each, greeted, leave, start, still_serves, talk, talk_udp,
+    udp_client,
 };
 use crate::support::{
     HANG_LIMIT, Terminal, accept, connect, datagrams, expect, outcome,
-    program, within_limit,
+    program, receive, within_limit,
 };
 
 fn skipped(why: impl Display) {

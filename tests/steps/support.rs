@@ -206,6 +206,18 @@ pub fn datagrams(at: &str) -> UdpSocket {
     socket
 }
 
+/// The next datagram: its length, and where it is from. (A receive with a
+/// limit may be interrupted in the tests as well.)
+pub fn receive(peer: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        let received = peer.recv_from(buffer);
+        match received {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => return received.expect("a datagram"),
+        }
+    }
+}
+
 /// A bound TCP socket that does not listen: nobody else can have its port,
 /// and who connects is refused.
 pub fn closed_tcp_port() -> Socket {

@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use crate::support::{
     HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams,
-    expect, families, rest, run, source, succeeds,
+    expect, families, receive, rest, run, source, succeeds,
 };
 use crate::transcripts::{LESSONS, compare_alone};
 
@@ -101,7 +101,7 @@ fn step_04_accept_udp() {
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("7 bytes, from {local}"));
         let mut answer = [0; 1024];
-        let (length, from) = peer.recv_from(&mut answer).expect("answer");
+        let (length, from) = receive(&peer, &mut answer);
         assert_eq!(&answer[..length], b"welcome");
         assert_eq!(from, server);
     });
@@ -128,8 +128,7 @@ fn step_04_connect_udp() {
         let mut terminal =
             Terminal::start("04_connect_udp", &[&here.to_string()]);
         let mut buffer = [0; 1024];
-        let (length, client) =
-            server.recv_from(&mut buffer).expect("it sends");
+        let (length, client) = receive(&server, &mut buffer);
         assert_eq!(&buffer[..length], b"hello");
         terminal.wait_for("Ctrl-C");
         server.send_to(b"hi\n", client).expect("sent");
@@ -163,7 +162,7 @@ fn step_05_send_recv_udp() {
         let peer = datagrams_to(server);
         peer.send_to("谢谢\n".as_bytes(), server).expect("sent");
         let mut answer = [0; 1024];
-        let (length, _) = peer.recv_from(&mut answer).expect("answer");
+        let (length, _) = receive(&peer, &mut answer);
         assert_eq!(&answer[..length], "Hello, 你好!".as_bytes());
     });
 }
