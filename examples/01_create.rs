@@ -40,7 +40,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // It has no address of its own: port 0 means "none yet". (The kernel has
     // its own form for an address, `SockAddr`. `as_socket` turns it into
-    // std's `SocketAddr`, which can be printed. Windows refuses the question.)
+    // std's `SocketAddr`, which can be printed, or gives `None` for another
+    // kind; `ok_or` makes that an error. Windows refuses the question.)
     match socket.local_addr() {
         Ok(local) => {
             let local = local.as_socket().ok_or("not an IP address")?;
@@ -49,7 +50,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         Err(error) => say("program", "local_addr", in_words(&error)),
     }
 
-    // It has no peer, so there is nobody to send to. (Linux says so in odd
+    // It has no peer, so there is nobody to send to. (`b"hello"` is a text as
+    // bytes, which is all that a socket knows of. Linux refuses in odd
     // words: there never was a connection. macOS and Windows say "not
     // connected".)
     let peer = socket.peer_addr();

@@ -38,7 +38,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // It has no address of its own: port 0 means "none yet". (The kernel has
     // its own form for an address, `SockAddr`. `as_socket` turns it into
-    // std's `SocketAddr`, which can be printed. Windows refuses the question.)
+    // std's `SocketAddr`, which can be printed, or gives `None` for another
+    // kind; `ok_or` makes that an error. Windows refuses the question.)
     match socket.local_addr() {
         Ok(local) => {
             let local = local.as_socket().ok_or("not an IP address")?;

@@ -14,7 +14,7 @@
 //!     cargo run --example 03_listen -- 127.0.0.1:8090
 //!     nc 127.0.0.1 8090
 
-use std::io::Write as _;
+use std::io::Write as _; // for `write`; `as _`: we do not use the name
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
@@ -67,7 +67,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // (This lets a second run have the port again at once: see step 8.)
+    // (This lets a second run have the port again at once: see step 8. The
+    // line below it is compiled on Linux and macOS only.)
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
     listener.bind(&address.into())?;

@@ -41,9 +41,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let anna = UdpSocket::bind("127.0.0.1:0")?;
     let ben = UdpSocket::bind("127.0.0.1:0")?;
     for (name, client) in [("anna", &anna), ("ben", &ben)] {
-        client.send_to(name.as_bytes(), here)?;
+        let sent = client.send_to(name.as_bytes(), here)?;
         let local = client.local_addr()?;
-        say(name, "send_to", format!("{here}, from {local}"));
+        say(name, "send_to", format!("{sent} bytes, from {local}"));
     }
 
     // What takes the place of `accept`: `recv_from` fills the buffer with one

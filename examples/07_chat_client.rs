@@ -47,7 +47,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         receive(&mut server, lang, greeting_progress).at(address)?;
     line(lang.server_says(&greeting));
     let hello = lang.client_greeting();
-    send(&mut server, lang, hello).at(address)?;
+    exchange(&mut server, lang, hello).at(address)?;
 
     // Step 5, again and again: send a line, receive the reply.
     for typed in lines(lang.prompt()) {
@@ -55,21 +55,22 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         match to_send(&typed) {
             Ok("") => line(lang.not_sent(&Refusal::Empty)),
             Ok(text) if is_quit(text) => break,
-            Ok(text) => send(&mut server, lang, text).at(address)?,
+            Ok(text) => exchange(&mut server, lang, text).at(address)?,
             Err(refusal) => line(lang.not_sent(&refusal)),
         }
     }
 
     // Step 6: say `quit` and close. The reply to it is not waited for.
-    server.write_all(b"quit").at(address)?;
-    line(lang.client_sends("quit"));
+    let word = "quit";
+    let sent = server.write(word.as_bytes()).at(address)?;
+    line(lang.client_sends(&word[..sent]));
     drop(server);
     line(lang.client_closed());
     Ok(())
 }
 
 /// Sends a text, all of it, and receives the reply to it.
-fn send(server: &mut Socket, lang: Lang, text: &str) -> io::Result<()> {
+fn exchange(server: &mut Socket, lang: Lang, text: &str) -> io::Result<()> {
     server.write_all(text.as_bytes())?;
     line(lang.client_sends(text));
     let reply =
@@ -83,7 +84,7 @@ fn send(server: &mut Socket, lang: Lang, text: &str) -> io::Result<()> {
 fn receive(
     server: &mut Socket,
     lang: Lang,
-    progress: impl Fn(&[u8]) -> Progress,
+    progress: impl Fn(&[u8]) -> Progress, // (any such function)
 ) -> io::Result<String> {
     let mut received = Vec::new();
     while let Progress::Missing(missing) = progress(&received) {

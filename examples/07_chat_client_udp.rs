@@ -41,26 +41,27 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     let server = UdpSocket::from(socket);
 
     // Step 5: the client speaks first. How else would the server know of it?
-    send(&server, lang.client_greeting(), lang).at(address)?;
+    exchange(&server, lang.client_greeting(), lang).at(address)?;
     for typed in lines(lang.prompt()) {
         let typed = typed?;
         match to_send(&typed) {
             Ok(text) if is_quit(text) => break,
-            Ok(text) => send(&server, text, lang).at(address)?,
+            Ok(text) => exchange(&server, text, lang).at(address)?,
             Err(refusal) => line(lang.not_sent(&refusal)),
         }
     }
 
     // Step 6: say `quit` and close. The reply to it is not waited for.
-    server.send(b"quit").at(address)?;
-    line(lang.client_sends("quit"));
+    let word = "quit";
+    let sent = server.send(word.as_bytes()).at(address)?;
+    line(lang.client_sends(&word[..sent]));
     drop(server);
     line(lang.client_closed());
     Ok(())
 }
 
 /// Sends a text until its reply comes, three times at most.
-fn send(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
+fn exchange(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
     let mut outcome = Ok(());
     for attempt in 1..=ATTEMPTS {
         if attempt > 1 {

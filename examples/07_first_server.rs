@@ -15,8 +15,13 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::{process::ExitCode, thread::sleep, time::Duration};
 
+// Not the lesson: `run` reads the command line, `say` prints a line, `at`
+// puts the address into an error, and `in_words` puts that into words.
 use socket_steps::{At, Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long to wait when no client can be accepted.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     run(include_str!("07_first_server.rs"), lesson, with_you)
@@ -37,7 +42,9 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 /// bytes; close. (At the end of the function `client` goes.) A client that
 /// receives nothing makes a send wait: for a second at most.
 fn serve(listener: &Socket) -> io::Result<()> {
-    let (mut client, _) = listener.accept()?;
+    let accepted = listener.accept();
+    // (Too many open files, say: there are fewer soon.)
+    let (mut client, _) = accepted.inspect_err(|_| sleep(A_MOMENT))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
@@ -66,7 +73,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// With an address: one client after another. If something goes wrong with
-/// one of them, the server says so, waits a little, and serves the next.
+/// one of them, the server says so, and serves the next.
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let listener = listen(address)?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
@@ -74,6 +81,5 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     loop {
         let Err(error) = serve(&listener) else { continue };
         say("server", "serve", in_words(&error));
-        sleep(Duration::from_millis(100));
     }
 }

@@ -15,14 +15,19 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::{io, process::ExitCode, thread::sleep, time::Duration};
 
+// Not the lesson: `run` reads the command line, `say` prints a line, `at`
+// puts the address into an error, and `in_words` puts that into words.
 use socket_steps::{At, Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
+
+type Senders = HashSet<SocketAddr>;
+
+/// How long to wait when nothing can be received.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     run(include_str!("07_first_server_udp.rs"), lesson, with_you)
 }
-
-type Senders = HashSet<SocketAddr>;
 
 /// Steps 1 and 2: create, bind. (Then it is std's: see step 3.)
 fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
@@ -34,21 +39,24 @@ fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
 
 /// Step 5, for one datagram: receive, send. There are two bounds. Addresses
 /// can be forged, so only a thousand are remembered. And a long text is not
-/// answered, or two servers could answer each other for ever.
+/// answered, or two servers could answer each other for ever. (A reply that
+/// cannot be sent is lost, as any datagram can be.)
 fn serve(socket: &UdpSocket, known: &mut Senders) -> io::Result<()> {
     let mut buffer = [0; 65_536];
-    let (length, peer) = socket.recv_from(&mut buffer)?;
+    let received = socket.recv_from(&mut buffer);
+    let (length, peer) = received.inspect_err(|_| sleep(A_MOMENT))?;
     if length > 1024 {
         return Ok(());
     }
-    if known.len() == 1000 {
+    if known.len() == 1000 && !known.contains(&peer) {
         known.clear();
     }
     if known.insert(peer) {
-        socket.send_to(b"Hello, client!", peer)?;
+        let _ = socket.send_to(b"Hello, client!", peer);
     }
     let reply = [b"Server received: ", &buffer[..length]].concat();
-    socket.send_to(&reply, peer).map(drop)
+    let _ = socket.send_to(&reply, peer);
+    Ok(())
 }
 
 /// Both ends.
@@ -74,6 +82,5 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     loop {
         let Err(error) = serve(&socket, &mut known) else { continue };
         say("server", "serve", in_words(&error));
-        sleep(Duration::from_millis(100));
     }
 }

@@ -62,11 +62,11 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "accept", peer.as_socket().ok_or("not IP")?);
 
     // Step 6: the server closes first, then its listener; the client sees
-    // that, and follows. Nobody listens at the port now, and no program has
-    // it open.
+    // that, 0 bytes, and closes, too. Nobody listens at the port now, and no
+    // program has it open.
     close(conversation, listener);
     let length = client.read(&mut [0; 1024])?;
-    say("client", "recv", format!("{length} bytes, so it closes, too"));
+    say("client", "recv", format!("{length} bytes"));
     drop(client);
 
     start_again(here)

@@ -17,8 +17,9 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::{process::ExitCode, thread, time::Duration};
 
-// Not the lesson: `run` reads the command line, `say` prints a line.
-use socket_steps::{Failure, invite, run, say};
+// Not the lesson: `run` reads the command line, `say` prints a line,
+// `in_words` puts an error into words.
+use socket_steps::{Failure, in_words, invite, run, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// No message is longer than this, in bytes.
@@ -81,7 +82,9 @@ fn receive_all(mut from: TcpStream) {
                 say("server", "read_frame", format!("{text:?}"));
             }
             Ok(None) => return say("server", "read_frame", "the end"),
-            Err(error) => return say("server", "read_frame", error),
+            Err(error) => {
+                return say("server", "read_frame", in_words(&error));
+            }
         }
     }
 }

@@ -65,6 +65,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             }
         }
     }
+    if taken == SIZE {
+        say("server", "send", "nothing is left to send");
+    }
 
     // Where is the rest? Here, in `message`. The kernel has not seen it, and
     // the client gets what was taken, to the byte, and no more.
@@ -103,10 +106,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // (The thread takes `client` and `got` along: that is what `move` says.)
     conversation.set_nonblocking(false)?;
     got.fill(0);
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         let result = client.read_exact(&mut got);
         result.map(|()| got)
-    });
+    })?;
     conversation.write_all(&message)?;
     say(
         "server",

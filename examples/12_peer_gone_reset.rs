@@ -55,9 +55,12 @@ fn meet(listener: &Socket) -> Result<(TcpStream, Socket), Failure> {
 }
 
 /// Step 6, for each ending: the client closes. (It is the owner that goes.)
-fn close(client: TcpStream, how: &str) {
+/// Says how: the linger, which is explained below.
+fn close(client: TcpStream) -> Result<(), Failure> {
+    let linger = SockRef::from(&client).linger()?;
     drop(client);
-    say("client", "close", how);
+    say("client", "close", format!("linger {linger:?}"));
+    Ok(())
 }
 
 /// Both ends. The address is 127.0.0.1:0, unless you give another one.
@@ -77,35 +80,36 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let (client, mut conversation) = meet(&listener)?;
     tell("send", conversation.send(b"please read this"))?;
     let unread = client.peek(&mut buffer)?;
-    close(client, &format!("with {unread} bytes not received"));
+    say("client", "peek", format!("{unread} bytes"));
+    close(client)?;
     tell("recv", conversation.read(&mut buffer))?;
 
     // The second: a linger of 0 makes `close` a reset, at any time. (`SockRef`
     // lends a socket of std's to socket2, which knows that option.)
     let (client, mut conversation) = meet(&listener)?;
     SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
-    let linger = SockRef::from(&client).linger()?;
-    close(client, &format!("with a linger of {linger:?}"));
+    close(client)?;
     tell("recv", conversation.read(&mut buffer))?;
 
     // The third: the client closes in good order, the server goes on sending.
     // The kernel takes the first bytes, for it cannot know better. They are
     // answered by a reset, and the next send fails: a broken pipe.
     let (client, mut conversation) = meet(&listener)?;
-    close(client, "in good order");
+    close(client)?;
     tell("recv", conversation.read(&mut buffer))?;
     tell("send", conversation.send(b"are you there?"))?;
 
     // (On a busy machine the reset may take a moment. So: until it is there,
     // for a second at most.)
+    let mut sent = conversation.send(b"hello?");
     for _ in 0..1000 {
-        let sent = conversation.send(b"hello?");
         if sent.is_err() {
-            tell("send", sent)?;
             break;
         }
         thread::sleep(Duration::from_millis(1));
+        sent = conversation.send(b"hello?");
     }
+    tell("send", sent)?;
 
     // The next client is served as if nothing had happened.
     let (client, conversation) = meet(&listener)?;

@@ -29,10 +29,10 @@ fn main() -> ExitCode {
 
 /// Says that time is up. A timeout is WouldBlock on Linux and macOS, as if the
 /// socket were non-blocking, and TimedOut on Windows: accept both.
-fn tell(who: &str, call: &str, error: &io::Error) {
+fn tell(who: &str, call: &str, limit: Duration, error: &io::Error) {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            say(who, call, format!("gave up after {LIMIT:?}"));
+            say(who, call, format!("gave up after {limit:?}"));
         }
         _ => say(who, call, in_words(error)),
     }
@@ -58,7 +58,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // watch it wait. Only the peer can end that. (The thread gets a second
     // handle to the same socket, and takes it along: `move`.)
     let mut handle = conversation.try_clone()?;
-    let reader = thread::spawn(move || handle.read(&mut [0; 1024]));
+    let reader = thread::Builder::new()
+        .spawn(move || handle.read(&mut [0; 1024]))?;
     thread::sleep(LIMIT);
     let waits = if reader.is_finished() { "is done" } else { "waits" };
     say("server", "recv", format!("{waits} after {LIMIT:?}"));
@@ -71,13 +72,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // a catch: such a receive ends, too, when the program is stopped and
     // continued (Ctrl-Z, `fg`). That is "interrupted", and it is repeated.
     conversation.set_read_timeout(Some(LIMIT))?;
+    let limit = conversation.read_timeout()?.unwrap_or_default();
     loop {
         match conversation.read(&mut [0; 1024]) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 continue;
             }
             Ok(length) => say("server", "recv", format!("{length} bytes")),
-            Err(error) => tell("server", "recv", &error),
+            Err(error) => tell("server", "recv", limit, &error),
         }
         break;
     }
@@ -86,9 +88,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // socket2 passes it on, and the next receive waits for ever.
     let zero = client.set_read_timeout(Some(Duration::ZERO));
     say("std", "timeout 0", answer(&zero));
-    conversation.set_read_timeout(Some(Duration::ZERO))?;
+    let zero = conversation.set_read_timeout(Some(Duration::ZERO));
     let now = conversation.read_timeout()?;
-    say("socket2", "timeout 0", format!("granted: it is {now:?} now"));
+    let told = format!("{}: it is {now:?} now", answer(&zero));
+    say("socket2", "timeout 0", told);
 
     // The cure for `accept`: non-blocking, and ask again until time is up.
     // (On Linux a read timeout limits `accept`, too. Elsewhere, do not count on
@@ -102,7 +105,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 Err(error)?;
             }
             Err(error) if start.elapsed() >= LIMIT => {
-                break tell("server", "accept", &error);
+                break tell("server", "accept", LIMIT, &error);
             }
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
@@ -116,10 +119,13 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         match TcpStream::connect_timeout(&here, LIMIT) {
             Ok(client) => clients.push(client),
             Err(error) => {
-                tell("client", "connect", &error);
+                tell("client", "connect", LIMIT, &error);
                 break;
             }
         }
+    }
+    if clients.len() == 20 {
+        say("client", "connect", "granted, 20 times");
     }
     Ok(())
 }

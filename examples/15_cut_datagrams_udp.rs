@@ -1,8 +1,8 @@
 //! Step 15, UDP: datagrams that are cut short, too long, or refused.
 //!
-//! A datagram fits whole or not at all: what finds no room in the receiver's
-//! buffer is lost, and what is longer than UDP allows is not even sent. And
-//! when nobody is at the port, only a connected sender hears of it.
+//! What finds no room in the receiver's buffer is cut off and lost, and what
+//! is longer than UDP allows is not even sent. And when nobody is at the port,
+//! only a connected sender hears of it (on Windows others do, too).
 //!
 //! Look for: 4 bytes out of 10, a buffer with room for one byte too many, and
 //! two senders to a closed port, one of whom learns nothing.
@@ -75,8 +75,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     for size in [10, LONGEST, LONGEST + 500] {
         let sent = sender.send_to(&vec![b'x'; size], here)?;
         let length = receive(&socket, &mut buffer)?;
-        let told = if length > LONGEST { "too long" } else { "in full" };
-        say("receiver", "recv_from", format!("{sent} bytes sent: {told}"));
+        let told = if length > LONGEST { "too long" } else { "fits" };
+        let told = format!("{length} bytes of {sent}: {told}");
+        say("receiver", "recv_from", told);
     }
 
     // The second failure: UDP over IPv4 has room for 65,507 bytes (macOS, as
@@ -97,8 +98,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         format!("{here} for another: {}", answer(&other)),
     );
     let sent = sender.send_to(b"hello", here)?;
-    say("sender", "send_to", format!("{sent} bytes, taken; waits 200 ms"));
     sender.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let wait = sender.read_timeout()?.unwrap_or_default();
+    say("sender", "send_to", format!("{sent} bytes; waits for {wait:?}"));
     match receive(&sender, &mut buffer) {
         Ok(length) => say("sender", "recv_from", format!("{length} bytes")),
         Err(error) => say("sender", "recv_from", in_words(&error)),
@@ -109,7 +111,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // unconnected senders, too, as ConnectionReset.)
     sender.connect(here)?;
     let sent = sender.send(b"hello")?;
-    say("connected", "send", format!("{sent} bytes, taken"));
+    say("connected", "send", format!("{sent} bytes"));
     match receive(&sender, &mut buffer) {
         Ok(length) => say("connected", "recv", format!("{length} bytes")),
         Err(error) => say("connected", "recv", in_words(&error)),

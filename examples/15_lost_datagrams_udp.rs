@@ -34,28 +34,32 @@ fn bind(address: SocketAddr, limit: u64) -> Result<UdpSocket, Failure> {
     Ok(socket.into())
 }
 
-/// Receives one datagram: the number in its first byte.
-fn receive(socket: &UdpSocket) -> io::Result<u8> {
+/// Receives one datagram: the number in its first byte. `None`: time is up.
+fn receive(socket: &UdpSocket) -> io::Result<Option<u8>> {
     let mut buffer = [0; 1024];
     loop {
-        match socket.recv_from(&mut buffer) {
-            Ok(_) => return Ok(buffer[0]),
+        let error = match socket.recv_from(&mut buffer) {
+            Ok(_) => return Ok(Some(buffer[0])),
+            Err(error) => error,
+        };
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(None),
             // (A receive with a limit may be interrupted: step 13.)
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            ErrorKind::Interrupted => {}
+            _ => return Err(error),
         }
     }
 }
 
 /// The sender waits for the acknowledgement of this number. (One of another
 /// number is late: it is skipped.)
-fn is_acknowledged(sender: &UdpSocket, number: u8) -> bool {
-    while let Ok(answer) = receive(sender) {
+fn is_acknowledged(sender: &UdpSocket, number: u8) -> io::Result<bool> {
+    while let Some(answer) = receive(sender)? {
         if answer == number {
-            return true;
+            return Ok(true);
         }
     }
-    false
+    Ok(false)
 }
 
 /// All ends. The address is 127.0.0.1:0, unless you give another one.
@@ -76,7 +80,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("sender", "send_to", format!("{taken} datagrams taken"));
     receiver.set_nonblocking(true)?;
     let mut arrived = 0;
-    while receive(&receiver).is_ok() {
+    while receive(&receiver)?.is_some() {
         arrived += 1;
     }
     receiver.set_nonblocking(false)?;
@@ -88,9 +92,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let relay = bind(any, 2000)?;
     let through = relay.local_addr()?;
     let mut datagrams = Vec::new();
-    for number in 1..=8 {
+    let numbers = 1..=8;
+    for number in numbers.clone() {
         sender.send_to(&[number], through)?;
-        datagrams.push(receive(&relay)?);
+        datagrams.extend(receive(&relay)?);
     }
     datagrams.remove(2);
     datagrams.insert(4, datagrams[3]);
@@ -98,21 +103,21 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let mut got = Vec::new();
     for number in datagrams {
         relay.send_to(&[number], to)?;
-        got.push(receive(&receiver)?);
+        got.extend(receive(&receiver)?);
     }
-    say("receiver", "recv_from", format!("{got:?} of 1 to 8"));
+    say("receiver", "recv_from", format!("{got:?} of {numbers:?}"));
 
     // The cure: the receiver acknowledges each number, and the sender waits
     // for that before it sends the next, or else sends the same again, 5 times
     // at most. So no buffer overflows, and nothing overtakes. What comes twice
     // has a number that the receiver knows.
     let (mut passed, mut got) = (0, Vec::new());
-    for number in 1..=8 {
+    for number in numbers {
         for attempt in 1..=5 {
             sender.send_to(&[number], through)?;
 
             // The network loses the 3rd datagram, and doubles the 6th.
-            let datagram = receive(&relay)?;
+            let Some(datagram) = receive(&relay)? else { break };
             passed += 1;
             let copies = match passed {
                 3 => 0,
@@ -123,7 +128,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 relay.send_to(&[datagram], to)?;
 
                 // The receiver: is it new? In both cases, acknowledge.
-                let new = receive(&receiver)?;
+                let Some(new) = receive(&receiver)? else { break };
                 if got.contains(&new) {
                     say("receiver", "recv_from", format!("{new} again"));
                 } else {
@@ -132,11 +137,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 receiver.send_to(&[new], back)?;
             }
 
-            if is_acknowledged(&sender, number) {
+            if is_acknowledged(&sender, number)? {
                 break;
             }
             let told = format!("no answer to {number}, attempt {attempt}");
             say("sender", "recv_from", told);
+            if attempt == 5 {
+                Err("the sender gives up")?;
+            }
         }
     }
     say("receiver", "deliver", format!("{got:?}"));

@@ -32,7 +32,7 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 const SHORT: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Set when the server is to stop.
+/// Set when the server is to stop. (A flag that all threads see at once.)
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// What is needed to end a conversation: its socket, which two own (`Arc`),
@@ -132,10 +132,12 @@ fn end(mut talks: Vec<Talk>, grace: Duration) -> usize {
         thread::sleep(A_MOMENT);
         talks.retain(|(_, thread)| !thread.is_finished());
     }
-    let cut_off = talks.len();
+    let mut cut_off = 0;
     for (socket, thread) in talks {
         // (An error here says that it has ended meanwhile.)
-        let _ = socket.shutdown(Shutdown::Both);
+        if socket.shutdown(Shutdown::Both).is_ok() {
+            cut_off += 1;
+        }
         let _ = thread.join();
     }
     cut_off
@@ -168,18 +170,20 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // The failure: a thread waits in `accept`. It is told to stop, and cannot
     // look. Only a client would end that.
     let waiting = listener.try_clone()?;
-    let waiting = thread::spawn(move || waiting.accept().map(drop));
+    let waiting = thread::Builder::new().spawn(move || {
+        while waiting.accept().is_ok() && !STOP.load(SeqCst) {}
+    })?;
     STOP.store(true, SeqCst);
     thread::sleep(SHORT);
-    let still = if waiting.is_finished() { "has ended" } else { "waits" };
-    say("server", "accept", format!("still {still} after {SHORT:?}"));
+    let told = if waiting.is_finished() { "ended" } else { "still waits" };
+    say("server", "accept", format!("{told} after {SHORT:?}"));
     drop(TcpStream::connect(here)?);
-    waiting.join().map_err(|_| "the thread broke off")??;
+    waiting.join().map_err(|_| "the thread broke off")?;
 
     // The cure. Anna and ben are being served when the server is told.
     STOP.store(false, SeqCst);
     listener.set_nonblocking(true)?;
-    let server = thread::spawn(move || serve(listener));
+    let server = thread::Builder::new().spawn(move || serve(listener))?;
     let mut anna = TcpStream::connect(here)?;
     hear("anna", &anna)?;
     let ben = TcpStream::connect(here)?;
@@ -209,7 +213,7 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     say("server", "serve", format!("{PLACES} at a time"));
     invite("server", "accept", here, &["nc", "07_chat_client"]);
     say("", "", "and press Enter here to stop");
-    let server = thread::spawn(move || serve(listener));
+    let server = thread::Builder::new().spawn(move || serve(listener))?;
     wait_for_enter();
     STOP.store(true, SeqCst);
     let talks = server.join().map_err(|_| "the server broke off")?;

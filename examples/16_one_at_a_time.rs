@@ -61,7 +61,7 @@ fn next_client(listener: &Socket) -> Socket {
 
 /// Steps 5 and 6: the conversation of step 7, in bytes. Who says nothing for
 /// as long as `silence` is gone, and so is who does not receive what is sent
-/// to it: no client can hold its place for ever (step 13).
+/// to it (step 13). (Who says a word now and then may stay.)
 fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
     client.set_read_timeout(Some(silence))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
@@ -89,7 +89,8 @@ fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
 /// A thread for each conversation, and a bound, or strangers could start any
 /// number of threads. The bound is a number of places: `free` holds one thing
 /// for each place that is free, and waits while there is none. (With a single
-/// place this is the server of step 7.)
+/// place this is the server of step 7. `channel` makes the two ends of a
+/// queue between threads: what one sends, the other receives.)
 fn serve(listener: Socket, places: usize, silence: Duration) {
     let (give_back, free) = mpsc::channel();
     for _ in 0..places {
@@ -146,7 +147,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         let listener = listen(address)?;
         let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
         say("server", "serve", format!("{places} at a time"));
-        thread::spawn(move || serve(listener, places, FIVE_MINUTES));
+        thread::Builder::new()
+            .spawn(move || serve(listener, places, FIVE_MINUTES))?;
         let mut clients = Vec::new();
         for (number, name) in names[..=places].iter().enumerate() {
             let client = TcpStream::connect(here)?;
@@ -167,7 +169,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let listener = listen(address)?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "serve", format!("{A_WHILE:?} of silence at most"));
-    thread::spawn(move || serve(listener, 1, A_WHILE));
+    thread::Builder::new().spawn(move || serve(listener, 1, A_WHILE))?;
     let dora = TcpStream::connect(here)?;
     hear("dora", &dora, SOON)?;
     let erik = TcpStream::connect(here)?;

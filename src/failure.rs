@@ -72,7 +72,13 @@ impl Failure {
     /// failed call names it: where `address` stands between its brackets.
     pub fn explain(&self, source: &str, address: SocketAddr) -> String {
         let line = self.place.line();
-        let found = Code::find(source, line, self.place.column());
+        // (An `into` instead of a `?` has its place in std, not in `source`.)
+        let in_std = self.place.file().replace('\\', "/");
+        let in_std = in_std.contains("/library/");
+        let found = match in_std {
+            true => None,
+            false => Code::find(source, line, self.place.column()),
+        };
         let quote = found.as_ref().map(|found| &found.statement);
         let quote = quote.map(|text| format!("\n  line {line}: {text}"));
         let quote = quote.unwrap_or_default();
@@ -152,7 +158,8 @@ impl Code {
             }
             text.truncate(end_of_expression(&text)?);
         }
-        let (call, arguments) = last_call(&text)?;
+        let (call, arguments) =
+            last_call(&text).unwrap_or_else(|| ("a call".to_owned(), ""));
         let mut words =
             arguments.split(|c: char| !(c.is_alphanumeric() || c == '_'));
         let statement: Vec<&str> =
@@ -212,6 +219,12 @@ fn last_call(expression: &str) -> Option<(String, &str)> {
     Some((name.to_owned(), &body[open + 1..]))
 }
 
+/// An IPv6 address that needs a scope, and has none.
+fn is_link_local(address: Option<SocketAddr>) -> bool {
+    let Some(SocketAddr::V6(v6)) = address else { return false };
+    v6.ip().is_unicast_link_local() && v6.scope_id() == 0
+}
+
 /// Why this happens, and what to do about it.
 fn advice(
     error: &io::Error,
@@ -236,8 +249,14 @@ fn advice(
             "a port from 1024 on, such as 8090",
         ),
         ErrorKind::PermissionDenied => (
-            "the system, or a firewall on it, does not allow this",
-            "the address 127.0.0.1, and a port from 1024 on",
+            "the system, or a firewall on it, does not allow this; or the \
+             address is that of many machines (broadcast)",
+            "an address of one machine, such as 127.0.0.1:8090",
+        ),
+        ErrorKind::InvalidInput if is_link_local(address) => (
+            "an address that begins with fe80 is known on one network only, \
+             and does not say on which",
+            "the number of the network card behind it: [fe80::1%2]:8090",
         ),
         ErrorKind::AddrNotAvailable => (
             "this machine has no address or port of its own from which to \
@@ -323,6 +342,10 @@ impl Refusal for Failure {
 /// `asm-generic/errno.h`, Apple's `sys/errno.h` and Microsoft's list of
 /// Windows Sockets error codes.
 pub fn in_words(error: &io::Error) -> String {
+    // Words that somebody has put into it.
+    if let Some(inside) = error.get_ref() {
+        return inside.to_string();
+    }
     let is = |linux, bsd| has_number(error, linux, bsd);
     let words = match error.kind() {
         ErrorKind::AddrInUse => "the address is already in use",
@@ -531,6 +554,28 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
 
     #[test]
+    fn a_line_without_a_call_is_quoted_all_the_same() {
+        fn lesson() -> Result<(), Failure> {
+            let result: io::Result<()> = Err(io::Error::other("so it is"));
+            result?;
+            Ok(())
+        }
+        let told = explained(lesson());
+        assert!(told.starts_with("a call: so it is\n  line "), "{told}");
+        assert!(told.ends_with(": result?;"), "{told}");
+    }
+
+    #[test]
+    fn a_line_of_std_is_not_quoted() {
+        fn lesson() -> Result<(), Failure> {
+            let result: Result<(), io::Error> = bind(address(HERE));
+            result.map_err(Into::into)
+        }
+        let told = explained(lesson());
+        assert!(!told.contains("  line "), "{told}");
+    }
+
+    #[test]
     fn without_the_line_the_reason_is_still_told() {
         let error = io::Error::from(ErrorKind::ConnectionRefused);
         let told = Failure::from(error).explain("", address(HERE));
@@ -582,8 +627,19 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             ),
             (kind(AddrNotAvailable), "connect", HERE, "other than 0"),
             (kind(PermissionDenied), "bind", "1.1.1.1:1023", "as 8090"),
-            (kind(PermissionDenied), "bind", "1.1.1.1:1024", "1024 on"),
-            (kind(PermissionDenied), "connect", "1.1.1.1:80", "1024 on"),
+            (
+                kind(PermissionDenied),
+                "bind",
+                "1.1.1.1:1024",
+                "127.0.0.1:8090",
+            ),
+            (
+                kind(PermissionDenied),
+                "connect",
+                "1.1.1.1:80",
+                "127.0.0.1:8090",
+            ),
+            (kind(InvalidInput), "bind", "[fe80::1]:1", "[fe80::1%2]:8090"),
             (kind(ConnectionRefused), "connect", HERE, "port numbers"),
             (kind(ConnectionReset), "read", HERE, "or crash?"),
             (kind(ConnectionAborted), "read", HERE, "or crash?"),
@@ -609,6 +665,11 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             .expect("an advice");
         assert!(why.contains("all of its message"), "{why}");
         assert!(advice(&kind(OutOfMemory), "socket", None).is_none());
+        for at in ["[fe80::1%2]:1", "[::1]:1", "127.0.0.1:1"] {
+            let told =
+                advice(&kind(InvalidInput), "bind", Some(address(at)));
+            assert!(told.is_none(), "{at}");
+        }
         assert!(advice(&number(90, 40), "send_to", None).is_none());
     }
 

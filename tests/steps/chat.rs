@@ -375,7 +375,8 @@ fn a_server_that_goes_away_is_told() {
             peer.write_all(b"Server rec").expect("sent");
         });
         assert_eq!(status, 1, "{shown}");
-        let begin = format!("error: send {here}: the peer left too early");
+        let begin =
+            format!("error: exchange {here}: the peer left too early");
         assert!(errors.starts_with(&begin), "{errors}");
         assert!(errors.contains(".at(address)"), "no line in {errors}");
         assert!(errors.contains("try: "), "{errors}");
@@ -389,7 +390,8 @@ fn a_server_that_resets_is_told() {
         assert!(peer.peek(&mut [0]).expect("its greeting") > 0);
     });
     assert_eq!(status, 1);
-    let begin = format!("error: send {here}: connection reset by the peer");
+    let begin =
+        format!("error: exchange {here}: connection reset by the peer");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }

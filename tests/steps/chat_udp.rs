@@ -198,7 +198,7 @@ fn a_server_that_falls_silent_is_given_up() {
     assert_eq!(status, 1);
     assert!(shown.contains("(2 of 3)\n"), "{shown}");
     assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
-    let begin = format!("error: send {here}: timed out");
+    let begin = format!("error: exchange {here}: timed out");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }

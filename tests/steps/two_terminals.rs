@@ -238,7 +238,7 @@ fn frames_cut_anywhere_come_out_the_same() {
 #[test]
 fn what_is_no_frame_is_refused() {
     let too_long = "1025 bytes, the limit is 1024";
-    let cut_off = "failed to fill whole buffer";
+    let cut_off = "the peer left too early";
     for (bytes, told) in [
         (&b"\0\0\x04\x01"[..], too_long),
         (b"\0\0\0", cut_off),
