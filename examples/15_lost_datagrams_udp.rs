@@ -21,6 +21,9 @@ use std::{process::ExitCode, time::Duration};
 use socket_steps::{At, Failure, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
+/// How often the sender tries.
+const ATTEMPTS: usize = 5;
+
 fn main() -> ExitCode {
     run_at(include_str!("15_lost_datagrams_udp.rs"), lesson)
 }
@@ -108,12 +111,12 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("receiver", "recv_from", format!("{got:?} of {numbers:?}"));
 
     // The cure: the receiver acknowledges each number, and the sender waits
-    // for that before it sends the next, or else sends the same again, 5 times
-    // at most. So no buffer overflows, and nothing overtakes. What comes twice
+    // for that before it sends the next, or else sends the same again, a few
+    // times at most. So no buffer overflows, and nothing overtakes. What comes twice
     // has a number that the receiver knows.
     let (mut passed, mut got) = (0, Vec::new());
     for number in numbers {
-        for attempt in 1..=5 {
+        for attempt in 1..=ATTEMPTS {
             sender.send_to(&[number], through)?;
 
             // The network loses the 3rd datagram, and doubles the 6th.
@@ -142,7 +145,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             }
             let told = format!("no answer to {number}, attempt {attempt}");
             say("sender", "recv_from", told);
-            if attempt == 5 {
+            if attempt == ATTEMPTS {
                 Err("the sender gives up")?;
             }
         }

@@ -33,8 +33,7 @@ const GREETING: &str = "Hello, client!";
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The time that a loaded machine may add to what a server promises.
-const LOAD: Duration =
-    Duration::from_secs(if cfg!(windows) { 15 } else { 3 });
+const LOAD: Duration = Duration::from_secs(3);
 
 /// Starts a server; gives the address at which clients reach it.
 pub fn start(name: &str) -> (Terminal, SocketAddr) {
@@ -144,6 +143,7 @@ fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
 /// All that a server serves at once are such clients, and each of its sends
 /// waits a second at most.
 #[test]
+#[cfg_attr(windows, ignore = "there a send may take all, however long")]
 fn a_client_that_never_reads_loses_its_place() {
     each(&TCP, |name, places| {
         let (_terminal, server) = start(name);
