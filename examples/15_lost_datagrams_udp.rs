@@ -112,8 +112,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // The cure: the receiver acknowledges each number, and the sender waits
     // for that before it sends the next, or else sends the same again, a few
-    // times at most. So no buffer overflows, and nothing overtakes. What comes twice
-    // has a number that the receiver knows.
+    // times at most. So no buffer overflows, and nothing overtakes. What comes
+    // twice has a number that the receiver knows.
     let (mut passed, mut got) = (0, Vec::new());
     for number in numbers {
         for attempt in 1..=ATTEMPTS {
