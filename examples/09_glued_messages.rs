@@ -9,7 +9,8 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 09_glued_messages
-//! Two terminals, the client is you (printf writes the lengths):
+//! Two terminals, the client is you (printf writes the lengths; end nc with
+//! Ctrl-C):
 //!     cargo run --example 09_glued_messages -- 127.0.0.1:8090
 //!     printf '\0\0\0\3one\0\0\0\5three' | nc 127.0.0.1 8090
 

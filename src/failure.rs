@@ -140,7 +140,10 @@ impl Code {
             first -= 1;
         }
         let mut last = line;
-        while last + 1 < lines.len() && !lines[last].ends_with([';', '{']) {
+        // (An arm of a `match` ends in `?,`.)
+        let is_last =
+            |line: &str| line.ends_with([';', '{']) || line.ends_with("?,");
+        while last + 1 < lines.len() && !is_last(lines[last]) {
             last += 1;
         }
 
@@ -756,6 +759,15 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 expected.map(|(name, inside)| (name.to_owned(), inside));
             assert_eq!(found, expected, "{expression}");
         }
+    }
+
+    #[test]
+    fn an_arm_of_a_match_is_quoted_alone() {
+        let source =
+            "match x {\n    Ok(y) => f(y).at(z)?,\n    _ => g(),\n}";
+        let code = Code::find(source, 2, 19).expect("a call");
+        assert_eq!(code.call, "f");
+        assert_eq!(code.statement, "Ok(y) => f(y).at(z)?,");
     }
 
     #[test]
