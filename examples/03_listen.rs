@@ -81,7 +81,7 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
         format!("backlog {BACKLOG}: {}", answer(&open)),
     );
     invite("server", "listen", here, &["nc", "04_connect"]);
-    say("", "", "and press Enter here to end");
+    say("", "", "Then press Enter in this terminal to end");
     wait_for_enter();
     Ok(())
 }

@@ -46,6 +46,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         let typed = typed?;
         match to_send(&typed) {
             Ok(text) if is_quit(text) => break,
+            // (An empty line is a datagram of 0 bytes, and arrives.)
             Ok(text) => exchange(&server, text, lang).at(address)?,
             Err(refusal) => line(lang.not_sent(&refusal)),
         }

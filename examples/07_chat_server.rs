@@ -43,8 +43,8 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
 
     loop {
         // Step 4: accept the next client. When that fails, the server says
-        // so, waits a little, and goes on: too many open files are fewer
-        // later, and a client that has left is no reason to stop.
+        // so, waits a little, and goes on: a shortage of open files passes,
+        // and a client that has left is no reason to stop.
         let (client, peer) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(error) => {

@@ -1,8 +1,8 @@
 //! Step 7, UDP: the chat server.
 //!
-//! The same conversation in datagrams. One socket serves everybody: who a text
-//! comes from stands on each datagram. A sender that the server has not seen
-//! before is greeted first; `quit` makes the server forget it.
+//! The same conversation in datagrams. One socket serves everybody: each
+//! datagram carries its sender's address. A sender that the server has not
+//! seen before is greeted first; `quit` makes the server forget it.
 //!
 //! Look for: clients that interleave. No one waits for another.
 //!

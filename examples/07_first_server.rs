@@ -7,7 +7,8 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 07_first_server
-//! Two terminals, the client is you (Ctrl-C ends nc, and then the server):
+//! Two terminals, the client is you (the server itself prints nothing; Ctrl-C
+//! ends nc, and then the server):
 //!     cargo run --example 07_first_server -- 127.0.0.1:8090
 //!     nc 127.0.0.1 8090
 

@@ -7,7 +7,8 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 07_first_server_udp
-//! Two terminals, the client is you (Ctrl-C ends nc, and then the server):
+//! Two terminals, the client is you (the server itself prints nothing; Ctrl-C
+//! ends nc, and then the server):
 //!     cargo run --example 07_first_server_udp -- 127.0.0.1:8090
 //!     nc -u 127.0.0.1 8090
 
@@ -75,7 +76,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// With an address: for ever. What goes wrong is said, and the next served.
+/// With an address: for ever. It says what went wrong, and serves the next.
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let (socket, mut known) = (bind(address)?, Senders::new());
     invite("server", "recv_from", socket.local_addr()?, &["nc -u"]);

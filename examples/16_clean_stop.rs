@@ -212,7 +212,7 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     listener.set_nonblocking(true)?;
     say("server", "serve", format!("{PLACES} at a time"));
     invite("server", "accept", here, &["nc", "07_chat_client"]);
-    say("", "", "and press Enter here to stop");
+    say("", "", "Then press Enter in this terminal to stop");
     let server = thread::Builder::new().spawn(move || serve(listener))?;
     wait_for_enter();
     STOP.store(true, SeqCst);

@@ -48,7 +48,7 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 }
 
 /// Step 4: accept. No failure ends the server: it says so, waits a little,
-/// and tries again. (Too many open files are fewer later.)
+/// and tries again. (A shortage of open files passes.)
 fn next_client(listener: &Socket) -> Socket {
     loop {
         match listener.accept() {
@@ -59,9 +59,9 @@ fn next_client(listener: &Socket) -> Socket {
     }
 }
 
-/// Steps 5 and 6: the conversation of step 7, in bytes. Who says nothing for
-/// as long as `silence` is gone, and so is who does not receive what is sent
-/// to it (step 13). (Who says a word now and then may stay.)
+/// Steps 5 and 6: the conversation of step 7, in bytes. A client that says
+/// nothing for as long as `silence`, or does not receive what is sent to it,
+/// loses its place (step 13). (Who says a word now and then may stay.)
 fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
     client.set_read_timeout(Some(silence))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
@@ -104,7 +104,7 @@ fn serve(listener: Socket, places: usize, silence: Duration) {
             let _ = converse(client, silence);
             let _ = place.send(());
         };
-        // When no thread can be had, the client is closed: it was in `talk`.
+        // If no thread can be started, `talk` goes, and with it the client.
         if let Err(error) = thread::Builder::new().spawn(talk) {
             say("server", "thread", error);
             let _ = give_back.send(());

@@ -136,7 +136,7 @@ impl Lang {
     pub fn ignored(self, sender: SocketAddr, refusal: &Refusal) -> String {
         let why = match refusal {
             Refusal::TooLong(length) => self.pick(
-                format!("{length} bytes, and 1024 are the most"),
+                format!("{length} bytes; the limit is 1024"),
                 format!("{length} 字节, 最多 1024 字节"),
             ),
             Refusal::NotText | Refusal::Empty => self.pick(
@@ -244,8 +244,8 @@ impl Lang {
                 "未发送: 这一行不是 UTF-8".to_owned(),
             ),
             Refusal::Empty => self.pick(
-                "not sent: an empty line is 0 bytes, and a stream carries \
-                 no such thing"
+                "not sent: an empty line is 0 bytes, so nothing would \
+                 arrive"
                     .to_owned(),
                 "未发送: 空行是 0 字节, 流中无法传送".to_owned(),
             ),

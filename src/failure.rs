@@ -93,13 +93,18 @@ impl Failure {
         let at = address.map(|address| format!(" {address}"));
         let number = error.raw_os_error();
         let number = number.map(|code| format!(" (os error {code})"));
+        // (In a program that ends with it, a time that was up.)
+        let words = match error.kind() {
+            ErrorKind::WouldBlock => "no answer in time".to_owned(),
+            _ => in_words(error),
+        };
         let advice = advice(error, call, address);
         let advice = advice
             .map(|(why, cure)| format!("\n  why: {why}\n  try: {cure}"));
         format!(
             "{call}{}: {}{}{quote}{}",
             at.unwrap_or_default(),
-            in_words(error),
+            words,
             number.unwrap_or_default(),
             advice.unwrap_or_default(),
         )
@@ -239,7 +244,7 @@ fn advice(
         ErrorKind::AddrInUse => (
             "a program on this machine has that port, or (TCP only) had it \
              less than a minute ago",
-            "end that program, or take another port",
+            "end that program, wait a minute, or take another port",
         ),
         ErrorKind::AddrNotAvailable if call == "bind" => (
             "bind takes only addresses that this machine has",
@@ -566,6 +571,13 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         let told = explained(lesson());
         assert!(told.starts_with("a call: so it is\n  line "), "{told}");
         assert!(told.ends_with(": result?;"), "{told}");
+    }
+
+    #[test]
+    fn a_time_that_was_up_is_not_said_to_block() {
+        let error = io::Error::from(ErrorKind::WouldBlock);
+        let told = Failure::from(error).explain("", address(HERE));
+        assert!(told.starts_with("a call: no answer in time\n"), "{told}");
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn what_is_no_text_or_too_long_is_not_answered() {
     for length in [1025, 2000, 60_000] {
         bad.send(&vec![b'x'; length]).expect("sent");
         let told = server.wait_for("not answered");
-        let why = format!("({length} bytes, and 1024 are the most)");
+        let why = format!("({length} bytes; the limit is 1024)");
         assert_eq!(told, format!("not answered: {local} {why}"));
     }
     // Nothing came back, and the sender is as unknown as before.

@@ -66,8 +66,8 @@ fn the_lists_name_every_example() {
     }
     assert!(
         wrong.is_empty(),
-        "{wrong:?} did not name what is in examples/. Written anew, to be \
-         committed: {written:?}. Then run the tests again."
+        "{wrong:?} did not name what is in examples/. Written anew: \
+         {written:?}. Run the tests again, and commit them."
     );
 }
 
