@@ -2,7 +2,8 @@
 //!
 //! `socket` takes three words: the domain (which kind of address), the type
 //! (stream or datagram) and the protocol. It gives back a descriptor, a
-//! number by which this program names something that the kernel keeps.
+//! number by which this program names something that the kernel keeps. (The
+//! kernel is the core of the operating system. Only it touches the network.)
 //!
 //! Look for: the descriptor, and all that a new socket does not have yet.
 //!

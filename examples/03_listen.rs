@@ -1,8 +1,9 @@
 //! Step 3, TCP: listen.
 //!
 //! A bound socket has an address, but takes no calls. `listen` opens it: from
-//! now on the kernel finishes handshakes with clients by itself, and puts
-//! each new connection into a queue. The backlog is the room in that queue.
+//! now on the kernel finishes handshakes with clients by itself (the packets
+//! that open a connection), and puts each new connection into a queue. The
+//! backlog is the room in that queue.
 //!
 //! Look for: the same `connect`, refused before `listen` and successful after
 //! it, although this program never calls `accept`.

@@ -44,13 +44,14 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 /// receives nothing makes a send wait: for a second at most.
 fn serve(listener: &Socket) -> io::Result<()> {
     let accepted = listener.accept();
-    // (Too many open files, say: there are fewer soon.)
+    // (If that fails, wait a moment: a shortage of open files passes.)
     let (mut client, _) = accepted.inspect_err(|_| sleep(A_MOMENT))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
     let mut buffer = [0; 1024];
     let mut length = client.read(&mut buffer)?;
     while length > 0 {
+        // (`concat` joins the two: the reply leaves in one piece.)
         let reply = [b"Server received: ", &buffer[..length]].concat();
         client.write_all(&reply)?;
         length = client.read(&mut buffer)?;

@@ -32,7 +32,8 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 const SHORT: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Set when the server is to stop. (A flag that all threads see at once.)
+/// Set when the server is to stop. (An `AtomicBool` is a flag that all threads
+/// share. `SeqCst` is the plainest way to use it.)
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// What is needed to end a conversation: its socket, which two own (`Arc`),
