@@ -5,7 +5,10 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
 
     {{#step 04_accept // Step 4: accept.}}
         The paragraph of examples/04_accept.rs that starts with this comment,
-        up to the next blank line. More paragraphs: `// First. // Second.`
+        up to the next blank line, or the whole function where the comment is
+        that of a function. More paragraphs: `// First. // Second.`
+    {{#lines 04_accept // Step 4: accept.}}
+        The same, folded.
     {{#block 09_glued_messages // The cure, the receiver's half}}
         The same, past blank lines to the end of the block that follows: a whole
         function, a whole loop.
@@ -14,6 +17,8 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
     {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
         What the run prints: examples/transcripts/NAME.snap without its header.
         Where there is a NAME@windows.snap, it follows, folded.
+    {{#result 04_accept}}
+        The same, folded, for a run that the reader is to predict.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
     {{#code 04_accept // drop((conversation, client));}}
@@ -85,6 +90,9 @@ def step(name, *starts):
     paragraphs = []
     for start in starts:
         first = last = comment(name, lines, start)
+        if lines[first].startswith("///"):
+            paragraphs.append("\n".join(to_closing_brace(name, lines, first)))
+            continue
         # Up to a blank line, or to the end of the block that it stands in.
         indent = indentation(lines[first])
         while last < len(lines) and lines[last].strip():
@@ -98,26 +106,34 @@ def step(name, *starts):
     return fence("rust,ignore", textwrap.dedent("\n\n".join(paragraphs)))
 
 
-def block(name, start):
-    """From the comment to the closing brace of what follows it."""
-    lines = source(name).splitlines()
-    first = comment(name, lines, start)
+def to_closing_brace(name, lines, first):
     end = " " * indentation(lines[first]) + "}"
     for last in range(first, len(lines)):
         if lines[last].rstrip(",;") == end:
-            return fence(
-                "rust,ignore", textwrap.dedent("\n".join(lines[first:last + 1]))
-            )
-    raise Mistake(f"{name}.rs: no block below '// {start}'")
+            return lines[first:last + 1]
+    raise Mistake(f"{name}.rs: no block below line {first + 1}")
+
+
+def block(name, start):
+    """From the comment to the closing brace of what follows it."""
+    lines = source(name).splitlines()
+    found = to_closing_brace(name, lines, comment(name, lines, start))
+    return fence("rust,ignore", textwrap.dedent("\n".join(found)))
+
+
+def folded(summary, content):
+    return (
+        f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
+    )
+
+
+def folded_step(name, *starts):
+    return folded("The code of this step", step(name, *starts))
 
 
 def example(name):
-    return (
-        f"<details>\n<summary>The whole file: "
-        f"<code>examples/{name}.rs</code></summary>\n\n"
-        + fence("rust,ignore", source(name))
-        + "\n\n</details>"
-    )
+    whole = f"The whole file: <code>examples/{name}.rs</code>"
+    return folded(whole, fence("rust,ignore", source(name)))
 
 
 def whole_transcript(name):
@@ -125,12 +141,12 @@ def whole_transcript(name):
     windows = f"{name}@windows"
     if (EXAMPLES / "transcripts" / f"{windows}.snap").is_file():
         there = fence("text", "\n".join(transcript(windows)))
-        shown += (
-            "\n\n<details>\n<summary>On Windows</summary>\n\n"
-            + there
-            + "\n\n</details>"
-        )
+        shown += "\n\n" + folded("On Windows", there)
     return shown
+
+
+def result(name):
+    return folded("What it prints", whole_transcript(name))
 
 
 def line(name, words=""):
@@ -151,6 +167,8 @@ def code(name, piece=""):
 DIRECTIVES = {
     "block": block,
     "code": code,
+    "lines": folded_step,
+    "result": result,
     "step": step,
     "example": example,
     "transcript": whole_transcript,
