@@ -275,9 +275,13 @@ fn advice(
             "the machine answered, but no program listens at that port",
             "start the other end first, and compare the port numbers",
         ),
-        ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::BrokenPipe => (
+        ErrorKind::BrokenPipe => (
+            "this socket has no peer: the other end has left, or it is a \
+             listener, which never has one",
+            "look at the other end; a server sends on the socket that accept \
+             returned",
+        ),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => (
             "the other end left in the middle of the conversation",
             "look at the other end: did it stop, or crash?",
         ),

@@ -10,8 +10,12 @@ use std::net::{
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+#[cfg(target_os = "linux")]
+use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 
 use crate::support::{accept, closed_udp_port, connect, datagrams, top};
+#[cfg(target_os = "linux")]
+use crate::support::{Terminal, expect};
 
 /// A row of the table: the cells, without their back quotes.
 struct Row {
@@ -101,7 +105,7 @@ fn provoke(call: &str) -> io::Result<()> {
             let first = TcpListener::bind(ANY)?;
             tcp().bind(&first.local_addr()?.into())
         }
-        "bind: a restart, a connection in TIME_WAIT" => {
+        "bind: a restart, a connection in TIME-WAIT" => {
             let listener = TcpListener::bind(ANY)?;
             let here = listener.local_addr()?;
             let mut client = connect(here);
@@ -119,6 +123,15 @@ fn provoke(call: &str) -> io::Result<()> {
             let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
             udp().send_to(b"x", &everybody.into()).map(drop)
         }
+        "connect: UDP, to 255.255.255.255" => {
+            let everybody = SocketAddr::from(([255; 4], 9));
+            udp().connect(&everybody.into())
+        }
+        "connect: IPv6 address, IPv4 UDP socket" => {
+            let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9));
+            udp().connect(&other.into())
+        }
+        "connect: port 0" => tcp().connect(&ANY.into()),
         "bind: IPv6 address, IPv4 socket" => {
             let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0));
             tcp().bind(&other.into())
@@ -227,6 +240,15 @@ fn provoke(call: &str) -> io::Result<()> {
             drop(other);
             this.read(&mut buffer).map(drop)
         }
+        "send: after a reset, first time" => after_a_reset(1),
+        "send: after a reset, second time" => after_a_reset(2),
+        "recv: the client left while it was queued" => {
+            let listener = TcpListener::bind(ANY)?;
+            let client = connect(listener.local_addr()?);
+            SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+            drop(client);
+            accept(&listener).0.read(&mut buffer).map(drop)
+        }
         "send: the peer is gone, second time" => {
             let (mut this, other) = pair();
             drop(other);
@@ -259,6 +281,18 @@ fn provoke(call: &str) -> io::Result<()> {
         "socket, accept: at the limit" => at_the_limit(),
         _ => unreachable!("no way to provoke {call:?}: is it documented?"),
     }
+}
+
+/// What the last of so many sends says, after a reset without an end of the
+/// stream before it.
+fn after_a_reset(sends: usize) -> io::Result<()> {
+    let (mut this, other) = pair();
+    SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
+    drop(other);
+    for _ in 1..sends {
+        this.write(b"x").expect_err("the reset");
+    }
+    this.write(b"x").map(drop)
 }
 
 /// The limit holds for a whole process, so another one has to reach it: an
@@ -329,6 +363,40 @@ fn the_kernel_fails_as_the_atlas_says() {
     }
     let least = if cfg!(target_os = "linux") { 30 } else { 0 };
     assert!(provoked >= least, "only {provoked} rows");
+}
+
+/// What the entries tell besides the rows.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_entries_of_the_atlas_hold() {
+    // A link-local address does not say on which network it is.
+    if let Ok(socket) = UdpSocket::bind("[::1]:0") {
+        let error = socket.connect("[fe80::1]:9").expect_err("no scope");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    // Who is killed with nothing unread: the end of the stream.
+    let mut server = Terminal::start("07_first_server", &["127.0.0.1:0"]);
+    let mut client = connect(server.invited_to());
+    expect(&client, "Hello, client!");
+    server.stop();
+    assert_eq!(client.read(&mut [0; 16]).expect("an end"), 0);
+
+    // One call does tell of a datagram that was cut.
+    let socket = udp();
+    socket.bind(&ANY.into()).expect("a port");
+    let here = socket.local_addr().expect("an address");
+    socket.send_to(b"0123456789", &here).expect("sent");
+    let mut room = [MaybeUninit::uninit(); 4];
+    let mut rooms = [MaybeUninitSlice::new(&mut room)];
+    let received = socket.recv_from_vectored(&mut rooms);
+    let (length, flags, _) = received.expect("a datagram");
+    assert_eq!((length, flags.is_truncated()), (4, true));
+
+    // Windows apart, socket2's timeouts are in microseconds, rounded down.
+    let half_a_microsecond = Some(Duration::from_nanos(500));
+    socket.set_read_timeout(half_a_microsecond).expect("taken");
+    assert_eq!(socket.read_timeout().expect("a timeout"), None);
 }
 
 /// Linux' names are those of its numbers.
