@@ -662,7 +662,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(ConnectionRefused), "connect", HERE, "port numbers"),
             (kind(ConnectionReset), "read", HERE, "or crash?"),
             (kind(ConnectionAborted), "read", HERE, "or crash?"),
-            (kind(BrokenPipe), "send", HERE, "or crash?"),
+            (kind(BrokenPipe), "send", HERE, "accept returned"),
             (kind(UnexpectedEof), "receive", HERE, "or crash?"),
             (kind(InvalidData), "receive", HERE, "at that address"),
             (kind(TimedOut), "connect", HERE, "time for you"),

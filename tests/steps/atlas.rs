@@ -13,9 +13,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(target_os = "linux")]
 use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 
-use crate::support::{accept, closed_udp_port, connect, datagrams, top};
 #[cfg(target_os = "linux")]
 use crate::support::{Terminal, expect};
+use crate::support::{accept, closed_udp_port, connect, datagrams, top};
 
 /// A row of the table: the cells, without their back quotes.
 struct Row {
