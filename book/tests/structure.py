@@ -13,11 +13,15 @@ from urllib.parse import unquote, urlsplit
 BOOK = Path(__file__).resolve().parent.parent
 CRATE = BOOK.parent
 HTML = BOOK / "html"
-LARGEST_PAGE = 100_000
-# Every page that teaches a step has these headings, in this order.
-SHAPE = [
-    "Predict", "Run", "The code", "What it printed", "What the kernel did",
-    "Break it", "What can go wrong", "Two terminals", "Checkpoint",
+LARGEST_PAGE = 120_000
+MOST_WORDS = 14_000  # of prose, outside the atlas
+# Every page that teaches a step has a section for each of its programs, and
+# then these.
+LAST_SECTIONS = ["Break it", "What can go wrong", "Two terminals", "Checkpoint"]
+# Each program's section has these parts, in this order: the guess comes first.
+PARTS = [
+    "> **The question.** ", "\n### Predict\n", "\n### Run\n", "{{#example ",
+    "<summary>What ", "\n### What the kernel did\n",
 ]
 
 mistakes = []
@@ -107,7 +111,7 @@ def check_examples(texts):
     included = set(re.findall(r"\{\{#example (\S+?)\}\}", everything))
     for name in sorted(examples() - included):
         mistake("examples", f"no chapter includes {name}.rs")
-    shown = set(re.findall(r"\{\{#transcript (\S+?)\}\}", everything))
+    shown = set(re.findall(r"\{\{#(?:transcript|result) (\S+?)\}\}", everything))
     there = {path.stem for path in (CRATE / "examples" / "transcripts").glob("*.snap")}
     # (steps.py puts what Windows prints below what the others print.)
     shown |= {f"{name}@windows" for name in shown}
@@ -135,17 +139,75 @@ def check_shape(texts):
     for name, text in texts.items():
         if not re.match(r"\d\d-", name):
             continue
-        headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-        if headings != SHAPE:
-            mistake(name, f"its headings are {headings}, not {SHAPE}")
-        if "> **The question.**" not in text:
-            mistake(name, "asks no question")
+        intro, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+        headings = [section.splitlines()[0] for section in sections]
+        last = len(LAST_SECTIONS)
+        if headings[-last:] != LAST_SECTIONS or not sections[:-last]:
+            mistake(name, f"its sections are {headings}")
+        if "{{#" in intro:
+            mistake(name, "shows something before anything is asked")
+        for section in sections[:-last]:
+            check_program(name, section)
         if "<summary>Answers</summary>" not in text:
             mistake(name, "has no answers")
         if "error-atlas.md#" not in text:
             mistake(name, "does not lead into the error atlas")
         if not re.search(r"^Next: \[", text, re.MULTILINE):
             mistake(name, "does not say what is next")
+
+
+def check_program(name, section):
+    """One program: question, guess, run, code, output, explanation."""
+    heading = section.splitlines()[0]
+    for example in re.findall(r"`(\w+)`", heading):
+        if f"{{{{#example {example}}}}}" not in section:
+            mistake(name, f"'{heading}' does not show {example}.rs")
+    # (A result is folded by its directive.)
+    section = re.sub(r"\{\{#result [^}]*\}\}", "<summary>What </summary>", section)
+    places = [section.find(part) for part in PARTS]
+    if -1 in places or places != sorted(places):
+        mistake(name, f"'{heading}' has not all parts in their order: {places}")
+    # Nothing is given away: code and output are folded until they are explained.
+    asked = section[: places[-1]]
+    unfolded = re.sub(r"<details>.*?</details>", "", asked, flags=re.DOTALL)
+    for directive in re.findall(r"\{\{#(?:step|block|transcript|line) ", unfolded):
+        mistake(name, f"'{heading}' gives the answer away: {directive}")
+
+
+def check_changes(texts):
+    """Each tested change is on one page, under "Break it", with its own title."""
+    there = {path.stem for path in (CRATE / "examples" / "changes").glob("*.patch")}
+    shown = []
+    for name, text in texts.items():
+        _, _, section = text.partition("\n## Break it\n")
+        section = section.partition("\n## ")[0]
+        titles = re.findall(r"^\*\*[^*\n]+[.?]\*\*", section, re.MULTILINE)
+        changes = re.findall(r"\{\{#change (\S+?)[ }]", section)
+        if len(titles) != len(changes):
+            mistake(name, f"{len(titles)} things to break, {len(changes)} tested")
+        shown += changes
+    for change in sorted(there ^ set(shown)):
+        mistake("changes", f"{change} is not both tested and shown")
+    for change in sorted({change for change in shown if shown.count(change) > 1}):
+        mistake("changes", f"{change} is shown twice")
+
+
+def words(text):
+    """How many words of prose: no code, no tables, no directives."""
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\{\{#change [^/}]*/?/?([^}]*)\}\}", r"\1", text)
+    text = re.sub(r"\{\{#[^}]*\}\}", "", text)
+    text = re.sub(r"\]\([^)]*\)|<[^>]*>", "", text)
+    text = re.sub(r"`[^`]*`", "code", text)
+    return len(re.findall(r"\S*\w\S*", text))
+
+
+def check_length(texts):
+    count = sum(words(text) for name, text in texts.items() if name != "error-atlas.md")
+    if count > MOST_WORDS:
+        mistake("the book", f"{count} words; {MOST_WORDS} are allowed")
+    return count
 
 
 def check_pictures():
@@ -172,11 +234,16 @@ def main():
     check_examples(texts)
     check_commands(texts, pages)
     check_shape(texts)
+    check_changes(texts)
     check_pictures()
+    count = check_length(texts)
     for one in mistakes:
         print(f"mistake: {one}", file=sys.stderr)
     links = sum(len(page.links) for page in pages.values())
-    print(f"structure: {len(pages)} pages, {links} links, {len(mistakes)} mistakes")
+    print(
+        f"structure: {len(pages)} pages, {count} words, {links} links, "
+        f"{len(mistakes)} mistakes"
+    )
     sys.exit(1 if mistakes else 0)
 
 
