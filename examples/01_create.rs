@@ -5,7 +5,7 @@
 //! number by which this program names something that the kernel keeps. (The
 //! kernel is the core of the operating system. Only it touches the network.)
 //!
-//! Look for: the descriptor, and all that a new socket does not have yet.
+//! Look for: the descriptor, and everything that a new socket lacks.
 //!
 //! One terminal:
 //!     cargo run --example 01_create
@@ -42,7 +42,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // It has no address of its own: port 0 means "none yet". (The kernel has
     // its own form for an address, `SockAddr`. `as_socket` turns it into
     // std's `SocketAddr`, which can be printed, or gives `None` for another
-    // kind; `ok_or` makes that an error. Windows refuses the question.)
+    // kind; `ok_or` makes that an error. Windows returns an error here.)
     match socket.local_addr() {
         Ok(local) => {
             let local = local.as_socket().ok_or("not an IP address")?;
@@ -52,9 +52,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
 
     // It has no peer, so there is nobody to send to. (`b"hello"` is a text as
-    // bytes, which is all that a socket knows of. Linux refuses in odd
-    // words: there never was a connection. macOS and Windows say "not
-    // connected".)
+    // bytes; a socket knows nothing else. Linux refuses in odd words: there
+    // never was a connection. macOS and Windows say "not connected".)
     let peer = socket.peer_addr();
     say("program", "peer_addr", answer(&peer));
     let sent = socket.send(b"hello");
@@ -64,9 +63,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let odd = Socket::new(domain, Type::STREAM, Some(Protocol::UDP));
     say("program", "socket", format!("STREAM with UDP: {}", answer(&odd)));
 
-    // Rust closes a socket when its owner goes, and the kernel forgets it.
-    // Unix gives the next one the lowest number that is free, which is this
-    // one. (Windows promises nothing of the kind.)
+    // Rust closes a socket when its owner goes away, and the kernel forgets
+    // it. Unix gives the next one the lowest number that is free, which is
+    // this one. (Windows makes no such promise.)
     drop(socket);
     if cfg!(unix) {
         let next = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;

@@ -3,7 +3,7 @@
 //! The same call as for TCP, with two other words: the type is a datagram
 //! socket, the protocol is UDP. A datagram is one message, sent by itself.
 //!
-//! Look for: what differs from 01_create. It is very little so far.
+//! Look for: what differs from 01_create. So far it is very little.
 //!
 //! One terminal:
 //!     cargo run --example 01_create_udp
@@ -39,7 +39,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // It has no address of its own: port 0 means "none yet". (The kernel has
     // its own form for an address, `SockAddr`. `as_socket` turns it into
     // std's `SocketAddr`, which can be printed, or gives `None` for another
-    // kind; `ok_or` makes that an error. Windows refuses the question.)
+    // kind; `ok_or` makes that an error. Windows returns an error here.)
     match socket.local_addr() {
         Ok(local) => {
             let local = local.as_socket().ok_or("not an IP address")?;
@@ -59,9 +59,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let odd = Socket::new(domain, Type::DGRAM, Some(Protocol::TCP));
     say("program", "socket", format!("DGRAM with TCP: {}", answer(&odd)));
 
-    // Rust closes a socket when its owner goes, and the kernel forgets it.
-    // Unix gives the next one the lowest number that is free, which is this
-    // one. (Windows promises nothing of the kind.)
+    // Rust closes a socket when its owner goes away, and the kernel forgets
+    // it. Unix gives the next one the lowest number that is free, which is
+    // this one. (Windows makes no such promise.)
     drop(socket);
     if cfg!(unix) {
         let next = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;

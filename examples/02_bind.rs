@@ -1,7 +1,7 @@
 //! Step 2, TCP: bind the socket to an address.
 //!
 //! An address is two things: an IP address, which names a machine, and a
-//! port, which tells the sockets on it apart. `bind` claims such a pair.
+//! port, which tells the sockets on it apart. `bind` claims both together.
 //!
 //! Look for: the port that the kernel picks when asked for port 0, and what
 //! happens to a second socket that wants the same one.
@@ -32,14 +32,15 @@ fn lesson(address: SocketAddr) -> Result<(Socket, SocketAddr), Failure> {
 
     // Step 2: bind. 127.0.0.1 is loopback: only programs on this machine can
     // reach it. Port 0 asks the kernel for any port that is free, and
-    // `local_addr` tells which one that was. (socket2 takes and gives the
-    // kernel's own form of an address. `into` makes it of std's `SocketAddr`,
-    // and `as_socket` leads back.)
+    // `local_addr` tells us which one it picked. (socket2 works with the
+    // kernel's own form of an address. `into` makes one from std's
+    // `SocketAddr`, and `as_socket` turns it back.)
     socket.bind(&address.into())?;
     let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     say("first", "bind", format!("asked for {address}, got {here}"));
 
-    // Among TCP sockets the pair is ours alone now. No second one can have it.
+    // Among TCP sockets this address is ours alone now: a second one that
+    // asks for it is refused.
     let second = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     let bound = second.bind(&here.into());
     say("second", "bind", format!("{here}: {}", answer(&bound)));
@@ -52,7 +53,7 @@ fn lesson(address: SocketAddr) -> Result<(Socket, SocketAddr), Failure> {
     let there = third.local_addr()?.as_socket().ok_or("not IP")?;
     say("third", "bind", format!("asked for {anywhere}, got {there}"));
 
-    // (Handed back to `run` or to `hold`, or else it would be closed here.)
+    // (The socket is returned, because otherwise it would be closed here.)
     Ok((socket, here))
 }
 

@@ -1,7 +1,7 @@
 //! Step 2, UDP: bind the socket to an address.
 //!
-//! The same call as for TCP. For UDP it is also the last one that a receiver
-//! needs: from now on the kernel keeps what arrives at this port.
+//! The same call as for TCP. With UDP, it is also the last one that a
+//! receiver needs: from now on the kernel keeps what arrives at this port.
 //!
 //! Look for: the port that the kernel picks when asked for port 0, a second
 //! socket that wants the same one, and a third that never calls `bind`.
@@ -32,26 +32,27 @@ fn lesson(address: SocketAddr) -> Result<(Socket, SocketAddr), Failure> {
 
     // Step 2: bind. 127.0.0.1 is loopback: only programs on this machine can
     // reach it. Port 0 asks the kernel for any port that is free, and
-    // `local_addr` tells which one that was. (socket2 takes and gives the
-    // kernel's own form of an address. `into` makes it of std's `SocketAddr`,
-    // and `as_socket` leads back.)
+    // `local_addr` tells us which one it picked. (socket2 works with the
+    // kernel's own form of an address. `into` makes one from std's
+    // `SocketAddr`, and `as_socket` turns it back.)
     socket.bind(&address.into())?;
     let here = socket.local_addr()?.as_socket().ok_or("not IP")?;
     say("first", "bind", format!("asked for {address}, got {here}"));
 
-    // Among UDP sockets the pair is ours alone now. No second one can have it.
+    // Among UDP sockets this address is ours alone now: a second one that
+    // asks for it is refused.
     let second = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     let bound = second.bind(&here.into());
     say("second", "bind", format!("{here}: {}", answer(&bound)));
 
     // A sender may leave `bind` out. With its first datagram the kernel
-    // picks a port for it, at 0.0.0.0: any address that this machine has.
+    // picks a port for it, at 0.0.0.0: any address of this machine.
     let third = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     let sent = third.send_to(b"hello", &reachable(here).into())?;
     let there = third.local_addr()?.as_socket().ok_or("not IP")?;
     say("third", "send_to", format!("{sent} bytes, and it has {there}"));
 
-    // (Handed back to `run` or to `hold`, or else it would be closed here.)
+    // (The socket is returned, because otherwise it would be closed here.)
     Ok((socket, here))
 }
 

@@ -1,12 +1,12 @@
 //! Step 3, TCP: listen.
 //!
-//! A bound socket has an address, but takes no calls. `listen` opens it: from
-//! now on the kernel finishes handshakes with clients by itself (the packets
+//! A bound socket has an address, but doesn't answer. `listen` opens it: from
+//! now on the kernel does the handshakes with clients by itself (the packets
 //! that open a connection), and puts each new connection into a queue. The
 //! backlog is the room in that queue.
 //!
 //! Look for: the same `connect`, refused before `listen` and successful after
-//! it, although this program never calls `accept`.
+//! it, even though this program never calls `accept`.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 03_listen
@@ -41,12 +41,12 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "bind", here);
 
     // A client tries too early. (It is std's TcpStream: one line is enough
-    // for the end that is not the lesson. Windows tries for two seconds.)
+    // for the end that isn't the lesson. Windows keeps trying for two seconds.)
     let early = TcpStream::connect(here);
     say("client", "connect", answer(&early));
 
-    // Step 3: listen, with a backlog of 100. The call returns at once: it
-    // does not wait for anybody. It tells the kernel to answer clients.
+    // Step 3: listen, with a backlog of 100. The call tells the kernel to
+    // answer clients. It returns at once, and doesn't wait for anybody.
     let open = listener.listen(BACKLOG);
     say(
         "server",
@@ -54,8 +54,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         format!("backlog {BACKLOG}: {}", answer(&open)),
     );
 
-    // A client tries again. The handshake takes place between its kernel and
-    // ours; what it sends is kept for whoever calls `accept` some day.
+    // A client tries again. Its kernel and ours do the handshake. Ours keeps
+    // what the client sends until somebody calls `accept`.
     let mut client = TcpStream::connect(here)?;
     let local = client.local_addr()?;
     say("client", "connect", format!("connected, from {local}"));

@@ -4,7 +4,7 @@
 //! kernel refuses the call. What takes its place is `bind`: a bound datagram
 //! socket receives, from anybody, at once.
 //!
-//! Look for: the refusal, and a datagram that arrives all the same.
+//! Look for: the refusal, and a datagram that arrives anyway.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 03_listen_udp
@@ -34,20 +34,20 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "bind", here);
 
     // Step 3: listen. A datagram socket has no queue of connections, so the
-    // kernel says no.
+    // kernel refuses.
     let open = socket.listen(100);
     say("server", "listen", answer(&open));
 
-    // What takes its place is done already: bound is enough. The kernel keeps
-    // this datagram until somebody receives it.
+    // What takes its place is already done: being bound is enough. The kernel
+    // keeps this datagram until somebody receives it.
     let client = UdpSocket::bind("127.0.0.1:0")?;
     let local = client.local_addr()?;
     let sent = client.send_to(b"hello", here)?;
     say("client", "send_to", format!("{sent} bytes, from {local}"));
 
     // socket2 receives into memory that nobody has written to yet, which is
-    // for experts. Std's UdpSocket is the same socket, and receives into a
-    // plain buffer.
+    // for experts. Std's UdpSocket receives into a plain buffer, so the socket
+    // becomes one. To the kernel it is still the same socket.
     let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
     let (length, peer) = socket.recv_from(&mut buffer)?;

@@ -1,11 +1,11 @@
 //! Step 4, TCP: accept.
 //!
-//! `accept` takes the oldest connection out of the listener's queue and hands
-//! over a second socket, for this one client, and the client's address. While
-//! the queue is empty it waits.
+//! `accept` takes the oldest connection out of the listener's queue. It returns
+//! a second socket, for this one client, and the client's address. While the
+//! queue is empty, it waits.
 //!
 //! Look for: two descriptors at the server, and the port after "connected,
-//! from": it comes back in the last line. That is how you know who is who.
+//! from": it comes back in the last line, so you know who is who.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 04_accept
@@ -38,14 +38,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let number = descriptor(&listener);
     say("server", "listen", format!("descriptor {number}, at {here}"));
 
-    // Nobody has connected yet, so `accept` would wait. Switched to
-    // non-blocking for a moment, it says so instead.
+    // Nobody has connected yet, so `accept` would wait. We switch the socket
+    // to non-blocking for a moment: now it says so instead.
     listener.set_nonblocking(true)?;
     let nobody = listener.accept();
     say("server", "accept", answer(&nobody));
     listener.set_nonblocking(false)?;
 
-    // A client connects, in one line of std. Its `connect` is done as soon
+    // A client connects, in one line of std. Its `connect` returns as soon
     // as the kernel has put the connection into the queue.
     let client = TcpStream::connect(here)?;
     let local = client.local_addr()?;

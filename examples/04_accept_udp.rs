@@ -1,8 +1,8 @@
 //! Step 4, UDP: nobody to accept.
 //!
 //! Without connections there is nothing to accept, and the kernel refuses the
-//! call. What takes its place: every datagram brings its sender's address, so
-//! one socket can talk with any number of clients.
+//! call. What takes its place: every datagram carries its sender's address, so
+//! one socket can talk to any number of clients.
 //!
 //! Look for: the refusal, and two clients that share the server's one socket.
 //!
@@ -46,9 +46,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         say(name, "send_to", format!("{sent} bytes, from {local}"));
     }
 
-    // What takes the place of `accept`: `recv_from` fills the buffer with one
-    // datagram and tells who sent it; `send_to` answers that address. (The
-    // same socket, from here on by the methods of std: see step 3.)
+    // What takes the place of `accept`: `recv_from` puts one datagram into the
+    // buffer and says who sent it; `send_to` answers that address. (From here
+    // on we use the same socket as std's UdpSocket: see step 3.)
     let socket = UdpSocket::from(socket);
     let mut buffer = [0; 1024];
     for _ in 0..2 {

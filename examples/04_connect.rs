@@ -33,8 +33,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     connect(server)?;
 
-    // Only now does our server ask for a client. It is handed a connection
-    // that has been there all along, and is over already.
+    // Only now does our server ask for a client. It gets a connection that
+    // was there all along, and is already over.
     let (_, peer) = listener.accept()?;
     say("server", "accept", peer);
     Ok(())
@@ -42,13 +42,13 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
 /// The client. With an address, the server there is you.
 fn connect(server: SocketAddr) -> Result<(), Failure> {
-    // Step 1: create. A client need not bind: the kernel will pick a port.
+    // Step 1: create. A client doesn't have to bind: the kernel picks a port.
     let domain = Domain::for_address(server);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     say("client", "socket", format!("descriptor {}", descriptor(&socket)));
 
     // Step 4, the client's half: connect. It waits until the server's kernel
-    // has answered, which is enough: the server program need not.
+    // has answered. The server program doesn't have to do anything.
     say("client", "connect", format!("to {server} ..."));
     socket.connect(&server.into()).at(server)?;
 

@@ -1,8 +1,8 @@
 //! Step 4, UDP: connect, which sends nothing.
 //!
-//! `connect` on a datagram socket stays inside this machine. It notes a peer:
-//! `send` needs no address from then on, and the kernel keeps every datagram
-//! away that comes from somebody else.
+//! `connect` on a datagram socket sends no packet. The kernel just notes the
+//! peer: from then on `send` needs no address, and the kernel drops every
+//! datagram that comes from somebody else.
 //!
 //! Look for: nothing at the server after `connect`, and a stranger's datagram
 //! that never arrives.
@@ -38,8 +38,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
 
     // Step 4, the client's half: connect. The kernel notes the peer and picks
-    // a port for us. It sends nothing, so it cannot know whether anybody is
-    // there. (The same socket, from here on by the methods of std.)
+    // a port for us. It sends nothing, so it can't know whether anybody is
+    // there. (From here on we use the same socket as std's UdpSocket.)
     socket.connect(&there.into()).at(there)?;
     let client = UdpSocket::from(socket);
     let (peer, local) = (client.peer_addr()?, client.local_addr()?);
@@ -64,8 +64,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let sent = server.send_to(b"welcome", peer)?;
     say("server", "send_to", format!("{sent} bytes, to {peer}"));
 
-    // Only the answer comes through. Behind it there is nothing: the kernel
-    // threw the stranger's datagram away.
+    // Only the answer comes through, and then nothing: the kernel threw the
+    // stranger's datagram away.
     let length = client.recv(&mut buffer)?;
     say("client", "recv", format!("{length} bytes"));
     client.set_nonblocking(true)?;

@@ -48,7 +48,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "send", format!("{letters} characters, {sent} bytes"));
 
     // The client has room for 7 bytes, then for 1024. The second call goes on
-    // where the first one stopped. Then it answers.
+    // where the first one stopped. Then the client answers.
     let mut buffer = [0; 1024];
     for room in [7, 1024] {
         let length = client.read(&mut buffer[..room])?;
@@ -58,15 +58,15 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let sent = client.write("谢谢!".as_bytes())?;
     say("client", "send", format!("{sent} bytes"));
 
-    // Step 5: receive, up to 1024 bytes. `read` is `recv` by its name in std:
-    // it waits for the first byte, and returns how many arrived. Only that
-    // much of the buffer means anything.
+    // Step 5: receive, up to 1024 bytes. (std calls `recv` `read`.) It waits
+    // until there is at least one byte, and returns how many it got. Only that
+    // part of the buffer means anything.
     let mut buffer = [0; 1024];
     let length = conversation.read(&mut buffer)?;
     let bytes = &buffer[..length];
     say("server", "recv", format!("{length} bytes {bytes:02x?}"));
 
-    // Bytes from the network may be no text at all, so this can fail.
+    // Bytes from the network may not be text at all, so this can fail.
     match std::str::from_utf8(bytes) {
         Ok(text) => say("server", "decode", format!("{text:?}")),
         Err(error) => say("server", "decode", format!("not text: {error}")),

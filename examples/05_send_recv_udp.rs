@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
-    // the same, from here on by the methods of std: see step 3.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we
+    // use the same socket as std's UdpSocket: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
@@ -43,7 +43,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
 
     // Step 5: receive, one datagram of up to 1024 bytes at a time. `length`
-    // says how much of the buffer means anything. 0 is a message, not an end.
+    // says how much of the buffer counts. 0 is a message here, not an end.
     let mut buffer = [0; 1024];
     let mut sender = here;
     for _ in 0..3 {
@@ -53,7 +53,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         sender = peer;
     }
 
-    // Step 5: send. The address says to whom.
+    // Step 5: send. The address says who gets it.
     let sent = socket.send_to(GREETING.as_bytes(), sender)?;
     say("server", "send_to", format!("{sent} bytes"));
     let (length, _) = client.recv_from(&mut buffer)?;

@@ -4,8 +4,8 @@
 //! "I have sent everything" and keeps the other direction open: a half-close.
 //! Closing the socket ends both, and gives its descriptor back.
 //!
-//! Look for: 0 bytes, which is how the other end learns of it; a message that
-//! still comes through after that; and a descriptor number that comes back.
+//! Look for: 0 bytes, which is how the other end finds out; a message that
+//! still gets through after that; and a descriptor number that comes back.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 06_close

@@ -1,11 +1,11 @@
 //! Step 6, UDP: close.
 //!
-//! Closing a datagram socket sends nothing. The peer is not told, and may go
-//! on sending for ever. A connected sender learns it in a roundabout way: the
-//! kernel reports an earlier datagram's fate on a later call.
+//! Closing a datagram socket sends nothing. The peer isn't told, and may go on
+//! sending forever. A connected sender finds out in a roundabout way: a later
+//! call fails with the news of an earlier datagram.
 //!
-//! Look for: nothing at the client after `close`, a `send` that succeeds all
-//! the same, and the error that comes after it.
+//! Look for: nothing at the client after `close`, a `send` that succeeds
+//! anyway, and the error that comes after it.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 06_close_udp
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
-    // the same, from here on by the methods of std: see step 3.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we
+    // use the same socket as std's UdpSocket: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
@@ -49,8 +49,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let (length, peer) = socket.recv_from(&mut buffer)?;
     say("server", "recv_from", format!("{length} bytes, from {peer}"));
 
-    // Step 6: close. Nothing is sent, and the port is free from now on: any
-    // other socket could have it. (This one has it for a moment.)
+    // Step 6: close. Nothing is sent, and the port is free: any other socket
+    // could have it now. (This one gets it for a moment.)
     drop(socket);
     let other = UdpSocket::bind(here).map(drop);
     say(
@@ -66,16 +66,16 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         Err(error) => say("client", "recv", in_words(&error)),
     }
 
-    // Its next datagram is taken by the kernel, and finds nobody.
+    // Its next datagram is sent, and finds nobody.
     client.set_nonblocking(false)?;
     let sent = client.send(b"anyone?")?;
     say("client", "send", format!("{sent} bytes"));
 
     // The machine at the other end reports that: "port unreachable". The
     // kernel keeps the report for this socket's next call, which fails.
-    // (Windows calls it a reset. The limit of a second is there in case that
-    // a firewall swallows the report. A receive with a limit can also be
-    // interrupted, by Ctrl-Z for one, and is then repeated: step 13.)
+    // (Windows calls it a reset. The limit of a second is there in case a
+    // firewall swallows the report. A receive with a limit can also be
+    // interrupted, for example by Ctrl-Z. Then we repeat it: step 13.)
     client.set_read_timeout(Some(Duration::from_secs(1)))?;
     loop {
         match client.recv(&mut buffer) {

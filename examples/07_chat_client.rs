@@ -4,8 +4,8 @@
 //! you type, a line at a time, and prints each reply. `quit` ends it, and so
 //! does the end of input. The server may be written in any language.
 //!
-//! Look for: each reply is read to its end, in one piece or in many. No length
-//! is on the wire, but the client knows what it sent.
+//! Look for: each reply is read to its end, in one piece or in many. Nothing
+//! on the wire says how long it is, but the client knows what it sent.
 //!
 //! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server
@@ -25,8 +25,8 @@ use socket_steps::chat::{
 use socket_steps::{At, Failure, line, lines, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How long the server may be silent. It may be talking to somebody else, or,
-/// if its queue was full, not know that we are here (step 14).
+/// How long the server may be silent. It may be talking to somebody else. Or
+/// its queue was full, and it doesn't know that we are here (step 14).
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
@@ -60,7 +60,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         }
     }
 
-    // Step 6: say `quit` and close. The reply to it is not waited for.
+    // Step 6: say `quit` and close, without waiting for the reply.
     let word = "quit";
     let sent = server.write(word.as_bytes()).at(address)?;
     line(lang.client_sends(&word[..sent]));

@@ -52,7 +52,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         }
     }
 
-    // Step 6: say `quit` and close. The reply to it is not waited for.
+    // Step 6: say `quit` and close, without waiting for the reply.
     let word = "quit";
     let sent = server.send(word.as_bytes()).at(address)?;
     line(lang.client_sends(&word[..sent]));
@@ -68,8 +68,8 @@ fn exchange(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
         if attempt > 1 {
             line(lang.trying_again(attempt, ATTEMPTS));
         }
-        // (A send may fail with the fate of an earlier datagram, and then
-        // this one has not left: once more.)
+        // (A send may fail with the news of an earlier datagram. Then this
+        // one hasn't left: try once more.)
         if server.send(text.as_bytes()).is_err() {
             server.send(text.as_bytes())?;
         }
@@ -84,8 +84,8 @@ fn exchange(server: &UdpSocket, text: &str, lang: Lang) -> io::Result<()> {
     outcome
 }
 
-/// Receives for half a second, until the reply to `text` is there. A reply to
-/// another text is told by its words. (The same text twice is not: step 15.)
+/// Receives until the reply to `text` is there, for half a second at most. It
+/// recognises a reply to another text. (Not one to the same text: step 15.)
 fn receive_reply(
     server: &UdpSocket,
     text: &str,
@@ -96,7 +96,7 @@ fn receive_reply(
     // (Room for any datagram: a longer one is an error on Windows.)
     let mut buffer = vec![0; 65_536];
     loop {
-        // A timeout of zero would mean "wait for ever".
+        // A timeout of zero would mean "wait forever".
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(error.into());

@@ -1,8 +1,8 @@
 //! Step 7, TCP: the chat server.
 //!
 //! The first server, grown up: it shows what each client says, in UTF-8 that
-//! may arrive in pieces, ends the conversation at `quit`, and tells how each
-//! one ended. Clients in any language can talk to it.
+//! may arrive in pieces, ends the conversation at `quit`, and says how each one
+//! ended. Clients in any language can talk to it.
 //!
 //! Look for: one client at a time. A second one is connected, and waits in the
 //! queue until the first one leaves (step 16 changes that).
@@ -70,7 +70,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
 /// Step 5: greet, then receive and answer until the end.
 fn converse(mut client: Socket, lang: Lang) -> io::Result<Ending> {
     // A client that sends and never receives fills the buffers of both
-    // kernels. Then `write_all` would wait for ever, and all others with it.
+    // kernels. Then `write_all` would wait forever, and so would everybody.
     client.set_write_timeout(Some(PATIENCE))?;
     client.write_all(lang.server_greeting().as_bytes())?;
 
@@ -91,7 +91,7 @@ fn converse(mut client: Socket, lang: Lang) -> io::Result<Ending> {
         if !text.is_empty() {
             line(lang.client_says(&text));
             let sent = client.write_all(lang.reply(&text).as_bytes());
-            // Who says `quit` need not wait for the reply: it may be gone.
+            // A client that says `quit` may be gone: then this send fails.
             let whole = !bad && !decoder.is_mid_character();
             if is_quit(&text) && whole {
                 return Ok(Ending::Quit);

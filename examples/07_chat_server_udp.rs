@@ -31,15 +31,15 @@ fn main() -> ExitCode {
 }
 
 fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
-    // the same, from here on by the methods of std: see step 3.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we
+    // use the same socket as std's UdpSocket: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
     line(lang.receiving(socket.local_addr()?));
 
-    // Step 5, for ever: receive a datagram, answer its sender. The buffer has
+    // Step 5, forever: receive a datagram, answer its sender. The buffer has
     // room for any datagram, to see when one is over the chat's limit.
     let mut known = HashSet::new();
     let mut buffer = vec![0; 65_536];
@@ -54,12 +54,12 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
             }
         };
 
-        // What is too long, or no text, gets no answer, and changes nothing.
+        // What is too long, or isn't text, gets no answer, and changes nothing.
         // Two servers, or one and itself, can be made to answer each other:
         // a forged sender is enough. Each reply is longer than what it is a
         // reply to, so they end at this limit, and no sooner. (If a server
         // forgot a sender here, it would greet it again, and the two would
-        // go on for ever. A reply that is longer than the request is also
+        // go on forever. A reply that is longer than the request is also
         // how others are flooded: a forged sender gets more than was sent.)
         let text = match to_answer(&buffer[..length]) {
             Ok(text) => text,
@@ -79,7 +79,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         }
         line(lang.sender_says(peer, text));
 
-        // A datagram that cannot be sent is lost, as any of them can be.
+        // (A datagram that can't be sent is lost, like any other.)
         if new {
             let greeting = lang.server_greeting();
             let _ = socket.send_to(greeting.as_bytes(), peer);

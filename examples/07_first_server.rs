@@ -1,6 +1,6 @@
 //! Step 7, TCP: the first server.
 //!
-//! All six steps, and no more: it greets each client, answers what it
+//! All six steps, and nothing else: it greets each client, answers what it
 //! receives with a prefix, and serves the next. The chat grows out of it.
 //!
 //! Look for: two clients, served one after the other.
@@ -39,12 +39,12 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     Ok(listener)
 }
 
-/// Steps 4 to 6, for one client: accept; send and receive until its end, 0
-/// bytes; close. (At the end of the function `client` goes.) A client that
-/// receives nothing makes a send wait: for a second at most.
+/// Steps 4 to 6, for one client: accept; send, and receive until 0 bytes, its
+/// end; close. (At the end of the function `client` is dropped.) A client that
+/// never receives makes our send wait: for a second at most.
 fn serve(listener: &Socket) -> io::Result<()> {
     let accepted = listener.accept();
-    // (If that fails, wait a moment: a shortage of open files passes.)
+    // (If that fails, wait a moment. A shortage of open files passes.)
     let (mut client, _) = accepted.inspect_err(|_| sleep(A_MOMENT))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
     client.write_all(b"Hello, client!")?;
@@ -59,8 +59,8 @@ fn serve(listener: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Both ends. Each client has sent all it has to say before it is accepted:
-/// the kernel keeps it.
+/// Both ends. Each client sends everything before it is accepted: the kernel
+/// keeps it.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let listener = listen(address)?;
     for name in ["anna", "ben"] {

@@ -1,7 +1,7 @@
 //! Step 7, UDP: the first server.
 //!
-//! The same in datagrams. One socket serves everybody: each datagram brings
-//! its sender's address. Who is new is greeted, and every text is answered.
+//! The same in datagrams. One socket serves everybody: each datagram carries
+//! its sender's address. Newcomers are greeted, and every text is answered.
 //!
 //! Look for: anna is greeted once, and answered twice.
 //!
@@ -39,9 +39,9 @@ fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
 }
 
 /// Step 5, for one datagram: receive, send. There are two bounds. Addresses
-/// can be forged, so only a thousand are remembered. And a long text is not
-/// answered, or two servers could answer each other for ever. (A reply that
-/// cannot be sent is lost, as any datagram can be.)
+/// can be forged, so only a thousand are remembered. And a long text gets no
+/// answer, or two servers could answer each other forever. (A reply that
+/// can't be sent is lost, like any datagram.)
 fn serve(socket: &UdpSocket, known: &mut Senders) -> io::Result<()> {
     let mut buffer = [0; 65_536];
     let received = socket.recv_from(&mut buffer);
@@ -76,7 +76,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// With an address: for ever. It says what went wrong, and serves the next.
+/// With an address: forever. It says what went wrong, and serves the next.
 fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let (socket, mut known) = (bind(address)?, Senders::new());
     invite("server", "recv_from", socket.local_addr()?, &["nc -u"]);

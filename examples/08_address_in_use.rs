@@ -28,10 +28,10 @@ fn main() -> ExitCode {
 
 /// Steps 1 to 3: create, bind, listen; with or without SO_REUSEADDR.
 ///
-/// The option goes before `bind`, and says: connections that are over do not
-/// count. Linux wants it on the old socket and on the new one, hence the rule:
-/// on every listener, always. Only on Unix, though. Windows needs it for
-/// nothing, and there it lets any program take a port that another one holds.
+/// The option goes before `bind`, and says: only listeners are in the way,
+/// connections are not. Linux wants it on the old socket and on the new one,
+/// hence the rule: on every TCP listener, always. Only on Unix, though. Windows
+/// doesn't need it, and there it lets a program take another one's port.
 fn listen(address: SocketAddr, reuse: bool) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -61,9 +61,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let (conversation, peer) = listener.accept()?;
     say("server", "accept", peer.as_socket().ok_or("not IP")?);
 
-    // Step 6: the server closes first, then its listener; the client sees
-    // that, 0 bytes, and closes, too. Nobody listens at the port now, and no
-    // program has it open.
+    // Step 6: the server closes first, the conversation and the listener. The
+    // client receives 0 bytes, and closes, too. Now nobody listens at the port,
+    // and no program has it open.
     close(conversation, listener);
     let length = client.read(&mut [0; 1024])?;
     say("client", "recv", format!("{length} bytes"));
@@ -72,15 +72,15 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     start_again(here)
 }
 
-/// Step 6: close. In Rust a socket is closed when its owner goes, here.
+/// Step 6: close. In Rust a socket is closed when its owner is dropped.
 fn close(conversation: Socket, listener: Socket) {
     drop((conversation, listener));
     say("server", "close", "the conversation and the listener");
 }
 
 /// The second failure: the server is started again. Its kernel still keeps
-/// the old connection. (Windows gives the port out all the same. And none is
-/// kept after a reset: type nothing into nc, or see step 12.)
+/// the old connection. (Windows gives out the port anyway. And after a reset
+/// there is nothing to keep, so type nothing into nc: see step 12.)
 fn start_again(here: SocketAddr) -> Result<(), Failure> {
     let again = listen(here, false).map(drop);
     say("again", "bind", answer(&again));

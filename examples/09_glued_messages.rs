@@ -1,8 +1,8 @@
 //! Step 9, TCP: messages that arrive glued together, or in pieces.
 //!
-//! A stream carries bytes in order and does not say where a `send` ended. So
+//! A stream carries bytes in order and doesn't say where a `send` ended. So
 //! three sends can arrive as one receive, and one send as several. The cure is
-//! framing: every message is preceded by its length, and read in full.
+//! framing: the length goes ahead of each message, and both are read in full.
 //!
 //! Look for: "onetwothree", then pieces of 5 bytes, then the three messages
 //! as they were sent.
@@ -53,7 +53,7 @@ fn send_frame(mut to: &TcpStream, message: &[u8]) -> io::Result<usize> {
 
 /// The cure, the receiver's half: the length in full, then that many bytes in
 /// full. `read_exact` calls `read` until its buffer is full, and fails if the
-/// stream ends before. `None`: it ended between two frames, in good order.
+/// stream ends before that. `None`: a clean end, between two frames.
 fn read_frame(from: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut prefix = [0; 4];
     if from.read(&mut prefix[..1])? == 0 {
@@ -73,8 +73,8 @@ fn read_frame(from: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(message))
 }
 
-/// Receives frames to the end, and says what they hold. What is no frame ends
-/// it, too: nobody can tell where the next one would begin.
+/// Receives frames to the end, and says what they hold. It also stops at
+/// anything that isn't a frame: nobody can tell where the next one begins.
 fn receive_all(mut from: TcpStream) {
     loop {
         match read_frame(&mut from) {
@@ -96,7 +96,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // Step 4: connect (one line of std), accept. "No delay" makes each `send`
-    // leave at once, and does not help.
+    // leave at once. It doesn't help.
     let mut client = TcpStream::connect(here)?;
     client.set_nodelay(true)?;
     let (conversation, _) = listener.accept()?;
@@ -137,7 +137,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     client.shutdown(Shutdown::Write)?;
     receive_all(conversation);
 
-    // Two clients that send what is no frame: too long, and cut off.
+    // Two clients that don't send a frame: one too long, one cut off.
     for bytes in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04fo"] {
         let mut client = TcpStream::connect(here)?;
         client.write_all(bytes)?;

@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 /// Both ends. The address is 127.0.0.1:0.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. The socket is
-    // the same, from here on by the methods of std: see step 3.)
+    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we
+    // use the same socket as std's UdpSocket: see step 3.)
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into())?;
@@ -55,8 +55,8 @@ fn receive_three(socket: &UdpSocket) -> Result<(), Failure> {
         say("server", "recv_from", format!("{length} bytes {text:?}"));
     }
 
-    // Nothing is left over. (What UDP does not do: bring all of them, once
-    // each, in order, and in full to a small buffer. That is step 15.)
+    // Nothing is left over. (UDP doesn't promise to deliver all of them, once
+    // each, in order, or in full to a small buffer. That is step 15.)
     socket.set_nonblocking(true)?;
     match socket.recv_from(&mut buffer) {
         Ok((length, _)) => say("server", "recv_from", length),

@@ -55,7 +55,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let less = if taken < SIZE { "fewer than" } else { "all of" };
     say("server", "send", format!("{less} the {SIZE} bytes asked for"));
 
-    // Then it takes nothing at all. That is an error to `send`, and no harm.
+    // Then it takes nothing at all. `send` calls that an error, but nothing
+    // is broken.
     while taken < SIZE {
         match conversation.send(&message[taken..]) {
             Ok(more) => taken += more,
@@ -69,8 +70,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         say("server", "send", "nothing is left to send");
     }
 
-    // Where is the rest? Here, in `message`. The kernel has not seen it, and
-    // the client gets what was taken, to the byte, and no more.
+    // Where is the rest? Here, in `message`. The kernel has never seen it. The
+    // client gets exactly what was taken, and no more.
     let mut got = vec![0; taken];
     client.read_exact(&mut got)?;
     let same = if got == message[..taken] { "exactly" } else { "not" };
@@ -82,8 +83,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
 
     // The first cure: keep the rest, and go on there when there is room again.
-    // The client receives what was sent before the server sends more, so in
-    // this one thread the two take turns, and neither waits for the other.
+    // In this one thread the two take turns: the client receives everything
+    // that was sent before the server sends more. So neither waits.
     client.set_nonblocking(false)?;
     while taken < SIZE {
         match conversation.send(&message[taken..]) {
@@ -102,8 +103,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("client", "recv", format!("all {} bytes, {same}", got.len()));
 
     // The everyday cure: stay blocking, and let `write_all` repeat `send` to
-    // the end. It waits for the client, who needs a thread of its own here.
-    // (The thread takes `client` and `got` along: that is what `move` says.)
+    // the end. It waits for the client, which needs a thread of its own here.
+    // (`move` says that the thread takes `client` and `got` with it.)
     conversation.set_nonblocking(false)?;
     got.fill(0);
     let reader = thread::Builder::new().spawn(move || {

@@ -4,8 +4,8 @@
 //! so what has arrived may end in the middle of a character. Decoding that
 //! piece by itself fails, or quietly turns the character into "�".
 //!
-//! Look for: the character that both receives lose, and the cures that keep
-//! it: decode the whole message, or keep the incomplete end for next time.
+//! Look for: the character that gets lost between two receives, and the cures:
+//! decode the whole message, or keep the incomplete end for next time.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 11_split_character
@@ -70,8 +70,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // The second cure, for text that has no ends: decode what is complete, and
     // keep the rest for next time. `error_len` tells the two reasons apart.
-    // None: the bytes so far begin a character. A number: they are no text at
-    // all, and no later byte can mend that.
+    // None: the bytes so far begin a character. A number: they aren't text,
+    // and no later byte can repair that.
     let mut kept = Vec::new();
     loop {
         let length = conversation.read(&mut buffer[..4])?;

@@ -64,10 +64,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let ended = client.shutdown(half);
     say("client", "shutdown", format!("{half:?}: {}", answer(&ended)));
 
-    // The cure: test for 0. It means that no more will come, and not that
-    // nobody is there. So: leave the loop, send what is still to be sent,
+    // The cure: test for 0. It means that no more will come, but somebody may
+    // still be there. So: leave the loop, send what you still have to send,
     // then close. A client that waits gets its answer; for one that has
-    // closed, the send fails sooner or later, and that can be ignored.
+    // closed, the send fails sooner or later, and you can ignore that.
     loop {
         let length = conversation.read(&mut buffer)?;
         say("server", "recv", format!("{length} bytes"));
@@ -86,7 +86,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Closes a socket: Rust does it when the owner goes, here.
+/// Closes a socket: Rust does that when the owner is dropped.
 fn close(who: &str, socket: TcpStream) -> Result<(), Failure> {
     let local = socket.local_addr()?;
     drop(socket);

@@ -1,14 +1,14 @@
 //! Step 12, TCP: the peer is gone, and the connection was reset.
 //!
-//! A reset is the end without good order, and an error for who learns of it.
-//! The kernel sends one when a program closes and has not received all, when
+//! A reset ends a connection at once, and the other end sees an error. The
+//! kernel sends one when a program closes and hasn't received everything, when
 //! it asks for that (a linger of 0), or when bytes come for a closed socket.
 //!
 //! What to do: after 0 bytes, finish and close; after a reset or a broken pipe,
 //! drop this conversation, and serve the next. A first send proves nothing.
 //!
 //! Look for: two kinds of error, a send that succeeds although nobody is
-//! there, and a server that outlives it all.
+//! there, and a server that survives all of it.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 12_peer_gone_reset
@@ -30,8 +30,8 @@ fn main() -> ExitCode {
 
 /// Says what came of a call: how many bytes, or how the peer is gone.
 ///
-/// The cure is to know these kinds: they end this one conversation, and leave
-/// all others alone. (On Windows, BrokenPipe is ConnectionReset.)
+/// The cure is to know these kinds: they end this one conversation, and no
+/// other. (On Windows, BrokenPipe is ConnectionReset.)
 fn tell(call: &str, result: io::Result<usize>) -> io::Result<()> {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     match result {
@@ -54,8 +54,8 @@ fn meet(listener: &Socket) -> Result<(TcpStream, Socket), Failure> {
     Ok((client, conversation))
 }
 
-/// Step 6, for each ending: the client closes. (It is the owner that goes.)
-/// Says how: the linger, which is explained below.
+/// Step 6, for each ending: the client closes, because its owner is dropped.
+/// Says with which linger: that is explained below.
 fn close(client: TcpStream) -> Result<(), Failure> {
     let linger = SockRef::from(&client).linger()?;
     drop(client);
@@ -91,9 +91,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     close(client)?;
     tell("recv", conversation.read(&mut buffer))?;
 
-    // The third: the client closes in good order, the server goes on sending.
-    // The kernel takes the first bytes, for it cannot know better. They are
-    // answered by a reset, and the next send fails: a broken pipe.
+    // The third: the client closes in good order, and the server goes on
+    // sending. Its kernel takes the first bytes, since it can't know better.
+    // The answer is a reset, and the next send fails: a broken pipe.
     let (client, mut conversation) = meet(&listener)?;
     close(client)?;
     tell("recv", conversation.read(&mut buffer))?;

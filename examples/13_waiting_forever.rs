@@ -1,7 +1,7 @@
-//! Step 13, TCP: a call that waits for ever.
+//! Step 13, TCP: a call that waits forever.
 //!
 //! A receive waits for a byte, `accept` for a client, `connect` for an answer,
-//! and nobody has promised one. Each can have a limit, each in its own way.
+//! and nobody has promised one. Each can have a limit, in its own way.
 //!
 //! Look for: a receive that still waits when the limit is over, the three
 //! calls that give up in time, and a limit of 0, which is a trap.
@@ -69,8 +69,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "recv", format!("{} bytes", result?));
 
     // The cure for receive: a timeout. It stays set for this socket. There is
-    // a catch: such a receive ends, too, when the program is stopped and
-    // continued (Ctrl-Z, `fg`). That is "interrupted", and it is repeated.
+    // a catch: such a receive also ends when the program is stopped and
+    // continued (Ctrl-Z, `fg`). That is "interrupted", and we repeat it.
     conversation.set_read_timeout(Some(LIMIT))?;
     let limit = conversation.read_timeout()?.unwrap_or_default();
     loop {
@@ -84,8 +84,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         break;
     }
 
-    // The trap: a timeout of 0 is none at all, to the kernel. std refuses it;
-    // socket2 passes it on, and the next receive waits for ever.
+    // The trap: to the kernel, a timeout of 0 is no timeout. std refuses it;
+    // socket2 passes it on, and the next receive waits forever.
     let zero = client.set_read_timeout(Some(Duration::ZERO));
     say("std", "timeout 0", answer(&zero));
     let zero = conversation.set_read_timeout(Some(Duration::ZERO));
@@ -94,8 +94,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("socket2", "timeout 0", told);
 
     // The cure for `accept`: non-blocking, and ask again until time is up.
-    // (On Linux a read timeout limits `accept`, too. Elsewhere, do not count on
-    // that.) Only "it would block" means "nobody yet".
+    // (On Linux a read timeout limits `accept`, too. Don't count on that
+    // elsewhere.) Only "it would block" means "nobody yet".
     listener.set_nonblocking(true)?;
     let start = Instant::now();
     loop {
@@ -113,7 +113,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // The cure for `connect`: `connect_timeout`. A server whose queue is full
     // does not answer (step 14), so these clients fill it. Without the limit,
-    // Linux goes on trying for two minutes.
+    // Linux keeps trying for about two minutes.
     let mut clients = Vec::new();
     while clients.len() < 20 {
         match TcpStream::connect_timeout(&here, LIMIT) {

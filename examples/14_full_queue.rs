@@ -1,8 +1,8 @@
 //! Step 14, TCP: more clients than the queue has room for.
 //!
 //! The kernel finishes handshakes by itself and queues the connections for
-//! `accept`. When the queue is full it stops answering: the next client gets
-//! no refusal, it gets silence, and its kernel asks again and again.
+//! `accept`. When the queue is full it stops answering: the next client isn't
+//! refused, it gets silence, and its kernel asks again and again.
 //!
 //! Look for: how many clients fit into a backlog of 2, one that gives up, and
 //! one that is patient and gets in once the server accepts somebody.
@@ -69,9 +69,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let asked = patient.connect(&here.into());
     say("patient", "connect", answer(&asked));
 
-    // The server accepts one. That makes room, and nobody tells the client:
+    // The server accepts one. That makes room, but nobody tells the client:
     // it gets in when its kernel asks the next time. (Until then it has no
-    // peer. `take_error` would tell if it was refused meanwhile.)
+    // peer. `take_error` would tell us if it had been refused.)
     let (_first, peer) = listener.accept()?;
     say("server", "accept", peer.as_socket().ok_or("not IP")?);
     let start = Instant::now();
@@ -91,13 +91,13 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         say("server", "accept", peer.as_socket().ok_or("not IP")?);
     }
 
-    // The cure: a larger backlog, for a rush; and a loop that comes back to
-    // `accept` soon (step 16), for a rush that does not end. (A new listener:
-    // some systems do not change the backlog of one that listens already.)
-    // It matters more than it seems. When very many come at once, Linux gets
-    // by with "SYN cookies": then `connect` succeeds for clients that found no
-    // room, and the server never hears of them. So a client must not wait
-    // without a limit for a server that speaks first.
+    // The cure: a larger backlog, for a rush; and a loop that soon comes back
+    // to `accept` (step 16), for a rush that doesn't end. (A new listener,
+    // since not every system lets a second `listen` change the backlog.)
+    // This matters more than it seems. When very many come at once, Linux uses
+    // "SYN cookies": then `connect` succeeds for clients that found no room,
+    // and the server never hears of them. So a client must not wait without a
+    // limit for a server that speaks first.
     drop(listener);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     listener.bind(&SocketAddr::new(here.ip(), 0).into())?;

@@ -1,11 +1,11 @@
 //! Step 15, UDP: datagrams that are cut short, too long, or refused.
 //!
-//! What finds no room in the receiver's buffer is cut off and lost, and what
-//! is longer than UDP allows is not even sent. And when nobody is at the port,
-//! only a connected sender hears of it (on Windows others do, too).
+//! What doesn't fit into the receiver's buffer is cut off and lost, and what
+//! is longer than UDP allows isn't even sent. And when nobody is at the port,
+//! only a connected sender hears about it (on Windows others do, too).
 //!
 //! Look for: 4 bytes out of 10, a buffer with room for one byte too many, and
-//! two senders to a closed port, one of whom learns nothing.
+//! two senders to a closed port, one of which is told nothing.
 //!
 //! One terminal, both ends:
 //!     cargo run --example 15_cut_datagrams_udp
@@ -30,8 +30,8 @@ fn main() -> ExitCode {
 
 /// Receives one datagram into `buffer`, and says how much of it.
 ///
-/// Linux and macOS fill the buffer, drop the rest and tell nobody. Windows
-/// fills it too, but calls that an error (10040, WSAEMSGSIZE).
+/// On Linux and macOS, `recv_from` fills the buffer, drops the rest and doesn't
+/// say so. On Windows it fails, with error 10040 (WSAEMSGSIZE).
 fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match socket.recv_from(buffer) {
@@ -89,7 +89,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("sender", "send_to", format!("{length} bytes: {}", answer(&sent)));
 
     // The third failure: the receiver is gone (any other socket can have its
-    // port), and no call tells the sender.
+    // port now), and no call tells the sender.
     drop(socket);
     let other = UdpSocket::bind(here).map(drop);
     say(

@@ -1,11 +1,11 @@
 //! Step 15, UDP: datagrams that are lost, doubled, or out of order.
 //!
-//! UDP promises nothing but whole datagrams. One gets lost even on loopback,
+//! UDP promises nothing but whole datagrams. Some get lost even on loopback,
 //! when the receiver's buffer is full. The rest is what networks do: a relay
-//! between the two ends plays one, by a fixed script.
+//! between the two ends plays a bad one, by a fixed script.
 //!
 //! Look for: a loss that no call reports; what arrives of 1 to 8, first
-//! without a cure and then with one: what is not acknowledged is sent again.
+//! without a cure and then with one: what isn't acknowledged is sent again.
 //!
 //! One terminal, all ends:
 //!     cargo run --example 15_lost_datagrams_udp
@@ -73,9 +73,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let sender = bind(any, 100)?;
     let back = sender.local_addr()?;
 
-    // The first failure: the receiver is busy, and does not receive. What has
-    // no room in the buffer that the kernel keeps for it is dropped, and no
-    // call fails: the sender cannot know. (How many fit differs.)
+    // The first failure: the receiver is busy, and doesn't receive. The kernel
+    // keeps a buffer for it. What doesn't fit in there is dropped, and no call
+    // fails: the sender can't know. (How many fit depends on the system.)
     let mut taken = 0;
     while taken < 5000 && sender.send_to(&[1; 1000], to).is_ok() {
         taken += 1;
@@ -110,10 +110,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     }
     say("receiver", "recv_from", format!("{got:?} of {numbers:?}"));
 
-    // The cure: the receiver acknowledges each number, and the sender waits
-    // for that before it sends the next, or else sends the same again, a few
-    // times at most. So no buffer overflows, and nothing overtakes. What comes
-    // twice has a number that the receiver knows.
+    // The cure: the receiver acknowledges each number. The sender waits for
+    // that before it sends the next. If nothing comes, it sends the same again,
+    // a few times at most. So no buffer overflows, and nothing overtakes. What
+    // comes twice has a number that the receiver knows.
     let (mut passed, mut got) = (0, Vec::new());
     for number in numbers {
         for attempt in 1..=ATTEMPTS {

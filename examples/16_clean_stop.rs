@@ -1,11 +1,11 @@
 //! Step 16, TCP: a server that can be stopped.
 //!
 //! A program that just ends cuts its clients off in the middle of a word. In
-//! good order: first nobody is accepted any more; then the conversations have
-//! some time to end; then the rest is ended. But a thread that waits in
-//! `accept` does not see that it is told to stop.
+//! good order: first nobody is accepted any more; then the conversations get
+//! some time to end; then the rest are cut off. But a thread that waits in
+//! `accept` doesn't see that it is told to stop.
 //!
-//! Look for: a thread that does not stop, anna, who still gets her answer, ben,
+//! Look for: a thread that doesn't stop, anna, who still gets her answer, ben,
 //! who is cut off after the grace, and carl, who comes too late.
 //!
 //! One terminal, all ends (it waits 300 ms, twice):
@@ -125,8 +125,8 @@ fn serve(listener: Socket) -> Vec<Talk> {
 }
 
 /// The cure, second half: the conversations may end by themselves. Those that
-/// have not when the grace is over are shut down, and then their threads end:
-/// their `read` or `write` returns at once. Gives how many those were.
+/// haven't when the grace is over are shut down. That ends their threads, since
+/// their `read` or `write` returns at once. Returns how many those were.
 fn end(mut talks: Vec<Talk>, grace: Duration) -> usize {
     let start = Instant::now();
     while !talks.is_empty() && start.elapsed() < grace {
@@ -168,8 +168,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let listener = listen(address)?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
-    // The failure: a thread waits in `accept`. It is told to stop, and cannot
-    // look. Only a client would end that.
+    // The failure: a thread waits in `accept`. It is told to stop, and can't
+    // look. Only a client would end this wait.
     let waiting = listener.try_clone()?;
     let waiting = thread::Builder::new().spawn(move || {
         while waiting.accept().is_ok() && !STOP.load(SeqCst) {}

@@ -2,7 +2,7 @@
 //!
 //! A server that ends one conversation before it accepts the next client
 //! leaves the others in the queue: connected, and not served. The cure is a
-//! thread for each conversation, and a bound on their number.
+//! thread for each conversation, and a limit on their number.
 //!
 //! Look for: ben, who waits until anna has left; ben with a thread of his own;
 //! carl, for whom there is none; and a place that a silent client loses.
@@ -47,8 +47,8 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     Ok(listener)
 }
 
-/// Step 4: accept. No failure ends the server: it says so, waits a little,
-/// and tries again. (A shortage of open files passes.)
+/// Step 4: accept. No failure ends the server: it says what happened, waits a
+/// little, and tries again. (A shortage of open files passes.)
 fn next_client(listener: &Socket) -> Socket {
     loop {
         match listener.accept() {
@@ -60,8 +60,8 @@ fn next_client(listener: &Socket) -> Socket {
 }
 
 /// Steps 5 and 6: the conversation of step 7, in bytes. A client that says
-/// nothing for as long as `silence`, or does not receive what is sent to it,
-/// loses its place (step 13). (Who says a word now and then may stay.)
+/// nothing for as long as `silence`, or doesn't receive what is sent to it,
+/// loses its place (step 13). (One that says a word now and then may stay.)
 fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
     client.set_read_timeout(Some(silence))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
@@ -87,8 +87,8 @@ fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
 }
 
 /// A thread for each conversation, and a bound, or strangers could start any
-/// number of threads. The bound is a number of places: `free` holds one thing
-/// for each place that is free, and waits while there is none. (With a single
+/// number of threads. The bound is a number of places: `free` holds one item
+/// for each free place, and `recv` waits while there is none. (With a single
 /// place this is the server of step 7. `channel` makes the two ends of a
 /// queue between threads: what one sends, the other receives.)
 fn serve(listener: Socket, places: usize, silence: Duration) {
