@@ -1,8 +1,11 @@
 //! A server that was just stopped, and is started again (on Linux, whose
 //! kernel shows the states of its sockets in a file).
 
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::command_line::servers;
 use crate::support::{
@@ -71,4 +74,42 @@ fn is_in(state: &str, address: SocketAddr) -> bool {
         let words: Vec<_> = line.split_whitespace().collect();
         (words[1], words[3]) == (&local, state)
     })
+}
+
+/// What step 8 says of SO_REUSEADDR on Linux: only listeners are in the way,
+/// even beside a conversation that goes on; and with UDP, a second socket
+/// takes the datagrams of the first. (On an address of its own, as above.)
+#[test]
+fn what_the_option_permits() {
+    let listen = |address: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1)?;
+        Ok::<_, io::Error>(TcpListener::from(socket))
+    };
+    let any = SocketAddr::from(([127, 0, 0, 4], 0));
+    let listener = listen(any).expect("a listener");
+    let here = listener.local_addr().expect("an address");
+    let (client, conversation) = (connect(here), accept(&listener).0);
+    listen(here).expect_err("somebody listens");
+    drop(listener);
+    listen(here).expect("a conversation is not in the way");
+    drop((client, conversation));
+
+    let bind = |address: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        Ok::<_, io::Error>(UdpSocket::from(socket))
+    };
+    let first = bind(any).expect("a port");
+    let here = first.local_addr().expect("an address");
+    let second = bind(here).expect("the same port");
+    second.send_to(b"whose?", here).expect("sent");
+    let told = first.set_nonblocking(true);
+    told.and(second.set_nonblocking(true)).expect("an option");
+    let mut buffer = [0; 16];
+    second.recv_from(&mut buffer).expect("the datagram");
+    first.recv_from(&mut buffer).expect_err("nothing");
 }
