@@ -19,6 +19,9 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
         Where there is a NAME@windows.snap, it follows, folded.
     {{#result 04_accept}}
         The same, folded, for a run that the reader is to predict.
+    {{#change 01_create.second_socket // What it shows, in a sentence.}}
+        A change for the reader to make: examples/changes/NAME.patch; and folded
+        what comes of it: NAME.txt, and the words.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
     {{#code 04_accept // drop((conversation, client));}}
@@ -149,6 +152,34 @@ def result(name):
     return folded("What it prints", whole_transcript(name))
 
 
+def change(title, *words):
+    """A change to make, and what comes of it (see tests/steps/changes.rs)."""
+    name = title.split(".")[0]
+    header, *hunks = re.split(
+        r"^@@.*\n", read(EXAMPLES / "changes" / f"{title}.patch"), flags=re.MULTILINE
+    )
+    what = [line for line in header.splitlines() if line[:4] not in ("--- ", "+++ ")]
+    if hunks:
+        what_to_do = f"In `{name}`:\n\n" + fence("diff", "...\n".join(hunks))
+    else:
+        what_to_do = fence("sh", command(name, what))
+    outcome = read(EXAMPLES / "changes" / f"{title}.txt")
+    content = fence("text", outcome) + "\n\n" + " // ".join(words)
+    return what_to_do + "\n\n" + folded("What happens", content.strip())
+
+
+def command(name, header):
+    """What to type for a change that is no change of the code."""
+    for line in header:
+        key, _, words = line.partition(": ")
+        if key == "type":
+            return words
+        if key == "with":
+            address = words.replace("CLOSED", "8090")
+            return f"cargo run --example {name} -- {address}"
+    return f"cargo run --example {name.replace('server', 'client')}"
+
+
 def line(name, words=""):
     words = " ".join(words.split())
     lines = [" ".join(line.split()) for line in transcript(name)]
@@ -166,6 +197,7 @@ def code(name, piece=""):
 
 DIRECTIVES = {
     "block": block,
+    "change": change,
     "code": code,
     "lines": folded_step,
     "result": result,

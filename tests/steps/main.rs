@@ -2,6 +2,8 @@
 //! second terminal, and what it says when something is wrong.
 
 mod atlas;
+#[cfg(target_os = "linux")]
+mod changes;
 mod chat;
 mod chat_udp;
 mod command_line;

@@ -432,6 +432,16 @@ impl Terminal {
         self.child.id()
     }
 
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a status")
+    }
+
+    /// What it has shown in what was waited for.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// How many lines show in this time (with those that have not been waited
     /// for).
     pub fn lines_within(&mut self, time: Duration) -> usize {

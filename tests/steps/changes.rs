@@ -1,0 +1,345 @@
+//! "Break it": each change that the book suggests is applied to a copy of its
+//! example, compiled and run, and what comes of it is compared.
+//!
+//! A change is `examples/changes/EXAMPLE.NAME.patch`: a diff, and ahead of it
+//! what there is to know for running it, a line each (or none):
+//!
+//! - `with: 127.0.0.1:CLOSED`: the arguments. Nobody is at that port.
+//! - `it waits`: forever. It is ended when that has been seen.
+//! - `it goes on`: forever, at full speed. It is ended after some lines.
+//! - `a client`: it is the chat's server, and what its client shows counts; or
+//!   `two clients`: what the second one shows.
+//! - `type: ...`: it is the chat's server, and its client is this command.
+//! - `number differs`: one with seven digits does, from machine to machine.
+//!
+//! What comes of it is `examples/changes/EXAMPLE.NAME.txt`: what the compiler
+//! says, what is printed, how it ends. `UPDATE_EXPECT=1` writes these anew.
+//!
+//! All of them take a minute, so plain `cargo test` leaves them out.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::net::Shutdown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use expect_test::expect_file;
+
+use crate::support::{
+    Terminal, closed_tcp_port, closed_udp_port, connect, numbered, program,
+    rest, snapshot, source, top,
+};
+
+/// Who prints nothing for so long, and does nothing, waits.
+const QUIET: Duration = Duration::from_secs(3);
+/// A program that neither ends nor waits as it should is ended then.
+const LIMIT: Duration = Duration::from_secs(90);
+/// So many lines are enough of a program that goes on forever.
+const ENOUGH: usize = 12;
+/// How many run at a time: most of them wait.
+const AT_A_TIME: usize = 8;
+
+struct Change {
+    /// `EXAMPLE.NAME`
+    title: String,
+    example: String,
+    header: Vec<String>,
+    /// The changed text of the example.
+    text: String,
+}
+
+fn folder() -> PathBuf {
+    top().join("examples/changes")
+}
+
+/// The names of the files that end so, without that.
+fn titles(end: &str) -> Vec<String> {
+    let files = fs::read_dir(folder()).expect("the changes");
+    let names = files.map(|file| file.expect("a file").file_name());
+    let names = names.map(|name| name.into_string().expect("UTF-8"));
+    let mut titles: Vec<_> = names
+        .filter_map(|name| Some(name.strip_suffix(end)?.to_owned()))
+        .collect();
+    titles.sort();
+    titles
+}
+
+impl Change {
+    fn read(title: String) -> Self {
+        let path = folder().join(format!("{title}.patch"));
+        let all = fs::read_to_string(path).expect("a patch");
+        let start = all.find("--- a/").unwrap_or(all.len());
+        let header = all[..start].lines().map(str::to_owned).collect();
+        let example = title.split('.').next().expect("a name").to_owned();
+        let old = source(&example);
+        let patch = diffy::Patch::from_str(&all[start..]).expect(&title);
+        let text = diffy::apply(&old, &patch).unwrap_or_else(|error| {
+            unreachable!(
+                "examples/changes/{title}.patch does not fit any more: \
+                 {error}. Make the change in examples/{example}.rs, put \
+                 `git diff -U1` in the place of the old one, and undo it."
+            )
+        });
+        Self { title, example, header, text }
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.header.iter().any(|line| line == words)
+    }
+
+    fn argument(&self, key: &str) -> Option<&str> {
+        self.header.iter().find_map(|line| line.strip_prefix(key))
+    }
+
+    /// The name of its program: cargo allows no dot there.
+    fn program(&self) -> String {
+        self.title.replace('.', "-")
+    }
+}
+
+/// A package of all the changed examples, built: where their programs are,
+/// and what the compiler says of each.
+fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changes");
+    let mut manifest = format!(
+        "[package]\nname = \"changes\"\nedition = \"2024\"\n\
+         autobins = false\n\n[workspace]\n\n\
+         [profile.dev]\ndebug = false\nincremental = false\n\n\
+         [dependencies]\nsocket2 = \"*\"\n\
+         socket-steps = {{ path = {:?} }}\n",
+        top().canonicalize().expect("a path")
+    );
+    for change in changes {
+        let (program, example) = (change.program(), &change.example);
+        let path = format!("{program}/{example}.rs");
+        writeln!(
+            manifest,
+            "\n[[bin]]\nname = \"{program}\"\npath = \"{path}\""
+        )
+        .expect("a text");
+        write(&package.join(path), &change.text);
+    }
+    write(&package.join("Cargo.toml"), &manifest);
+    let lock = fs::read_to_string(top().join("Cargo.lock"));
+    let locked = package.join("Cargo.lock");
+    if !locked.exists() {
+        write(&locked, &lock.expect("the versions"));
+    }
+
+    let target = package.join("target");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--offline", "--keep-going"])
+        .args(["--message-format=short", "--color=never", "--quiet"])
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(&package)
+        .output()
+        .expect("cargo runs");
+    let told = String::from_utf8(built.stderr).expect("UTF-8");
+    let mut said = BTreeMap::<_, Vec<_>>::new();
+    for line in told.lines() {
+        // PROGRAM/EXAMPLE.rs:LINE:COLUMN: warning: ...
+        let parts: Vec<_> = line.splitn(4, ':').collect();
+        if let [path, _, _, words] = parts[..] {
+            let program = path.split('/').next().expect("a folder");
+            // (What it suggests differs from one Rust to the next.)
+            let words = words.split(": help:").next().expect("words");
+            let words = words.trim().to_owned();
+            said.entry(program.to_owned()).or_default().push(words);
+        }
+    }
+    assert!(built.status.success() || !said.is_empty(), "{told}");
+    (target.join("debug"), said)
+}
+
+/// Writes a file unless it is like that: then cargo need not compile it again.
+fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    fs::write(path, text).expect("written");
+}
+
+/// How a program was left.
+#[derive(Debug, PartialEq)]
+enum End {
+    Ended(Option<i32>),
+    Waits,
+    GoesOn,
+    TooLate,
+}
+
+/// Starts a program in a terminal that shows its errors as well.
+fn start(program: &Path, arguments: &str) -> Terminal {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
+    Terminal::open(command.args(arguments.split_whitespace()))
+}
+
+/// Watches a program until it ends, or is seen to wait or to go on forever.
+fn watch(terminal: &mut Terminal, change: &Change) -> End {
+    let start = Instant::now();
+    let (mut quiet, mut before) = (start, 0);
+    while start.elapsed() < LIMIT {
+        let new = terminal.lines_within(Duration::from_millis(20));
+        if let Some(status) = terminal.status() {
+            terminal.lines_within(LIMIT);
+            return End::Ended(status.code());
+        }
+        if change.says("it goes on") && new > 100 {
+            return End::GoesOn;
+        }
+        // (In tenths of a second: a program that asks now and then waits.)
+        let used = processor_time(terminal.id()) / 10;
+        if new > 0 || used != before {
+            (before, quiet) = (used, Instant::now());
+        } else if change.says("it waits") && quiet.elapsed() > QUIET {
+            return End::Waits;
+        }
+    }
+    End::TooLate
+}
+
+/// How much processor time a process has used, in hundredths of a second.
+fn processor_time(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.unwrap_or_default();
+    // (Fields 14 and 15. The 2nd, in brackets, may have any character.)
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    let times = rest.split_whitespace().skip(11).take(2);
+    times.filter_map(|time| time.parse::<u64>().ok()).sum()
+}
+
+/// Runs a changed example by itself.
+fn alone(change: &Change, program: &Path) -> String {
+    let closed = (closed_tcp_port(), closed_udp_port());
+    let port = match change.example.ends_with("_udp") {
+        false => closed.0.local_addr().expect("an address").as_socket(),
+        true => closed.1.local_addr().ok(),
+    };
+    let port = port.expect("an address").port().to_string();
+    let arguments = change.argument("with: ").unwrap_or_default();
+    let mut terminal = start(program, &arguments.replace("CLOSED", &port));
+    let end = watch(&mut terminal, change);
+    let mut shown = terminal.shown().to_owned();
+    if end == End::GoesOn {
+        let lines: Vec<_> = shown.lines().take(ENOUGH).collect();
+        shown = lines.join("\n") + "\n";
+    }
+    shown += &match end {
+        End::Ended(Some(0)) => String::new(),
+        End::Ended(Some(status)) => format!("(exit status {status})\n"),
+        End::Waits => "(and waits: ended with Ctrl-C)\n".to_owned(),
+        End::GoesOn => "(and so on: ended with Ctrl-C)\n".to_owned(),
+        end => format!("({end:?})\n"),
+    };
+    // Without the change, something else is shown.
+    let plain = change.header.is_empty().then(|| snapshot(&change.example));
+    assert_ne!(plain.as_ref(), Some(&numbered(&shown)), "{}", change.title);
+    shown
+}
+
+/// Runs a changed server of the chat, and its clients; gives what they show.
+fn with_clients(change: &Change, server: &Path) -> String {
+    let mut server = start(server, "127.0.0.1:0");
+    let address = server.wait_for("nc 127.0.0.1 ");
+    let port = address.split(' ').next_back().expect("a port");
+    let address = format!("127.0.0.1:{port}");
+    let client = || start(Path::new(program("07_chat_client")), &address);
+
+    if change.argument("type: ").is_some() {
+        let mut peer = connect(address.parse().expect("an address"));
+        peer.write_all(b"Hello, server!").expect("sent");
+        server.wait_for("client: Hello, server!");
+        peer.shutdown(Shutdown::Write).expect("an end");
+        return rest(&peer) + "\n";
+    }
+    if change.says("two clients") {
+        let mut first = client();
+        first.wait_for("received: Hello, server!");
+        let mut second = client();
+        assert_eq!(watch(&mut second, change), End::Waits);
+        let waiting = second.shown().to_owned();
+        first.type_line("quit");
+        second.wait_for("received: Hello, server!");
+        let after = second.shown()[waiting.len()..].to_owned();
+        return format!(
+            "{waiting}(and waits, until the first client types quit)\n{after}"
+        );
+    }
+    let mut client = client();
+    let end = watch(&mut client, change);
+    assert_eq!(end, End::Ended(Some(1)), "{}", change.title);
+    format!("{}(exit status 1)\n", client.shown())
+}
+
+fn outcome(change: &Change, programs: &Path, said: &[String]) -> String {
+    let program = programs.join(change.program());
+    let told = if said.iter().any(|words| words.starts_with("error")) {
+        "(it does not compile)\n".to_owned()
+    } else if change.example == "07_chat_server" {
+        with_clients(change, &program)
+    } else {
+        alone(change, &program)
+    };
+    let mut all = said.join("\n");
+    if !all.is_empty() {
+        all += "\n\n";
+    }
+    all += &numbered(&told);
+    if change.says("number differs") {
+        let is_number = |word: &str| word.parse::<u64>().is_ok();
+        let words = all.split(' ').map(|word| match word {
+            "8000000" => word,
+            _ if word.len() == 7 && is_number(word) => "MORE",
+            _ => word,
+        });
+        all = words.collect::<Vec<_>>().join(" ");
+    }
+    all
+}
+
+#[test]
+#[ignore = "takes a minute: cargo test --test steps -- --ignored changes"]
+fn changes() {
+    let changes: Vec<_> =
+        titles(".patch").into_iter().map(Change::read).collect();
+    assert!(changes.len() > 50, "only {}", changes.len());
+    let (programs, said) = build(&changes);
+    let none = Vec::new();
+
+    // Those that take long begin first.
+    let mut left: Vec<_> = changes.iter().collect();
+    let long = ["16_one_at_a_time", "07_chat_server"];
+    left.sort_by_key(|change| long.contains(&change.example.as_str()));
+    let (left, failed) = (Mutex::new(left), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().expect("a lock").pop();
+                    let Some(change) = next else { return };
+                    let said = said.get(&change.program()).unwrap_or(&none);
+                    let file = format!("{}.txt", change.title);
+                    let file = folder().join(file);
+                    let same = std::panic::catch_unwind(|| {
+                        let told = outcome(change, &programs, said);
+                        expect_file![file].assert_eq(&told);
+                    });
+                    if same.is_err() {
+                        failed.lock().expect("a lock").push(&change.title);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("a list");
+    assert!(failed.is_empty(), "not as its .txt says: {failed:?}");
+    assert_eq!(titles(".txt"), titles(".patch"));
+}
