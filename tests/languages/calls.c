@@ -64,6 +64,7 @@ static void tcp(void) {
     CHECK(listening == 0);
     address = address_of(listener);
     CHECK(address.sin_port != 0);
+    CHECK(htons(8090) == 39455 || htons(8090) == 8090); /* little, big endian */
 
     int client = socket(AF_INET, SOCK_STREAM, 0);
     int connected = connect(client, (struct sockaddr *)&address, sizeof address); // connect

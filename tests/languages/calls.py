@@ -51,7 +51,8 @@ def tcp():
 
 def udp():
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # create-udp
-    receiver.bind(("127.0.0.1", 0))  # bind-udp
+    address = ("127.0.0.1", 0)
+    receiver.bind(address)  # bind-udp
     address = receiver.getsockname()
 
     data = "你好".encode("utf-8")

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read as _, Result, Write as _};
 use std::net::{Shutdown, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 fn main() -> Result<()> {
     tcp()?;
@@ -19,14 +19,16 @@ fn tcp() -> Result<()> {
     let port = 0;
     let address = SocketAddr::from(([127, 0, 0, 1], port)); // address
 
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?; // create-tcp
+    let listener =
+        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?; // create-tcp
     listener.bind(&address.into())?; // bind
     listener.listen(100)?; // listen
     let here = listener.local_addr()?.as_socket();
     let address = here.expect("an IP address");
     assert_ne!(address.port(), 0);
 
-    let mut client = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let mut client =
+        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     client.connect(&address.into())?; // connect
     let (mut conversation, peer) = listener.accept()?; // accept
     let local = client.local_addr()?.as_socket();
@@ -64,14 +66,16 @@ fn tcp() -> Result<()> {
 
 fn udp() -> Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    let receiver = Socket::new(Domain::IPV4, Type::DGRAM, None)?; // create-udp
+    let receiver =
+        Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?; // create-udp
     receiver.bind(&address.into())?; // bind-udp
     let receiver = UdpSocket::from(receiver); // as-udp
     let address = receiver.local_addr()?;
 
     let data = "你好".as_bytes();
     let mut buffer = [0; 1024];
-    let sender = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    let sender =
+        Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     let sent = sender.send_to(data, &address.into())?; // send-to
     assert_eq!(sent, 6);
     let (length, peer) = receiver.recv_from(&mut buffer)?; // receive-from
