@@ -87,6 +87,9 @@ fn udp() -> Result<()> {
     assert_eq!(receiver.recv_from(&mut buffer)?.0, 6);
     let peer = sender.peer_addr()?.as_socket();
     assert_eq!(peer, Some(address));
+
+    let receiver = Socket::from(receiver);
+    assert_eq!(receiver.local_addr()?.as_socket(), Some(address));
     Ok(())
 }
 

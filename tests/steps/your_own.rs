@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::languages::{cargo, is_here, succeeds};
-use crate::support::{Terminal, output, top};
+use crate::support::{Terminal, closed_tcp_port, output, top};
 
 const PROGRAMS: [&str; 4] =
     ["tcp_client", "udp_client", "tcp_server", "udp_server"];
@@ -63,6 +63,16 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
         runs_with(&programs, client, address);
         is_in_the_book(server, &terminal.finish(), address);
     }
+
+    // Nobody is there.
+    let held = closed_tcp_port();
+    let closed = held.local_addr().expect("an address").as_socket();
+    let closed = closed.expect("an IP address").to_string();
+    let mut client = Command::new(program(&programs, "tcp_client"));
+    let refused = output(client.arg(closed), "");
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(error.contains("kind: ConnectionRefused"), "{error}");
+    assert_eq!(refused.status.code(), Some(1));
 }
 
 /// Without an address, a client goes where the page says that it goes.
