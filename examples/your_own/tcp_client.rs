@@ -1,3 +1,5 @@
+//! A TCP client: it waits for a greeting, and answers.
+
 use std::env::args;
 use std::io::{Read, Write};
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! A TCP server for one client: it greets, and prints what comes.
+
 use std::env::args;
 use std::io::{Read, Write};
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! A UDP client: it sends one datagram, and waits for the answer.
+
 use std::env::args;
 use std::io::Read;
 use std::net::SocketAddr;

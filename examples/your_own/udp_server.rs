@@ -1,3 +1,5 @@
+//! A UDP server for one datagram: it prints that, and answers.
+
 use std::env::args;
 use std::net::{SocketAddr, UdpSocket};
 

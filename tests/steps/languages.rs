@@ -5,8 +5,8 @@
 //! `cargo test --test steps -- --ignored languages`.
 
 use std::env;
-use std::io::{self, ErrorKind};
-use std::process::{Command, Output};
+use std::io::ErrorKind;
+use std::process::Command;
 
 use crate::support::{output, top};
 
@@ -28,8 +28,7 @@ pub fn cargo() -> Command {
 
 /// Runs a compiler, which may take longer than a lesson may.
 pub fn succeeds(compiler: &mut Command) {
-    let output: io::Result<Output> = compiler.output();
-    let output = output.expect("it starts");
+    let output = compiler.output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{compiler:?}:\n{errors}");
 }
