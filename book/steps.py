@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mdBook preprocessor of this book: code and transcripts come from examples/.
 
-A directive stands on a line of its own (`line` and `code` may stand inside a line):
+A directive stands on a line of its own (`line`, `code` and `call` may stand inside a line):
 
     {{#step 04_accept // Step 4: accept.}}
         The paragraph of examples/04_accept.rs that starts with this comment,
@@ -26,9 +26,14 @@ A directive stands on a line of its own (`line` and `code` may stand inside a li
         The one line of that transcript with these words in it.
     {{#code 04_accept // drop((conversation, client));}}
         A piece of the code, to be changed by the reader: it must be there.
+    {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.txt}}
+        The whole file of examples/, open: a program, or what it prints.
+    {{#call Python accept}}
+        The line of tests/languages/calls.py that ends with the mark `# accept`,
+        for a cell of a table: without the mark, the semicolon, and a `let x =`.
 
-The build fails when a file is missing, when a comment or a line is not there
-exactly once, when a code block is empty, and when a directive is left over.
+The build fails when a file is missing, when a comment, a line or a mark is not
+there exactly once, when a code block is empty, and when a directive is left over.
 """
 
 import json
@@ -39,6 +44,14 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 HEADER = 3  # lines of a snapshot before the transcript
+LANGUAGES = EXAMPLES.parent / "tests" / "languages"
+CALLS = {
+    "socket2": "socket2.rs",
+    "Python": "calls.py",
+    "C": "calls.c",
+    "std": "std.rs",
+    "tokio": "tokio.rs",
+}
 
 
 class Mistake(Exception):
@@ -195,10 +208,35 @@ def code(name, piece=""):
     return f"`{piece}`"
 
 
+def whole_file(path):
+    kind = {".rs": "rust,ignore", ".txt": "text"}.get(Path(path).suffix)
+    if kind is None:
+        raise Mistake(f"{path} is neither a program nor what it prints")
+    return fence(kind, read(EXAMPLES / path))
+
+
+def call(language_and_mark):
+    """The line of a program with this mark, as code in a cell of a table."""
+    language, _, mark = language_and_mark.partition(" ")
+    if language not in CALLS:
+        raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
+    marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
+    lines = read(LANGUAGES / CALLS[language]).splitlines()
+    found = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
+    if not mark or len(found) != 1:
+        raise Mistake(f"{CALLS[language]}: {len(found)} lines end in '{mark}'")
+    shown = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", found[0])
+    if any(shown.count(a) != shown.count(b) for a, b in ("()", "[]", "{}")):
+        raise Mistake(f"{CALLS[language]}: only a part of a call: {shown}")
+    return "`" + shown.rstrip(";").replace("|", r"\|") + "`"
+
+
 DIRECTIVES = {
     "block": block,
+    "call": call,
     "change": change,
     "code": code,
+    "file": whole_file,
     "lines": folded_step,
     "result": result,
     "step": step,

@@ -11,8 +11,10 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_linux;
 mod house_rules;
+mod languages;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
 mod transcripts;
 mod two_terminals;
+mod your_own;

@@ -1,0 +1,113 @@
+//! The programs of the page "Your own program": in a project of their own, as
+//! the page says to make it, against the examples and against each other.
+//!
+//! Not part of a usual run, as that project is built for it:
+//! `cargo test --test steps -- --ignored your_own`.
+
+use std::env::consts::EXE_SUFFIX;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::languages::{cargo, is_here, succeeds};
+use crate::support::{Terminal, closed_tcp_port, output, top};
+
+const PROGRAMS: [&str; 4] =
+    ["tcp_client", "udp_client", "tcp_server", "udp_server"];
+
+#[test]
+#[ignore = "builds a project of its own"]
+fn your_own_programs_talk_to_the_examples_and_to_each_other() {
+    if !is_here(cargo().arg("--version")) {
+        return;
+    }
+    // Not in `target`: cargo would write this project into the workspace.
+    let folder = tempfile::tempdir().expect("a folder");
+    succeeds(cargo().current_dir(&folder).args(["new", "my-sockets"]));
+    let project = folder.path().join("my-sockets");
+    let cargo = |arguments: &[&str]| {
+        // (Without the network: cargo has what this crate was built from.)
+        let mut cargo = cargo();
+        cargo.current_dir(&project).arg("--offline").args(arguments);
+        succeeds(cargo.env("CARGO_TARGET_DIR", project.join("target")));
+    };
+    cargo(&["add", "socket2"]);
+    fs::create_dir(project.join("src/bin")).expect("a folder");
+    for name in PROGRAMS {
+        let file = format!("{name}.rs");
+        let ours = top().join("examples/your_own").join(&file);
+        let theirs = project.join("src/bin").join(&file);
+        fs::copy(ours, theirs).expect(name);
+    }
+    cargo(&["build"]);
+
+    let programs = project.join("target/debug");
+    for (client, example) in
+        [("tcp_client", "05_send_recv"), ("udp_client", "05_send_recv_udp")]
+    {
+        let mut server = Terminal::start(example, &["127.0.0.1:0"]);
+        let address = server.invited_to();
+        runs_with(&programs, client, address);
+        let printed = format!("{client}_{example}");
+        is_in_the_book(&printed, &server.finish(), address);
+    }
+    for (client, server) in
+        [("tcp_client", "tcp_server"), ("udp_client", "udp_server")]
+    {
+        let mut command = Command::new(program(&programs, server));
+        let mut terminal = Terminal::open(command.arg("127.0.0.1:0"));
+        let line = terminal.wait_for(" at ");
+        let here = line.rsplit(' ').next().expect("a last word");
+        let address = here.parse().expect("an address");
+        runs_with(&programs, client, address);
+        is_in_the_book(server, &terminal.finish(), address);
+    }
+
+    // Nobody is there.
+    let held = closed_tcp_port();
+    let closed = held.local_addr().expect("an address").as_socket();
+    let closed = closed.expect("an IP address").to_string();
+    let mut client = Command::new(program(&programs, "tcp_client"));
+    let refused = output(client.arg(closed), "");
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(error.contains("kind: ConnectionRefused"), "{error}");
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+/// Without an address, a client goes where the page says that it goes.
+/// (Whoever is there by chance: it is the page's words that are looked at.)
+#[test]
+fn your_own_programs_are_at_8090() {
+    for name in PROGRAMS {
+        let path = top().join(format!("examples/your_own/{name}.rs"));
+        let text = fs::read_to_string(path).expect(name);
+        let default = ".unwrap_or(\"127.0.0.1:8090\".to_string())";
+        assert!(text.contains(default), "{name}");
+    }
+}
+
+fn program(folder: &Path, name: &str) -> std::path::PathBuf {
+    folder.join(format!("{name}{EXE_SUFFIX}"))
+}
+
+/// Runs a client of the page against a server.
+fn runs_with(folder: &Path, client: &str, server: SocketAddr) {
+    let mut command = Command::new(program(folder, client));
+    let output = output(command.arg(server.to_string()), "");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    is_in_the_book(client, &shown, server);
+}
+
+/// Compares what was printed with what the page shows, where the port is 8090.
+fn is_in_the_book(name: &str, shown: &str, server: SocketAddr) {
+    let path = top().join(format!("examples/your_own/{name}.txt"));
+    let printed = fs::read_to_string(path).expect(name);
+    let port = server.port();
+    let shown =
+        shown.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:8090");
+    let shown = shown.replace(&format!(" {port}\n"), " 8090\n");
+    assert_eq!(shown, printed.replace("\r\n", "\n"), "{name}.txt");
+}
