@@ -2,8 +2,7 @@
 //! second terminal, and what it says when something is wrong.
 
 mod atlas;
-#[cfg(target_os = "linux")]
-mod changes;
+mod book;
 mod chat;
 mod chat_udp;
 mod command_line;
@@ -11,10 +10,8 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_linux;
 mod house_rules;
-mod languages;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
 mod transcripts;
 mod two_terminals;
-mod your_own;

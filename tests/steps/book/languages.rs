@@ -2,7 +2,7 @@
 //! every call that the page shows, and checks what came of it.
 //!
 //! Not part of a usual run, as tokio is built for it:
-//! `cargo test --test steps -- --ignored languages`.
+//! `cargo test --test steps -- --ignored book`.
 
 use std::env;
 use std::io::ErrorKind;

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
 
+use super::languages::cargo;
 use crate::support::{
     Terminal, closed_tcp_port, closed_udp_port, connect, numbered, program,
     rest, snapshot, source, top,
@@ -132,7 +133,7 @@ fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
     }
 
     let target = package.join("target");
-    let built = Command::new(env!("CARGO"))
+    let built = cargo()
         .args(["build", "--offline", "--keep-going"])
         .args(["--message-format=short", "--color=never", "--quiet"])
         .arg("--target-dir")
@@ -306,7 +307,7 @@ fn outcome(change: &Change, programs: &Path, said: &[String]) -> String {
 }
 
 #[test]
-#[ignore = "takes a minute: cargo test --test steps -- --ignored changes"]
+#[ignore = "takes a minute: cargo test --test steps -- --ignored book"]
 fn changes() {
     let changes: Vec<_> =
         titles(".patch").into_iter().map(Change::read).collect();

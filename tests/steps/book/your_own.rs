@@ -2,7 +2,7 @@
 //! the page says to make it, against the examples and against each other.
 //!
 //! Not part of a usual run, as that project is built for it:
-//! `cargo test --test steps -- --ignored your_own`.
+//! `cargo test --test steps -- --ignored book`.
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::languages::{cargo, is_here, succeeds};
+use super::languages::{cargo, is_here, succeeds};
 use crate::support::{Terminal, closed_tcp_port, output, top};
 
 const PROGRAMS: [&str; 4] =

@@ -1,0 +1,10 @@
+//! What the book tells its readers to do: the changes, the calls in other
+//! languages, programs of their own.
+//!
+//! It takes about a minute, so plain `cargo test` leaves it out:
+//! `cargo test --test steps -- --ignored book`.
+
+#[cfg(target_os = "linux")]
+mod changes;
+mod languages;
+mod your_own;
