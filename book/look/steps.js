@@ -51,6 +51,16 @@ for (const list of document.querySelectorAll("ol.stepper")) {
 
 // What mdBook leaves out for people without a mouse, or without a screen.
 {
+    // Code that is too wide scrolls, so it must take the focus.
+    const reach = () => {
+        for (const code of document.querySelectorAll("pre > code")) {
+            if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
+        }
+    };
+    document.addEventListener("toggle", reach, true);
+    addEventListener("resize", reach);
+    reach();
+
     // Its button for the sidebar is a <label>, which takes no focus.
     const toggle = document.getElementById("mdbook-sidebar-toggle");
     toggle?.setAttribute("role", "button");
