@@ -119,7 +119,10 @@ def step(name, *starts):
         if all(line.strip().startswith("//") for line in paragraph):
             raise Mistake(f"{name}.rs: no code below '// {start}'")
         paragraphs.append("\n".join(paragraph))
-    return fence("rust,ignore", textwrap.dedent("\n\n".join(paragraphs)))
+    shown = "\n\n".join(paragraphs)
+    if shown.count("{") != shown.count("}"):
+        raise Mistake(f"{name}.rs: a block that does not close below '// {starts}'")
+    return fence("rust,ignore", textwrap.dedent(shown))
 
 
 def to_closing_brace(name, lines, first):

@@ -7,7 +7,7 @@
 //! Look for: how many clients fit into a backlog of 2, one that gives up, and
 //! one that is patient and gets in once the server accepts somebody.
 //!
-//! One terminal, both ends (it takes about a second and a half):
+//! One terminal, both ends (it takes a little over a second):
 //!     cargo run --example 14_full_queue
 //! With an address, both ends use that port, for you to watch (tcpdump, ss):
 //!     cargo run --example 14_full_queue -- 127.0.0.1:8090
