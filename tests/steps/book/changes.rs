@@ -154,6 +154,8 @@ fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
             said.entry(program.to_owned()).or_default().push(words);
         }
     }
+    // (Nor is their order the same in each Rust.)
+    said.values_mut().for_each(|said| said.sort());
     assert!(built.status.success() || !said.is_empty(), "{told}");
     (target.join("debug"), said)
 }
