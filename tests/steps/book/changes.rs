@@ -15,7 +15,8 @@
 //! What comes of it is `examples/changes/EXAMPLE.NAME.txt`: what the compiler
 //! says, what is printed, how it ends. `UPDATE_EXPECT=1` writes these anew.
 //!
-//! All of them take a minute, so plain `cargo test` leaves them out.
+//! All of them take a minute, so plain `cargo test` only looks whether each
+//! patch still fits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,6 +45,17 @@ const LIMIT: Duration = Duration::from_secs(90);
 const ENOUGH: usize = 12;
 /// How many run at a time: most of them wait.
 const AT_A_TIME: usize = 8;
+
+/// What a header can say (see above).
+const HEADER: [&str; 7] = [
+    "with",
+    "it waits",
+    "it goes on",
+    "a client",
+    "two clients",
+    "type",
+    "number differs",
+];
 
 struct Change {
     /// `EXAMPLE.NAME`
@@ -306,6 +318,23 @@ fn outcome(change: &Change, programs: &Path, said: &[String]) -> String {
         all = words.collect::<Vec<_>>().join(" ");
     }
     all
+}
+
+/// Quick, so that plain `cargo test` tells who changes an example.
+#[test]
+fn every_change_still_fits() {
+    assert_eq!(titles(".txt"), titles(".patch"));
+    for change in titles(".patch").into_iter().map(Change::read) {
+        let other = ["with: ", "type: "];
+        let other = other.iter().any(|key| change.argument(key).is_some())
+            || change.says("two clients");
+        let same = change.text == source(&change.example);
+        assert_eq!(same, other, "{}: what does it change?", change.title);
+        for line in &change.header {
+            let words = line.split(": ").next().expect("a word");
+            assert!(HEADER.contains(&words), "{}: {line}", change.title);
+        }
+    }
 }
 
 #[test]
