@@ -24,8 +24,6 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         what comes of it: NAME.txt, and the words.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
-    {{#code 04_accept // drop((conversation, client));}}
-        A piece of the code, to be changed by the reader: it must be there.
     {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.txt}}
         The whole file of examples/, open: a program, or what it prints.
     {{#call Python accept}}
@@ -169,14 +167,18 @@ def result(name):
 
 
 def change(title, *words):
-    """A change to make, and what comes of it (see tests/steps/changes.rs)."""
+    """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
     name = title.split(".")[0]
     header, *hunks = re.split(
-        r"^@@.*\n", read(EXAMPLES / "changes" / f"{title}.patch"), flags=re.MULTILINE
+        r"^@@ -(\d+).*\n",
+        read(EXAMPLES / "changes" / f"{title}.patch"),
+        flags=re.MULTILINE,
     )
     what = [line for line in header.splitlines() if line[:4] not in ("--- ", "+++ ")]
     if hunks:
-        what_to_do = f"In `{name}`:\n\n" + fence("diff", "...\n".join(hunks))
+        lines = " and ".join(hunks[0::2])
+        what_to_do = f"In `{name}`, from line {lines} on:\n\n"
+        what_to_do += fence("diff", "...\n".join(hunks[1::2]))
     else:
         what_to_do = fence("sh", command(name, what))
     outcome = read(EXAMPLES / "changes" / f"{title}.txt")
@@ -193,7 +195,9 @@ def command(name, header):
         if key == "with":
             address = words.replace("CLOSED", "8090")
             return f"cargo run --example {name} -- {address}"
-    return f"cargo run --example {name.replace('server', 'client')}"
+    if "two clients" not in header:
+        raise Mistake(f"nothing to do in {name}: {header}")
+    return "cargo run --example 07_chat_client"
 
 
 def line(name, words=""):
@@ -205,40 +209,10 @@ def line(name, words=""):
     return f"`{found[0]}`"
 
 
-def code(name, piece=""):
-    if not piece or " ".join(piece.split()) not in " ".join(source(name).split()):
-        raise Mistake(f"{name}.rs has no '{piece}'")
-    return f"`{piece}`"
-
-
-def whole_file(path):
-    kind = {".rs": "rust,ignore", ".txt": "text"}.get(Path(path).suffix)
-    if kind is None:
-        raise Mistake(f"{path} is neither a program nor what it prints")
-    return fence(kind, read(EXAMPLES / path))
-
-
-def call(language_and_mark):
-    """The line of a program with this mark, as code in a cell of a table."""
-    language, _, mark = language_and_mark.partition(" ")
-    if language not in CALLS:
-        raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
-    marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
-    lines = read(LANGUAGES / CALLS[language]).splitlines()
-    found = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
-    if not mark or len(found) != 1:
-        raise Mistake(f"{CALLS[language]}: {len(found)} lines end in '{mark}'")
-    shown = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", found[0])
-    if any(shown.count(a) != shown.count(b) for a, b in ("()", "[]", "{}")):
-        raise Mistake(f"{CALLS[language]}: only a part of a call: {shown}")
-    return "`" + shown.rstrip(";").replace("|", r"\|") + "`"
-
-
 DIRECTIVES = {
     "block": block,
     "call": call,
     "change": change,
-    "code": code,
     "file": whole_file,
     "lines": folded_step,
     "result": result,

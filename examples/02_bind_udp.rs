@@ -16,7 +16,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 // Not the lesson: `run` reads the command line, `say` prints a line,
-// `answer` puts into words what the kernel answered.
+// `answer` puts into words what the kernel answered, `reachable` makes an
+// address to send to of one to bind to: of 0.0.0.0, 127.0.0.1.
 use socket_steps::{Failure, answer, reachable, run, say, wait_for_enter};
 use socket2::{Domain, Protocol, Socket, Type};
 

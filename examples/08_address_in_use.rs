@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 /// The option goes before `bind`, and says: only listeners are in the way,
 /// connections are not. Linux wants it on the old socket and on the new one,
 /// hence the rule: on every TCP listener, always. Only on Unix, though. Windows
-/// doesn't need it, and there it lets a program take another one's port.
+/// doesn't need it, and there another program could then take the port over.
 fn listen(address: SocketAddr, reuse: bool) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -53,8 +53,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // option does not help, and must not: who should get the next client?
     let plain = listen(here, false).map(drop);
     say("second", "bind", format!("plain: {}", answer(&plain)));
-    let reuse = listen(here, true).map(drop);
-    say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
+    if cfg!(unix) {
+        let reuse = listen(here, true).map(drop);
+        say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
+    }
 
     // Step 4: a client connects (one line of std), accept it.
     let mut client = TcpStream::connect(here)?;
@@ -100,8 +102,10 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     say("server", "listen", here);
     let plain = listen(here, false).map(drop);
     say("second", "bind", format!("plain: {}", answer(&plain)));
-    let reuse = listen(here, true).map(drop);
-    say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
+    if cfg!(unix) {
+        let reuse = listen(here, true).map(drop);
+        say("second", "bind", format!("SO_REUSEADDR: {}", answer(&reuse)));
+    }
 
     invite("server", "accept", here, &["nc"]);
     let (conversation, peer) = listener.accept()?;

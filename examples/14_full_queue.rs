@@ -94,10 +94,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // The cure: a larger backlog, for a rush; and a loop that soon comes back
     // to `accept` (step 16), for a rush that doesn't end. (A new listener,
     // since not every system lets a second `listen` change the backlog.)
-    // This matters more than it seems. When very many come at once, Linux uses
-    // "SYN cookies": then `connect` succeeds for clients that found no room,
-    // and the server never hears of them. So a client must not wait without a
-    // limit for a server that speaks first.
+    // This matters more than it seems. When too many handshakes have begun,
+    // Linux uses "SYN cookies": then `connect` may succeed for clients that
+    // find no room, and the server never hears of them. So a client must not
+    // wait without a limit for a server that speaks first.
     drop(listener);
     let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     listener.bind(&SocketAddr::new(here.ip(), 0).into())?;

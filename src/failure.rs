@@ -282,7 +282,8 @@ fn advice(
              returned",
         ),
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => (
-            "the other end left in the middle of the conversation",
+            "the connection was ended at once: most often the other end left \
+             while bytes were on their way to it",
             "look at the other end: did it stop, or crash?",
         ),
         ErrorKind::UnexpectedEof => (

@@ -170,8 +170,11 @@ def check_program(name, section):
     # Nothing is given away: code and output are folded until they are explained.
     asked = section[: places[-1]]
     unfolded = re.sub(r"<details>.*?</details>", "", asked, flags=re.DOTALL)
-    for directive in re.findall(r"\{\{#(?:step|block|transcript|line) ", unfolded):
-        mistake(name, f"'{heading}' gives the answer away: {directive}")
+    shown = re.findall(r"\{\{#(?!lines |example )\w+|^```(?!sh$|$).*", unfolded, re.MULTILINE)
+    for what in shown:
+        mistake(name, f"'{heading}' gives the answer away: {what}")
+    if "{{#line " not in section[places[-1] :]:
+        mistake(name, f"'{heading}' explains no line of what it prints")
 
 
 def check_changes(texts):

@@ -15,7 +15,7 @@ fn main() -> std::io::Result<()> {
     let domain = Domain::for_address(address);
     let mut socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
 
-    // Step 4: connect. It only says to whom `send` sends.
+    // Step 4: connect. It sends nothing: the kernel notes the peer.
     socket.connect(&address.into())?;
 
     // Step 5: send one datagram. The client must speak first.

@@ -51,10 +51,13 @@ static int send_all(int fd, const char *data, size_t n) {
 }
 
 static void tcp(void) {
-    in_port_t port = 0;
+    in_port_t port = 8090;
     struct sockaddr_in address = {.sin_family = AF_INET}; // address
     address.sin_port = htons(port); // address-port
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr); // address-ip
+    CHECK(memcmp(&address.sin_port, "\x1f\x9a", 2) == 0); /* 8090, as it travels */
+    CHECK(memcmp(&address.sin_addr, "\x7f\0\0\1", 4) == 0);
+    address.sin_port = 0; /* From here on: any port that is free. */
 
     int listener = socket(AF_INET, SOCK_STREAM, 0); // create-tcp
     CHECK(listener >= 0);
@@ -86,20 +89,15 @@ static void tcp(void) {
     CHECK(send_all(conversation, data, n) == 0);
     CHECK(recv(client, buffer, n, MSG_WAITALL) == 6);
 
-    /* Nothing is there: after `limit`, and at once. */
+    /* Nothing is there, after `limit`. */
     struct timeval limit = {.tv_sec = 0, .tv_usec = 50000}; // limit-value
     int set = setsockopt(conversation, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); // limit
     CHECK(set == 0);
     CHECK(recv(conversation, buffer, sizeof buffer, 0) == -1);
     CHECK(errno == EAGAIN || errno == EWOULDBLOCK);
-    int flags = fcntl(conversation, F_GETFL);
-    int set_again = fcntl(conversation, F_SETFL, flags | O_NONBLOCK); // no-wait
-    CHECK(set_again == 0);
-    CHECK(recv(conversation, buffer, sizeof buffer, 0) == -1);
-    CHECK(errno == EAGAIN || errno == EWOULDBLOCK);
-    CHECK(fcntl(conversation, F_SETFL, flags) == 0);
 
-    /* A limit of 0 is what a new socket has: no limit. */
+    /* A limit of 0 is what a new socket has: no limit. So then only "don't
+       wait" can end a receive, at once. */
     struct timeval none = {0}, kept;
     CHECK(setsockopt(conversation, SOL_SOCKET, SO_RCVTIMEO, &none,
                      sizeof none) == 0);
@@ -110,6 +108,12 @@ static void tcp(void) {
                          SO_RCVTIMEO, &kept, &size) == 0);
         CHECK(kept.tv_sec == 0 && kept.tv_usec == 0);
     }
+    int flags = fcntl(conversation, F_GETFL);
+    int set_again = fcntl(conversation, F_SETFL, flags | O_NONBLOCK); // no-wait
+    CHECK(set_again == 0);
+    CHECK(recv(conversation, buffer, sizeof buffer, 0) == -1);
+    CHECK(errno == EAGAIN || errno == EWOULDBLOCK);
+    CHECK(fcntl(conversation, F_SETFL, flags) == 0);
 
     /* The end of the stream, in one direction and then in the other. */
     int told = shutdown(client, SHUT_WR); // shutdown

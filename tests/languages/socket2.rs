@@ -50,13 +50,13 @@ fn tcp() -> Result<()> {
     let late = conversation.read(&mut buffer).map_err(|e| e.kind());
     let late = late.expect_err("nothing was sent");
     assert!(matches!(late, ErrorKind::WouldBlock | ErrorKind::TimedOut));
+    conversation.set_read_timeout(None)?; // (or that would end the wait)
     conversation.set_nonblocking(true)?; // no-wait
     let none = conversation.read(&mut buffer).map_err(|e| e.kind());
     assert_eq!(none, Err(ErrorKind::WouldBlock));
     conversation.set_nonblocking(false)?;
 
     // The end of the stream, in one direction and then in the other.
-    conversation.set_read_timeout(None)?;
     client.shutdown(Shutdown::Write)?; // shutdown
     assert_eq!(conversation.read(&mut buffer)?, 0);
     drop(conversation); // close

@@ -88,6 +88,7 @@ fn c() {
 #[test]
 #[ignore = "all the languages, with those that take long to build"]
 fn rust() {
+    // (Under Wine there is no cargo that these tests could start.)
     if !is_here(cargo().arg("--version")) {
         return;
     }

@@ -11,7 +11,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::languages::{cargo, is_here, succeeds};
-use crate::support::{Terminal, closed_tcp_port, output, top};
+use crate::support::{
+    Terminal, closed_tcp_port, connect, expect, output, rest, top,
+};
 
 const PROGRAMS: [&str; 4] =
     ["tcp_client", "udp_client", "tcp_server", "udp_server"];
@@ -19,6 +21,7 @@ const PROGRAMS: [&str; 4] =
 #[test]
 #[ignore = "builds a project of its own"]
 fn your_own_programs_talk_to_the_examples_and_to_each_other() {
+    // (Under Wine there is none that these tests could start.)
     if !is_here(cargo().arg("--version")) {
         return;
     }
@@ -26,13 +29,13 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     let folder = tempfile::tempdir().expect("a folder");
     succeeds(cargo().current_dir(&folder).args(["new", "my-sockets"]));
     let project = folder.path().join("my-sockets");
-    let cargo = |arguments: &[&str]| {
+    let in_project = |arguments: &[&str]| {
         // (Without the network: cargo has what this crate was built from.)
         let mut cargo = cargo();
         cargo.current_dir(&project).arg("--offline").args(arguments);
         succeeds(cargo.env("CARGO_TARGET_DIR", project.join("target")));
     };
-    cargo(&["add", "socket2"]);
+    in_project(&["add", "socket2"]);
     fs::create_dir(project.join("src/bin")).expect("a folder");
     for name in PROGRAMS {
         let file = format!("{name}.rs");
@@ -40,7 +43,7 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
         let theirs = project.join("src/bin").join(&file);
         fs::copy(ours, theirs).expect(name);
     }
-    cargo(&["build"]);
+    in_project(&["build"]);
 
     let programs = project.join("target/debug");
     for (client, example) in
@@ -62,6 +65,20 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
         let address = here.parse().expect("an address");
         runs_with(&programs, client, address);
         is_in_the_book(server, &terminal.finish(), address);
+    }
+
+    // Ended in the middle (Ctrl-C), it closes first, so its connection is not
+    // forgotten. A second run has the port at once.
+    let mut at = "127.0.0.1:0".to_owned();
+    for _ in 0..2 {
+        let mut server = Command::new(program(&programs, "tcp_server"));
+        let mut terminal = Terminal::open(server.arg(&at));
+        let line = terminal.wait_for(" at ");
+        at = line.rsplit(' ').next().expect("a last word").to_owned();
+        let client = connect(at.parse().expect("an address"));
+        expect(&client, "Hello, 你好!");
+        terminal.stop();
+        assert_eq!(rest(&client), "");
     }
 
     // Nobody is there.
