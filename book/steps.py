@@ -166,7 +166,7 @@ def result(name):
     return folded("What it prints", whole_transcript(name))
 
 
-def change(title, *words):
+def change(title, words=""):
     """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
     name = title.split(".")[0]
     header, *hunks = re.split(
@@ -182,7 +182,7 @@ def change(title, *words):
     else:
         what_to_do = fence("sh", command(name, what))
     outcome = read(EXAMPLES / "changes" / f"{title}.txt")
-    content = fence("text", outcome) + "\n\n" + " // ".join(words)
+    content = fence("text", outcome) + "\n\n" + words
     return what_to_do + "\n\n" + folded("What happens", content.strip())
 
 
@@ -209,6 +209,29 @@ def line(name, words=""):
     return f"`{found[0]}`"
 
 
+def whole_file(path):
+    kind = {".rs": "rust,ignore", ".txt": "text"}.get(Path(path).suffix)
+    if kind is None:
+        raise Mistake(f"{path} is neither a program nor what it prints")
+    return fence(kind, read(EXAMPLES / path))
+
+
+def call(language_and_mark):
+    """The line of a program with this mark, as code in a cell of a table."""
+    language, _, mark = language_and_mark.partition(" ")
+    if language not in CALLS:
+        raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
+    marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
+    lines = read(LANGUAGES / CALLS[language]).splitlines()
+    found = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
+    if not mark or len(found) != 1:
+        raise Mistake(f"{CALLS[language]}: {len(found)} lines end in '{mark}'")
+    shown = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", found[0])
+    if any(shown.count(a) != shown.count(b) for a, b in ("()", "[]", "{}")):
+        raise Mistake(f"{CALLS[language]}: only a part of a call: {shown}")
+    return "`" + shown.rstrip(";").replace("|", r"\|") + "`"
+
+
 DIRECTIVES = {
     "block": block,
     "call": call,
@@ -225,12 +248,26 @@ DIRECTIVE = re.compile(r"\{\{#(\w+) ([^}]*)\}\}")
 FENCE = re.compile(r"^(`{3,})(.*)\n((?:.*\n)*?)\1[ ]*$", re.MULTILINE)
 
 
+def fold_answers(text):
+    """What the kernel did answers the guesses, so it opens after them."""
+    return re.sub(
+        r"^(### What the kernel did)\n(.*?)(?=^##|\Z)",
+        lambda found: f"{found[1]}\n\n"
+        + folded("Open this when you have guessed and run it", found[2].strip())
+        + "\n\n",
+        text,
+        flags=re.MULTILINE | re.DOTALL,
+    )
+
+
 def expand(text):
     def replace(found):
         what, arguments = found.groups()
         if what not in DIRECTIVES:
             raise Mistake(f"left over: {found[0]}")
-        arguments = [part.strip() for part in arguments.split("//")]
+        # (The words of a change may have a link in them.)
+        most = 1 if what == "change" else -1
+        arguments = [part.strip() for part in arguments.split("//", most)]
         try:
             return DIRECTIVES[what](*arguments)
         except TypeError as error:
@@ -278,7 +315,7 @@ def main():
             home[name] = chapter["path"]
     for chapter in chapters(book["items"]):
         try:
-            chapter["content"] = expand(chapter["content"])
+            chapter["content"] = expand(fold_answers(chapter["content"]))
             if chapter["path"] == "error-atlas.md":
                 chapter["content"] = link_examples(chapter["content"], home)
         except Mistake as mistake:

@@ -77,7 +77,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         let length = conversation.read(&mut buffer[..4])?;
         if length == 0 {
             let over = kept.len();
-            say("server", "recv", format!("the end, {over} bytes over"));
+            say("server", "recv", format!("the end, {over} left over"));
             return Ok(());
         }
         kept.extend(&buffer[..length]);
@@ -92,6 +92,6 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         let text = String::from_utf8_lossy(&kept[..complete]).into_owned();
         kept.drain(..complete);
         let over = kept.len();
-        say("server", "decode", format!("{text:?}, keep {over} bytes"));
+        say("server", "decode", format!("{text:?}, {over} left over"));
     }
 }

@@ -57,6 +57,10 @@ for (const list of document.querySelectorAll("ol.stepper")) {
             if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
         }
     };
+    // On paper nobody can open anything.
+    addEventListener("beforeprint", () => {
+        for (const folded of document.querySelectorAll("details")) folded.open = true;
+    });
     document.addEventListener("toggle", reach, true);
     addEventListener("resize", reach);
     reach();
