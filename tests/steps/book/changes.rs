@@ -81,7 +81,7 @@ fn titles(end: &str) -> Vec<String> {
 }
 
 impl Change {
-    fn read(title: String) -> Self {
+    fn read(title: String) -> Result<Self, String> {
         let path = folder().join(format!("{title}.patch"));
         let all = fs::read_to_string(path).expect("a patch");
         let start = all.find("--- a/").unwrap_or(all.len());
@@ -89,14 +89,14 @@ impl Change {
         let example = title.split('.').next().expect("a name").to_owned();
         let old = source(&example);
         let patch = diffy::Patch::from_str(&all[start..]).expect(&title);
-        let text = diffy::apply(&old, &patch).unwrap_or_else(|error| {
-            unreachable!(
-                "examples/changes/{title}.patch does not fit any more: \
+        let text = diffy::apply(&old, &patch).map_err(|error| {
+            format!(
+                "\nexamples/changes/{title}.patch does not fit any more: \
                  {error}. Make the change in examples/{example}.rs, put \
                  `git diff -U1` in the place of the old one, and undo it."
             )
-        });
-        Self { title, example, header, text }
+        })?;
+        Ok(Self { title, example, header, text })
     }
 
     fn says(&self, words: &str) -> bool {
@@ -229,9 +229,10 @@ fn processor_time(process: u32) -> u64 {
 /// Runs a changed example by itself.
 fn alone(change: &Change, program: &Path) -> String {
     let closed = (closed_tcp_port(), closed_udp_port());
-    let port = match change.example.ends_with("_udp") {
-        false => closed.0.local_addr().expect("an address").as_socket(),
-        true => closed.1.local_addr().ok(),
+    let port = if change.example.ends_with("_udp") {
+        closed.1.local_addr().ok()
+    } else {
+        closed.0.local_addr().expect("an address").as_socket()
     };
     let port = port.expect("an address").port().to_string();
     let arguments = change.argument("with: ").unwrap_or_default();
@@ -242,6 +243,8 @@ fn alone(change: &Change, program: &Path) -> String {
         let lines: Vec<_> = shown.lines().take(ENOUGH).collect();
         shown = lines.join("\n") + "\n";
     }
+    let endless = change.says("it waits") || change.says("it goes on");
+    assert_eq!(endless, matches!(end, End::Waits | End::GoesOn), "{end:?}");
     shown += &match end {
         End::Ended(Some(0)) => String::new(),
         End::Ended(Some(status)) => format!("(exit status {status})\n"),
@@ -288,7 +291,11 @@ fn with_clients(change: &Change, server: &Path) -> String {
     format!("{}(exit status 1)\n", client.shown())
 }
 
-fn outcome(change: &Change, programs: &Path, said: &[String]) -> String {
+fn what_comes_of(
+    change: &Change,
+    programs: &Path,
+    said: &[String],
+) -> String {
     let program = programs.join(change.program());
     let told = match change.example.as_str() {
         "07_chat_server" => with_clients(change, &program),
@@ -315,7 +322,13 @@ fn outcome(change: &Change, programs: &Path, said: &[String]) -> String {
 #[test]
 fn every_change_still_fits() {
     assert_eq!(titles(".txt"), titles(".patch"));
-    for change in titles(".patch").into_iter().map(Change::read) {
+    let (changes, old): (Vec<_>, Vec<_>) = titles(".patch")
+        .into_iter()
+        .map(Change::read)
+        .partition(Result::is_ok);
+    let old: String = old.into_iter().filter_map(Result::err).collect();
+    assert_eq!(old, "");
+    for change in changes.into_iter().flatten() {
         let other = ["with: ", "type: "];
         let other = other.iter().any(|key| change.argument(key).is_some())
             || change.says("two clients");
@@ -331,8 +344,9 @@ fn every_change_still_fits() {
 #[test]
 #[ignore = "takes a minute: cargo test --test steps -- --ignored book"]
 fn changes() {
-    let mut changes: Vec<_> =
-        titles(".patch").into_iter().map(Change::read).collect();
+    let changes = titles(".patch").into_iter().map(Change::read);
+    let changes: Result<Vec<_>, _> = changes.collect();
+    let mut changes = changes.expect("every change fits");
     assert!(changes.len() > 50, "only {}", changes.len());
     if !is_here(Command::new("nc").arg("-h")) {
         changes.retain(|change| change.argument("type: ").is_none());
@@ -355,7 +369,7 @@ fn changes() {
                     let file = format!("{}.txt", change.title);
                     let file = folder().join(file);
                     let same = std::panic::catch_unwind(|| {
-                        let told = outcome(change, &programs, said);
+                        let told = what_comes_of(change, &programs, said);
                         expect_file![file].assert_eq(&told);
                     });
                     if same.is_err() {
