@@ -179,6 +179,8 @@ def change(title, words=""):
         lines = " and ".join(hunks[0::2])
         what_to_do = f"In `{name}`, from line {lines} on:\n\n"
         what_to_do += fence("diff", "...\n".join(hunks[1::2]))
+        if "a client" in what:
+            what_to_do += "\n\nThen start `07_chat_client`."
     else:
         what_to_do = fence("sh", command(name, what))
     outcome = read(EXAMPLES / "changes" / f"{title}.txt")

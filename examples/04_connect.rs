@@ -34,7 +34,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     connect(server)?;
 
     // Only now does our server ask for a client. It gets a connection that
-    // was there all along, and is already over.
+    // was there all along. (The client has closed it, above: its socket went
+    // at the end of `connect`.)
     let (_, peer) = listener.accept()?;
     say("server", "accept", peer);
     Ok(())

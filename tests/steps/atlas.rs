@@ -123,8 +123,8 @@ fn provoke(call: &str) -> io::Result<()> {
             let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
             udp().send_to(b"x", &everybody.into()).map(drop)
         }
-        "connect: UDP, to 255.255.255.255" => {
-            let everybody = SocketAddr::from(([255; 4], 9));
+        "connect: UDP, a broadcast address" => {
+            let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
             udp().connect(&everybody.into())
         }
         "connect: IPv6 address, IPv4 UDP socket" => {
