@@ -232,5 +232,7 @@ fn no_server_at_all_is_told() {
     assert!(errors.contains("try: "), "{errors}");
     if cfg!(target_os = "linux") {
         assert!(errors.contains("connection refused"), "{errors}");
+        let all = format!("{shown}{errors}(exit status {status})\n");
+        compare("07_chat_client_udp@no_server", &all);
     }
 }
