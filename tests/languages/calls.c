@@ -154,16 +154,22 @@ static void udp(void) {
     CHECK(close(sender) == 0 && close(receiver) == 0);
 }
 
-/* An accepted socket of a non-blocking listener is blocking on Linux. */
-static void what_accept_inherits(void) {
+/* A listener, and a client that it has not accepted. */
+static int meet(int *client) {
     struct sockaddr_in address = {.sin_family = AF_INET};
     CHECK(inet_pton(AF_INET, "127.0.0.1", &address.sin_addr) == 1);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
     CHECK(listen(listener, 100) == 0);
     address = address_of(listener);
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
+    *client = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(*client, (struct sockaddr *)&address, sizeof address) == 0);
+    return listener;
+}
+
+/* An accepted socket of a non-blocking listener is blocking on Linux. */
+static void what_accept_inherits(void) {
+    int client, listener = meet(&client);
     struct pollfd ready = {.fd = listener, .events = POLLIN};
     CHECK(poll(&ready, 1, 5000) == 1);
     int flags = fcntl(listener, F_GETFL);
@@ -183,14 +189,7 @@ static void what_accept_inherits(void) {
 /* A connection whose other end has closed. The first send may still be taken:
    the answer "nobody is here" comes after it. */
 static int a_peer_that_has_gone(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    CHECK(inet_pton(AF_INET, "127.0.0.1", &address.sin_addr) == 1);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
-    CHECK(listen(listener, 100) == 0);
-    address = address_of(listener);
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
+    int client, listener = meet(&client);
     CHECK(close(accept(listener, NULL, NULL)) == 0);
     CHECK(close(listener) == 0);
     return client;

@@ -14,8 +14,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 
 #[cfg(target_os = "linux")]
-use crate::support::{Terminal, expect};
-use crate::support::{accept, closed_udp_port, connect, datagrams, top};
+use crate::support::{Terminal, expect, rest};
+use crate::support::{
+    accept, closed_udp_port, connect, datagrams, top, within_limit,
+};
 
 /// A row of the table: the cells, without their back quotes.
 struct Row {
@@ -287,15 +289,20 @@ fn provoke(call: &str) -> io::Result<()> {
 }
 
 /// What the last of so many sends says, after a reset without an end of the
-/// stream before it.
+/// stream before it. (Again, if the first one was too early: a program that
+/// another test is starting has a copy of the socket for a moment.)
 fn after_a_reset(sends: usize) -> io::Result<()> {
-    let (mut this, other) = pair();
-    SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
-    drop(other);
-    for _ in 1..sends {
-        this.write(b"x").expect_err("the reset");
-    }
-    this.write(b"x").map(drop)
+    let last = within_limit(|| {
+        let (mut this, other) = pair();
+        SockRef::from(&other).set_linger(Some(Duration::ZERO)).ok()?;
+        drop(other);
+        let mut last = this.write(b"x").err()?;
+        for _ in 1..sends {
+            last = this.write(b"x").err()?;
+        }
+        Some(last)
+    });
+    Err(last.expect("a reset"))
 }
 
 /// The limit holds for a whole process, so another one has to reach it: an
@@ -345,7 +352,13 @@ fn the_kernel_fails_as_the_atlas_says() {
         if cell.ends_with("documented") || silent && row.kind.is_empty() {
             continue;
         }
-        let result = provoke(&row.call);
+        // (A receive with a limit may be interrupted in the tests as well.)
+        let result = within_limit(|| {
+            let result = provoke(&row.call);
+            let kind = result.as_ref().err().map(io::Error::kind);
+            (kind != Some(ErrorKind::Interrupted)).then_some(result)
+        });
+        let result = result.expect("an answer");
         provoked += 1;
         if silent {
             assert!(result.is_ok(), "{}: {result:?}", row.call);
@@ -380,10 +393,10 @@ fn the_entries_of_the_atlas_hold() {
 
     // Who is killed with nothing unread: the end of the stream.
     let mut server = Terminal::start("07_first_server", &["127.0.0.1:0"]);
-    let mut client = connect(server.invited_to());
+    let client = connect(server.invited_to());
     expect(&client, "Hello, client!");
     server.stop();
-    assert_eq!(client.read(&mut [0; 16]).expect("an end"), 0);
+    assert_eq!(rest(&client), "");
 
     // One call does tell of a datagram that was cut.
     let socket = udp();

@@ -11,7 +11,7 @@ use socket_steps::chat::{Decoder, Lang, shown};
 
 use crate::support::{
     Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect,
-    families, rest, run, run_with, succeeds, top,
+    families, rest, run, run_with, succeeds, top, wait_for_bytes,
 };
 
 /// Both languages of the chat.
@@ -198,7 +198,7 @@ fn the_server_outlives_a_client_that_leaves_without_quit() {
 fn the_server_outlives_a_reset() {
     let (mut server, address) = serve("en");
     let mut peer = connect(address);
-    assert!(peer.peek(&mut [0]).expect("a greeting") > 0);
+    wait_for_bytes(&peer);
     peer.write_all(b"bye").expect("sent");
     server.wait_for("client: bye");
     drop(peer);
@@ -355,6 +355,7 @@ fn a_reply_is_read_to_its_end_however_it_arrives() {
                     peer.write_all(&[*byte]).expect("sent");
                 }
                 let mut next = [0; 1024];
+                wait_for_bytes(&peer);
                 let length = peer.read(&mut next).expect("a text");
                 String::from_utf8(next[..length].to_vec()).expect("UTF-8")
             };
@@ -387,7 +388,7 @@ fn a_server_that_goes_away_is_told() {
 fn a_server_that_resets_is_told() {
     let (status, _, errors, here) = client_of("", |mut peer| {
         peer.write_all(b"Hello, client!").expect("sent");
-        assert!(peer.peek(&mut [0]).expect("its greeting") > 0);
+        wait_for_bytes(&peer);
     });
     assert_eq!(status, 1);
     let begin =

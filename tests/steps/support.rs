@@ -192,6 +192,13 @@ pub fn expect(mut peer: &TcpStream, text: &str) {
     assert_eq!(String::from_utf8_lossy(&got), text);
 }
 
+/// Waits until something has come, and leaves it unread. (Repeated: a receive
+/// with a limit may be interrupted in the tests as well.)
+pub fn wait_for_bytes(peer: &TcpStream) {
+    let length = within_limit(|| peer.peek(&mut [0]).ok());
+    assert_eq!(length, Some(1), "bytes, and no end");
+}
+
 /// Receives what comes until the peer ends its direction.
 pub fn rest(peer: &TcpStream) -> String {
     let mut rest = String::new();

@@ -77,8 +77,8 @@ fn is_in(state: &str, address: SocketAddr) -> bool {
 }
 
 /// What step 8 says of SO_REUSEADDR on Linux: only listeners are in the way,
-/// even beside a conversation that goes on; and with UDP, a second socket
-/// takes the datagrams of the first. (On an address of its own, as above.)
+/// even beside a conversation that goes on; and of two UDP sockets that both
+/// set it, the second takes the datagrams. (On an address of its own, as above.)
 #[test]
 fn what_the_option_permits() {
     let listen = |address: SocketAddr| {
