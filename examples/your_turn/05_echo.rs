@@ -1,0 +1,27 @@
+//! Your turn, step 5: an echo server.
+//!
+//! Listen at the address that is given. Send each client the bytes that it
+//! sends, as they are and as they come, until it has ended its direction; then
+//! close the connection, and serve the next client. One at a time is enough.
+//!
+//! They can be any bytes. A client can send a million of them at once. It can
+//! break off in the middle: the server goes on with the next one.
+//!
+//!     cargo grade 05_echo
+
+use std::net::SocketAddr;
+
+fn main() -> std::io::Result<()> {
+    // Given: where to listen.
+    let address = std::env::args().next_back().expect("an argument");
+    let address: SocketAddr = address.parse().expect("an address");
+
+    // Yours: create, bind, listen.
+
+    println!("ready");
+
+    // Yours: accept a client; receive and send; then the next client.
+
+    eprintln!("05_echo.rs has nothing yet that listens at {address}");
+    Ok(())
+}

@@ -1,0 +1,447 @@
+//! `cargo grade`: checks the exercises of `examples/your_turn` over the
+//! network, and says what went wrong on the wire.
+
+mod e02_free_port;
+mod e04_doorman;
+mod e04_own_address_udp;
+mod e05_echo;
+mod e06_half_close;
+mod e07_chat_client;
+mod e08_only_one;
+mod e09_frames;
+mod e10_write_all;
+mod e11_decoder;
+mod e12_unstoppable;
+mod e13_ping_udp;
+mod e14_waiting_room;
+mod e15_file_udp;
+mod e16_group_chat;
+mod exercise;
+mod grading;
+mod program;
+mod progress;
+mod report;
+mod wire;
+mod wrong;
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, Write as _, stdin, stdout};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use exercise::{EXERCISES, Exercise, find, nearest};
+use grading::Grading;
+use lexopt::Arg;
+use progress::Progress;
+use report::Waiting;
+
+const USAGE: &str = "\
+cargo grade                      the exercises: which are done, which is next
+cargo grade 05_echo              check examples/your_turn/05_echo.rs
+cargo grade 05_echo -- COMMAND   check another program, in any language:
+                                 cargo grade 05_echo -- python3 my_echo.py
+cargo grade 05_echo --hint       a hint; once more, and there is another one
+cargo grade 05_echo --solution   where a solution is (it asks first)
+cargo grade 05_echo --seed 7     with the same chance as a run that said seed 7
+cargo grade --all                all of them, a line each
+  --json                         the same as JSON, an object each line
+
+How a program is graded, in whatever language:
+- Its last argument is what the exercise gives, an address in most of them:
+  127.0.0.1:20817. A server is to be there, a client connects or sends to there.
+- It prints the line \"ready\" as soon as others can reach it: a TCP server after
+  listen, a UDP program after bind, a TCP client after connect. (If your language
+  keeps output back, flush it.)
+- A server runs until it is ended. A client ends by itself: exit status 0 if all
+  is well, another one if not.
+- It is started anew for each check, and has 10 seconds for all of them.
+";
+
+/// What to do, and with which exercise.
+#[derive(Default)]
+struct Wish {
+    exercise: Option<&'static Exercise>,
+    command: Option<Vec<String>>,
+    seed: Option<u64>,
+    all: bool,
+    json: bool,
+    hint: bool,
+    solution: bool,
+}
+
+/// How one exercise went.
+struct Verdict {
+    passed: usize,
+    /// The title of the check that failed.
+    failed: Option<&'static str>,
+    compiles: bool,
+    seed: u64,
+    seconds: f64,
+}
+
+impl Verdict {
+    fn is_good(&self) -> bool {
+        self.compiles && self.failed.is_none()
+    }
+}
+
+fn main() -> ExitCode {
+    let wish = match read_arguments() {
+        Ok(Some(wish)) => wish,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(words) => {
+            eprintln!("{words}");
+            return ExitCode::from(2);
+        }
+    };
+    program::adopt_orphans();
+    let mut progress = Progress::read();
+    let good = match wish.exercise {
+        None if wish.all => grade_all(&wish, &mut progress),
+        None => list(&progress),
+        Some(exercise) if wish.hint => hint(exercise, &mut progress),
+        Some(exercise) if wish.solution => solution(exercise, &progress),
+        Some(exercise) => grade_one(exercise, &wish, &mut progress),
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `None`: help is wanted.
+fn read_arguments() -> Result<Option<Wish>, String> {
+    let mut wish = Wish::default();
+    let mut all: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(dashes) = all.iter().position(|one| one == "--") {
+        let command = all.split_off(dashes).into_iter().skip(1);
+        let command = command.map(OsString::into_string);
+        let command: Result<Vec<_>, _> = command.collect();
+        let command = command.map_err(|_| "the command is not UTF-8")?;
+        if command.is_empty() {
+            return Err("after --, a command: cargo grade 05_echo -- \
+                        python3 my_echo.py"
+                .to_owned());
+        }
+        wish.command = Some(command);
+    }
+    let mut arguments = lexopt::Parser::from_args(all);
+    let unknown = |words: String| format!("{words}\n\n{USAGE}");
+    while let Some(argument) =
+        arguments.next().map_err(|error| unknown(error.to_string()))?
+    {
+        match argument {
+            Arg::Long("all") => wish.all = true,
+            Arg::Long("json") => wish.json = true,
+            Arg::Long("hint") => wish.hint = true,
+            Arg::Long("solution") => wish.solution = true,
+            Arg::Long("help") | Arg::Short('h') => return Ok(None),
+            Arg::Long("seed") => {
+                let seed = arguments.value().ok();
+                let seed =
+                    seed.and_then(|seed| seed.to_str()?.parse().ok());
+                let seed = seed.ok_or("--seed takes a number: --seed 7")?;
+                wish.seed = Some(seed);
+            }
+            Arg::Value(name) if wish.exercise.is_none() => {
+                // (A path is as good: who completes with Tab gets one.)
+                let name = Path::new(&name).file_stem().unwrap_or_default();
+                let name = name.to_string_lossy();
+                wish.exercise = Some(find(&name).ok_or_else(|| {
+                    format!(
+                        "There is no exercise {name}. Do you mean {}?\n\n{}",
+                        nearest(&name),
+                        table(&Progress::read())
+                    )
+                })?);
+            }
+            argument => {
+                return Err(unknown(argument.unexpected().to_string()));
+            }
+        }
+    }
+    let one = wish.exercise.is_some();
+    let needs_one = wish.hint || wish.solution || wish.command.is_some();
+    if needs_one && !one {
+        return Err(unknown("which exercise?".to_owned()));
+    }
+    if wish.all && one {
+        return Err(unknown("--all, or one exercise".to_owned()));
+    }
+    Ok(Some(wish))
+}
+
+/// Where the exercises are.
+fn folder() -> PathBuf {
+    top().join("examples/your_turn")
+}
+
+fn top() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// The exercises, a line each.
+fn table(progress: &Progress) -> String {
+    let mut next = EXERCISES.iter().find(|one| !progress.is_done(one.name));
+    let mut table = String::new();
+    for exercise in EXERCISES {
+        let mark = match progress.is_done(exercise.name) {
+            true => "done",
+            false
+                if next
+                    .take_if(|next| next.name == exercise.name)
+                    .is_some() =>
+            {
+                "next"
+            }
+            false => "",
+        };
+        let step = exercise.chapter.split(':').next().unwrap_or_default();
+        table += &format!(
+            "  {mark:<5} {:<20} {} ({})\n",
+            exercise.name,
+            exercise.about,
+            step.to_lowercase()
+        );
+    }
+    table
+}
+
+fn next(progress: &Progress) -> Option<&'static Exercise> {
+    EXERCISES.iter().find(|one| !progress.is_done(one.name))
+}
+
+fn list(progress: &Progress) -> bool {
+    let done = EXERCISES.iter().filter(|one| progress.is_done(one.name));
+    let done = done.count();
+    println!("Your turn: {done} of {} done.\n", EXERCISES.len());
+    print!("{}", table(progress));
+    match next(progress) {
+        Some(next) => println!(
+            "\nNext: write examples/your_turn/{0}.rs, and check it with\n\
+             cargo grade {0}    (cargo grade --help: all that it can do)",
+            next.name
+        ),
+        None => println!("\nAll done."),
+    }
+    true
+}
+
+fn hint(exercise: &Exercise, progress: &mut Progress) -> bool {
+    let all = exercise.hints;
+    let number = progress.hints(exercise.name);
+    match all.get(number) {
+        Some(hint) => {
+            let number = number + 1;
+            println!("Hint {number} of {}:\n", all.len());
+            println!("{}", report::wrapped(hint, "  "));
+            progress.read_a_hint(exercise.name);
+        }
+        None => {
+            println!("You have read all {}. Once more:\n", all.len());
+            for hint in all {
+                println!("{}\n", report::wrapped(hint, "  "));
+            }
+            println!(
+                "After that: cargo grade {} --solution",
+                exercise.name
+            );
+        }
+    }
+    true
+}
+
+fn solution(exercise: &Exercise, progress: &Progress) -> bool {
+    let name = exercise.name;
+    if !progress.is_done(name) {
+        let (read, all) = (progress.hints(name), exercise.hints.len());
+        println!(
+            "You have read {read} of {all} hints (cargo grade {name} --hint)."
+        );
+        print!("See the solution all the same? [y/N] ");
+        let _ = stdout().flush();
+        let mut answer = String::new();
+        let _ = stdin().lock().read_line(&mut answer);
+        if !answer.trim().to_lowercase().starts_with('y') {
+            println!("No, then.");
+            return false;
+        }
+    }
+    println!("tests/grade/solutions/{name}.rs");
+    true
+}
+
+fn grade_one(
+    exercise: &Exercise,
+    wish: &Wish,
+    progress: &mut Progress,
+) -> bool {
+    let command = match &wish.command {
+        Some(command) => command.clone(),
+        None => {
+            let _waiting = Waiting::on("building your program");
+            let Some(program) = build(exercise, Stdio::inherit()) else {
+                return false;
+            };
+            vec![program]
+        }
+    };
+    let verdict = grade(exercise, command, wish.seed, !wish.json);
+    if wish.json {
+        println!("{}", as_json(exercise, &verdict));
+    }
+    if verdict.is_good() {
+        progress.is_done_now(exercise.name);
+        if !wish.json {
+            match next(progress) {
+                Some(next) => println!("  Next: cargo grade {}", next.name),
+                None => println!("  That was the last one."),
+            }
+        }
+    }
+    verdict.is_good()
+}
+
+/// The reader's file as a program; `None`: it does not compile, and the
+/// compiler has said why.
+fn build(exercise: &Exercise, errors: Stdio) -> Option<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "your-turn", "--bin"])
+        .arg(exercise.name)
+        .current_dir(top())
+        .stderr(errors)
+        .status();
+    match built {
+        Ok(status) if status.success() => {}
+        Ok(_) => return None,
+        Err(error) => {
+            eprintln!("cannot start cargo: {error}");
+            return None;
+        }
+    }
+    // (It is where the grader is: in the same target folder.)
+    let here = std::env::current_exe().ok()?;
+    let file = format!("{}{}", exercise.name, std::env::consts::EXE_SUFFIX);
+    Some(here.with_file_name(file).to_string_lossy().into_owned())
+}
+
+/// All checks of one exercise, up to the first that fails.
+fn grade(
+    exercise: &Exercise,
+    command: Vec<String>,
+    seed: Option<u64>,
+    tell: bool,
+) -> Verdict {
+    let seed = seed.unwrap_or_else(|| fastrand::u64(1..10_000));
+    let start = Instant::now();
+    let mut grading = Grading::new(command, seed);
+    if tell {
+        println!("{}: {}\n", exercise.name, exercise.about);
+    }
+    let mut verdict = Verdict {
+        passed: 0,
+        failed: None,
+        compiles: true,
+        seed,
+        seconds: 0.0,
+    };
+    for check in exercise.checks {
+        let waiting = tell.then(|| Waiting::on(check.title));
+        let result = (check.run)(&mut grading);
+        drop(waiting);
+        match result {
+            Ok(()) => verdict.passed += 1,
+            Err(wrong) => {
+                verdict.failed = Some(check.title);
+                if tell {
+                    let mut advice = match &wrong.advice {
+                        Some(advice) => advice.clone(),
+                        None => (check.usually)(wrong.how).to_owned(),
+                    };
+                    if grading.time_is_up() {
+                        advice += " (And time was up: an exercise has 10 \
+                                   seconds for all its checks.)";
+                    }
+                    let words = grading.last_words();
+                    report::failed(
+                        check.title,
+                        &wrong,
+                        &advice,
+                        &words,
+                        exercise,
+                    );
+                }
+            }
+        }
+        grading.clear();
+        if verdict.failed.is_some() {
+            break;
+        }
+        if tell {
+            report::passed(check.title);
+        }
+    }
+    verdict.seconds = start.elapsed().as_secs_f64();
+    if tell {
+        let number = exercise.checks.len();
+        if verdict.failed.is_none() {
+            println!("\n  All {number} checks pass.");
+        } else if grading.by_chance {
+            println!("  The same again: --seed {seed}");
+        }
+    }
+    verdict
+}
+
+fn as_json(exercise: &Exercise, verdict: &Verdict) -> serde_json::Value {
+    serde_json::json!({
+        "exercise": exercise.name,
+        "done": verdict.is_good(),
+        "compiles": verdict.compiles,
+        "passed": verdict.passed,
+        "checks": exercise.checks.len(),
+        "failed": verdict.failed,
+        "seed": verdict.seed,
+        "seconds": (verdict.seconds * 10.0).round() / 10.0,
+    })
+}
+
+fn grade_all(wish: &Wish, progress: &mut Progress) -> bool {
+    let mut all_good = true;
+    for exercise in EXERCISES {
+        let waiting = (!wish.json).then(|| Waiting::on(exercise.name));
+        let verdict = match build(exercise, Stdio::null()) {
+            Some(program) => {
+                grade(exercise, vec![program], wish.seed, false)
+            }
+            None => Verdict {
+                passed: 0,
+                failed: None,
+                compiles: false,
+                seed: 0,
+                seconds: 0.0,
+            },
+        };
+        drop(waiting);
+        all_good &= verdict.is_good();
+        if verdict.is_good() {
+            progress.is_done_now(exercise.name);
+        }
+        if wish.json {
+            println!("{}", as_json(exercise, &verdict));
+            continue;
+        }
+        let checks = exercise.checks.len();
+        let counted = format!("{:>2} of {checks:>2}", verdict.passed);
+        let words = match verdict.failed {
+            _ if !verdict.compiles => "does not compile".to_owned(),
+            Some(title) => format!("{counted}, not: {title}"),
+            None => format!("{counted}, {}", report::green("done")),
+        };
+        println!("  {:<20} {words}", exercise.name);
+    }
+    all_good
+}

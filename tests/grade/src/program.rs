@@ -1,0 +1,448 @@
+//! The program that is graded: started, listened to, and ended for sure.
+
+use std::cell::{Cell, RefCell};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[cfg(windows)]
+use process_wrap::std::JobObject;
+#[cfg(unix)]
+use process_wrap::std::ProcessGroup;
+use process_wrap::std::{StdChildWrapper, StdCommandWrap};
+
+use crate::wrong::{How, Wrong, shown};
+
+/// A program has so long until it says that it is ready.
+const UNTIL_READY: Duration = Duration::from_secs(4);
+/// No exercise prints as much. A program that does would go on forever.
+const FLOOD: u64 = 1 << 20;
+
+/// One run of a program. It and all that it has started is ended on drop.
+pub struct Program {
+    child: RefCell<Box<dyn StdChildWrapper>>,
+    stdin: RefCell<Option<ChildStdin>>,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+    /// What it printed (without `ready`), and how much has been asked for.
+    printed: RefCell<Vec<String>>,
+    asked: Cell<usize>,
+    /// The address, or whatever it was given.
+    pub given: String,
+    until: Instant,
+    patience: Duration,
+}
+
+impl Program {
+    /// Starts it with one more argument: what the exercise gives.
+    pub fn start(
+        command: &[String],
+        given: &str,
+        until: Instant,
+        patience: Duration,
+    ) -> Result<Self, Wrong> {
+        let (program, arguments) =
+            command.split_first().expect("a command is not empty");
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(given)
+            // (Python would keep its lines for itself until it ends.)
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONIOENCODING", "utf-8")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut command = StdCommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(JobObject);
+        let mut child = command.spawn().map_err(|error| {
+            let got = format!("cannot start {program}: {error}");
+            Wrong::new(How::Exit, "a program that can be started", got)
+                .advice("Is the command right, and is it installed?")
+        })?;
+        let lines = read_lines(child.stdout().take());
+        let errors = read_lines(child.stderr().take());
+        let stdin = RefCell::new(child.stdin().take());
+        Ok(Self {
+            child: RefCell::new(child),
+            stdin,
+            lines,
+            errors,
+            printed: RefCell::default(),
+            asked: Cell::new(0),
+            given: given.to_owned(),
+            until,
+            patience,
+        })
+    }
+
+    /// Waits for its line `ready`.
+    pub fn wait_until_ready(&self) -> Result<(), Wrong> {
+        let expected = "the line \"ready\" on standard output";
+        let end = self.until.min(Instant::now() + UNTIL_READY);
+        let ready = loop {
+            match self.receive_line(end) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(end) => break Err(end),
+            }
+        };
+        match ready {
+            Ok(()) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                let waited = UNTIL_READY.as_secs();
+                let got = format!(
+                    "{}, for {waited} seconds",
+                    self.printed_so_far()
+                );
+                Err(Wrong::new(How::Printed, expected, got).advice(
+                    "Print \"ready\" on a line of its own as soon as the \
+                     socket is set up: a TCP server after listen, a UDP \
+                     program after bind, a TCP client after connect. In a \
+                     language that keeps its output for later, flush it: \
+                     print(\"ready\", flush=True), fflush(stdout). If it \
+                     never comes so far, a call ahead of it waits.",
+                ))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let got = format!(
+                    "{}, and then the end of the program",
+                    self.printed_so_far()
+                );
+                Err(Wrong::new(How::Exit, expected, got).advice(
+                    "The program ended before it was ready. What it said \
+                     last is below: most often the address is not the one \
+                     that was given as the last argument, or a call failed.",
+                ))
+            }
+        }
+    }
+
+    /// The next line that it prints and that has not been asked for (without
+    /// `ready`).
+    pub fn next_line(&self, expected: &str) -> Result<String, Wrong> {
+        self.next_line_within(self.patience, expected)
+    }
+
+    /// The same, for what takes longer than usual.
+    pub fn next_line_within(
+        &self,
+        patience: Duration,
+        expected: &str,
+    ) -> Result<String, Wrong> {
+        let end = self.until.min(Instant::now() + patience);
+        loop {
+            let next = self.printed.borrow().get(self.asked.get()).cloned();
+            if let Some(line) = next {
+                self.asked.set(self.asked.get() + 1);
+                return Ok(line);
+            }
+            let (how, then) = match self.receive_line(end) {
+                Ok(_) => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    (How::Silent, format!("for {}", seconds(patience)))
+                }
+                Err(RecvTimeoutError::Disconnected) => (
+                    How::Exit,
+                    "and then the end of the program".to_owned(),
+                ),
+            };
+            let got = format!("no more lines, {then}");
+            let expected = format!("the line {}", quoted(expected));
+            return Err(Wrong::new(how, expected, got));
+        }
+    }
+
+    /// The next line must be this one.
+    pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
+        let line = self.next_line(expected)?;
+        if line != expected {
+            let got = format!("the line {}", quoted(&line));
+            let expected = format!("the line {}", quoted(expected));
+            return Err(Wrong::new(How::Printed, expected, got));
+        }
+        Ok(())
+    }
+
+    /// The lines that it has printed and that nobody has asked for.
+    pub fn other_lines(&self) -> Vec<String> {
+        self.collect();
+        let printed = self.printed.borrow();
+        let from = self.asked.replace(printed.len());
+        printed[from..].to_vec()
+    }
+
+    /// Waits for a line. `false`: it is `ready`, which goes to nobody else.
+    fn receive_line(&self, end: Instant) -> Result<bool, RecvTimeoutError> {
+        let left = end.saturating_duration_since(Instant::now());
+        let line = self.lines.recv_timeout(left)?;
+        let other = line.trim() != "ready";
+        if other {
+            self.printed.borrow_mut().push(line);
+        }
+        Ok(other)
+    }
+
+    fn collect(&self) {
+        let now = Instant::now();
+        while self.receive_line(now).is_ok() {}
+    }
+
+    fn printed_so_far(&self) -> String {
+        self.collect();
+        match &self.printed.borrow()[..] {
+            [] => "nothing".to_owned(),
+            [line] => format!("the line {}", quoted(line)),
+            [.., line] => format!("other lines, the last {}", quoted(line)),
+        }
+    }
+
+    /// Types a line.
+    pub fn type_line(&self, line: &str) -> Result<(), Wrong> {
+        let mut stdin = self.stdin.borrow_mut();
+        let Some(stdin) = stdin.as_mut() else { return Ok(()) };
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).map_err(
+            |_| {
+                Wrong::new(
+                    How::Exit,
+                    "a program that still reads its standard input",
+                    "the end of the program",
+                )
+                .after(format!("the line {} (typed)", quoted(line)))
+            },
+        )
+    }
+
+    /// Puts all of this on its standard input, and ends that. Not for more
+    /// than the 64 KB that a pipe holds, unless the program reads.
+    pub fn type_all(&self, bytes: &[u8]) {
+        let stdin = self.stdin.borrow_mut().take();
+        let bytes = bytes.to_vec();
+        // (It may end before it has read all of it.)
+        thread::spawn(move || stdin.map(|mut to| to.write_all(&bytes)));
+    }
+
+    /// Ends its standard input: Ctrl-D.
+    pub fn end_input(&self) {
+        self.stdin.borrow_mut().take();
+    }
+
+    /// How it ends by itself.
+    pub fn expect_end(&self) -> Result<ExitStatus, Wrong> {
+        self.expect_end_within(self.patience)
+    }
+
+    /// The same, for what takes longer than usual.
+    pub fn expect_end_within(
+        &self,
+        patience: Duration,
+    ) -> Result<ExitStatus, Wrong> {
+        let end = self.until.min(Instant::now() + patience);
+        loop {
+            if let Some(status) = self.ended() {
+                return Ok(status);
+            }
+            if Instant::now() > end {
+                let got = format!(
+                    "a program that still runs after {}",
+                    seconds(patience)
+                );
+                return Err(Wrong::new(
+                    How::Exit,
+                    "the end of the program",
+                    got,
+                ));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// It must end by itself, and say that all is well.
+    pub fn expect_success(&self) -> Result<(), Wrong> {
+        let status = self.expect_end()?;
+        if !status.success() {
+            let expected = "the end of the program, with exit status 0";
+            return Err(Wrong::new(How::Exit, expected, ending(status)));
+        }
+        Ok(())
+    }
+
+    /// It must end by itself, and say that something is wrong.
+    pub fn expect_failure(&self) -> Result<(), Wrong> {
+        let status = self.expect_end()?;
+        match status.code() {
+            Some(code) if code != 0 => Ok(()),
+            _ => {
+                let expected = "the end of the program, with an exit status other than 0";
+                Err(Wrong::new(How::Exit, expected, ending(status)))
+            }
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child.borrow_mut().try_wait().ok().flatten()
+    }
+
+    /// Ends it, and all that it has started, at once.
+    pub fn kill(&self) {
+        let mut child = self.child.borrow_mut();
+        let _ = child.start_kill();
+        let _ = child.wait();
+    }
+
+    /// What there is to know about it when a check has failed: lines.
+    pub fn last_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(status) = self.ended() {
+            words.push(format!("It has ended: {}.", ending(status)));
+        }
+        self.collect();
+        let printed = self.printed.borrow();
+        let size: usize = printed.iter().map(|line| line.len() + 1).sum();
+        if size as u64 >= FLOOD {
+            words.push("It prints without end.".to_owned());
+        }
+        for line in &printed[printed.len().saturating_sub(3)..] {
+            words.push(format!("It printed: {}", cut(line)));
+        }
+        let errors: Vec<_> = self.errors.try_iter().collect();
+        let backtrace = "note: run with `RUST_BACKTRACE";
+        let errors: Vec<_> = errors
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !line.starts_with(backtrace))
+            .collect();
+        for line in &errors[errors.len().saturating_sub(4)..] {
+            words.push(format!("Its error output: {}", cut(line)));
+        }
+        words
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// How a program ended, in words.
+pub fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit status {code}"),
+        None => status.to_string(),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
+/// A line, for a line.
+pub fn quoted(line: &str) -> String {
+    let line = shown(line.as_bytes());
+    match line.split_once(": ") {
+        Some((_, text)) => text.to_owned(),
+        None => "\"\"".to_owned(),
+    }
+}
+
+fn cut(line: &str) -> String {
+    const MOST: usize = 100;
+    let mut cut: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MOST)
+        .collect();
+    if line.chars().count() > MOST {
+        cut += "...";
+    }
+    cut
+}
+
+/// Reads in a thread of its own, up to a flood.
+fn read_lines(
+    from: Option<impl Read + Send + 'static>,
+) -> Receiver<String> {
+    let (sender, lines) = channel();
+    if let Some(from) = from {
+        thread::spawn(move || {
+            let mut from = BufReader::new(from.take(FLOOD));
+            let mut line = Vec::new();
+            while from.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim_end_matches(['\n', '\r']).to_owned();
+                if sender.send(text).is_err() {
+                    return;
+                }
+                line.clear();
+            }
+            if from.get_ref().limit() == 0 {
+                // Full: whoever prints on waits now. The channel stays open,
+                // for this is not the end of the program.
+                thread::park();
+            }
+        });
+    }
+    lines
+}
+
+/// What a program has started in a session of its own is no member of its
+/// group. On Linux it comes to the grader when its parent is gone.
+#[cfg(target_os = "linux")]
+pub fn adopt_orphans() {
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn adopt_orphans() {}
+
+/// Ends what the programs have left behind. (None of them may still run.)
+#[cfg(target_os = "linux")]
+pub fn end_orphans() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::wait::waitpid;
+
+    // (Each that is ended may leave children of its own.)
+    for _ in 0..100 {
+        let children = children();
+        if children.is_empty() {
+            return;
+        }
+        for child in children {
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = waitpid(child, None);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn end_orphans() {}
+
+/// The grader's own children.
+#[cfg(target_os = "linux")]
+fn children() -> Vec<nix::unistd::Pid> {
+    let own = std::process::id().to_string();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
+    let is_own = |process: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+        // PID (NAME) STATE PARENT ...
+        stat.is_ok_and(|stat| {
+            let rest = stat.rsplit(')').next().unwrap_or_default();
+            rest.split_whitespace().nth(1) == Some(&own)
+        })
+    };
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(is_own)
+        .map(nix::unistd::Pid::from_raw)
+        .collect()
+}
