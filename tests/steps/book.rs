@@ -6,5 +6,5 @@
 
 #[cfg(target_os = "linux")]
 mod changes;
-mod languages;
+pub mod languages;
 mod your_own;

@@ -6,10 +6,14 @@ mod book;
 mod chat;
 mod chat_udp;
 mod command_line;
+#[cfg(target_os = "linux")]
+mod grade;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_linux;
 mod house_rules;
+#[cfg(target_os = "linux")]
+mod patched;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;

@@ -1,6 +1,7 @@
 //! What a check works with: the program, started as often as it needs it, the
 //! grader's own sockets, and the time that is left.
 
+use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -27,7 +28,13 @@ pub struct Grading {
     chance: Rng,
     /// Whether a check has asked for chance: then the seed matters.
     pub by_chance: bool,
+    /// Whether any connection to the program was made.
+    has_connected: Cell<bool>,
 }
+
+const NOBODY: &str = "Nobody listens at the address that was the program's last argument. \
+     Create, bind, listen, in this order; then print \"ready\", and keep the \
+     listener until the end.";
 
 impl Grading {
     pub fn new(command: Vec<String>, seed: u64) -> Self {
@@ -37,6 +44,7 @@ impl Grading {
             programs: Vec::new(),
             chance: Rng::with_seed(seed),
             by_chance: false,
+            has_connected: Cell::new(false),
         }
     }
 
@@ -96,9 +104,18 @@ impl Grading {
         Ok(program)
     }
 
-    /// Connects to the program.
+    /// Connects to the program. If that never worked, the advice is to listen;
+    /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
-        Peer::connect(address_of(program), self.until, PATIENCE)
+        let peer = Peer::connect(address_of(program), self.until, PATIENCE);
+        if peer.is_ok() {
+            self.has_connected.set(true);
+        }
+        peer.map_err(|wrong| match self.has_connected.get() {
+            // (The check knows better why not this time.)
+            true => wrong,
+            false => wrong.advice(NOBODY),
+        })
     }
 
     /// A listener of the grader's, for a program that is a client.

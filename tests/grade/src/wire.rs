@@ -39,11 +39,7 @@ impl Peer {
                 _ => in_words(&error),
             };
             let expected = format!("a connection to {to}");
-            Wrong::new(How::Refused, expected, got).advice(
-                "Nobody listens at the address that was the program's last \
-                 argument. Create, bind, listen, in this order; then print \
-                 \"ready\", and keep the listener until the end.",
-            )
+            Wrong::new(How::Refused, expected, got)
         })?;
         Self::new(stream, until, patience)
     }

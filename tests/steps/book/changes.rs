@@ -19,17 +19,15 @@
 //! patch still fits.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
 
-use super::languages::{cargo, is_here};
+use super::languages::is_here;
+use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{
     Terminal, closed_tcp_port, closed_udp_port, numbered, output, program,
     snapshot, source, top,
@@ -68,34 +66,11 @@ fn folder() -> PathBuf {
     top().join("examples/changes")
 }
 
-/// The names of the files that end so, without that.
-fn titles(end: &str) -> Vec<String> {
-    let files = fs::read_dir(folder()).expect("the changes");
-    let names = files.map(|file| file.expect("a file").file_name());
-    let names = names.map(|name| name.into_string().expect("UTF-8"));
-    let mut titles: Vec<_> = names
-        .filter_map(|name| Some(name.strip_suffix(end)?.to_owned()))
-        .collect();
-    titles.sort();
-    titles
-}
-
 impl Change {
     fn read(title: String) -> Result<Self, String> {
-        let path = folder().join(format!("{title}.patch"));
-        let all = fs::read_to_string(path).expect("a patch");
-        let start = all.find("--- a/").unwrap_or(all.len());
-        let header = all[..start].lines().map(str::to_owned).collect();
         let example = title.split('.').next().expect("a name").to_owned();
-        let old = source(&example);
-        let patch = diffy::Patch::from_str(&all[start..]).expect(&title);
-        let text = diffy::apply(&old, &patch).map_err(|error| {
-            format!(
-                "\nexamples/changes/{title}.patch does not fit any more: \
-                 {error}. Make the change in examples/{example}.rs, put \
-                 `git diff -U1` in the place of the old one, and undo it."
-            )
-        })?;
+        let path = folder().join(format!("{title}.patch"));
+        let (header, text) = patched(&path, &source(&example))?;
         Ok(Self { title, example, header, text })
     }
 
@@ -113,42 +88,22 @@ impl Change {
     }
 }
 
-/// A package of all the changed examples, built: where their programs are,
-/// and what the compiler says of each.
+/// All the changed examples, built: where their programs are, and what the
+/// compiler says of each.
 fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
-    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changes");
-    let mut manifest = format!(
-        "[package]\nname = \"changes\"\nedition = \"2024\"\n\
-         autobins = false\n\n[workspace]\n\n\
-         [profile.dev]\ndebug = false\nincremental = false\n\n\
-         [dependencies]\nsocket2 = \"*\"\n\
-         socket-steps = {{ path = {:?} }}\n",
+    let needs = format!(
+        "socket2 = \"*\"\nsocket-steps = {{ path = {:?} }}\n",
         top().canonicalize().expect("a path")
     );
-    for change in changes {
-        let (program, example) = (change.program(), &change.example);
-        let path = format!("{program}/{example}.rs");
-        writeln!(
-            manifest,
-            "\n[[bin]]\nname = \"{program}\"\npath = \"{path}\""
-        )
-        .expect("a text");
-        write(&package.join(path), &change.text);
-    }
-    write(&package.join("Cargo.toml"), &manifest);
-    let lock = fs::read_to_string(top().join("Cargo.lock"));
-    write(&package.join("Cargo.lock"), &lock.expect("the versions"));
-
-    let target = package.join("target");
-    let built = cargo()
-        .args(["build", "--offline", "--keep-going"])
-        .args(["--message-format=short", "--color=never", "--quiet"])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(&package)
-        .output()
-        .expect("cargo runs");
-    let told = String::from_utf8(built.stderr).expect("UTF-8");
+    let programs: Vec<_> = changes
+        .iter()
+        .map(|change| Program {
+            name: change.program(),
+            file: format!("{}.rs", change.example),
+            text: change.text.clone(),
+        })
+        .collect();
+    let (programs, told) = build_all("changes", &needs, &programs);
     let mut said = BTreeMap::<_, Vec<_>>::new();
     for line in told.lines() {
         // PROGRAM/EXAMPLE.rs:LINE:COLUMN: warning: ...
@@ -163,17 +118,7 @@ fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
     }
     // (Nor is their order the same in each Rust.)
     said.values_mut().for_each(|said| said.sort());
-    assert!(built.status.success(), "{told}");
-    (target.join("debug"), said)
-}
-
-/// Writes a file unless it is like that: then cargo need not compile it again.
-fn write(path: &Path, text: &str) {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return;
-    }
-    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-    fs::write(path, text).expect("written");
+    (programs, said)
 }
 
 /// How a program was left.
@@ -321,8 +266,8 @@ fn what_comes_of(
 /// Quick, so that plain `cargo test` tells who changes an example.
 #[test]
 fn every_change_still_fits() {
-    assert_eq!(titles(".txt"), titles(".patch"));
-    let (changes, old): (Vec<_>, Vec<_>) = titles(".patch")
+    assert_eq!(titles(&folder(), ".txt"), titles(&folder(), ".patch"));
+    let (changes, old): (Vec<_>, Vec<_>) = titles(&folder(), ".patch")
         .into_iter()
         .map(Change::read)
         .partition(Result::is_ok);
@@ -344,7 +289,7 @@ fn every_change_still_fits() {
 #[test]
 #[ignore = "takes a minute: cargo test --test steps -- --ignored book"]
 fn changes() {
-    let changes = titles(".patch").into_iter().map(Change::read);
+    let changes = titles(&folder(), ".patch").into_iter().map(Change::read);
     let changes: Result<Vec<_>, _> = changes.collect();
     let mut changes = changes.expect("every change fits");
     assert!(changes.len() > 50, "only {}", changes.len());
@@ -358,27 +303,15 @@ fn changes() {
     let mut left: Vec<_> = changes.iter().collect();
     let long = ["16_one_at_a_time", "07_chat_server"];
     left.sort_by_key(|change| long.contains(&change.example.as_str()));
-    let (left, failed) = (Mutex::new(left), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                loop {
-                    let next = left.lock().expect("a lock").pop();
-                    let Some(change) = next else { return };
-                    let said = said.get(&change.program()).unwrap_or(&none);
-                    let file = format!("{}.txt", change.title);
-                    let file = folder().join(file);
-                    let same = std::panic::catch_unwind(|| {
-                        let told = what_comes_of(change, &programs, said);
-                        expect_file![file].assert_eq(&told);
-                    });
-                    if same.is_err() {
-                        failed.lock().expect("a lock").push(&change.title);
-                    }
-                }
-            });
-        }
+    let failed = side_by_side(left, AT_A_TIME, |change| {
+        let said = said.get(&change.program()).unwrap_or(&none);
+        let file = folder().join(format!("{}.txt", change.title));
+        let told = what_comes_of(change, &programs, said);
+        expect_file![file].assert_eq(&told);
     });
-    let failed = failed.into_inner().expect("a list");
-    assert!(failed.is_empty(), "not as its .txt says: {failed:?}");
+    assert!(
+        failed.is_empty(),
+        "not as its .txt says: {:?}",
+        failed.iter().map(|change| &change.title).collect::<Vec<_>>()
+    );
 }

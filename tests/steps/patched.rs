@@ -1,0 +1,125 @@
+//! Programs that are another one with a change: read from patches, built all
+//! at once, run side by side.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::book::languages::cargo;
+use crate::support::top;
+
+/// The names of a folder's files that end so, without that.
+pub fn titles(folder: &Path, end: &str) -> Vec<String> {
+    let files = fs::read_dir(folder).expect("a folder");
+    let names = files.map(|file| file.expect("a file").file_name());
+    let names = names.map(|name| name.into_string().expect("UTF-8"));
+    let mut titles: Vec<_> = names
+        .filter_map(|name| Some(name.strip_suffix(end)?.to_owned()))
+        .collect();
+    titles.sort();
+    titles
+}
+
+/// The lines ahead of a patch, and the old text with the patch applied.
+pub fn patched(
+    path: &Path,
+    old: &str,
+) -> Result<(Vec<String>, String), String> {
+    let all = fs::read_to_string(path).expect("a patch");
+    let start = all.find("--- a/").unwrap_or(all.len());
+    let header = all[..start].lines().map(str::to_owned).collect();
+    let name = path.file_name().expect("a file").to_string_lossy();
+    let patch = diffy::Patch::from_str(&all[start..]).expect(&name);
+    let text = diffy::apply(old, &patch).map_err(|error| {
+        format!(
+            "\n{name} does not fit any more: {error}. Make the change in the \
+             file that it names, put `git diff -U1` in the place of the old \
+             patch, and undo it."
+        )
+    })?;
+    Ok((header, text))
+}
+
+/// A program of a package that is made for a test.
+pub struct Program {
+    pub name: String,
+    pub file: String,
+    pub text: String,
+}
+
+/// A package of programs, built: where they are, and what the compiler says.
+pub fn build_all(
+    package: &str,
+    needs: &str,
+    programs: &[Program],
+) -> (PathBuf, String) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package);
+    let mut manifest = format!(
+        "[package]\nname = \"{package}\"\nedition = \"2024\"\n\
+         autobins = false\n\n[workspace]\n\n\
+         [profile.dev]\ndebug = false\nincremental = false\n\n\
+         [dependencies]\n{needs}",
+    );
+    for Program { name, file, text } in programs {
+        let path = format!("{name}/{file}");
+        writeln!(
+            manifest,
+            "\n[[bin]]\nname = \"{name}\"\npath = \"{path}\""
+        )
+        .expect("a text");
+        write(&folder.join(path), text);
+    }
+    write(&folder.join("Cargo.toml"), &manifest);
+    let lock = fs::read_to_string(top().join("Cargo.lock"));
+    write(&folder.join("Cargo.lock"), &lock.expect("the versions"));
+
+    let target = folder.join("target");
+    let built = cargo()
+        .args(["build", "--offline", "--keep-going"])
+        .args(["--message-format=short", "--color=never", "--quiet"])
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(&folder)
+        .output()
+        .expect("cargo runs");
+    let told = String::from_utf8(built.stderr).expect("UTF-8");
+    assert!(built.status.success(), "{told}");
+    (target.join("debug"), told)
+}
+
+/// Writes a file unless it is like that: then cargo need not compile it again.
+pub fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    fs::write(path, text).expect("written");
+}
+
+/// Does the same with each of them, so many at a time, the last one first.
+/// Gives those with which it failed.
+pub fn side_by_side<T: Send>(
+    all: Vec<T>,
+    at_a_time: usize,
+    work: impl Fn(&T) + Sync,
+) -> Vec<T> {
+    let (left, failed) = (Mutex::new(all), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().expect("a lock").pop();
+                    let Some(one) = next else { return };
+                    let work = AssertUnwindSafe(|| work(&one));
+                    if catch_unwind(work).is_err() {
+                        failed.lock().expect("a lock").push(one);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().expect("a list")
+}
