@@ -26,6 +26,9 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         The one line of that transcript with these words in it.
     {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.txt}}
         The whole file of examples/, open: a program, or what it prints.
+    {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
+        An exercise: the task, which is the head of examples/your_turn/NAME.rs;
+        folded, what the grader tries; folded, the solution and the words.
     {{#call Python accept}}
         The line of tests/languages/calls.py that ends with the mark `# accept`,
         for a cell of a table: without the mark, the semicolon, and a `let x =`.
@@ -42,6 +45,7 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 HEADER = 3  # lines of a snapshot before the transcript
+GRADE = EXAMPLES.parent / "tests" / "grade"
 LANGUAGES = EXAMPLES.parent / "tests" / "languages"
 CALLS = {
     "socket2": "socket2.rs",
@@ -218,6 +222,28 @@ def whole_file(path):
     return fence(kind, read(EXAMPLES / path))
 
 
+def your_turn(name, why=""):
+    path = f"examples/your_turn/{name}.rs"
+    text = read(EXAMPLES / "your_turn" / f"{name}.rs")
+    head = [line[3:].removeprefix(" ") for line in text.splitlines() if line[:3] == "//!"]
+    title = re.fullmatch(r"Your turn, step \d+: (.+)\.", head[0] if head else "")
+    command = f"cargo grade {name}"
+    if not title or head[-1].strip() != command:
+        raise Mistake(f"{path}: its head is no task, or does not end in '{command}'")
+    if not why:
+        raise Mistake(f"say why the solution of {name} is so")
+    tries = read(GRADE / "transcripts" / f"{name}.txt")
+    solution = read(GRADE / "solutions" / f"{name}.rs")
+    return "\n\n".join([
+        f"### {title[1][0].upper()}{title[1][1:]}",
+        "\n".join(head[1:-1]).strip(),
+        f"Write it in `{path}`, and check it ([how that works](your-turn.md)):",
+        fence("sh", command),
+        folded("What the grader tries", fence("text", tries)),
+        folded("A solution", fence("rust,ignore", solution) + "\n\n" + why),
+    ])
+
+
 def call(language_and_mark):
     """The line of a program with this mark, as code in a cell of a table."""
     language, _, mark = language_and_mark.partition(" ")
@@ -242,6 +268,7 @@ DIRECTIVES = {
     "lines": folded_step,
     "result": result,
     "step": step,
+    "your_turn": your_turn,
     "example": example,
     "transcript": whole_transcript,
     "line": line,
@@ -267,8 +294,8 @@ def expand(text):
         what, arguments = found.groups()
         if what not in DIRECTIVES:
             raise Mistake(f"left over: {found[0]}")
-        # (The words of a change may have a link in them.)
-        most = 1 if what == "change" else -1
+        # (These words may have a link in them.)
+        most = 1 if what in ("change", "your_turn") else -1
         arguments = [part.strip() for part in arguments.split("//", most)]
         try:
             return DIRECTIVES[what](*arguments)

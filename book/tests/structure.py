@@ -14,10 +14,14 @@ BOOK = Path(__file__).resolve().parent.parent
 CRATE = BOOK.parent
 HTML = BOOK / "html"
 LARGEST_PAGE = 120_000
-MOST_WORDS = 14_000  # of prose, outside the atlas
+MOST_WORDS = 14_000  # of prose, outside the atlas and the exercises
+MOST_WORDS_OF_A_TASK = 190
+MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
 # Every page that teaches a step has a section for each of its programs, and
 # then these.
-LAST_SECTIONS = ["Break it", "What can go wrong", "Two terminals", "Checkpoint"]
+LAST_SECTIONS = [
+    "Break it", "What can go wrong", "Two terminals", "Checkpoint", "Your turn",
+]
 # Each program's section has these parts, in this order: the guess comes first.
 PARTS = [
     "> **The question.** ", "\n### Predict\n", "\n### Run\n", "{{#example ",
@@ -195,6 +199,27 @@ def check_changes(texts):
         mistake("changes", f"{change} is shown twice")
 
 
+def check_exercises(texts):
+    """Each exercise is on one page, its step's, and is no long reading."""
+    there = {path.stem: path for path in (CRATE / "examples" / "your_turn").glob("*.rs")}
+    shown = []
+    for name, text in texts.items():
+        _, _, section = text.partition("\n## Your turn\n")
+        for exercise, why in re.findall(r"\{\{#your_turn (\S+) //([^}]*)\}\}", section):
+            shown.append(exercise)
+            if exercise[:2] != name[:2]:
+                mistake(name, f"has the exercise {exercise}, of another step")
+            if words(why) > MOST_WORDS_OF_A_REASON:
+                mistake(exercise, f"{words(why)} words on why the solution is so")
+    for exercise in sorted(set(there) ^ set(shown)):
+        mistake("exercises", f"{exercise} is not both a file and on a page")
+    for name, path in there.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        count = words("\n".join(line[3:] for line in lines if line[:3] == "//!"))
+        if count > MOST_WORDS_OF_A_TASK:
+            mistake(name, f"{count} words; {MOST_WORDS_OF_A_TASK} are allowed")
+
+
 def words(text):
     """How many words of prose: no code, no tables, no directives."""
     text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -238,6 +263,7 @@ def main():
     check_commands(texts, pages)
     check_shape(texts)
     check_changes(texts)
+    check_exercises(texts)
     check_pictures()
     count = check_length(texts)
     for one in mistakes:

@@ -11,6 +11,8 @@
 //! out: `cargo test --test steps -- --ignored grade`. With `ROUNDS=20` it does
 //! all of it 20 times, beside busy loops.
 
+mod command_line;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,13 +23,15 @@ use expect_test::expect_file;
 
 use crate::book::languages::{cargo, succeeds};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
-use crate::support::{output, top};
+use crate::support::{numbered, output, top};
 
 /// How many are graded at a time: most of them wait.
 const AT_A_TIME: usize = 8;
 
 /// One program to grade, and what must come of it.
 struct Case {
+    /// The name of the mistake's patch, or of the exercise.
+    title: String,
     exercise: String,
     program: PathBuf,
     verdict: Verdict,
@@ -44,6 +48,11 @@ enum Verdict {
 
 fn graders() -> PathBuf {
     top().join("tests/grade")
+}
+
+/// What the grader shows, where the book has it.
+fn transcript(title: &str) -> PathBuf {
+    graders().join(format!("transcripts/{title}.txt"))
 }
 
 /// Builds the grader and the exercises; gives the folder of their programs.
@@ -84,7 +93,7 @@ fn cases(given: &Path) -> Vec<Case> {
         let text = solution.expect("a solution");
         let name = exercise.clone();
         sources.push(Program { name, file, text });
-        verdicts.push((exercise, Verdict::Passes));
+        verdicts.push((exercise.clone(), exercise, Verdict::Passes));
     }
     for title in titles(&mistakes, ".patch") {
         let exercise = title.split('.').next().expect("a name");
@@ -99,23 +108,24 @@ fn cases(given: &Path) -> Vec<Case> {
             found.unwrap_or_else(|| panic!("{title}: {key}?")).to_owned()
         };
         let (check, advice) = (word("check: "), word("advice: "));
-        verdicts
-            .push((exercise.to_owned(), Verdict::Fails { check, advice }));
         let name = title.replace('.', "-");
+        let verdict = Verdict::Fails { check, advice };
+        verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
     let (programs, told) =
         build_all("graded", "socket2 = \"*\"\n", &sources);
     assert_eq!(told, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
-    for (source, (exercise, verdict)) in sources.iter().zip(verdicts) {
+    for (source, verdict) in sources.iter().zip(verdicts) {
+        let (title, exercise, verdict) = verdict;
         let program = programs.join(&source.name);
-        cases.push(Case { exercise, program, verdict });
+        cases.push(Case { title, exercise, program, verdict });
     }
     for exercise in titles(&solutions, ".rs") {
         let program = given.join(&exercise);
-        let verdict = Verdict::AsGiven;
-        cases.push(Case { exercise, program, verdict });
+        let (title, verdict) = (exercise.clone(), Verdict::AsGiven);
+        cases.push(Case { title, exercise, program, verdict });
     }
     cases
 }
@@ -132,8 +142,7 @@ fn is_judged_rightly(case: &Case, programs: &Path, notes: &Path) {
         Verdict::Passes => {
             assert_eq!(status, Some(0), "{program}:\n{shown}");
             let end = shown.find("  Next: ").unwrap_or(shown.len());
-            let file = format!("transcripts/{}.txt", case.exercise);
-            expect_file![graders().join(file)].assert_eq(&shown[..end]);
+            expect_file![transcript(&case.title)].assert_eq(&shown[..end]);
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
@@ -152,6 +161,11 @@ fn is_judged_rightly(case: &Case, programs: &Path, notes: &Path) {
                 right,
                 "{program} must fail at:\n{check}\nwith: {advice}\n{shown}"
             );
+            // (Those that the book shows.)
+            let file = transcript(&case.title);
+            if file.exists() {
+                expect_file![file].assert_eq(&numbered(&shown));
+            }
         }
     }
 }
@@ -170,8 +184,7 @@ fn none_is_left_out() {
         })
         .collect();
     for exercise in titles(&graders().join("solutions"), ".rs") {
-        let shown = format!("transcripts/{exercise}.txt");
-        let shown = fs::read_to_string(graders().join(shown));
+        let shown = fs::read_to_string(transcript(&exercise));
         let shown = shown.expect("what the grader shows");
         let checks =
             shown.lines().filter_map(|line| line.strip_prefix("  ok"));

@@ -36,27 +36,7 @@ use lexopt::Arg;
 use progress::Progress;
 use report::Waiting;
 
-const USAGE: &str = "\
-cargo grade                      the exercises: which are done, which is next
-cargo grade 05_echo              check examples/your_turn/05_echo.rs
-cargo grade 05_echo -- COMMAND   check another program, in any language:
-                                 cargo grade 05_echo -- python3 my_echo.py
-cargo grade 05_echo --hint       a hint; once more, and there is another one
-cargo grade 05_echo --solution   where a solution is (it asks first)
-cargo grade 05_echo --seed 7     with the same chance as a run that said seed 7
-cargo grade --all                all of them, a line each
-  --json                         the same as JSON, an object each line
-
-How a program is graded, in whatever language:
-- Its last argument is what the exercise gives, an address in most of them:
-  127.0.0.1:20817. A server is to be there, a client connects or sends to there.
-- It prints the line \"ready\" as soon as others can reach it: a TCP server after
-  listen, a UDP program after bind, a TCP client after connect. (If your language
-  keeps output back, flush it.)
-- A server runs until it is ended. A client ends by itself: exit status 0 if all
-  is well, another one if not.
-- It is started anew for each check, and has 10 seconds for all of them.
-";
+const USAGE: &str = include_str!("usage.txt");
 
 /// What to do, and with which exercise.
 #[derive(Default)]

@@ -1,0 +1,295 @@
+//! `cargo grade` as its readers use it: what it says to whom, and what becomes
+//! of programs that hang, flood or leave others behind.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use expect_test::expect_file;
+use regex::Regex;
+
+use super::{built, grader, graders, joined, text, transcript};
+use crate::book::languages::{cargo, succeeds};
+use crate::support::top;
+
+/// A reader's copy of this crate, in which exercises can be written.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("copy");
+        fs::create_dir_all(&folder).expect("a folder");
+        let mut copy = Command::new("cp");
+        copy.current_dir(top()).arg("-r");
+        let files = [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo",
+            "examples",
+            "src",
+            "tests",
+        ];
+        succeeds(copy.args(files).arg(&folder));
+        let _ =
+            fs::remove_file(folder.join("examples/your_turn/.progress"));
+        Self(folder)
+    }
+
+    /// Writes an exercise.
+    fn write(&self, exercise: &str, text: &str) {
+        let file = format!("examples/your_turn/{exercise}.rs");
+        fs::write(self.0.join(file), text).expect("written");
+    }
+
+    /// Writes it as it should be.
+    fn solve(&self, exercise: &str) {
+        let solution = graders().join(format!("solutions/{exercise}.rs"));
+        self.write(
+            exercise,
+            &fs::read_to_string(solution).expect("a file"),
+        );
+    }
+
+    /// The command, as it is typed: status, standard output, standard error.
+    fn grade(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut grade = cargo();
+        grade.current_dir(&self.0).arg("grade").args(arguments);
+        let target = self.0.with_extension("target");
+        grade.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "1");
+        let output = grade.output().expect("cargo starts");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().expect("a status"), text(&output), errors)
+    }
+}
+
+#[test]
+#[ignore = "builds the grader once more"]
+fn grade_goes_with_its_reader() {
+    let copy = Copy::new();
+    let (status, shown, errors) = copy.grade(&[]);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(shown.starts_with("Your turn: 0 of "), "{shown}");
+    assert!(shown.contains("  next  02_free_port "), "{shown}");
+
+    // The compiler's own words, and nothing else.
+    copy.write("05_echo", "fn main() {\n    let x: u8 = \"no\";\n}\n");
+    let (status, shown, errors) = copy.grade(&["05_echo"]);
+    assert_eq!((status, shown.as_str()), (1, ""), "{errors}");
+    assert!(
+        errors.starts_with("error[E0308]: mismatched types"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("examples/your_turn/05_echo.rs:2:"),
+        "{errors}"
+    );
+    // (It stops none of the others.)
+    copy.solve("02_free_port");
+    let (status, shown, errors) = copy.grade(&["02_free_port"]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    assert!(shown.ends_with("  Next: cargo grade 04_doorman\n"), "{shown}");
+
+    // What is done is known the next time.
+    copy.solve("05_echo");
+    let path = "examples/your_turn/05_echo.rs";
+    let (status, shown, errors) = copy.grade(&[path]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    let (_, shown, _) = copy.grade(&[]);
+    expect_file![transcript("list")].assert_eq(&shown);
+
+    // All of them, for a teacher.
+    copy.write("06_half_close", "not Rust");
+    let (status, shown, errors) = copy.grade(&["--all", "--seed=1"]);
+    assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
+    expect_file![transcript("all")].assert_eq(&shown);
+    let (status, shown, errors) =
+        copy.grade(&["--all", "--json", "--seed=1"]);
+    assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
+    let seconds = Regex::new(r#""seconds":[0-9.]+"#).expect("a pattern");
+    let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);
+    expect_file![transcript("all_json")].assert_eq(&shown);
+}
+
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_says_what_is_wrong_with_its_arguments() {
+    let (programs, notes) =
+        (built(), tempfile::tempdir().expect("a folder"));
+    let grade = |arguments: &[&str]| {
+        let mut grade = grader(&programs, &notes.path().join("notes"));
+        let output = grade.args(arguments).output().expect("it starts");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(text(&output), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        errors
+    };
+    let unknown = grade(&["05_ecko"]);
+    assert!(
+        unknown.starts_with(
+            "There is no exercise 05_ecko. Do you mean 05_echo?\n\n"
+        ),
+        "{unknown}"
+    );
+    assert!(unknown.contains("  16_group_chat "), "{unknown}");
+    for (arguments, words) in [
+        (&["05_echo", "--seed", "x"][..], "--seed takes a number"),
+        (&["05_echo", "--"], "after --, a command"),
+        (&["05_echo", "--fast"], "invalid option '--fast'"),
+        (&["05_echo", "06_half_close"], "unexpected argument"),
+        (&["--hint"], "which exercise?"),
+        (&["05_echo", "--all"], "--all, or one exercise"),
+    ] {
+        let errors = grade(arguments);
+        assert!(errors.contains(words), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_gives_hints_one_at_a_time() {
+    let (programs, notes) =
+        (built(), tempfile::tempdir().expect("a folder"));
+    let grade = |option: &str, typed: &str| {
+        let mut grade = grader(&programs, &notes.path().join("notes"));
+        let output =
+            crate::support::output(grade.args(["05_echo", option]), typed);
+        (output.status.code(), joined(&text(&output)))
+    };
+    let (status, asked) = grade("--solution", "\n");
+    assert_eq!(status, Some(1), "{asked}");
+    assert!(asked.contains("You have read 0 of 5 hints"), "{asked}");
+    assert!(!asked.contains("solutions/"), "{asked}");
+    let mut hints = Vec::new();
+    for number in 1..=5 {
+        let (status, hint) = grade("--hint", "");
+        assert_eq!(status, Some(0));
+        let start = format!("Hint {number} of 5: ");
+        hints.push(hint.strip_prefix(&start).expect(&hint).to_owned());
+    }
+    let (_, all) = grade("--hint", "");
+    assert!(all.contains(&hints.join(" ")), "{all}");
+    let (status, shown) = grade("--solution", "y\n");
+    assert_eq!(status, Some(0), "{shown}");
+    let path = shown.rsplit(' ').next().expect("a path");
+    assert!(top().join(path).is_file(), "{shown}");
+}
+
+/// Grades the echo server that this script in Python is.
+fn python(script: &str) -> (i32, String, Duration) {
+    let (programs, notes) =
+        (built(), tempfile::tempdir().expect("a folder"));
+    let file = notes.path().join("echo.py");
+    fs::write(&file, script).expect("written");
+    let mut grade = grader(&programs, &notes.path().join("notes"));
+    grade.args(["05_echo", "--", "python3"]).arg(&file);
+    let start = Instant::now();
+    let output = grade.output().expect("it starts");
+    let status = output.status.code().expect("a status");
+    (status, text(&output), start.elapsed())
+}
+
+const ECHO: &str = "
+import socket, sys
+host, port = sys.argv[-1].split(':')
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind((host, int(port)))
+listener.listen(100)
+print('ready')
+while True:
+    client, _ = listener.accept()
+    with client:
+        try:
+            while data := client.recv(1024):
+                client.sendall(data)
+        except OSError as error:
+            print(error, file=sys.stderr)
+";
+
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_judges_another_language() {
+    let (status, shown, _) = python(ECHO);
+    assert_eq!(status, 0, "{shown}");
+    let (status, shown, _) =
+        python(&ECHO.replace("sendall(data)", "sendall(b'x')"));
+    assert_eq!(status, 1, "{shown}");
+    assert!(shown.contains("got        1 byte: \"x\""), "{shown}");
+    let (status, shown, _) =
+        python(&ECHO.replace("import socket", "import soket"));
+    assert_eq!(status, 1, "{shown}");
+    let words = "ModuleNotFoundError: No module named 'soket'";
+    assert!(shown.contains(words), "{shown}");
+}
+
+/// The port was free, and is taken when the program comes to bind it.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_tries_another_port() {
+    let notes = tempfile::tempdir().expect("a folder");
+    let taken = notes.path().join("taken");
+    let taker = format!(
+        "
+import os, socket, sys, time
+if not os.path.exists({taken:?}):
+    open({taken:?}, 'w').close()
+    host, port = sys.argv[-1].split(':')
+    taker = socket.socket()
+    taker.bind((host, int(port)))
+    taker.listen()
+    if os.fork() == 0:
+        time.sleep(1000)
+    os._exit(1)
+"
+    );
+    let (status, shown, _) = python(&(taker + ECHO));
+    assert_eq!(status, 0, "{shown}");
+}
+
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_ends_what_does_not_end() {
+    // One that hangs, and says nothing.
+    let (status, shown, time) = python("import time\ntime.sleep(1000)\n");
+    assert_eq!(status, 1, "{shown}");
+    assert!(shown.contains("for 4 seconds"), "{shown}");
+    assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
+
+    // One that floods its output, and one that floods the wire.
+    let (status, shown, time) = python("while True: print('x' * 1000)\n");
+    assert_eq!(status, 1, "{shown}");
+    assert!(shown.contains("It prints without end."), "{shown}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
+    let flood = ECHO.replace("sendall(data)", "sendall(b'x' * 10**9)");
+    let (status, shown, time) = python(&flood);
+    assert_eq!(status, 1, "{shown}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
+
+    // One that leaves others behind, in a session of their own, with its
+    // listener: all of them end, and the port is free.
+    let notes = tempfile::tempdir().expect("a folder");
+    let given = notes.path().join("given");
+    let forks = ECHO.replace(
+        "print('ready')",
+        &format!(
+            "
+import os
+open({given:?}, 'w').write(sys.argv[-1])
+for _ in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            import time
+            time.sleep(1000)
+        os._exit(0)
+print('ready')"
+        ),
+    );
+    let (_, shown, time) = python(&forks);
+    assert!(time < Duration::from_secs(12), "{time:?}");
+    let given = fs::read_to_string(given).expect("an address");
+    assert!(TcpListener::bind(&given).is_ok(), "{given}:\n{shown}");
+}
