@@ -99,7 +99,6 @@ impl Grading {
     ) -> Result<Rc<Program>, Wrong> {
         let program =
             Program::start(&self.command, given, self.until, PATIENCE)?;
-        let program = Rc::new(program);
         self.programs.push(Rc::clone(&program));
         Ok(program)
     }
@@ -136,18 +135,6 @@ impl Grading {
     /// The same, at this address.
     pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
         Datagrams::bind(at, self.until, PATIENCE)
-    }
-
-    /// What there is to know about the programs when a check has failed.
-    pub fn last_words(&self) -> Vec<String> {
-        // (One that is just ending has a moment for it.)
-        let end = Instant::now() + Duration::from_millis(200);
-        let all_run =
-            || self.programs.iter().all(|one| one.ended().is_none());
-        while all_run() && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.programs.iter().flat_map(|one| one.last_words()).collect()
     }
 
     /// Ends all that a check has started.

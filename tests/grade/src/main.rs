@@ -345,12 +345,10 @@ fn grade(
                         advice += " (And time was up: an exercise has 10 \
                                    seconds for all its checks.)";
                     }
-                    let words = grading.last_words();
                     report::failed(
                         check.title,
                         &wrong,
                         &advice,
-                        &words,
                         exercise,
                     );
                 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::rc::{Rc, Weak};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,29 @@ use crate::wrong::{How, Wrong, shown};
 const UNTIL_READY: Duration = Duration::from_secs(4);
 /// No exercise prints as much. A program that does would go on forever.
 const FLOOD: u64 = 1 << 20;
+
+thread_local! {
+    /// Those that run, for the report: what they do as soon as something is
+    /// wrong counts, and not what they do when the grader hangs up.
+    static RUNNING: RefCell<Vec<Weak<Program>>> = const { RefCell::new(vec![]) };
+}
+
+/// What there is to know about the programs that run, in lines.
+pub fn last_words() -> Vec<String> {
+    RUNNING.with_borrow_mut(|running| {
+        running.retain(|program| program.strong_count() > 0);
+        let programs = running.iter().filter_map(Weak::upgrade);
+        let programs: Vec<_> = programs.collect();
+        // (One that is just ending has a moment for it.)
+        let end = Instant::now() + Duration::from_millis(200);
+        while programs.iter().all(|program| program.ended().is_none())
+            && Instant::now() < end
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        programs.iter().flat_map(|program| program.last_words()).collect()
+    })
+}
 
 /// One run of a program. It and all that it has started is ended on drop.
 pub struct Program {
@@ -42,7 +66,7 @@ impl Program {
         given: &str,
         until: Instant,
         patience: Duration,
-    ) -> Result<Self, Wrong> {
+    ) -> Result<Rc<Self>, Wrong> {
         let (program, arguments) =
             command.split_first().expect("a command is not empty");
         let mut command = Command::new(program);
@@ -68,7 +92,7 @@ impl Program {
         let lines = read_lines(child.stdout().take());
         let errors = read_lines(child.stderr().take());
         let stdin = RefCell::new(child.stdin().take());
-        Ok(Self {
+        let program = Rc::new(Self {
             child: RefCell::new(child),
             stdin,
             lines,
@@ -78,7 +102,10 @@ impl Program {
             given: given.to_owned(),
             until,
             patience,
-        })
+        });
+        let weak = Rc::downgrade(&program);
+        RUNNING.with_borrow_mut(|running| running.push(weak));
+        Ok(program)
     }
 
     /// Waits for its line `ready`.
@@ -296,8 +323,8 @@ impl Program {
         let _ = child.wait();
     }
 
-    /// What there is to know about it when a check has failed: lines.
-    pub fn last_words(&self) -> Vec<String> {
+    /// What there is to know about it when something is wrong: lines.
+    fn last_words(&self) -> Vec<String> {
         let mut words = Vec::new();
         // (What it said last may be still on its way to the grader.)
         let mut wait = Duration::ZERO;
@@ -311,8 +338,11 @@ impl Program {
         if size as u64 >= FLOOD {
             words.push("It prints without end.".to_owned());
         }
+        if !printed.is_empty() {
+            words.push("It printed last:".to_owned());
+        }
         for line in &printed[printed.len().saturating_sub(3)..] {
-            words.push(format!("It printed: {}", cut(line)));
+            words.push(format!("  {}", cut(line)));
         }
         let mut errors = Vec::new();
         while let Ok(line) = self.errors.recv_timeout(wait) {
@@ -324,8 +354,11 @@ impl Program {
             .filter(|line| !line.trim().is_empty())
             .filter(|line| !line.starts_with(backtrace))
             .collect();
+        if !errors.is_empty() {
+            words.push("Its error output:".to_owned());
+        }
         for line in &errors[errors.len().saturating_sub(4)..] {
-            words.push(format!("Its error output: {}", cut(line)));
+            words.push(format!("  {}", cut(line)));
         }
         words
     }

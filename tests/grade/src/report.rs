@@ -87,7 +87,6 @@ pub fn failed(
     title: &str,
     wrong: &Wrong,
     advice: &str,
-    last_words: &[String],
     exercise: &Exercise,
 ) {
     println!("  {}  {title}\n", red("FAIL"));
@@ -97,9 +96,9 @@ pub fn failed(
     println!("{}", field("expected", &wrong.expected));
     println!("{}", field("got", &wrong.got));
     println!("\n{}\n", wrapped(advice, "  "));
-    if !last_words.is_empty() {
+    if !wrong.last_words.is_empty() {
         println!("  Your program:");
-        for line in last_words {
+        for line in &wrong.last_words {
             println!("    {line}");
         }
         println!();

@@ -36,6 +36,8 @@ pub struct Wrong {
     pub got: String,
     /// Advice that fits better than what the check has.
     pub advice: Option<String>,
+    /// What the program was doing at that moment, in lines.
+    pub last_words: Vec<String>,
 }
 
 impl Wrong {
@@ -45,7 +47,9 @@ impl Wrong {
         got: impl Into<String>,
     ) -> Self {
         let (expected, got) = (expected.into(), got.into());
-        Self { how, sent: String::new(), expected, got, advice: None }
+        let last_words = crate::program::last_words();
+        let sent = String::new();
+        Self { how, sent, expected, got, advice: None, last_words }
     }
 
     /// The same, after this was sent (or done).
