@@ -32,6 +32,11 @@ pub struct Grading {
     has_connected: Cell<bool>,
 }
 
+const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is the \
+     line \"ready\". Print it as soon as the socket is set up (a TCP server: \
+     after listen), on a line of its own. In a language that keeps its output \
+     for later, flush it: print(\"ready\", flush=True), fflush(stdout).";
+
 const NOBODY: &str = "Nobody listens at the address that was the program's last argument. \
      Create, bind, listen, in this order; then print \"ready\", and keep the \
      listener until the end.";
@@ -69,6 +74,10 @@ impl Grading {
             // (Somebody else may have taken the port in the meantime.)
             if started.is_ok() || tries == 0 || is_free(address) {
                 return started;
+            }
+            if self.runs() {
+                return started
+                    .map_err(|wrong| wrong.advice(ONLY_THE_LINE));
             }
             self.programs.pop();
         }
@@ -135,6 +144,11 @@ impl Grading {
     /// The same, at this address.
     pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
         Datagrams::bind(at, self.until, PATIENCE)
+    }
+
+    /// Whether the program that was started last still runs.
+    fn runs(&self) -> bool {
+        self.programs.last().is_some_and(|last| last.ended().is_none())
     }
 
     /// Ends all that a check has started.

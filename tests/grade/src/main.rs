@@ -35,6 +35,7 @@ use grading::Grading;
 use lexopt::Arg;
 use progress::Progress;
 use report::Waiting;
+use wrong::seconds;
 
 const USAGE: &str = include_str!("usage.txt");
 
@@ -342,15 +343,9 @@ fn grade(
                         None => (check.usually)(wrong.how).to_owned(),
                     };
                     if grading.time_is_up() {
-                        advice += " (And time was up: an exercise has 10 \
-                                   seconds for all its checks.)";
+                        advice = time_is_up(&advice);
                     }
-                    report::failed(
-                        check.title,
-                        &wrong,
-                        &advice,
-                        exercise,
-                    );
+                    report::failed(check.title, &wrong, &advice, exercise);
                 }
             }
         }
@@ -372,6 +367,23 @@ fn grade(
         }
     }
     verdict
+}
+
+/// The advice, when the 10 seconds for all the checks were over.
+fn time_is_up(advice: &str) -> String {
+    let starting = program::starting();
+    if starting < grading::LIMIT / 2 {
+        return format!(
+            "{advice} (And time was up: an exercise has 10 seconds for all its \
+             checks.)"
+        );
+    }
+    format!(
+        "Time was up: an exercise has 10 seconds for all its checks, and {} of \
+         them went by until your program was ready. It is started for each \
+         check: compile it first, and give the compiled program to the grader.",
+        seconds(starting)
+    )
 }
 
 fn as_json(exercise: &Exercise, verdict: &Verdict) -> serde_json::Value {

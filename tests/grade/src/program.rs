@@ -14,7 +14,7 @@ use process_wrap::std::JobObject;
 use process_wrap::std::ProcessGroup;
 use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
-use crate::wrong::{How, Wrong, shown};
+use crate::wrong::{How, Wrong, seconds, shown};
 
 /// A program has so long until it says that it is ready.
 const UNTIL_READY: Duration = Duration::from_secs(4);
@@ -25,6 +25,12 @@ thread_local! {
     /// Those that run, for the report: what they do as soon as something is
     /// wrong counts, and not what they do when the grader hangs up.
     static RUNNING: RefCell<Vec<Weak<Program>>> = const { RefCell::new(vec![]) };
+    static STARTING: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long was waited for programs that start.
+pub fn starting() -> Duration {
+    STARTING.get()
 }
 
 /// What there is to know about the programs that run, in lines.
@@ -111,7 +117,8 @@ impl Program {
     /// Waits for its line `ready`.
     pub fn wait_until_ready(&self) -> Result<(), Wrong> {
         let expected = "the line \"ready\" on standard output";
-        let end = self.until.min(Instant::now() + UNTIL_READY);
+        let start = Instant::now();
+        let end = self.until.min(start + UNTIL_READY);
         let ready = loop {
             match self.receive_line(end) {
                 Ok(true) => {}
@@ -119,14 +126,13 @@ impl Program {
                 Err(end) => break Err(end),
             }
         };
+        STARTING.set(STARTING.get() + start.elapsed());
         match ready {
             Ok(()) => Ok(()),
             Err(RecvTimeoutError::Timeout) => {
-                let waited = UNTIL_READY.as_secs();
-                let got = format!(
-                    "{}, for {waited} seconds",
-                    self.printed_so_far()
-                );
+                let waited = seconds(start.elapsed());
+                let got =
+                    format!("{}, for {waited}", self.printed_so_far());
                 Err(Wrong::new(How::Printed, expected, got).advice(
                     "Print \"ready\" on a line of its own as soon as the \
                      socket is set up: a TCP server after listen, a UDP \
@@ -162,7 +168,8 @@ impl Program {
         patience: Duration,
         expected: &str,
     ) -> Result<String, Wrong> {
-        let end = self.until.min(Instant::now() + patience);
+        let start = Instant::now();
+        let end = self.until.min(start + patience);
         loop {
             let next = self.printed.borrow().get(self.asked.get()).cloned();
             if let Some(line) = next {
@@ -171,9 +178,10 @@ impl Program {
             }
             let (how, then) = match self.receive_line(end) {
                 Ok(_) => continue,
-                Err(RecvTimeoutError::Timeout) => {
-                    (How::Silent, format!("for {}", seconds(patience)))
-                }
+                Err(RecvTimeoutError::Timeout) => (
+                    How::Silent,
+                    format!("for {}", seconds(start.elapsed())),
+                ),
                 Err(RecvTimeoutError::Disconnected) => (
                     How::Exit,
                     "and then the end of the program".to_owned(),
@@ -269,7 +277,8 @@ impl Program {
         &self,
         patience: Duration,
     ) -> Result<ExitStatus, Wrong> {
-        let end = self.until.min(Instant::now() + patience);
+        let start = Instant::now();
+        let end = self.until.min(start + patience);
         loop {
             if let Some(status) = self.ended() {
                 return Ok(status);
@@ -277,7 +286,7 @@ impl Program {
             if Instant::now() > end {
                 let got = format!(
                     "a program that still runs after {}",
-                    seconds(patience)
+                    seconds(start.elapsed())
                 );
                 return Err(Wrong::new(
                     How::Exit,
@@ -375,13 +384,6 @@ pub fn ending(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit status {code}"),
         None => status.to_string(),
-    }
-}
-
-fn seconds(time: Duration) -> String {
-    match time.as_secs() {
-        1 => "1 second".to_owned(),
-        seconds => format!("{seconds} seconds"),
     }
 }
 

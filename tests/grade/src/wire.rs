@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::wrong::{How, Wrong, counted, in_words, shown};
+use crate::wrong::{How, Wrong, counted, in_words, seconds, shown};
 
 /// One connection, on the grader's side. No call waits forever.
 pub struct Peer {
@@ -21,7 +21,8 @@ pub struct Peer {
 /// How a receive ended.
 enum Stop {
     Full,
-    Silent,
+    /// Nothing more for so long.
+    Silent(Duration),
     End,
     Broken(io::Error),
 }
@@ -32,7 +33,9 @@ impl Peer {
         until: Instant,
         patience: Duration,
     ) -> Result<Self, Wrong> {
-        let stream = TcpStream::connect_timeout(&to, patience);
+        let left = until.saturating_duration_since(Instant::now());
+        let limit = patience.min(left).max(Duration::from_millis(1));
+        let stream = TcpStream::connect_timeout(&to, limit);
         let stream = stream.map_err(|error| {
             let got = match error.kind() {
                 ErrorKind::TimedOut => "no answer".to_owned(),
@@ -96,14 +99,14 @@ impl Peer {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+        self.not_beyond_the_limit();
+        let start = Instant::now();
         self.stream.write_all(bytes).map_err(|error| {
             let expected = "a peer that receives it";
             let (how, got) = match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    let time = self.patience.as_secs();
-                    let got = format!(
-                        "it takes no more bytes for {time} seconds"
-                    );
+                    let time = seconds(start.elapsed());
+                    let got = format!("it takes no more bytes for {time}");
                     (How::Silent, got)
                 }
                 _ => (How::Reset, in_words(&error)),
@@ -213,10 +216,9 @@ impl Peer {
         let (got, stop) = self.receive(1);
         let wrong = match (&got[..], stop) {
             (_, Stop::End) => return Ok(()),
-            (_, Stop::Silent) => {
-                let time = self.patience.as_secs();
-                let got =
-                    format!("neither bytes nor an end for {time} seconds");
+            (_, Stop::Silent(time)) => {
+                let time = seconds(time);
+                let got = format!("neither bytes nor an end for {time}");
                 Wrong::new(How::More, expected, got)
             }
             (_, Stop::Broken(error)) => {
@@ -255,6 +257,16 @@ impl Peer {
         all
     }
 
+    /// The time for all the checks may be up before patience ends.
+    fn not_beyond_the_limit(&self) {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left < self.patience {
+            let left = Some(left.max(Duration::from_millis(1)));
+            let _ = self.stream.set_read_timeout(left);
+            let _ = self.stream.set_write_timeout(left);
+        }
+    }
+
     /// A program that sends an answer in two pieces waits for an
     /// acknowledgement between them, which the kernel delays by 40 ms.
     fn acknowledge_at_once(&self) {
@@ -266,19 +278,21 @@ impl Peer {
     fn receive(&mut self, most: usize) -> (Vec<u8>, Stop) {
         let mut got = vec![0; most];
         let mut length = 0;
+        let mut last = Instant::now();
         while length < most {
-            if Instant::now() > self.until {
-                return (got[..length].to_vec(), Stop::Silent);
-            }
+            self.not_beyond_the_limit();
             self.acknowledge_at_once();
             match self.stream.read(&mut got[length..]) {
                 Ok(0) => return (got[..length].to_vec(), Stop::End),
-                Ok(more) => length += more,
+                Ok(more) => {
+                    length += more;
+                    last = Instant::now();
+                }
                 Err(error) => {
                     let stop = match error.kind() {
                         ErrorKind::Interrupted => continue,
                         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                            Stop::Silent
+                            Stop::Silent(last.elapsed())
                         }
                         _ => Stop::Broken(error),
                     };
@@ -297,8 +311,8 @@ impl Peer {
         let how = match stop {
             _ if same < got.len() => How::Other,
             Stop::Full => How::Other,
-            Stop::Silent if got.is_empty() => How::Silent,
-            Stop::Silent => How::Short,
+            Stop::Silent(_) if got.is_empty() => How::Silent,
+            Stop::Silent(_) => How::Short,
             Stop::End => How::End,
             Stop::Broken(_) => How::Reset,
         };
@@ -315,10 +329,9 @@ impl Peer {
             _ => {
                 words += &match stop {
                     Stop::Full => String::new(),
-                    Stop::Silent => format!(
-                        ", and no more for {} seconds",
-                        self.patience.as_secs()
-                    ),
+                    Stop::Silent(time) => {
+                        format!(", and no more for {}", seconds(*time))
+                    }
                     Stop::End => ", then the end of the stream".to_owned(),
                     Stop::Broken(error) => {
                         format!(", then: {}", in_words(error))
@@ -337,7 +350,8 @@ pub fn accept(
     patience: Duration,
 ) -> Result<Peer, Wrong> {
     listener.set_nonblocking(true)?;
-    let end = until.min(Instant::now() + patience);
+    let start = Instant::now();
+    let end = until.min(start + patience);
     loop {
         match listener.accept() {
             Ok((stream, _)) => return Peer::new(stream, until, patience),
@@ -346,7 +360,7 @@ pub fn accept(
                     let at = listener.local_addr()?;
                     let expected = format!("a connection to {at}");
                     let got =
-                        format!("none for {} seconds", patience.as_secs());
+                        format!("none for {}", seconds(start.elapsed()));
                     return Err(Wrong::new(How::Silent, expected, got));
                 }
                 thread::sleep(Duration::from_millis(1));
@@ -445,6 +459,7 @@ impl Datagrams {
             _ => format!("a datagram from {from} of {}", shown(bytes)),
         };
         let expected_words = words(expected, from);
+        let start = Instant::now();
         let wrong = match self.receive(self.patience)? {
             Some((got, at)) if got == expected && at == from => {
                 return Ok(());
@@ -453,8 +468,7 @@ impl Datagrams {
                 Wrong::new(How::Other, expected_words, words(&got, at))
             }
             None => {
-                let got =
-                    format!("none for {} seconds", self.patience.as_secs());
+                let got = format!("none for {}", seconds(start.elapsed()));
                 Wrong::new(How::Silent, expected_words, got)
             }
         };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// In which way it is wrong. A check chooses its advice by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,13 @@ fn escaped(text: impl Iterator<Item = char>) -> String {
 /// "1 byte", "2 bytes"
 pub fn counted(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// "3 seconds", "0.2 seconds"
+pub fn seconds(time: Duration) -> String {
+    let tenths = (time.as_secs_f64() * 10.0).round() / 10.0;
+    let plural = if tenths == 1.0 { "" } else { "s" };
+    format!("{tenths} second{plural}")
 }
 
 /// What the system said, in as few words as there are.
