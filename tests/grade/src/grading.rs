@@ -71,15 +71,16 @@ impl Grading {
             let address = free_address()?;
             let started = self.start_at(address);
             tries -= 1;
-            // (Somebody else may have taken the port in the meantime.)
-            if started.is_ok() || tries == 0 || is_free(address) {
-                return started;
+            let Err(wrong) = started else { return started };
+            let was_taken = !is_free(address);
+            self.end_last();
+            if is_free(address) || tries == 0 {
+                return Err(match was_taken && wrong.how == How::Printed {
+                    true => wrong.advice(ONLY_THE_LINE),
+                    false => wrong,
+                });
             }
-            if self.runs() {
-                return started
-                    .map_err(|wrong| wrong.advice(ONLY_THE_LINE));
-            }
-            self.programs.pop();
+            // Somebody else has taken the port in the meantime: another one.
         }
     }
 
@@ -146,9 +147,11 @@ impl Grading {
         Datagrams::bind(at, self.until, PATIENCE)
     }
 
-    /// Whether the program that was started last still runs.
-    fn runs(&self) -> bool {
-        self.programs.last().is_some_and(|last| last.ended().is_none())
+    /// Ends the program that was started last.
+    fn end_last(&mut self) {
+        if let Some(last) = self.programs.pop() {
+            last.kill();
+        }
     }
 
     /// Ends all that a check has started.

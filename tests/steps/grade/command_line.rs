@@ -240,6 +240,8 @@ if not os.path.exists({taken:?}):
     taker.bind((host, int(port)))
     taker.listen()
     if os.fork() == 0:
+        os.setsid()
+        os.closerange(0, 3)
         time.sleep(1000)
     os._exit(1)
 "
