@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         }
     };
     program::adopt_orphans();
+    program::end_with_the_grader();
     let mut progress = Progress::read();
     let good = match wish.exercise {
         None if wish.all => grade_all(&wish, &mut progress),

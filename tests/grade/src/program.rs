@@ -4,10 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::rc::{Rc, Weak};
+#[cfg(unix)]
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use nix::sys::signal::{Signal, killpg};
+#[cfg(unix)]
+use nix::unistd::Pid;
 #[cfg(windows)]
 use process_wrap::std::JobObject;
 #[cfg(unix)]
@@ -95,6 +101,10 @@ impl Program {
             Wrong::new(How::Exit, "a program that can be started", got)
                 .advice("Is the command right, and is it installed?")
         })?;
+        #[cfg(unix)]
+        if let Ok(mut groups) = GROUPS.lock() {
+            groups.push(child.id());
+        }
         let lines = read_lines(child.stdout().take());
         let errors = read_lines(child.stderr().take());
         let stdin = RefCell::new(child.stdin().take());
@@ -330,6 +340,11 @@ impl Program {
         let mut child = self.child.borrow_mut();
         let _ = child.start_kill();
         let _ = child.wait();
+        #[cfg(unix)]
+        if let Ok(mut groups) = GROUPS.lock() {
+            let id = child.id();
+            groups.retain(|group| *group != id);
+        }
     }
 
     /// What there is to know about it when something is wrong: lines.
@@ -436,6 +451,28 @@ fn read_lines(
     lines
 }
 
+/// The groups of the programs that run. Ctrl-C does not reach them: each is in
+/// a group of its own, so that it can be ended with all that it has started.
+#[cfg(unix)]
+static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Whoever is told to end (Ctrl-C) ends the programs as well.
+#[cfg(unix)]
+pub fn end_with_the_grader() {
+    let _ = ctrlc::set_handler(|| {
+        let groups = GROUPS.lock().map(|groups| groups.clone());
+        for group in groups.unwrap_or_default() {
+            let group = i32::try_from(group).map(Pid::from_raw);
+            let _ = group.map(|group| killpg(group, Signal::SIGKILL));
+        }
+        std::process::exit(130);
+    });
+}
+
+// (On Windows a job ends with the one that has made it.)
+#[cfg(not(unix))]
+pub fn end_with_the_grader() {}
+
 /// What a program has started in a session of its own is no member of its
 /// group. On Linux it comes to the grader when its parent is gone.
 #[cfg(target_os = "linux")]
@@ -449,7 +486,7 @@ pub fn adopt_orphans() {}
 /// Ends what the programs have left behind. (None of them may still run.)
 #[cfg(target_os = "linux")]
 pub fn end_orphans() {
-    use nix::sys::signal::{Signal, kill};
+    use nix::sys::signal::kill;
     use nix::sys::wait::waitpid;
 
     // (Each that is ended may leave children of its own.)
@@ -470,7 +507,7 @@ pub fn end_orphans() {}
 
 /// The grader's own children.
 #[cfg(target_os = "linux")]
-fn children() -> Vec<nix::unistd::Pid> {
+fn children() -> Vec<Pid> {
     let own = std::process::id().to_string();
     let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
     let is_own = |process: &i32| {
@@ -484,6 +521,6 @@ fn children() -> Vec<nix::unistd::Pid> {
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(is_own)
-        .map(nix::unistd::Pid::from_raw)
+        .map(Pid::from_raw)
         .collect()
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use expect_test::expect_file;
@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::{built, grader, graders, joined, text, transcript};
 use crate::book::languages::{cargo, succeeds};
-use crate::support::top;
+use crate::support::{top, within_limit};
 
 /// A reader's copy of this crate, in which exercises can be written.
 struct Copy(PathBuf);
@@ -269,6 +269,30 @@ fn grade_ends_what_does_not_end() {
     let (status, shown, time) = python(&flood);
     assert_eq!(status, 1, "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
+
+    // One that is graded when Ctrl-C is typed.
+    let notes = tempfile::tempdir().expect("a folder");
+    let script = notes.path().join("waits.py");
+    let process = notes.path().join("process");
+    let waits = format!(
+        "import os, time\nopen({process:?}, 'w').write(f'{{os.getpid()}} ')\n\
+         time.sleep(1000)\n"
+    );
+    fs::write(&script, waits).expect("written");
+    let mut grade = grader(&built(), &notes.path().join("notes"));
+    grade.args(["05_echo", "--", "python3"]).arg(&script);
+    let mut grade = grade.stdout(Stdio::null()).spawn().expect("it starts");
+    let process = within_limit(|| {
+        let process = fs::read_to_string(&process).ok()?;
+        Some(process.strip_suffix(' ')?.to_owned())
+    });
+    let process =
+        PathBuf::from(format!("/proc/{}", process.expect("a number")));
+    assert!(process.exists(), "{process:?}");
+    succeeds(Command::new("kill").args(["-INT", &grade.id().to_string()]));
+    let status = grade.wait().expect("a status");
+    assert_eq!(status.code(), Some(130));
+    within_limit(|| (!process.exists()).then_some(())).expect("its end");
 
     // One that leaves others behind, in a session of their own, with its
     // listener: all of them end, and the port is free.
