@@ -1,0 +1,77 @@
+//! A server that takes text apart into its characters, however it is cut.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::str::from_utf8;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+fn main() -> std::io::Result<()> {
+    let address = std::env::args().next_back().expect("an argument");
+    let address: SocketAddr = address.parse().expect("an address");
+
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (So that a second run can have the port at once: step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into())?;
+    listener.listen(100)?;
+    println!("ready");
+
+    loop {
+        let (client, _) = listener.accept()?;
+        if let Err(error) = serve(client) {
+            eprintln!("a conversation failed: {error}");
+        }
+    }
+}
+
+/// One conversation. What is left over from one receive waits in `bytes` for
+/// the next one; each client has its own.
+fn serve(mut client: Socket) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let length = client.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        bytes.extend_from_slice(&buffer[..length]);
+        let answer = decode(&mut bytes);
+        client.write_all(answer.as_bytes())?;
+    }
+    // The stream ended in the middle of a character.
+    if !bytes.is_empty() {
+        client.write_all(b"[?]")?;
+    }
+    Ok(())
+}
+
+/// Takes all that is complete from `bytes`, and leaves the beginning of a
+/// character there.
+fn decode(bytes: &mut Vec<u8>) -> String {
+    let mut answer = String::new();
+    loop {
+        // As much text as there is, and why it ends there.
+        let (text, wrong) = match from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let text = &bytes[..error.valid_up_to()];
+                (from_utf8(text).expect("valid so far"), error.error_len())
+            }
+        };
+        for character in text.chars() {
+            answer += &format!("[{character}]");
+        }
+        // These bytes are no character. (None: they may become one.)
+        let wrong = wrong.unwrap_or(0);
+        if wrong > 0 {
+            answer += "[?]";
+        }
+        bytes.drain(..text.len() + wrong);
+        if wrong == 0 {
+            return answer;
+        }
+    }
+}
