@@ -65,6 +65,8 @@ pub struct Program {
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
     asked: Cell<usize>,
+    /// It was ended by the grader.
+    killed: Cell<bool>,
     /// The address, or whatever it was given.
     pub given: String,
     until: Instant,
@@ -115,6 +117,7 @@ impl Program {
             errors,
             printed: RefCell::default(),
             asked: Cell::new(0),
+            killed: Cell::new(false),
             given: given.to_owned(),
             until,
             patience,
@@ -337,6 +340,7 @@ impl Program {
 
     /// Ends it, and all that it has started, at once.
     pub fn kill(&self) {
+        self.killed.set(true);
         let mut child = self.child.borrow_mut();
         let _ = child.start_kill();
         let _ = child.wait();
@@ -349,6 +353,9 @@ impl Program {
 
     /// What there is to know about it when something is wrong: lines.
     fn last_words(&self) -> Vec<String> {
+        if self.killed.get() {
+            return vec![];
+        }
         let mut words = Vec::new();
         // (What it said last may be still on its way to the grader.)
         let mut wait = Duration::ZERO;

@@ -32,6 +32,7 @@ fn paint(text: &str, colour: &str) -> String {
 /// Text in lines, each after `indent`.
 pub fn wrapped(text: &str, indent: &str) -> String {
     let options = textwrap::Options::new(WIDTH)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent(indent)
         .subsequent_indent(indent);
     textwrap::fill(text, options)
@@ -109,6 +110,7 @@ pub fn failed(
 
 fn field(name: &str, text: &str) -> String {
     let options = textwrap::Options::new(WIDTH)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent("  ")
         .subsequent_indent("             ");
     textwrap::fill(&format!("{name:<10} {text}"), options)

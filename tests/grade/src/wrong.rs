@@ -84,6 +84,8 @@ pub fn shown(bytes: &[u8]) -> String {
         return "nothing".to_owned();
     }
     let mut line = counted(bytes.len(), "byte") + ": ";
+    // (More than is shown in any case.)
+    let bytes = &bytes[..bytes.len().min(4 * (SHOWN + 1))];
     let mut text = match std::str::from_utf8(bytes) {
         Ok(text) => escaped(text.chars()),
         // (A cut that the grader made itself: the text ahead of it counts.)
