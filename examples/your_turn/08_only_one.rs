@@ -1,1 +1,33 @@
-fn main() {}
+//! Your turn, step 8: a program that runs only once.
+//!
+//! An address is a lock: only one program at a time can listen there. Listen at
+//! the address that is given. Send each client the line `it runs already`, with
+//! `\n` at its end, close the connection, and wait for the next client. One that
+//! breaks off changes nothing.
+//!
+//! If the address is in use, this program runs already, and this is the second
+//! one. Then it connects there, prints the line that comes, and ends with exit
+//! status 0 (without `ready`). But it may be another program that has the
+//! address. If anything else comes than that line, or not within 2 seconds, end
+//! with another exit status.
+//!
+//! When the first one was ended, the next one can take its place at once.
+//!
+//!     cargo grade 08_only_one
+
+use std::net::SocketAddr;
+
+fn main() -> std::io::Result<()> {
+    // Given: the address that is the lock.
+    let address = std::env::args().next_back().expect("an argument");
+    let address: SocketAddr = address.parse().expect("an address");
+
+    // Yours: create, bind, listen. In use? Connect, and see who is there.
+
+    println!("ready");
+
+    // Yours: accept a client, send the line; then the next client.
+
+    eprintln!("08_only_one.rs has nothing yet that listens at {address}");
+    Ok(())
+}

@@ -2,11 +2,12 @@
 //! grader's own sockets, and the time that is left.
 
 use std::cell::Cell;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use socket2::{Domain, Socket, Type};
 
 use crate::program::{Program, end_orphans};
 use crate::wire::{Datagrams, Peer};
@@ -218,6 +219,11 @@ pub fn free_addresses(number: u16) -> Result<u16, Wrong> {
         .advice("This is not your program's fault: the ports are in use."))
 }
 
+/// Nobody has it, and there are no old connections of it either: std's sockets
+/// would not see those, as they set SO_REUSEADDR.
 fn is_free(address: SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
+    [Type::STREAM, Type::DGRAM].into_iter().all(|kind| {
+        let socket = Socket::new(Domain::for_address(address), kind, None);
+        socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+    })
 }
