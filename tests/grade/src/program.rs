@@ -225,6 +225,13 @@ impl Program {
         printed[from..].to_vec()
     }
 
+    /// The same for a program that has ended: the last of them are awaited.
+    pub fn last_lines(&self) -> Vec<String> {
+        let end = self.until.min(Instant::now() + self.patience);
+        while self.receive_line(end).is_ok() {}
+        self.other_lines()
+    }
+
     /// Waits for a line. `false`: it is `ready`, which goes to nobody else.
     fn receive_line(&self, end: Instant) -> Result<bool, RecvTimeoutError> {
         let left = end.saturating_duration_since(Instant::now());
@@ -336,6 +343,18 @@ impl Program {
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.child.borrow_mut().try_wait().ok().flatten()
+    }
+
+    /// Ctrl-Z, and `fg`: it does not know of it, but for calls that are
+    /// interrupted. Linux only.
+    pub fn stop_and_continue(&self) {
+        #[cfg(target_os = "linux")]
+        for signal in [nix::sys::signal::SIGSTOP, nix::sys::signal::SIGCONT]
+        {
+            let _ = self.child.borrow().signal(signal as i32);
+            // (It stops when it has its turn.)
+            thread::sleep(Duration::from_millis(15));
+        }
     }
 
     /// Ends it, and all that it has started, at once.
