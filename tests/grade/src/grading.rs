@@ -128,7 +128,14 @@ impl Grading {
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
-        let peer = Peer::connect(address_of(program), self.until, PATIENCE);
+        self.noting(Peer::connect(
+            address_of(program),
+            self.until,
+            PATIENCE,
+        ))
+    }
+
+    fn noting(&self, peer: Result<Peer, Wrong>) -> Result<Peer, Wrong> {
         if peer.is_ok() {
             self.has_connected.set(true);
         }
@@ -137,6 +144,18 @@ impl Grading {
             true => wrong,
             false => wrong.advice(NOBODY),
         })
+    }
+
+    /// The same, with a receive buffer of about so many bytes.
+    pub fn connect_with_buffer(
+        &self,
+        program: &Program,
+        size: usize,
+    ) -> Result<Peer, Wrong> {
+        let address = address_of(program);
+        let peer =
+            Peer::connect_with_buffer(address, size, self.until, PATIENCE);
+        self.noting(peer)
     }
 
     /// A listener of the grader's, for a program that is a client.

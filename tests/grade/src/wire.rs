@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::wrong::{How, Wrong, counted, in_words, seconds, shown};
 
@@ -33,18 +33,27 @@ impl Peer {
         until: Instant,
         patience: Duration,
     ) -> Result<Self, Wrong> {
-        let left = until.saturating_duration_since(Instant::now());
-        let limit = patience.min(left).max(Duration::from_millis(1));
-        let stream = TcpStream::connect_timeout(&to, limit);
-        let stream = stream.map_err(|error| {
-            let got = match error.kind() {
-                ErrorKind::TimedOut => "no answer".to_owned(),
-                _ => in_words(&error),
-            };
-            let expected = format!("a connection to {to}");
-            Wrong::new(How::Refused, expected, got)
-        })?;
+        let stream =
+            TcpStream::connect_timeout(&to, limit(until, patience));
+        let stream = stream.map_err(|error| not_connected(to, &error))?;
         Self::new(stream, until, patience)
+    }
+
+    /// The same, with a receive buffer of about so many bytes.
+    pub fn connect_with_buffer(
+        to: SocketAddr,
+        size: usize,
+        until: Instant,
+        patience: Duration,
+    ) -> Result<Self, Wrong> {
+        let socket =
+            Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        // (Ahead of connect, where the other end is told of it.)
+        socket.set_recv_buffer_size(size)?;
+        let connected =
+            socket.connect_timeout(&to.into(), limit(until, patience));
+        connected.map_err(|error| not_connected(to, &error))?;
+        Self::new(socket.into(), until, patience)
     }
 
     pub fn new(
@@ -341,6 +350,20 @@ impl Peer {
         }
         Wrong::new(how, shown(expected), words).after(self.sent.clone())
     }
+}
+
+/// Connects for so long at most.
+fn limit(until: Instant, patience: Duration) -> Duration {
+    let left = until.saturating_duration_since(Instant::now());
+    patience.min(left).max(Duration::from_millis(1))
+}
+
+fn not_connected(to: SocketAddr, error: &io::Error) -> Wrong {
+    let got = match error.kind() {
+        ErrorKind::TimedOut => "no answer".to_owned(),
+        _ => in_words(error),
+    };
+    Wrong::new(How::Refused, format!("a connection to {to}"), got)
 }
 
 /// Waits for the program to connect.
