@@ -116,7 +116,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
         },
         Check {
-            title: "so is a long text, in pieces of every size from 1 to 4096",
+            title: "so is a long text, in pieces of every size from 1 to 1024",
             usually: |how| match how {
                 How::Other => {
                     "Somewhere in a long text a cut went wrong. The text is \
@@ -140,19 +140,19 @@ pub const EXERCISE: Exercise = Exercise {
                 let program = grading.start()?;
                 let mut peer = grading.connect(&program)?;
                 let sort = "The quick brown fox, 敏捷的棕色狐狸, naïve café 🦊🌍! ";
-                // 1 + 2 + ... + 4096 bytes are some 8.4 million.
-                let text = sort.repeat(4096 * 4097 / 2 / sort.len());
+                // 1 + 2 + ... + 1024 bytes are half a million.
+                let text = sort.repeat(1024 * 1025 / 2 / sort.len());
                 let mut rest = text.as_bytes();
-                let mut sizes = 1..=4096;
+                let mut sizes = 1..=1024;
                 let pieces = std::iter::from_fn(|| {
-                    let size = sizes.next().unwrap_or(4096).min(rest.len());
+                    let size = sizes.next().unwrap_or(1024).min(rest.len());
                     let (piece, after) = rest.split_at(size);
                     rest = after;
                     (!piece.is_empty()).then_some(piece)
                 });
                 let answer =
                     bracketed(sort).repeat(text.len() / sort.len());
-                peer.call_it("a text in pieces of 1, 2, 3, ... 4096 bytes");
+                peer.call_it("a text in pieces of 1, 2, 3, ... 1024 bytes");
                 peer.trade(pieces, answer.as_bytes())?;
                 peer.expect_nothing()
             },
