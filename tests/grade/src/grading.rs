@@ -125,6 +125,24 @@ impl Grading {
         Ok(program)
     }
 
+    /// As `start`, where a program can have so many open files at most. (On
+    /// Windows there is no such limit.)
+    pub fn start_with_files(
+        &mut self,
+        most: u32,
+    ) -> Result<Rc<Program>, Wrong> {
+        let mut command = self.command.clone();
+        if cfg!(unix) {
+            let limited = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+            let shell = ["sh".to_owned(), "-c".to_owned(), limited];
+            command.splice(0..0, shell);
+        }
+        let command = std::mem::replace(&mut self.command, command);
+        let started = self.start();
+        self.command = command;
+        started
+    }
+
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
