@@ -1,8 +1,8 @@
 //! Your turn, step 10: `write_all` by hand.
 //!
 //! Listen at the address that is given. Serve one client after the other: send
-//! it the 251 bytes 0, 1, 2, ... 250, all of them 32,000 times over. That is one
-//! message of 8,032,000 bytes. The client sends nothing.
+//! it the 251 bytes 0, 1, 2, ... 250, all of them 24,000 times over. That is one
+//! message of 6,024,000 bytes. The client sends nothing.
 //!
 //! No send waits: the client's socket is non-blocking. Each time the kernel takes
 //! nothing more, print the line `waiting`, wait for about 10 milliseconds, and try

@@ -20,7 +20,7 @@ fn main() -> std::io::Result<()> {
     listener.listen(100)?;
     println!("ready");
 
-    let message = (0..=250).collect::<Vec<u8>>().repeat(32_000);
+    let message = (0..=250).collect::<Vec<u8>>().repeat(24_000);
     loop {
         let (client, _) = listener.accept()?;
         // Whatever happens to one client is no reason to end.
