@@ -387,17 +387,18 @@ fn time_is_up(advice: &str) -> String {
     )
 }
 
-fn as_json(exercise: &Exercise, verdict: &Verdict) -> serde_json::Value {
-    serde_json::json!({
-        "exercise": exercise.name,
-        "done": verdict.is_good(),
-        "compiles": verdict.compiles,
-        "passed": verdict.passed,
-        "checks": exercise.checks.len(),
-        "failed": verdict.failed,
-        "seed": verdict.seed,
-        "seconds": (verdict.seconds * 10.0).round() / 10.0,
-    })
+fn as_json(exercise: &Exercise, verdict: &Verdict) -> String {
+    let verdict = jzon::object! {
+        exercise: exercise.name,
+        done: verdict.is_good(),
+        compiles: verdict.compiles,
+        passed: verdict.passed,
+        checks: exercise.checks.len(),
+        failed: verdict.failed,
+        seed: verdict.seed,
+        seconds: (verdict.seconds * 10.0).round() / 10.0,
+    };
+    verdict.dump()
 }
 
 fn grade_all(wish: &Wish, progress: &mut Progress) -> bool {
