@@ -14,8 +14,9 @@ BOOK = Path(__file__).resolve().parent.parent
 CRATE = BOOK.parent
 HTML = BOOK / "html"
 LARGEST_PAGE = 120_000
-MOST_WORDS = 14_000  # of prose, outside the atlas and the exercises
-MOST_WORDS_OF_A_TASK = 190
+MOST_WORDS = 14_000  # of prose, outside of
+NOT_COUNTED = ["error-atlas.md", "your-turn.md", "for-teachers.md"]
+MOST_WORDS_OF_A_TASK = 220
 MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
 # Every page that teaches a step has a section for each of its programs, and
 # then these.
@@ -232,7 +233,7 @@ def words(text):
 
 
 def check_length(texts):
-    count = sum(words(text) for name, text in texts.items() if name != "error-atlas.md")
+    count = sum(words(text) for name, text in texts.items() if name not in NOT_COUNTED)
     if count > MOST_WORDS:
         mistake("the book", f"{count} words; {MOST_WORDS} are allowed")
     return count
