@@ -1,1 +1,42 @@
-fn main() {}
+//! Your turn, step 15: a file over a network that loses datagrams.
+//!
+//! Send all of standard input, whatever bytes it has, over UDP to the address
+//! that is given. On the way there and back, datagrams can be lost, doubled,
+//! or late.
+//!
+//! A datagram is 4 bytes for its number, the highest byte first, and then 1 to
+//! 1024 bytes of the file. They are numbered 1, 2, 3, and so on. The receiver
+//! answers each with the same 4 bytes. Send one, and wait for its answer for
+//! 100 ms. If it does not come, send the same datagram again and wait again,
+//! up to 20 tries in all. The next one is sent when this one was answered.
+//!
+//! At the end of the file send a datagram with the next number and nothing
+//! after it (of an empty file it is the only one), in the same way: it is
+//! answered, too. Then print `5 bytes sent` (as many as the file has), and end
+//! with exit status 0. If one is not answered at any of its 20 tries, end with
+//! another status, and without that line.
+//!
+//! An answer is exactly the 4 bytes that are waited for, from the address that
+//! is given. Anything else may come as well: the answer to an earlier datagram,
+//! the same answer twice, more bytes, fewer, none, a datagram from somebody
+//! else. All of that is ignored, and makes no try longer or shorter. Nor does
+//! "connection refused", if the system says so: the receiver may come back.
+//!
+//!     cargo grade 15_file_udp
+
+use std::net::SocketAddr;
+
+fn main() -> std::io::Result<()> {
+    // Given: where the receiver is.
+    let address = std::env::args().next_back().expect("an argument");
+    let address: SocketAddr = address.parse().expect("an address");
+
+    // Yours: create a UDP socket.
+
+    println!("ready");
+
+    // Yours: read a piece, send it until it is answered; then the next one.
+
+    eprintln!("15_file_udp.rs has nothing yet that sends to {address}");
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::exercise::{Check, Exercise};
 use crate::grading::{Grading, PATIENCE};
 use crate::program::{Program, ending, quoted};
-use crate::wire::Datagrams;
+use crate::wire::{Datagrams, Noise};
 use crate::wrong::{How, Wrong, shown};
 
 pub const EXERCISE: Exercise = Exercise {
@@ -294,13 +294,11 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let mut play = Play::start(grading, 1)?;
+                let mut is_done = false;
                 while let Some(ping) = play.next()? {
-                    match (ping.number, ping.attempt) {
-                        (1, 1) => play.noise = Some(ping.from),
-                        _ => {
-                            play.noise = None;
-                            play.answer(&ping)?;
-                        }
+                    is_done = is_done || !play.make_noise(&ping);
+                    if is_done {
+                        play.answer(&ping)?;
                     }
                 }
                 play.finish()
@@ -414,7 +412,9 @@ struct Play {
     /// what makes the program send it; so it holds on a busy machine, too.)
     since: Instant,
     /// Wrong datagrams go there, one every few milliseconds.
-    noise: Option<SocketAddr>,
+    noise: Option<(Noise, SocketAddr)>,
+    /// The last datagram came after this.
+    looked: Instant,
     sent: String,
     until: Instant,
 }
@@ -422,7 +422,8 @@ struct Play {
 impl Play {
     /// So many tries of a right program get no answer.
     fn start(grading: &mut Grading, lost: u32) -> Result<Self, Wrong> {
-        grading.does_not_count(TRY * lost);
+        // (There are ten starts, and on a busy machine each takes its time.)
+        grading.does_not_count(TRY * lost + Duration::from_secs(1));
         let wire = grading.datagrams()?;
         let since = Instant::now();
         // (The first ping must not wait for the grader to read "ready".)
@@ -435,6 +436,7 @@ impl Play {
             seen: Default::default(),
             since,
             noise: None,
+            looked: since,
             sent: String::new(),
             until: grading.until(),
         })
@@ -444,16 +446,18 @@ impl Play {
     fn next(&mut self) -> Result<Option<Ping>, Wrong> {
         // (Until the first one comes, the program has to be started. And
         // looks are counted, since a machine that stands still has no clock.)
-        let seconds = PATIENCE.as_secs() as u32;
+        let seconds = PATIENCE.as_secs();
         let looks = match self.number {
             0 => seconds * 400,
             _ => seconds * 200,
         };
         let mut looked = 0;
         let (bytes, from) = loop {
+            let is_noisy = self.noise_is_long_enough();
             let Some(wire) = &mut self.wire else { return Ok(None) };
             let has_ended = self.program.ended().is_some();
             looked += 1;
+            self.looked = Instant::now();
             match wire.receive(Duration::from_millis(5))? {
                 Some(datagram) => break datagram,
                 None if has_ended => return Ok(None),
@@ -462,14 +466,19 @@ impl Play {
                     let got = format!("no datagram for {seconds} seconds");
                     return Err(self.wrong(How::Silent, expected, got));
                 }
+                None if is_noisy => {
+                    let expected = self.awaited();
+                    let got = "nothing, for much longer than a try";
+                    return Err(self.wrong(How::Silent, expected, got));
+                }
                 None if Instant::now() > self.until => {
                     let expected = self.awaited();
                     let got = "nothing yet, and time is up";
                     return Err(self.wrong(How::Silent, expected, got));
                 }
                 None => {
-                    if let Some(to) = self.noise {
-                        wire.send(to, b"pong 0")?;
+                    if let Some((noise, to)) = &mut self.noise {
+                        noise.make(wire, *to, b"pong 0")?;
                         self.sent = "pong 0, again and again".to_owned();
                     }
                 }
@@ -563,6 +572,22 @@ impl Play {
         let bytes = shown(bytes);
         self.sent = format!("{bytes}, to try {attempt} of ping {number}");
         Ok(())
+    }
+
+    /// From now on wrong datagrams keep coming, until a try has ended during
+    /// them. (One with gaps between them does not count: once more.)
+    fn make_noise(&mut self, ping: &Ping) -> bool {
+        let had_gap =
+            self.noise.take().is_none_or(|(noise, _)| noise.has_gap());
+        if had_gap {
+            self.noise = Some((Noise::new(TRY, self.looked), ping.from));
+        }
+        had_gap
+    }
+
+    fn noise_is_long_enough(&self) -> bool {
+        let noise = self.noise.as_ref();
+        noise.is_some_and(|(noise, _)| noise.is_long_enough())
     }
 
     /// Says in other words what was sent last, for the report.

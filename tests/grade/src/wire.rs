@@ -393,6 +393,52 @@ pub fn accept(
     }
 }
 
+/// Datagrams that keep coming while a program waits for another one, so fast
+/// that a limit for each receive never ends, and a limit for all of them does.
+///
+/// On a busy machine there are gaps. A try with a gap tells nothing.
+pub struct Noise {
+    limit: Duration,
+    /// When the last one was sent, and since when there was no gap.
+    last: Instant,
+    since: Instant,
+    has_gap: bool,
+}
+
+impl Noise {
+    /// For a program that waits so long, and did not begin before `start`.
+    pub fn new(limit: Duration, start: Instant) -> Self {
+        Self { limit, last: start, since: start, has_gap: false }
+    }
+
+    /// One more.
+    pub fn make(
+        &mut self,
+        wire: &mut Datagrams,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<(), Wrong> {
+        let before = Instant::now();
+        wire.send(to, bytes)?;
+        if self.last.elapsed() > self.limit / 2 {
+            self.has_gap = true;
+            self.since = before;
+        }
+        self.last = before;
+        Ok(())
+    }
+
+    pub fn has_gap(&self) -> bool {
+        self.has_gap || self.last.elapsed() > self.limit / 2
+    }
+
+    /// Without a gap for much longer than the limit.
+    pub fn is_long_enough(&self) -> bool {
+        let time = self.last.duration_since(self.since);
+        time > self.limit * 4 + Duration::from_millis(600)
+    }
+}
+
 /// A UDP socket of the grader's. Each datagram that it sends and gets is kept
 /// in words, for the report.
 pub struct Datagrams {
