@@ -65,6 +65,8 @@ pub struct Program {
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
     asked: Cell<usize>,
+    /// Whether `ready` was among the lines.
+    is_ready: Cell<bool>,
     /// It was ended by the grader.
     killed: Cell<bool>,
     /// The address, or whatever it was given.
@@ -117,6 +119,7 @@ impl Program {
             errors,
             printed: RefCell::default(),
             asked: Cell::new(0),
+            is_ready: Cell::new(false),
             killed: Cell::new(false),
             given: given.to_owned(),
             until,
@@ -133,10 +136,11 @@ impl Program {
         let start = Instant::now();
         let end = self.until.min(start + UNTIL_READY);
         let ready = loop {
-            match self.receive_line(end) {
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(end) => break Err(end),
+            if self.is_ready.get() {
+                break Ok(());
+            }
+            if let Err(end) = self.receive_line(end) {
+                break Err(end);
             }
         };
         STARTING.set(STARTING.get() + start.elapsed());
@@ -190,7 +194,7 @@ impl Program {
                 return Ok(line);
             }
             let (how, then) = match self.receive_line(end) {
-                Ok(_) => continue,
+                Ok(()) => continue,
                 Err(RecvTimeoutError::Timeout) => (
                     How::Silent,
                     format!("for {}", seconds(start.elapsed())),
@@ -232,15 +236,15 @@ impl Program {
         self.other_lines()
     }
 
-    /// Waits for a line. `false`: it is `ready`, which goes to nobody else.
-    fn receive_line(&self, end: Instant) -> Result<bool, RecvTimeoutError> {
+    /// Waits for a line. (`ready` goes to nobody else.)
+    fn receive_line(&self, end: Instant) -> Result<(), RecvTimeoutError> {
         let left = end.saturating_duration_since(Instant::now());
         let line = self.lines.recv_timeout(left)?;
-        let other = line.trim() != "ready";
-        if other {
-            self.printed.borrow_mut().push(line);
+        match line.trim() {
+            "ready" => self.is_ready.set(true),
+            _ => self.printed.borrow_mut().push(line),
         }
-        Ok(other)
+        Ok(())
     }
 
     fn collect(&self) {
