@@ -2,7 +2,7 @@
 //!
 //! Over UDP, ask the address that is given whether anybody is there. For each
 //! number N from 1 to 4: send the datagram `ping N` (no line ending), and wait
-//! for the datagram `pong N`, 200 ms at most. If it does not come, send the
+//! for the datagram `pong N`, 100 ms at most. If it does not come, send the
 //! same `ping N` again and wait again, up to three tries in all. Then go on
 //! with the next number. Print a line for each number, and one at the end:
 //!

@@ -1,4 +1,4 @@
-//! A ping over UDP: four numbers, three tries for each, 200 ms for each try.
+//! A ping over UDP: four numbers, three tries for each, 100 ms for each try.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-const LIMIT: Duration = Duration::from_millis(200);
+const LIMIT: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
     let address = std::env::args().next_back().expect("an argument");
@@ -50,7 +50,7 @@ fn ping(
     Ok(None)
 }
 
-/// Receives until the answer is there, or the 200 ms are over.
+/// Receives until the answer is there, or the 100 ms are over.
 fn is_answered(
     socket: &UdpSocket,
     from: SocketAddr,

@@ -41,7 +41,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 0)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     play.answer(&ping)?;
                 }
@@ -54,12 +54,12 @@ pub const EXERCISE: Exercise = Exercise {
                 How::Silent => {
                     "A ping got no answer, and nothing more came: the \
                      program waits forever. A datagram can be lost, and no \
-                     call reports that. Give the receive a limit of 200 ms \
+                     call reports that. Give the receive a limit of 100 ms \
                      (a read timeout, SO_RCVTIMEO, settimeout), and when it \
                      is over, send again."
                 }
                 How::Other | How::Exit => {
-                    "A ping got no answer within 200 ms, and was not sent \
+                    "A ping got no answer within 100 ms, and was not sent \
                      again. That the time is up is no error here (it is \
                      called \"would block\", \"timed out\" or EAGAIN): send \
                      the same ping again, three tries for each number."
@@ -77,7 +77,7 @@ pub const EXERCISE: Exercise = Exercise {
             run: |grading| {
                 // (It may count a try that was answered too late: a machine
                 // can be busy. What it prints is compared with what came.)
-                let mut play = Play::start(grading, 2)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     match (ping.number, ping.attempt) {
                         (1 | 3, 1) => {}
@@ -92,7 +92,7 @@ pub const EXERCISE: Exercise = Exercise {
             usually: |how| match how {
                 How::Silent => {
                     "The pings stop, and the program does not. It must give \
-                     up at each number after the third try of 200 ms."
+                     up at each number after the third try of 100 ms."
                 }
                 How::More => {
                     "More than three tries for one number. The first one \
@@ -100,7 +100,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
                 How::Other => {
                     "Fewer than three tries for one number. The first one \
-                     counts, too: then two more, each with its own 200 ms. \
+                     counts, too: then two more, each with its own 100 ms. \
                      The last one is waited for as well."
                 }
                 How::Printed => {
@@ -116,7 +116,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 12)?;
+                let mut play = Play::start(grading)?;
                 while play.next()?.is_some() {}
                 play.finish()
             },
@@ -131,7 +131,7 @@ pub const EXERCISE: Exercise = Exercise {
                  is something else."
             },
             run: |grading| {
-                let mut play = Play::start(grading, 1)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     match (ping.number, ping.attempt) {
                         (1, _) => {
@@ -151,7 +151,7 @@ pub const EXERCISE: Exercise = Exercise {
                 How::Silent => {
                     "After the late answer no more pings came. What is not \
                      the answer to this ping is thrown away, and the try \
-                     goes on until its 200 ms are over."
+                     goes on until its 100 ms are over."
                 }
                 _ => {
                     "Ping 1 was given up, and then its three answers came \
@@ -162,7 +162,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 4)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     match (ping.number, ping.attempt) {
                         (1, _) => {}
@@ -183,7 +183,7 @@ pub const EXERCISE: Exercise = Exercise {
             usually: |how| match how {
                 How::Silent => {
                     "A datagram came from another address, and the program \
-                     went on waiting for longer than its 200 ms, or stopped \
+                     went on waiting for longer than its 100 ms, or stopped \
                      for good. Throw it away, and let the same try go on."
                 }
                 _ => {
@@ -196,7 +196,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let mut stranger = grading.datagrams()?;
-                let mut play = Play::start(grading, 1)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     if (ping.number, ping.attempt) == (1, 1) {
                         stranger.send(ping.from, b"pong 1")?;
@@ -234,7 +234,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 1)?;
+                let mut play = Play::start(grading)?;
                 let mut long = b"pong 1".to_vec();
                 long.resize(1000, b' ');
                 while let Some(ping) = play.next()? {
@@ -282,18 +282,18 @@ pub const EXERCISE: Exercise = Exercise {
                 }
                 How::Exit => {
                     "Wrong datagrams kept coming, and the program ended. \
-                     When nothing is left of the 200 ms, the try is over: a \
+                     When nothing is left of the 100 ms, the try is over: a \
                      timeout of 0 or less is refused, or means no limit at \
                      all."
                 }
                 _ => {
                     "Wrong datagrams kept coming, one every few \
                      milliseconds. They neither end a try nor count as one: \
-                     it lasts its 200 ms, whatever comes."
+                     it lasts its 100 ms, whatever comes."
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 1)?;
+                let mut play = Play::start(grading)?;
                 let mut is_done = false;
                 while let Some(ping) = play.next()? {
                     is_done = is_done || !play.make_noise(&ping);
@@ -313,17 +313,17 @@ pub const EXERCISE: Exercise = Exercise {
                      \"connection refused\" (on Windows any UDP socket does, \
                      as \"connection reset\"), at the receive or at the next \
                      send. Here it means no more than an answer that did not \
-                     come: receive again until the 200 ms are over."
+                     come: receive again until the 100 ms are over."
                 }
                 _ => {
                     "Nobody was at the port any more. The kernel may report \
                      that (\"connection refused\"), or may not. In both \
-                     cases there are three tries of 200 ms, then the line \
+                     cases there are three tries of 100 ms, then the line \
                      \"4: no answer\", and the summary."
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, 3)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     if ping.number == 4 {
                         // (Two more tries, which the kernel refuses.)
@@ -341,10 +341,10 @@ pub const EXERCISE: Exercise = Exercise {
                  receive with a limit may end then, with the error \
                  \"interrupted\" (EINTR). It is no answer, no end and no try \
                  that is over: receive again, with what is left of the \
-                 200 ms."
+                 100 ms."
             },
             run: |grading| {
-                let mut play = Play::start(grading, 0)?;
+                let mut play = Play::start(grading)?;
                 while let Some(ping) = play.next()? {
                     if ping.number < 4 && ping.attempt == 1 {
                         for _ in 0..2 {
@@ -363,7 +363,7 @@ pub const EXERCISE: Exercise = Exercise {
     hints: &[
         "Three loops: the numbers, the tries, and the receives of one try. \
          Make the innermost one a function: \"is there an answer to this \
-         number within 200 ms?\" Around it: send, ask, up to three times.",
+         number within 100 ms?\" Around it: send, ask, up to three times.",
         "A socket's read timeout (std: set_read_timeout; Python: settimeout; \
          C: SO_RCVTIMEO) makes a receive give up. The error then is \
          WouldBlock on Linux and macOS, TimedOut on Windows, and in Python \
@@ -381,7 +381,7 @@ pub const EXERCISE: Exercise = Exercise {
 };
 
 /// One try is so long.
-const TRY: Duration = Duration::from_millis(200);
+const TRY: Duration = Duration::from_millis(100);
 const TRIES: u32 = 3;
 const NUMBERS: u32 = 4;
 
@@ -420,10 +420,7 @@ struct Play {
 }
 
 impl Play {
-    /// So many tries of a right program get no answer.
-    fn start(grading: &mut Grading, lost: u32) -> Result<Self, Wrong> {
-        // (There are ten starts, and on a busy machine each takes its time.)
-        grading.does_not_count(TRY * lost + Duration::from_secs(1));
+    fn start(grading: &mut Grading) -> Result<Self, Wrong> {
         let wire = grading.datagrams()?;
         let since = Instant::now();
         // (The first ping must not wait for the grader to read "ready".)
@@ -527,7 +524,7 @@ impl Play {
             return Ok(());
         }
         let expected = format!(
-            "{} when the 200 ms of the try before are over",
+            "{} when the 100 ms of the try before are over",
             self.awaited()
         );
         let got = "it, too early";
@@ -712,7 +709,7 @@ fn least(tries: u32) -> Duration {
     TRY * tries * 3 / 4
 }
 
-const TOO_SOON: &str = "A try was over before its 200 ms were. What is not the answer (another \
+const TOO_SOON: &str = "A try was over before its 100 ms were. What is not the answer (another \
      datagram, an error such as \"connection refused\" or \"interrupted\") \
      neither ends a try nor counts as one: receive again, until the time is \
      up. And if nothing came at all, look at the unit of your timeout.";

@@ -43,7 +43,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, b"hello", 0)?;
+                let mut play = Play::start(grading, b"hello")?;
                 while let Some(part) = play.next()? {
                     play.answer(&part)?;
                 }
@@ -59,7 +59,7 @@ pub const EXERCISE: Exercise = Exercise {
                  reads, however often that went round."
             },
             run: |grading| {
-                let mut play = Play::start(grading, b"", 0)?;
+                let mut play = Play::start(grading, b"")?;
                 while let Some(part) = play.next()? {
                     play.answer(&part)?;
                 }
@@ -94,7 +94,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let file = all_sorts(LARGE);
-                let mut play = Play::start(grading, &file, 0)?;
+                let mut play = Play::start(grading, &file)?;
                 while let Some(part) = play.next()? {
                     play.answer(&part)?;
                 }
@@ -126,7 +126,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let file = all_sorts(3000);
-                let mut play = Play::start(grading, &file, 2)?;
+                let mut play = Play::start(grading, &file)?;
                 while let Some(part) = play.next()? {
                     match (part.number, part.attempt) {
                         (1 | 2, 1) => {}
@@ -152,7 +152,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, b"hello", 1)?;
+                let mut play = Play::start(grading, b"hello")?;
                 while let Some(part) = play.next()? {
                     match (part.is_end, part.attempt) {
                         (true, 1) => {}
@@ -174,7 +174,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let file = all_sorts(3000);
-                let mut play = Play::start(grading, &file, 1)?;
+                let mut play = Play::start(grading, &file)?;
                 while let Some(part) = play.next()? {
                     match (part.number, part.attempt) {
                         (1, _) => {
@@ -219,7 +219,7 @@ pub const EXERCISE: Exercise = Exercise {
             run: |grading| {
                 let file = all_sorts(3000);
                 let mut stranger = grading.datagrams()?;
-                let mut play = Play::start(grading, &file, 2)?;
+                let mut play = Play::start(grading, &file)?;
                 let mut is_done = false;
                 while let Some(part) = play.next()? {
                     match (part.number, part.attempt) {
@@ -283,7 +283,7 @@ pub const EXERCISE: Exercise = Exercise {
                 let fates: Vec<_> =
                     (0..1000).map(|_| grading.chance().u32(..8)).collect();
                 let mut fates = fates.into_iter().cycle();
-                let mut play = Play::start(grading, &file, MOST)?;
+                let mut play = Play::start(grading, &file)?;
                 let mut lost = 0;
                 while let Some(part) = play.next()? {
                     let fate = fates.next().unwrap_or_default();
@@ -344,7 +344,7 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let mut play = Play::start(grading, b"hello", TRIES)?;
+                let mut play = Play::start(grading, b"hello")?;
                 while play.next()?.is_some() {}
                 play.must_give_up()
             },
@@ -369,7 +369,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let file = all_sorts(3000);
-                let mut play = Play::start(grading, &file, 3)?;
+                let mut play = Play::start(grading, &file)?;
                 while let Some(part) = play.next()? {
                     match (part.number, part.attempt) {
                         (2, 1) => {
@@ -451,14 +451,7 @@ struct Play {
 }
 
 impl Play {
-    /// So many tries of a right program get no answer.
-    fn start(
-        grading: &mut Grading,
-        file: &[u8],
-        lost: u32,
-    ) -> Result<Self, Wrong> {
-        // (There are ten starts, and on a busy machine each takes its time.)
-        grading.does_not_count(TRY * lost + Duration::from_secs(1));
+    fn start(grading: &mut Grading, file: &[u8]) -> Result<Self, Wrong> {
         let at = free_address()?;
         let wire = grading.datagrams_at(&at.to_string())?;
         let since = Instant::now();

@@ -63,12 +63,6 @@ impl Grading {
         self.until
     }
 
-    /// The exercise itself makes a right program wait for so long: that does
-    /// not count. (For programs that are started from now on.)
-    pub fn does_not_count(&mut self, waiting: Duration) {
-        self.until += waiting;
-    }
-
     /// The same numbers again for the same seed.
     pub fn chance(&mut self) -> &mut Rng {
         self.by_chance = true;
