@@ -105,7 +105,7 @@ fn cases(given: &Path) -> Vec<Case> {
         let word = |key: &str| {
             let mut found = header.iter();
             let found = found.find_map(|line| line.strip_prefix(key));
-            found.unwrap_or_else(|| panic!("{title}: {key}?")).to_owned()
+            found.expect(&format!("{title}: {key}")).to_owned()
         };
         let (check, advice) = (word("check: "), word("advice: "));
         let name = title.replace('.', "-");
@@ -209,7 +209,11 @@ fn grade_judges_rightly() {
     thread::scope(|scope| {
         if rounds > 1 {
             for _ in 0..2 {
-                scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
         }
         for round in 1..=rounds {

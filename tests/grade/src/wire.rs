@@ -78,16 +78,6 @@ impl Peer {
         self.sent = words.into();
     }
 
-    /// Waits no longer than this for each answer.
-    pub fn set_patience(
-        &mut self,
-        patience: Duration,
-    ) -> Result<(), Wrong> {
-        self.patience = patience;
-        self.stream.set_write_timeout(Some(patience))?;
-        Ok(self.stream.set_read_timeout(Some(patience))?)
-    }
-
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
         self.sent = shown(bytes);
         self.put(bytes)
@@ -459,11 +449,6 @@ impl Datagrams {
         Ok(Self { socket, sent: String::new(), until, patience })
     }
 
-    /// The socket itself, for what has no method here.
-    pub fn socket(&self) -> &UdpSocket {
-        &self.socket
-    }
-
     pub fn address(&self) -> Result<SocketAddr, Wrong> {
         Ok(self.socket.local_addr()?)
     }
@@ -479,11 +464,6 @@ impl Datagrams {
         };
         self.socket.send_to(bytes, to)?;
         Ok(())
-    }
-
-    /// Says in other words what was sent last, for the report.
-    pub fn call_it(&mut self, words: impl Into<String>) {
-        self.sent = words.into();
     }
 
     /// The next datagram, and where it is from; `None` if none comes in time.
