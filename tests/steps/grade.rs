@@ -105,7 +105,7 @@ fn cases(given: &Path) -> Vec<Case> {
         let word = |key: &str| {
             let mut found = header.iter();
             let found = found.find_map(|line| line.strip_prefix(key));
-            found.expect(&format!("{title}: {key}")).to_owned()
+            found.ok_or(&title).expect(key).to_owned()
         };
         let (check, advice) = (word("check: "), word("advice: "));
         let name = title.replace('.', "-");
