@@ -6,10 +6,13 @@
 //! breaks off changes nothing.
 //!
 //! If the address is in use, this program runs already, and this is the second
-//! one. Then it connects there, prints the line that comes, and ends with exit
-//! status 0 (without `ready`). But it may be another program that has the
-//! address. If anything else comes than that line, or not within 2 seconds, end
-//! with another exit status.
+//! one. Then it connects there, prints the line that comes (in whatever pieces),
+//! and ends with exit status 0 (without `ready`). But it may be another program
+//! that has the address. If anything else comes than that line, or nothing for a
+//! second, end with another exit status.
+//!
+//! Any other error means nothing of the kind: the address may not be this
+//! machine's. Then end with an exit status other than 0, too.
 //!
 //! When the first one was ended, the next one can take its place at once.
 //!

@@ -4,7 +4,8 @@
 //! given, and accept nobody until a line comes on standard input: that opens the
 //! doors. Then greet everybody who is waiting, in the order in which they came:
 //! `welcome 1` to the first one, `welcome 2` to the next, each with `\n` at its
-//! end. Close each connection after that. Guests say nothing.
+//! end. Close each connection right after that: the server is allowed no more
+//! than 50 open files. Guests say nothing.
 //!
 //! A guest may have broken off while waiting, so that it cannot be greeted. It
 //! is not counted: the next one gets its number.

@@ -28,16 +28,20 @@ fn main() -> std::io::Result<()> {
     loop {
         let mut guest = match listener.accept() {
             Ok((guest, _)) => guest,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            // (Somebody has gone. Some systems tell that here.)
-            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {
-                continue;
-            }
-            Err(error) => return Err(error),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => break,
+                // A guest has gone. Some systems tell that here, each in its
+                // own words: the last is macOS, with socket2.
+                ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionReset
+                | ErrorKind::InvalidInput => continue,
+                _ => return Err(error),
+            },
         };
         // (On some systems it is as non-blocking as its listener.)
         guest.set_nonblocking(false)?;
-        match guest.write_all(format!("welcome {}\n", served + 1).as_bytes()) {
+        let greeting = format!("welcome {}\n", served + 1);
+        match guest.write_all(greeting.as_bytes()) {
             Ok(()) => served += 1,
             Err(error) => eprintln!("a guest has gone: {error}"),
         }
