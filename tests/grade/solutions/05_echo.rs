@@ -19,16 +19,16 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        let (client, _) = listener.accept()?;
         // Whatever happens to one client is no reason to end.
-        if let Err(error) = echo(client) {
+        if let Err(error) = serve_next(&listener) {
             eprintln!("a conversation failed: {error}");
         }
     }
 }
 
 /// One conversation, until the client has finished. `client` is closed here.
-fn echo(mut client: Socket) -> std::io::Result<()> {
+fn serve_next(listener: &Socket) -> std::io::Result<()> {
+    let (mut client, _) = listener.accept()?;
     let mut buffer = [0; 1024];
     loop {
         let length = client.read(&mut buffer)?;

@@ -22,14 +22,14 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        let (client, _) = listener.accept()?;
-        if let Err(error) = serve(client) {
+        if let Err(error) = serve_next(&listener) {
             eprintln!("a conversation failed: {error}");
         }
     }
 }
 
-fn serve(mut client: Socket) -> std::io::Result<()> {
+fn serve_next(listener: &Socket) -> std::io::Result<()> {
+    let (mut client, _) = listener.accept()?;
     let mut buffer = [0; 1024];
     let mut left = ENOUGH;
     while left > 0 {

@@ -22,16 +22,16 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        let (client, _) = listener.accept()?;
         // A client that is cut off is no reason to end, nor a wrong length.
-        if let Err(error) = serve(client) {
+        if let Err(error) = serve_next(&listener) {
             eprintln!("a conversation failed: {error}");
         }
     }
 }
 
 /// One conversation. `client` is closed here, however it ends.
-fn serve(mut client: Socket) -> std::io::Result<()> {
+fn serve_next(listener: &Socket) -> std::io::Result<()> {
+    let (mut client, _) = listener.accept()?;
     loop {
         // No byte at all: the client has finished, between two messages.
         let mut prefix = [0; 4];

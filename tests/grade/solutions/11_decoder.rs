@@ -20,8 +20,7 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        let (client, _) = listener.accept()?;
-        if let Err(error) = serve(client) {
+        if let Err(error) = serve_next(&listener) {
             eprintln!("a conversation failed: {error}");
         }
     }
@@ -29,7 +28,8 @@ fn main() -> std::io::Result<()> {
 
 /// One conversation. What is left over from one receive waits in `bytes` for
 /// the next one; each client has its own.
-fn serve(mut client: Socket) -> std::io::Result<()> {
+fn serve_next(listener: &Socket) -> std::io::Result<()> {
+    let (mut client, _) = listener.accept()?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 1024];
     loop {
