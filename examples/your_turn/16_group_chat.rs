@@ -1,1 +1,37 @@
-fn main() {}
+//! Your turn, step 16: a group chat.
+//!
+//! Listen at the address that is given, with room for 50 clients who wait. All
+//! that goes over the wire is lines of UTF-8 text: at most 1000 bytes, and then
+//! `\n`.
+//!
+//! The first line of a client is its name. It gets the line `* welcome NAME`
+//! before any other, and is a member from then on; the members who were there
+//! before get `* NAME joins`. Each further line that it sends goes to all other
+//! members, in order, as `NAME: TEXT`, and not back to itself. When it ends its
+//! direction or breaks off, all others get `* NAME leaves`, and its connection
+//! is closed. A client that goes without a name is not mentioned.
+//!
+//! There can be 20 members at once, and none holds up the others. A member may
+//! say nothing for as long as it likes. One that does not read is put out as
+//! soon as it has taken nothing for a second: the server closes the connection,
+//! and the others get `* NAME leaves`. They miss nothing of what is said.
+//!
+//!     cargo grade 16_group_chat
+
+use std::net::SocketAddr;
+
+fn main() -> std::io::Result<()> {
+    // Given: where to listen.
+    let address = std::env::args().next_back().expect("an argument");
+    let address: SocketAddr = address.parse().expect("an address");
+
+    // Yours: create, bind, listen.
+
+    println!("ready");
+
+    // Yours: accept everybody; a thread for each reads its lines, and sends
+    // them to the others.
+
+    eprintln!("16_group_chat.rs has nothing yet that listens at {address}");
+    Ok(())
+}
