@@ -15,7 +15,9 @@ pub const EXERCISE: Exercise = Exercise {
                     "No answer came. A UDP socket needs no listen and no \
                      accept: create, bind, print \"ready\", then receive with \
                      recv_from, which gives the sender's address as well, and \
-                     answer there with send_to."
+                     answer there with send_to. (In C the length argument of \
+                     recvfrom must say ahead of each call how much room there \
+                     is for the address.)"
                 }
                 How::More => {
                     "There is more in the answer than the address. Send just \
@@ -44,9 +46,16 @@ pub const EXERCISE: Exercise = Exercise {
                 let wrong =
                     Wrong::new(how, shown(own.as_bytes()), shown(&got))
                         .after("a datagram of 9 bytes: \"who am I?\"");
-                Err(match got == program.given.as_bytes() {
-                    true => wrong.advice(SERVERS),
-                    false => wrong,
+                let port = sender.address()?.port().swap_bytes();
+                Err(match String::from_utf8_lossy(&got) {
+                    got if got == program.given => wrong.advice(SERVERS),
+                    got if got.ends_with(&format!(":{port}")) => {
+                        wrong.advice(SWAPPED)
+                    }
+                    got if !got.is_empty() && own.starts_with(&*got) => {
+                        wrong.advice(CUT)
+                    }
+                    _ => wrong,
                 })
             },
         },
@@ -169,6 +178,12 @@ pub const EXERCISE: Exercise = Exercise {
          `socket.send_to(text.as_bytes(), sender)` sends it back.",
     ],
 };
+
+const SWAPPED: &str = "The two bytes of the port are the wrong way round. On the wire the high one \
+     comes first: in C, ntohs(from.sin_port).";
+
+const CUT: &str = "The end of the address is missing. Send as many bytes as this text has, and \
+     not as many as came in.";
 
 const SERVERS: &str = "That is the server's own address (local_addr). Wanted is the address of \
      who has sent the datagram: recv_from gives it, with the datagram.";

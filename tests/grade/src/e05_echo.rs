@@ -185,7 +185,8 @@ pub const EXERCISE: Exercise = Exercise {
                     "The first client was served, and this one was not. \
                      Others wait in the queue of the listener meanwhile. \
                      After a conversation go back to accept: the loop for \
-                     the clients is around the loop for the bytes."
+                     the clients is around the loop for the bytes. (With a \
+                     thread for each client, each has a socket of its own.)"
                 }
             },
             run: |grading| {
@@ -226,9 +227,14 @@ pub const EXERCISE: Exercise = Exercise {
                     peer.send(b"hello")?;
                     peer.expect(b"hello")?;
                     peer.reset();
-                    // ... and one perhaps before it was accepted.
+                    // ... one perhaps before it was accepted, ...
                     let mut peer = grading.connect(&program)?;
                     peer.send(b"hello")?;
+                    peer.reset();
+                    // ... and one that closes, and has received nothing.
+                    let mut peer = grading.connect(&program)?;
+                    peer.send(&pattern(20_000))?;
+                    peer.finish();
                     peer.reset();
                 }
                 let mut peer = grading

@@ -221,6 +221,11 @@ pub const EXERCISE: Exercise = Exercise {
                     peer.send(b"hello")?;
                     peer.expect(b"hello")?;
                     peer.reset();
+                    // ... with an end of its direction first, ...
+                    let mut peer = grading.connect(&program)?;
+                    peer.send(b"hello")?;
+                    peer.finish();
+                    peer.reset();
                     // ... and after them.
                     let mut peer = grading.connect(&program)?;
                     peer.send(&pattern(1000))?;

@@ -134,8 +134,9 @@ pub const EXERCISE: Exercise = Exercise {
                 How::More => {
                     "All the bytes came, and then not the end of the stream. \
                      When the kernel has taken the last byte, close the \
-                     connection: the kernel still delivers what it has. No \
-                     byte is sent a second time."
+                     connection: the kernel still delivers what it has. Each \
+                     send gets what is left, and no more: from the first byte \
+                     that was not taken, to the end of the message."
                 }
                 How::Printed | How::Silent | How::Exit => {
                     "The bytes stop, or the line \"sent\" is missing. Send \

@@ -51,7 +51,8 @@ pub const EXERCISE: Exercise = Exercise {
                     "The client has ended its direction, and waits for the \
                      end of yours. recv gives 0 bytes now, at once and each \
                      time: test for 0, leave the loop, and close the \
-                     connection."
+                     connection. (After fork, both processes have the socket: \
+                     close it in both.)"
                 }
                 How::Reset => {
                     "The connection was reset. It is, if a socket is closed \
@@ -93,6 +94,7 @@ pub const EXERCISE: Exercise = Exercise {
             usually: |_| {
                 "A client can send any bytes. Not all of them decode as \
                  text: decoding fails, or puts other bytes in their place. \
+                 And in C, strlen and printf end at a 0 byte. \
                  Send back the n bytes that recv gave, as they are in the \
                  buffer."
             },

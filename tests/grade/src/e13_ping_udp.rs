@@ -226,7 +226,9 @@ pub const EXERCISE: Exercise = Exercise {
                 }
                 _ => {
                     "A datagram that is not exactly \"pong N\" was taken for \
-                     the answer, or for the end of the try. Compare all of \
+                     the answer, or for the end of the try, or the right \
+                     answer was not recognised after it (in C, is something \
+                     of it left in the buffer?). Compare all of \
                      its bytes and its length, not only how it begins. And \
                      give the buffer more room than the answer needs: what \
                      does not fit is cut off, and a longer datagram then \
@@ -527,7 +529,7 @@ impl Play {
             "{} when the 100 ms of the try before are over",
             self.awaited()
         );
-        let got = "it, too early";
+        let got = "that already";
         Err(self.wrong(How::More, expected, got).advice(TOO_SOON))
     }
 
@@ -627,7 +629,7 @@ impl Play {
                 let got = ending(status);
                 match &compared {
                     Ok(_) => Wrong {
-                        got: format!("it, too early: {got}"),
+                        got: format!("the end, too early: {got}"),
                         ..wrong
                     },
                     // (It broke off.)

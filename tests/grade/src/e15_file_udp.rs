@@ -614,7 +614,7 @@ impl Play {
             "{} when the 100 ms of the try before are over",
             self.awaited()
         );
-        let got = "it, too early";
+        let got = "that already";
         Err(self.wrong(How::More, expected, got).advice(TOO_SOON))
     }
 

@@ -94,7 +94,7 @@ mod tests {
                     How::Exit,
                 ] {
                     let advice = (check.usually)(how);
-                    let is_whole = advice.ends_with(['.', ')']);
+                    let is_whole = advice.ends_with(['.', ')', '?']);
                     assert!(is_whole, "{}: {advice}", check.title);
                 }
             }

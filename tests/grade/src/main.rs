@@ -343,6 +343,10 @@ fn grade(
                         Some(advice) => advice.clone(),
                         None => (check.usually)(wrong.how).to_owned(),
                     };
+                    if wrong.is_broken_pipe() && !advice.contains("SIGPIPE")
+                    {
+                        advice = BROKEN_PIPE.to_owned();
+                    }
                     if grading.time_is_up() {
                         advice = time_is_up(&advice);
                     }
@@ -369,6 +373,12 @@ fn grade(
     }
     verdict
 }
+
+const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent to a connection that \
+     was gone. Ignore that signal, once, at the start (in C \
+     signal(SIGPIPE, SIG_IGN), or MSG_NOSIGNAL for each send). Then send fails \
+     with \"broken pipe\" instead, which is the end of this one conversation: \
+     go on with the next client (step 12).";
 
 /// The advice, when the 10 seconds for all the checks were over.
 fn time_is_up(advice: &str) -> String {

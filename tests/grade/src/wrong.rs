@@ -54,6 +54,12 @@ impl Wrong {
         Self { how, sent, expected, got, advice: None, last_words }
     }
 
+    /// Whether a program was ended because it sent to a connection that was
+    /// gone. (Rust and Python ignore that signal.)
+    pub fn is_broken_pipe(&self) -> bool {
+        self.last_words.iter().any(|line| line.contains("SIGPIPE"))
+    }
+
     /// The same, after this was sent (or done).
     pub fn after(mut self, sent: impl Into<String>) -> Self {
         self.sent = sent.into();
