@@ -6,8 +6,8 @@
 //! the first byte of the next one, or stop in the middle of a character for a
 //! while.
 //!
-//! A byte that no UTF-8 character begins with (0xff, for example) is answered
-//! with `[?]`, and the byte after it is looked at anew. If the stream ends in
+//! A byte that no UTF-8 character begins with (0x80, 0xc0 or 0xff, for example)
+//! is answered with `[?]`, and the byte after it is looked at anew. If the stream ends in
 //! the middle of a character, that is one `[?]` for what has come of it.
 //!
 //! When the client has ended its direction, send what is left to send, close,

@@ -1,4 +1,4 @@
-//! Your turn, step 13: a ping that does not wait forever.
+//! Your turn, step 13: a ping with a limit, tries and a summary.
 //!
 //! Over UDP, ask the address that is given whether anybody is there. For each
 //! number N from 1 to 4: send the datagram `ping N` (no line ending), and wait

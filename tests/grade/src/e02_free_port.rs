@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 
 use socket2::{Domain, Socket, Type};
@@ -43,17 +43,20 @@ pub const EXERCISE: Exercise = Exercise {
                  not only its address."
             },
             run: |grading| {
-                let (program, first) = takes(grading, &[], 0)?;
-                for _ in 0..3 {
-                    if bind(first, false).is_ok() {
-                        let wrong = Wrong::new(
-                            How::Other,
-                            format!("that port {first} is taken"),
-                            "it is free",
-                        );
-                        return Err(wrong.after("a bind by the grader"));
-                    }
-                    program.other_lines();
+                let (_program, first) = takes(grading, &[], 0)?;
+                if bind(first, false).is_ok() {
+                    let expected = format!("that port {first} is taken");
+                    let wrong =
+                        Wrong::new(How::Other, expected, "it is free");
+                    return Err(wrong.after("a bind by the grader"));
+                }
+                if TcpStream::connect(at(first)).is_ok() {
+                    let expected = "that nobody listens there";
+                    let wrong =
+                        Wrong::new(How::Other, expected, "somebody does");
+                    return Err(wrong
+                        .after(format!("a connect to port {first}"))
+                        .advice(LISTENS));
                 }
                 Ok(())
             },
@@ -146,6 +149,7 @@ pub const EXERCISE: Exercise = Exercise {
                 program
                     .expect_line("all taken")
                     .and_then(|()| program.expect_failure())
+                    .and_then(|()| program.expect_not_ready())
                     .map_err(|wrong| wrong.after(all))
             },
         },
@@ -232,6 +236,9 @@ pub const EXERCISE: Exercise = Exercise {
          input.",
     ],
 };
+
+const LISTENS: &str = "The port is bound, and somebody listens there as well: the task is to bind, \
+     and no more. listen is the next step. (Python's create_server does both.)";
 
 /// How a port is taken.
 #[derive(Clone, Copy)]

@@ -14,7 +14,8 @@ pub const EXERCISE: Exercise = Exercise {
                 How::Silent => {
                     "Nothing came back. After accept: receive into a buffer, \
                      and send the bytes that came. Who waits for a buffer \
-                     full, or for a line ending, waits forever here."
+                     full, for a line ending or for the end of the stream, \
+                     waits forever here."
                 }
                 How::Other | How::More => {
                     "Something else came back. Send the bytes that came, and \

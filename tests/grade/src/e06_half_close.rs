@@ -118,6 +118,7 @@ pub const EXERCISE: Exercise = Exercise {
                      more than what is left of the 1000: send only so many of \
                      them."
                 }
+                How::Reset => RESET,
                 _ => {
                     "Of 1024 bytes, the first 1000 are to come back, and then \
                      your end of the stream. The other 24 are thrown away."
@@ -150,14 +151,7 @@ pub const EXERCISE: Exercise = Exercise {
                      back and no more, and then the end of the stream, before \
                      the client has finished."
                 }
-                _ => {
-                    "The connection was reset. That happens when a socket is \
-                     closed while the client is still sending (or with bytes \
-                     in it that nobody received), and when it is shut down \
-                     for reading, too. After 1000 bytes end only your own \
-                     direction; then receive until 0 bytes, and close after \
-                     that."
-                }
+                _ => RESET,
             },
             run: |grading| {
                 let program = grading.start()?;
@@ -261,6 +255,11 @@ pub const EXERCISE: Exercise = Exercise {
          comes. Then the connection can be closed.",
     ],
 };
+
+const RESET: &str = "The connection was reset. That happens when a socket is closed while the \
+     client is still sending (or with bytes in it that nobody received), and \
+     when it is shut down for reading, too. After 1000 bytes end only your own \
+     direction; then receive until 0 bytes, and close after that.";
 
 /// A whole conversation, to the end of both directions.
 fn talk(

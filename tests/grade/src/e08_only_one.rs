@@ -224,7 +224,9 @@ fn second(grading: &mut Grading, at: &str) -> Result<(), Wrong> {
     let after =
         format!("a second start, with {at} in use by the first one");
     let second = grading.start_unready(at)?;
-    let result =
-        second.expect_line(LINE).and_then(|()| second.expect_success());
+    let result = second
+        .expect_line(LINE)
+        .and_then(|()| second.expect_success())
+        .and_then(|()| second.expect_not_ready());
     result.map_err(|wrong| wrong.after(after))
 }

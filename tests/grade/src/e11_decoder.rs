@@ -161,9 +161,11 @@ pub const EXERCISE: Exercise = Exercise {
             title: "a byte that is none of UTF-8 is [?], and the text goes on",
             usually: |how| match how {
                 How::Silent | How::Short => {
-                    "A byte 0xff is in no UTF-8 text: no further byte makes \
-                     it a character, so there is nothing to wait for. Answer \
-                     [?] for it, and go on with the byte after it."
+                    "No character begins with this byte, so no further byte \
+                     makes it one, and there is nothing to wait for. (Some \
+                     look like a first byte, and are none: 0xc0, 0xc1, and \
+                     0xf5 and higher.) Answer [?] for it, and go on with the \
+                     byte after it."
                 }
                 How::End | How::Reset => {
                     "One wrong byte ended the conversation. Find out where \
@@ -183,8 +185,21 @@ pub const EXERCISE: Exercise = Exercise {
                 peer.expect(b"[a][?][b]")?;
                 peer.send("你\u{0}".as_bytes())?;
                 peer.expect("[你][\0]".as_bytes())?;
-                peer.send(b"\xff\xff")?;
-                peer.expect(b"[?][?]")
+                for byte in [0xff, 0xc0, 0xf5, 0x80] {
+                    peer.send(&[byte])?;
+                    peer.expect(b"[?]")?;
+                }
+                // (A character as any other, though many put it in the place
+                // of what they cannot decode.)
+                peer.send("a\u{fffd}b".as_bytes())?;
+                peer.expect("[a][\u{fffd}][b]".as_bytes()).map_err(|wrong| {
+                    wrong.advice(
+                        "The client sent the character U+FFFD itself, and it \
+                         is to come back as it is. Who has wrong bytes \
+                         replaced by it, and looks for it then, cannot tell \
+                         the two apart: find out where the bytes are wrong.",
+                    )
+                })
             },
         },
         Check {

@@ -146,7 +146,9 @@ pub const EXERCISE: Exercise = Exercise {
                     peer.expect(HELLO)?;
                     said_back(&mut peer, "hello")?;
                     peer.reset();
-                    let after = format!("{round} that were reset");
+                    let after = format!(
+                        "first, {round} conversations that were reset; then nothing"
+                    );
                     next(grading, &program, &after)?;
                 }
                 for _ in 0..20 {
@@ -181,7 +183,7 @@ pub const EXERCISE: Exercise = Exercise {
                     peer.reset();
                 }
                 talk_on(&mut first)?;
-                let after = "20 that were reset while they waited";
+                let after = "first, 20 that were reset while they waited; then nothing";
                 next(grading, &program, after)
             },
         },

@@ -1,12 +1,12 @@
 use std::rc::Rc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong};
+use crate::wrong::{How, Wrong, seconds};
 
 pub const EXERCISE: Exercise = Exercise {
     name: "14_waiting_room",
@@ -90,7 +90,20 @@ pub const EXERCISE: Exercise = Exercise {
             run: |grading| {
                 let (program, _) = waiting(grading, 0)?;
                 open(&program)?;
-                served(&program, 0)
+                let start = Instant::now();
+                served(&program, 0)?;
+                if start.elapsed() < AT_ONCE {
+                    return Ok(());
+                }
+                let time = seconds(start.elapsed());
+                Err(Wrong::new(How::Silent, "the line at once", format!("it, after {time}"))
+                    .after("a line on standard input")
+                    .advice(
+                        "Nobody was waiting, and accept waited all the same. A \
+                         limit for it (a timeout) is not what non-blocking is: \
+                         whoever waits is in the queue already, so accept can \
+                         answer at once.",
+                    ))
             },
         },
         Check {
@@ -190,7 +203,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
         },
         Check {
-            title: "so are those who all broke off",
+            title: "nor are those who all broke off",
             usually: |_| {
                 "Every guest had broken off while it waited: nobody can be \
                  greeted, so the line is \"served 0\", and the exit status 0."
@@ -219,6 +232,10 @@ pub const EXERCISE: Exercise = Exercise {
          and go on.",
     ],
 };
+
+/// Less than anybody would set as a limit, and much more than a busy machine
+/// needs.
+const AT_ONCE: Duration = Duration::from_millis(900);
 
 /// The program, and guests who wait.
 fn waiting(

@@ -380,10 +380,11 @@ const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent
      with \"broken pipe\" instead, which is the end of this one conversation: \
      go on with the next client (step 12).";
 
-/// The advice, when the 10 seconds for all the checks were over.
+/// The advice, when the 10 seconds for all the checks were over. If the
+/// program took long to start, nothing that the check has to say is certain.
 fn time_is_up(advice: &str) -> String {
     let starting = program::starting();
-    if starting < grading::LIMIT / 2 {
+    if starting < grading::LIMIT / 4 {
         return format!(
             "{advice} (And time was up: an exercise has 10 seconds for all its \
              checks.)"
@@ -391,8 +392,9 @@ fn time_is_up(advice: &str) -> String {
     }
     format!(
         "Time was up: an exercise has 10 seconds for all its checks, and {} of \
-         them went by until your program was ready. It is started for each \
-         check: compile it first, and give the compiled program to the grader.",
+         them went by until your program was ready, again and again. Give the \
+         grader a program that is compiled already, or try again when the \
+         machine is less busy.",
         seconds(starting)
     )
 }

@@ -62,6 +62,8 @@ pub struct Program {
     stdin: RefCell<Option<ChildStdin>>,
     lines: Receiver<String>,
     errors: Receiver<String>,
+    /// What came on its standard error, once somebody has looked.
+    complaints: RefCell<Vec<String>>,
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
     asked: Cell<usize>,
@@ -117,6 +119,7 @@ impl Program {
             stdin,
             lines,
             errors,
+            complaints: RefCell::default(),
             printed: RefCell::default(),
             asked: Cell::new(0),
             is_ready: Cell::new(false),
@@ -212,13 +215,42 @@ impl Program {
 
     /// The next line must be this one.
     pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
-        let line = self.next_line(expected)?;
+        let line = self.next_line(expected).map_err(|wrong| {
+            let complaints = self.complaints.borrow();
+            match complaints.iter().any(|line| line.trim() == expected) {
+                true => wrong.advice(
+                    "The line stands on standard error. Print it on standard \
+                     output. (In Python, sys.exit(\"...\") prints on standard \
+                     error, and ends with exit status 1.)",
+                ),
+                false => wrong,
+            }
+        })?;
         if line != expected {
             let got = format!("the line {}", quoted(&line));
             let expected = format!("the line {}", quoted(expected));
             return Err(Wrong::new(How::Printed, expected, got));
         }
         Ok(())
+    }
+
+    /// It must not have said that it is ready, up to its end.
+    pub fn expect_not_ready(&self) -> Result<(), Wrong> {
+        // (Its last lines may be still on their way.)
+        let end = Instant::now() + Duration::from_millis(200);
+        while self.receive_line(end).is_ok() {}
+        match self.is_ready.get() {
+            false => Ok(()),
+            true => {
+                let expected = "no line \"ready\" this time";
+                Err(Wrong::new(How::Printed, expected, "the line \"ready\"")
+                    .advice(
+                        "\"ready\" says that others can reach the program, or \
+                         that it has what it was to get. This time it has not: \
+                         end without that line.",
+                    ))
+            }
+        }
     }
 
     /// The lines that it has printed and that nobody has asked for.
@@ -398,7 +430,7 @@ impl Program {
         for line in &printed[printed.len().saturating_sub(3)..] {
             words.push(format!("  {}", cut(line)));
         }
-        let mut errors = Vec::new();
+        let mut errors = self.complaints.borrow_mut();
         while let Ok(line) = self.errors.recv_timeout(wait) {
             errors.push(line);
         }
