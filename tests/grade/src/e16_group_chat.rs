@@ -198,10 +198,7 @@ pub const EXERCISE: Exercise = Exercise {
                      client's own thread: whoever calls accept must not \
                      wait for it."
                 }
-                _ => {
-                    "A client can end without a name: close its connection, \
-                     and go on with the others."
-                }
+                _ => NAMELESS,
             },
             run: |grading| {
                 let program = grading.start()?;
@@ -221,7 +218,12 @@ pub const EXERCISE: Exercise = Exercise {
                 all_hear(&mut members, "* david joins", after)?;
                 members.push(david);
                 nobody.finish();
-                nobody.expect_end()?;
+                nobody.expect_end().map_err(|wrong| {
+                    match wrong.got.starts_with("neither") {
+                        true => wrong.advice(NAMELESS),
+                        false => wrong,
+                    }
+                })?;
                 say(&mut members, 2, "I am")
             },
         },
@@ -383,6 +385,9 @@ const ONE_AT_A_TIME: &str = "Others are there, and this one was not welcomed. Ea
 
 const MORE_LINES: &str = "A conversation ended too early. After its name a member says any number of \
      lines: read them in a loop, until its end.";
+
+const NAMELESS: &str = "A client can end without a name: close its connection, and go on with the \
+     others.";
 
 const PLACES: &str = "With this many members at once one did not get in, or another was not told. \
      There must be room for 20: look for a fixed number of places, of threads, \
