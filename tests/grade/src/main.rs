@@ -441,7 +441,7 @@ fn grade_all(wish: &Wish, progress: &mut Progress) -> bool {
         let checks = exercise.checks.len();
         let counted = format!("{:>2} of {checks:>2}", verdict.passed);
         let words = match verdict.failed {
-            _ if !verdict.compiles => "does not compile".to_owned(),
+            _ if !verdict.compiles => " does not compile".to_owned(),
             Some(title) => format!("{counted}, not: {title}"),
             None => format!("{counted}, {}", report::green("done")),
         };
