@@ -4,8 +4,9 @@
 //! sends, as they are and as they come, until it has ended its direction; then
 //! close the connection, and serve the next client. One at a time is enough.
 //!
-//! They can be any bytes, and millions of them. Other clients wait meanwhile. A
-//! client can break off in the middle: the server goes on with the next one.
+//! They can be any bytes, and millions of them. Up to 50 other clients wait
+//! meanwhile. A client can break off in the middle: the server goes on with the
+//! next one.
 //!
 //!     cargo grade 05_echo
 

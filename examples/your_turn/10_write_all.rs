@@ -1,6 +1,6 @@
 //! Your turn, step 10: `write_all` by hand.
 //!
-//! Listen at the address that is given. Serve one client after the other: send
+//! Listen at the address that is given. Serve one client after the other (one at a time is enough): send
 //! it the 251 bytes 0, 1, 2, ... 250, all of them 24,000 times over. That is one
 //! message of 6,024,000 bytes. The client sends nothing.
 //!

@@ -131,9 +131,15 @@ fn cases(given: &Path) -> Vec<Case> {
 }
 
 /// Grades it, and compares the verdict.
-fn is_judged_rightly(case: &Case, programs: &Path, notes: &Path) {
+fn is_judged_rightly(
+    case: &Case,
+    round: u32,
+    programs: &Path,
+    notes: &Path,
+) {
     let mut grade = grader(programs, &notes.join(&case.exercise));
-    grade.args([&case.exercise, "--seed=1", "--"]).arg(&case.program);
+    let seed = format!("--seed={round}");
+    grade.args([&case.exercise, &seed, "--"]).arg(&case.program);
     let output = output(&mut grade, "");
     let (shown, status) = (text(&output), output.status.code());
     let said = joined(&shown);
@@ -220,7 +226,7 @@ fn grade_judges_rightly() {
             let cases = cases(&programs);
             let (all, start) = (cases.len(), std::time::Instant::now());
             let failed = side_by_side(cases, AT_A_TIME, |case| {
-                is_judged_rightly(case, &programs, notes.path());
+                is_judged_rightly(case, round, &programs, notes.path());
             });
             let failed: Vec<_> =
                 failed.iter().map(|case| &case.program).collect();

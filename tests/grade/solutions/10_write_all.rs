@@ -22,8 +22,8 @@ fn main() -> std::io::Result<()> {
 
     let message = (0..=250).collect::<Vec<u8>>().repeat(24_000);
     loop {
-        let (client, _) = listener.accept()?;
         // Whatever happens to one client is no reason to end.
+        let Ok((client, _)) = listener.accept() else { continue };
         match send_all(&client, &message) {
             Ok(()) => println!("sent"),
             Err(error) => eprintln!("a client is lost: {error}"),

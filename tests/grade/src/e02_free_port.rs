@@ -21,8 +21,8 @@ pub const EXERCISE: Exercise = Exercise {
             usually: |how| match how {
                 How::Printed => {
                     "The line is to be \"mine: \" and the address that the \
-                     socket has, port and all: bind to the first port of the \
-                     range, and read the address back (local_addr, \
+                     socket has, port and all: bind a TCP socket to the first \
+                     port of the range, at the address that is given, and read the address back (local_addr, \
                      getsockname)."
                 }
                 _ => {
@@ -106,7 +106,8 @@ pub const EXERCISE: Exercise = Exercise {
                 "The first port belongs to a socket that is bound and does \
                  not listen. It is not free. Who tries to connect, to see \
                  whether somebody is there, does not see that one; and who \
-                 sets SO_REUSEADDR may get the same port as well. Just bind, \
+                 sets SO_REUSEADDR may get the same port as well (Rust's \
+                 TcpListener::bind and Python's create_server set it). Just bind, \
                  and look at its error."
             },
             run: |grading| takes(grading, &[Taken::Bound], 1).map(drop),

@@ -1,7 +1,7 @@
 use crate::exercise::{Check, Exercise};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
-use crate::wire::Peer;
+use crate::wire::{NO_ANSWER, Peer};
 use crate::wrong::{How, Wrong};
 
 pub const EXERCISE: Exercise = Exercise {
@@ -248,7 +248,7 @@ fn one_of_many(
     sent: &str,
 ) -> Result<Peer, Wrong> {
     let guest = grading.connect(program);
-    guest.map_err(|wrong| match wrong.got == "no answer" {
+    guest.map_err(|wrong| match wrong.got == NO_ANSWER {
         true => wrong.after(sent).advice(MORE_ROOM),
         false => wrong.after(sent),
     })

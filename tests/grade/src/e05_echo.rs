@@ -1,6 +1,6 @@
 use crate::exercise::{Check, Exercise};
 use crate::grading::restarts;
-use crate::wire::Peer;
+use crate::wire::{NO_ANSWER, Peer};
 use crate::wrong::{How, Wrong};
 
 pub const EXERCISE: Exercise = Exercise {
@@ -196,7 +196,12 @@ pub const EXERCISE: Exercise = Exercise {
                 said_back(&mut first, "I am the first")?;
                 let mut others = Vec::new();
                 for number in 2..=10 {
-                    let mut peer = grading.connect(&program)?;
+                    let peer = grading.connect(&program);
+                    let mut peer = peer.map_err(|wrong| {
+                        let after =
+                            "others who wait, and one who is served";
+                        queue(wrong.after(after))
+                    })?;
                     peer.send(format!("I am number {number}").as_bytes())?;
                     peer.finish();
                     others.push(peer);
@@ -221,7 +226,7 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let program = grading.start()?;
-                let after = "first, a client that was reset; then";
+                let after = "first, a client that was reset; then this";
                 for _ in 0..20 {
                     // One in the middle of a conversation, ...
                     let mut peer = grading.connect(&program)?;
@@ -274,6 +279,18 @@ pub const EXERCISE: Exercise = Exercise {
          `listener.set_reuse_address(true)?` before bind (not on Windows).",
     ],
 };
+
+/// A connect that got no answer, and no refusal either, found no room.
+fn queue(wrong: Wrong) -> Wrong {
+    match wrong.got == NO_ANSWER {
+        true => wrong.advice(
+            "While the server is busy with one client, others wait in the \
+             queue of the listener. Here there was no room for them: the \
+             number that listen gets is how many can wait (step 3). Give it 50.",
+        ),
+        false => wrong,
+    }
+}
 
 /// A text in which each place can be told from the others.
 pub fn pattern(length: usize) -> Vec<u8> {

@@ -45,20 +45,30 @@ pub const EXERCISE: Exercise = Exercise {
                 }
             },
             run: |grading| {
-                let (program, _peer) = greeted(grading)?;
+                let (program, mut peer) = connected(grading)?;
+                // (Who speaks first does so at once.)
+                sleep(Duration::from_millis(100));
+                peer.call_it("nothing yet, not even the greeting");
+                peer.expect_nothing().map_err(|wrong| {
+                    wrong.advice(
+                        "The server speaks first. Receive its greeting, and \
+                         print it; send yours after that.",
+                    )
+                })?;
+                greet(&program, &mut peer)?;
                 program.wait_until_ready()
             },
         },
         Check {
             title: "a line is sent as it is typed, and its answer printed",
             usually: |how| match how {
-                How::Silent | How::Short => {
+                How::Silent => {
                     "A line was typed, and no message came. Read one line \
                      from standard input and send it at once: who reads the \
                      input to its end first, or waits for the server to \
                      speak again, waits forever."
                 }
-                How::Other => {
+                How::Other | How::Short => {
                     "The message is not the line. Take away the line ending \
                      and nothing else: spaces belong to the text, and so \
                      does every word of it."
@@ -142,10 +152,17 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let (program, mut peer) = greeted(grading)?;
+                for line in ["QUIT", "quit now"] {
+                    program.type_line(line)?;
+                    exchange(&program, &mut peer, line)
+                        .map_err(|wrong| wrong.advice(ONLY_QUIT))?;
+                }
                 program.type_line("quit")?;
                 exchange(&program, &mut peer, "quit")?;
                 peer.expect_end()?;
-                program.expect_success()
+                program.expect_success()?;
+                prints_no_more(&program)
+                    .map_err(|wrong| wrong.advice(NO_MORE))
             },
         },
         Check {
@@ -247,11 +264,23 @@ pub const EXERCISE: Exercise = Exercise {
             },
             run: |grading| {
                 let (program, mut peer) = connected(grading)?;
-                drip(&mut peer, GREETING);
+                drip(&mut peer, GREETING.as_bytes());
                 prints(&program, GREETING)?;
                 for line in ["Hello, server!", "你好"] {
                     hears(&mut peer, line)?;
-                    drip(&mut peer, &answer(line));
+                    let whole = answer(line);
+                    let (first, last) =
+                        whole.as_bytes().split_at(whole.len() - 1);
+                    drip(&mut peer, first);
+                    // (Who prints what it expects, and not what came.)
+                    sleep(Duration::from_millis(50));
+                    if let [line, ..] = &program.other_lines()[..] {
+                        let expected = "no line: the last byte is missing";
+                        let got = format!("the line {}", quoted(line));
+                        let wrong = Wrong::new(How::Printed, expected, got);
+                        return Err(wrong.after(shown(first)));
+                    }
+                    drip(&mut peer, last);
                     prints(&program, &answer(line))?;
                     program.type_line("你好")?;
                 }
@@ -409,11 +438,15 @@ fn connected(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
 /// The same, after the greetings.
 fn greeted(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
     let (program, mut peer) = connected(grading)?;
-    peer.send(GREETING.as_bytes())?;
-    hears(&mut peer, "Hello, server!")?;
-    prints(&program, GREETING)?;
-    reply(&program, &mut peer, "Hello, server!")?;
+    greet(&program, &mut peer)?;
     Ok((program, peer))
+}
+
+fn greet(program: &Program, peer: &mut Peer) -> Result<(), Wrong> {
+    peer.send(GREETING.as_bytes())?;
+    hears(peer, "Hello, server!")?;
+    prints(program, GREETING)?;
+    reply(program, peer, "Hello, server!")
 }
 
 /// This message comes, and no more up to now.
@@ -450,7 +483,13 @@ fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
             How::Silent | How::Exit => How::Printed,
             how => how,
         };
-        Wrong { how, ..wrong }.after(shown(text.as_bytes()))
+        let another = wrong.got.starts_with("the line \"")
+            && !wrong.got.starts_with("the line \"server: ");
+        let wrong = Wrong { how, ..wrong }.after(shown(text.as_bytes()));
+        match another {
+            true => wrong.advice(NO_MORE),
+            false => wrong,
+        }
     })
 }
 
@@ -466,7 +505,26 @@ fn fails(program: &Program) -> Result<(), Wrong> {
              the exit status is 1.",
         ));
     }
-    Ok(())
+    says_why(program)
+}
+
+const NO_MORE: &str = "Print nothing else on standard output: no prompt, not what is sent, and \
+     nothing at the end. Each line is \"server: \" and what the server sent.";
+
+const ONLY_QUIT: &str = "Only the line \"quit\", just so, is the last one. This one is a message as \
+     any other: compare the whole line, and capitals as well.";
+
+/// (`expect_failure` has waited for its end.)
+fn says_why(program: &Program) -> Result<(), Wrong> {
+    if program.complaints().iter().any(|line| !line.trim().is_empty()) {
+        return Ok(());
+    }
+    let expected = "a line on standard error that says why";
+    Err(Wrong::new(How::Printed, expected, "none").advice(
+        "The program ended with an exit status that says that something is \
+         wrong, and not a word about what. Whoever typed is left alone with \
+         that: print a line on standard error.",
+    ))
 }
 
 /// It has ended; it must have printed nothing that was not asked for.
@@ -479,11 +537,11 @@ fn prints_no_more(program: &Program) -> Result<(), Wrong> {
 }
 
 /// Sends it byte by byte, with time to receive each.
-fn drip(peer: &mut Peer, text: &str) {
-    for byte in text.as_bytes().chunks(1) {
+fn drip(peer: &mut Peer, bytes: &[u8]) {
+    for byte in bytes.chunks(1) {
         // (If the program has gone, its missing line tells.)
         let _ = peer.send(byte);
         sleep(Duration::from_millis(2));
     }
-    peer.call_it(format!("{}, byte by byte", shown(text.as_bytes())));
+    peer.call_it(format!("{}, byte by byte", shown(bytes)));
 }

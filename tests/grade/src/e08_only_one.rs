@@ -103,7 +103,7 @@ pub const EXERCISE: Exercise = Exercise {
                 let (beginning, rest) = line.split_at(3);
                 // (Who has enough of the first piece shows it below.)
                 let _ = peer.send(beginning.as_bytes());
-                thread::sleep(Duration::from_millis(150));
+                thread::sleep(Duration::from_millis(500));
                 let _ = peer.send(rest.as_bytes());
                 peer.finish();
                 let after =

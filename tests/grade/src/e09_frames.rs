@@ -254,7 +254,8 @@ pub const EXERCISE: Exercise = Exercise {
                 peer.expect(&[framed(b"ONE"), framed(b"TWO")].concat())?;
                 peer.expect_end()?;
                 for _ in 0..2 {
-                    let after = "first, a client that has finished; then";
+                    let after =
+                        "first, a client that has finished; then this";
                     next_one(grading, &program, after, NEXT_CLIENT)?;
                 }
                 Ok(())
@@ -288,7 +289,7 @@ pub const EXERCISE: Exercise = Exercise {
                     next_one(
                         grading,
                         &program,
-                        "first, a client that ended inside a message; then",
+                        "first, a client that ended inside a message; then this",
                         CUT_IS_NO_END,
                     )?;
                 }
@@ -324,7 +325,7 @@ pub const EXERCISE: Exercise = Exercise {
                     next_one(
                         grading,
                         &program,
-                        "first, a client with a length that is too great; then",
+                        "first, a client with a length that is too great; then this",
                         TOO_LONG_IS_NO_END,
                     )?;
                 }
@@ -350,7 +351,7 @@ pub const EXERCISE: Exercise = Exercise {
                 next_one(
                     grading,
                     &program,
-                    "first, clients that were reset; then",
+                    "first, clients that were reset; then this",
                     RESET_IS_NO_END,
                 )
             },

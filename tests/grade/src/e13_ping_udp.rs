@@ -91,7 +91,8 @@ pub const EXERCISE: Exercise = Exercise {
             title: "without any answer: three tries each, and it says so",
             usually: |how| match how {
                 How::Silent => {
-                    "The pings stop, and the program does not. It must give \
+                    "The pings stop, or come far too late (is the unit of \
+                     your limit right?). It must give \
                      up at each number after the third try of 100 ms."
                 }
                 How::More => {
@@ -452,6 +453,11 @@ impl Play {
         };
         let mut looked = 0;
         let (bytes, from) = loop {
+            if Instant::now() > self.until {
+                let expected = self.awaited();
+                let got = "nothing yet, and time is up";
+                return Err(self.wrong(How::Silent, expected, got));
+            }
             let is_noisy = self.noise_is_long_enough();
             let Some(wire) = &mut self.wire else { return Ok(None) };
             let has_ended = self.program.ended().is_some();
@@ -468,11 +474,6 @@ impl Play {
                 None if is_noisy => {
                     let expected = self.awaited();
                     let got = "nothing, for much longer than a try";
-                    return Err(self.wrong(How::Silent, expected, got));
-                }
-                None if Instant::now() > self.until => {
-                    let expected = self.awaited();
-                    let got = "nothing yet, and time is up";
                     return Err(self.wrong(How::Silent, expected, got));
                 }
                 None => {

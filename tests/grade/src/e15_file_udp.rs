@@ -156,7 +156,10 @@ pub const EXERCISE: Exercise = Exercise {
                 while let Some(part) = play.next()? {
                     match (part.is_end, part.attempt) {
                         (true, 1) => {}
-                        _ => play.answer(&part)?,
+                        _ => {
+                            play.says_nothing_yet()?;
+                            play.answer(&part)?;
+                        }
                     }
                 }
                 play.finish()
@@ -476,6 +479,21 @@ impl Play {
         })
     }
 
+    /// The file has not arrived yet, so it must not say that it has.
+    fn says_nothing_yet(&self) -> Result<(), Wrong> {
+        let printed = self.program.printed_up_to_now();
+        let Some(line) = printed.iter().find(|line| line.contains("sent"))
+        else {
+            return Ok(());
+        };
+        let expected = "no such line: the end has no answer yet";
+        let got = format!("the line {line:?}");
+        Err(self.wrong(How::Printed, expected, got).advice(
+            "It said that all was sent, and the receiver had not answered all \
+             of it. Print that line when the end was answered, too.",
+        ))
+    }
+
     /// The next datagram; `None`: the program has ended.
     fn next(&mut self) -> Result<Option<Part>, Wrong> {
         // (Until the first one comes, the program has to be started. And
@@ -487,6 +505,11 @@ impl Play {
         };
         let mut looked = 0;
         let (bytes, from) = loop {
+            if Instant::now() > self.until {
+                let expected = self.awaited();
+                let got = "nothing yet, and time is up";
+                return Err(self.wrong(How::Silent, expected, got));
+            }
             let is_noisy = self.noise_is_long_enough();
             let Some(wire) = &mut self.wire else { return Ok(None) };
             let has_ended = self.program.ended().is_some();
@@ -503,11 +526,6 @@ impl Play {
                 None if is_noisy => {
                     let expected = self.awaited();
                     let got = "nothing, for much longer than a try";
-                    return Err(self.wrong(How::Silent, expected, got));
-                }
-                None if Instant::now() > self.until => {
-                    let expected = self.awaited();
-                    let got = "nothing yet, and time is up";
                     return Err(self.wrong(How::Silent, expected, got));
                 }
                 None => {

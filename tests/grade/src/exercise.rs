@@ -52,6 +52,11 @@ pub fn find(name: &str) -> Option<&'static Exercise> {
 
 /// The name that is most like this one.
 pub fn nearest(name: &str) -> &'static str {
+    if let Some(exercise) =
+        EXERCISES.iter().find(|exercise| exercise.name.contains(name))
+    {
+        return exercise.name;
+    }
     let likeness = |exercise: &&Exercise| {
         // (Who types only the number, or only the word, means that one.)
         let word = exercise.name.split_once('_').map_or("", |both| both.1);

@@ -25,9 +25,11 @@ mod wire;
 mod wrong;
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, Write as _, stdin, stdout};
+use std::io::{
+    BufRead as _, IsTerminal as _, Write as _, stderr, stdin, stdout,
+};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use exercise::{EXERCISES, Exercise, find, nearest};
@@ -58,10 +60,22 @@ struct Verdict {
     failed: Option<&'static str>,
     compiles: bool,
     seed: u64,
+    /// Whether the seed matters.
+    by_chance: bool,
     seconds: f64,
 }
 
 impl Verdict {
+    /// Of a program that does not compile.
+    const NONE: Self = Self {
+        passed: 0,
+        failed: None,
+        compiles: false,
+        seed: 0,
+        by_chance: false,
+        seconds: 0.0,
+    };
+
     fn is_good(&self) -> bool {
         self.compiles && self.failed.is_none()
     }
@@ -263,8 +277,14 @@ fn grade_one(
     let command = match &wish.command {
         Some(command) => command.clone(),
         None => {
-            let _waiting = Waiting::on("building your program");
-            let Some(program) = build(exercise, Stdio::inherit()) else {
+            let waiting = Waiting::on("building your program");
+            let (program, words) = build(exercise);
+            drop(waiting);
+            let _ = stderr().write_all(&words);
+            let Some(program) = program else {
+                if wish.json {
+                    println!("{}", as_json(exercise, &Verdict::NONE));
+                }
                 return false;
             };
             vec![program]
@@ -286,28 +306,37 @@ fn grade_one(
     verdict.is_good()
 }
 
-/// The reader's file as a program; `None`: it does not compile, and the
-/// compiler has said why.
-fn build(exercise: &Exercise, errors: Stdio) -> Option<String> {
+/// The reader's file as a program; `None`: it does not compile. Gives what the
+/// compiler says as well.
+fn build(exercise: &Exercise) -> (Option<String>, Vec<u8>) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    build
         .args(["build", "--quiet", "--package", "your-turn", "--bin"])
         .arg(exercise.name)
-        .current_dir(top())
-        .stderr(errors)
-        .status();
-    match built {
-        Ok(status) if status.success() => {}
-        Ok(_) => return None,
+        .current_dir(top());
+    if stderr().is_terminal() {
+        build.env("CARGO_TERM_COLOR", "always");
+    }
+    match build.output() {
+        Ok(built) if built.status.success() => {
+            // (It is where the grader is: in the same target folder.)
+            let here = std::env::current_exe().unwrap_or_default();
+            let suffix = std::env::consts::EXE_SUFFIX;
+            let file = format!("{}{suffix}", exercise.name);
+            let program = here.with_file_name(file);
+            let program = program.to_string_lossy().into_owned();
+            (Some(program), built.stderr)
+        }
+        Ok(built) => (None, built.stderr),
         Err(error) => {
-            eprintln!("cannot start cargo: {error}");
-            return None;
+            (None, format!("cannot start cargo: {error}\n").into_bytes())
         }
     }
-    // (It is where the grader is: in the same target folder.)
-    let here = std::env::current_exe().ok()?;
-    let file = format!("{}{}", exercise.name, std::env::consts::EXE_SUFFIX);
-    Some(here.with_file_name(file).to_string_lossy().into_owned())
+}
+
+fn new_seed() -> u64 {
+    fastrand::u64(1..10_000)
 }
 
 /// All checks of one exercise, up to the first that fails.
@@ -317,19 +346,13 @@ fn grade(
     seed: Option<u64>,
     tell: bool,
 ) -> Verdict {
-    let seed = seed.unwrap_or_else(|| fastrand::u64(1..10_000));
+    let seed = seed.unwrap_or_else(new_seed);
     let start = Instant::now();
     let mut grading = Grading::new(command, seed);
     if tell {
         println!("{}: {}\n", exercise.name, exercise.about);
     }
-    let mut verdict = Verdict {
-        passed: 0,
-        failed: None,
-        compiles: true,
-        seed,
-        seconds: 0.0,
-    };
+    let mut verdict = Verdict { compiles: true, seed, ..Verdict::NONE };
     for check in exercise.checks {
         let waiting = tell.then(|| Waiting::on(check.title));
         let result = (check.run)(&mut grading);
@@ -363,6 +386,7 @@ fn grade(
         }
     }
     verdict.seconds = start.elapsed().as_secs_f64();
+    verdict.by_chance = grading.by_chance;
     if tell {
         let number = exercise.checks.len();
         if verdict.failed.is_none() {
@@ -414,23 +438,20 @@ fn as_json(exercise: &Exercise, verdict: &Verdict) -> String {
 }
 
 fn grade_all(wish: &Wish, progress: &mut Progress) -> bool {
-    let mut all_good = true;
+    // (One for all, so that it can be said once.)
+    let seed = wish.seed.unwrap_or_else(new_seed);
+    let (mut all_good, mut by_chance) = (true, false);
     for exercise in EXERCISES {
         let waiting = (!wish.json).then(|| Waiting::on(exercise.name));
-        let verdict = match build(exercise, Stdio::null()) {
+        let verdict = match build(exercise).0 {
             Some(program) => {
-                grade(exercise, vec![program], wish.seed, false)
+                grade(exercise, vec![program], Some(seed), false)
             }
-            None => Verdict {
-                passed: 0,
-                failed: None,
-                compiles: false,
-                seed: 0,
-                seconds: 0.0,
-            },
+            None => Verdict::NONE,
         };
         drop(waiting);
         all_good &= verdict.is_good();
+        by_chance |= verdict.failed.is_some() && verdict.by_chance;
         if verdict.is_good() {
             progress.is_done_now(exercise.name);
         }
@@ -446,6 +467,9 @@ fn grade_all(wish: &Wish, progress: &mut Progress) -> bool {
             None => format!("{counted}, {}", report::green("done")),
         };
         println!("  {:<20} {words}", exercise.name);
+    }
+    if by_chance && !wish.json {
+        println!("\n  The same again: --seed {seed}");
     }
     all_good
 }

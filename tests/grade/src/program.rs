@@ -1,12 +1,13 @@
 //! The program that is graded: started, listened to, and ended for sure.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::rc::{Rc, Weak};
-#[cfg(unix)]
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,11 @@ use crate::wrong::{How, Wrong, seconds, shown};
 /// A program has so long until it says that it is ready.
 const UNTIL_READY: Duration = Duration::from_secs(4);
 /// No exercise prints as much. A program that does would go on forever.
-const FLOOD: u64 = 1 << 20;
+const FLOOD: usize = 1 << 20;
+/// No line is longer than that.
+const LONGEST: u64 = 1 << 16;
+/// So many lines of its standard error are kept, the last ones.
+const KEPT: usize = 20;
 
 thread_local! {
     /// Those that run, for the report: what they do as soon as something is
@@ -52,7 +57,23 @@ pub fn last_words() -> Vec<String> {
         {
             thread::sleep(Duration::from_millis(5));
         }
-        programs.iter().flat_map(|program| program.last_words()).collect()
+        let words: Vec<_> = programs
+            .iter()
+            .map(|program| program.last_words())
+            .filter(|words| !words.is_empty())
+            .collect();
+        // (Several runs of it: which is which?)
+        match words.len() {
+            0 | 1 => words.concat(),
+            _ => (1..)
+                .zip(words)
+                .flat_map(|(number, words)| {
+                    let words =
+                        words.into_iter().map(|line| format!("  {line}"));
+                    std::iter::once(format!("Run {number}:")).chain(words)
+                })
+                .collect(),
+        }
     })
 }
 
@@ -60,10 +81,14 @@ pub fn last_words() -> Vec<String> {
 pub struct Program {
     child: RefCell<Box<dyn StdChildWrapper>>,
     stdin: RefCell<Option<ChildStdin>>,
-    lines: Receiver<String>,
-    errors: Receiver<String>,
-    /// What came on its standard error, once somebody has looked.
-    complaints: RefCell<Vec<String>>,
+    /// Each line of its standard output, and when it came.
+    lines: Receiver<(Instant, String)>,
+    /// It printed more than is worth keeping.
+    flooded: Arc<AtomicBool>,
+    /// The end of its standard error, and the last lines on it.
+    errors: Receiver<()>,
+    complaints: Arc<Mutex<VecDeque<String>>>,
+    started: Instant,
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
     asked: Cell<usize>,
@@ -94,6 +119,8 @@ impl Program {
             // (Python would keep its lines for itself until it ends.)
             .env("PYTHONUNBUFFERED", "1")
             .env("PYTHONIOENCODING", "utf-8")
+            // (The words of a panic are worth more than where it came from.)
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -102,6 +129,7 @@ impl Program {
         command.wrap(ProcessGroup::leader());
         #[cfg(windows)]
         command.wrap(JobObject);
+        let started = Instant::now();
         let mut child = command.spawn().map_err(|error| {
             let got = format!("cannot start {program}: {error}");
             Wrong::new(How::Exit, "a program that can be started", got)
@@ -111,15 +139,36 @@ impl Program {
         if let Ok(mut groups) = GROUPS.lock() {
             groups.push(child.id());
         }
-        let lines = read_lines(child.stdout().take());
-        let errors = read_lines(child.stderr().take());
+        let (line, lines) = channel();
+        let flooded = Arc::new(AtomicBool::new(false));
+        let (floods, mut printed) = (Arc::clone(&flooded), 0);
+        let _ = read_lines(child.stdout().take(), move |text| {
+            printed += text.len() + 1;
+            if printed > FLOOD {
+                floods.store(true, Ordering::Relaxed);
+            } else {
+                let _ = line.send((Instant::now(), text));
+            }
+        });
+        let complaints = Arc::new(Mutex::new(VecDeque::new()));
+        let last = Arc::clone(&complaints);
+        let errors = read_lines(child.stderr().take(), move |text| {
+            if let Ok(mut last) = last.lock() {
+                last.push_back(text);
+                if last.len() > KEPT {
+                    last.pop_front();
+                }
+            }
+        });
         let stdin = RefCell::new(child.stdin().take());
         let program = Rc::new(Self {
             child: RefCell::new(child),
             stdin,
             lines,
+            flooded,
             errors,
-            complaints: RefCell::default(),
+            complaints,
+            started,
             printed: RefCell::default(),
             asked: Cell::new(0),
             is_ready: Cell::new(false),
@@ -146,7 +195,9 @@ impl Program {
                 break Err(end);
             }
         };
-        STARTING.set(STARTING.get() + start.elapsed());
+        if ready.is_err() {
+            STARTING.set(STARTING.get() + start.elapsed());
+        }
         match ready {
             Ok(()) => Ok(()),
             Err(RecvTimeoutError::Timeout) => {
@@ -163,10 +214,8 @@ impl Program {
                 ))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let got = format!(
-                    "{}, and then the end of the program",
-                    self.printed_so_far()
-                );
+                let end = self.what_ended();
+                let got = format!("{}, {end}", self.printed_so_far());
                 Err(Wrong::new(How::Exit, expected, got).advice(
                     "The program ended before it was ready. What it said \
                      last is below: most often the address is not the one \
@@ -202,10 +251,9 @@ impl Program {
                     How::Silent,
                     format!("for {}", seconds(start.elapsed())),
                 ),
-                Err(RecvTimeoutError::Disconnected) => (
-                    How::Exit,
-                    "and then the end of the program".to_owned(),
-                ),
+                Err(RecvTimeoutError::Disconnected) => {
+                    (How::Exit, self.what_ended())
+                }
             };
             let got = format!("no more lines, {then}");
             let expected = format!("the line {}", quoted(expected));
@@ -216,8 +264,7 @@ impl Program {
     /// The next line must be this one.
     pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
         let line = self.next_line(expected).map_err(|wrong| {
-            let complaints = self.complaints.borrow();
-            match complaints.iter().any(|line| line.trim() == expected) {
+            match self.complaints().iter().any(|line| line.trim() == expected) {
                 true => wrong.advice(
                     "The line stands on standard error. Print it on standard \
                      output. (In Python, sys.exit(\"...\") prints on standard \
@@ -253,6 +300,22 @@ impl Program {
         }
     }
 
+    /// All that it has printed, asked for or not.
+    pub fn printed_up_to_now(&self) -> Vec<String> {
+        self.collect();
+        self.printed.borrow().clone()
+    }
+
+    /// The last lines on its standard error. (Of one that has ended: all have
+    /// come when somebody has asked how it ended.)
+    pub fn complaints(&self) -> Vec<String> {
+        if self.ended().is_some() {
+            let _ = self.errors.recv_timeout(Duration::from_millis(200));
+        }
+        let last = self.complaints.lock();
+        last.map(|last| last.iter().cloned().collect()).unwrap_or_default()
+    }
+
     /// The lines that it has printed and that nobody has asked for.
     pub fn other_lines(&self) -> Vec<String> {
         self.collect();
@@ -271,9 +334,12 @@ impl Program {
     /// Waits for a line. (`ready` goes to nobody else.)
     fn receive_line(&self, end: Instant) -> Result<(), RecvTimeoutError> {
         let left = end.saturating_duration_since(Instant::now());
-        let line = self.lines.recv_timeout(left)?;
+        let (came, line) = self.lines.recv_timeout(left)?;
         match line.trim() {
-            "ready" => self.is_ready.set(true),
+            "ready" if !self.is_ready.replace(true) => {
+                STARTING.set(STARTING.get() + (came - self.started));
+            }
+            "ready" => {}
             _ => self.printed.borrow_mut().push(line),
         }
         Ok(())
@@ -282,6 +348,19 @@ impl Program {
     fn collect(&self) {
         let now = Instant::now();
         while self.receive_line(now).is_ok() {}
+    }
+
+    /// What it means that no more lines can come.
+    fn what_ended(&self) -> String {
+        let end = Instant::now() + Duration::from_millis(200);
+        while self.ended().is_none() {
+            if Instant::now() > end {
+                return "and then the end of its standard output"
+                    .to_owned();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        "and then the end of the program".to_owned()
     }
 
     fn printed_so_far(&self) -> String {
@@ -420,8 +499,7 @@ impl Program {
         }
         while self.receive_line(Instant::now() + wait).is_ok() {}
         let printed = self.printed.borrow();
-        let size: usize = printed.iter().map(|line| line.len() + 1).sum();
-        if size as u64 >= FLOOD {
+        if self.flooded.load(Ordering::Relaxed) {
             words.push("It prints without end.".to_owned());
         }
         if !printed.is_empty() {
@@ -430,15 +508,13 @@ impl Program {
         for line in &printed[printed.len().saturating_sub(3)..] {
             words.push(format!("  {}", cut(line)));
         }
-        let mut errors = self.complaints.borrow_mut();
-        while let Ok(line) = self.errors.recv_timeout(wait) {
-            errors.push(line);
-        }
-        let backtrace = "note: run with `RUST_BACKTRACE";
+        // (It ends with the thread that reads.)
+        let _ = self.errors.recv_timeout(wait);
+        let errors = self.complaints();
         let errors: Vec<_> = errors
             .iter()
             .filter(|line| !line.trim().is_empty())
-            .filter(|line| !line.starts_with(backtrace))
+            .filter(|line| !line.starts_with("note: run with `RUST_BACK"))
             .collect();
         if !errors.is_empty() {
             words.push("Its error output:".to_owned());
@@ -486,31 +562,31 @@ fn cut(line: &str) -> String {
     cut
 }
 
-/// Reads in a thread of its own, up to a flood.
+/// Reads in a thread of its own, to the end, however much it is: who prints
+/// must not wait for the grader. `each` gets the lines; the channel ends with
+/// them.
 fn read_lines(
     from: Option<impl Read + Send + 'static>,
-) -> Receiver<String> {
-    let (sender, lines) = channel();
+    mut each: impl FnMut(String) + Send + 'static,
+) -> Receiver<()> {
+    let (until_the_end, end) = channel();
     if let Some(from) = from {
         thread::spawn(move || {
-            let mut from = BufReader::new(from.take(FLOOD));
-            let mut line = Vec::new();
-            while from.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                let text = String::from_utf8_lossy(&line);
-                let text = text.trim_end_matches(['\n', '\r']).to_owned();
-                if sender.send(text).is_err() {
+            let _until_the_end = until_the_end;
+            let mut from = BufReader::new(from);
+            loop {
+                let mut line = Vec::new();
+                // (A line without an end is cut into several.)
+                let mut part = from.by_ref().take(LONGEST);
+                if !part.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
                     return;
                 }
-                line.clear();
-            }
-            if from.get_ref().limit() == 0 {
-                // Full: whoever prints on waits now. The channel stays open,
-                // for this is not the end of the program.
-                thread::park();
+                let text = String::from_utf8_lossy(&line);
+                each(text.trim_end_matches(['\n', '\r']).to_owned());
             }
         });
     }
-    lines
+    end
 }
 
 /// The groups of the programs that run. Ctrl-C does not reach them: each is in
@@ -527,6 +603,7 @@ pub fn end_with_the_grader() {
             let group = i32::try_from(group).map(Pid::from_raw);
             let _ = group.map(|group| killpg(group, Signal::SIGKILL));
         }
+        end_orphans();
         std::process::exit(130);
     });
 }

@@ -1,7 +1,8 @@
 //! What the reader has done: the exercises that passed, the hints that were
 //! read. A text file, one fact a line.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::folder;
@@ -42,10 +43,14 @@ impl Progress {
     }
 
     fn add(&mut self, line: String) {
+        // (Another grader may run at the same time.)
+        let noted = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.path)
+            .and_then(|mut file| writeln!(file, "{line}"));
         self.lines.push(line);
-        if let Err(error) =
-            fs::write(&self.path, self.lines.join("\n") + "\n")
-        {
+        if let Err(error) = noted {
             eprintln!("cannot note it in {}: {error}", self.path.display());
         }
     }

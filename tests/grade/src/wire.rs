@@ -9,6 +9,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::wrong::{How, Wrong, counted, in_words, seconds, shown};
 
+/// What a connect gets that is neither accepted nor refused.
+pub const NO_ANSWER: &str = "no answer";
+
 /// One connection, on the grader's side. No call waits forever.
 pub struct Peer {
     stream: TcpStream,
@@ -100,7 +103,7 @@ impl Peer {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
         self.not_beyond_the_limit();
         let start = Instant::now();
-        self.stream.write_all(bytes).map_err(|error| {
+        put_all(&self.stream, bytes, self.until).map_err(|error| {
             let expected = "a peer that receives it";
             let (how, got) = match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -146,12 +149,12 @@ impl Peer {
         pieces: impl Iterator<Item = &'a [u8]> + Send,
         expected: &[u8],
     ) -> Result<(), Wrong> {
-        let stream = self.stream.try_clone()?;
+        let (stream, until) = (self.stream.try_clone()?, self.until);
         let (got, stop) = thread::scope(|scope| {
             scope.spawn(|| {
                 for piece in pieces {
                     // (What is not received tells that something is wrong.)
-                    if (&stream).write_all(piece).is_err() {
+                    if put_all(&stream, piece, until).is_err() {
                         return;
                     }
                 }
@@ -279,6 +282,12 @@ impl Peer {
         let mut length = 0;
         let mut last = Instant::now();
         while length < most {
+            if Instant::now() > self.until {
+                return (
+                    got[..length].to_vec(),
+                    Stop::Silent(last.elapsed()),
+                );
+            }
             self.not_beyond_the_limit();
             self.acknowledge_at_once();
             match self.stream.read(&mut got[length..]) {
@@ -328,6 +337,9 @@ impl Peer {
             _ => {
                 words += &match stop {
                     Stop::Full => String::new(),
+                    Stop::Silent(time) if got.is_empty() => {
+                        format!(", for {}", seconds(*time))
+                    }
                     Stop::Silent(time) => {
                         format!(", and no more for {}", seconds(*time))
                     }
@@ -350,10 +362,30 @@ fn limit(until: Instant, patience: Duration) -> Duration {
 
 fn not_connected(to: SocketAddr, error: &io::Error) -> Wrong {
     let got = match error.kind() {
-        ErrorKind::TimedOut => "no answer".to_owned(),
+        ErrorKind::TimedOut => NO_ANSWER.to_owned(),
         _ => in_words(error),
     };
     Wrong::new(How::Refused, format!("a connection to {to}"), got)
+}
+
+/// As `write_all`, but for the time for all the checks: who takes a byte now
+/// and then could make that last.
+fn put_all(
+    mut to: &TcpStream,
+    mut bytes: &[u8],
+    until: Instant,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        if Instant::now() > until {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        match to.write(bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the program to connect.
@@ -446,6 +478,8 @@ impl Datagrams {
         patience: Duration,
     ) -> Result<Self, Wrong> {
         let socket = UdpSocket::bind(at)?;
+        // (On macOS a datagram may have no more than 9216 bytes else.)
+        let _ = SockRef::from(&socket).set_send_buffer_size(1 << 17);
         Ok(Self { socket, sent: String::new(), until, patience })
     }
 

@@ -117,6 +117,9 @@ fn escaped(text: impl Iterator<Item = char>) -> String {
     // (An apostrophe can stay as it is.)
     let escape = |c: char| match c {
         '\'' => c.to_string(),
+        '\0'..='\x1f' => {
+            c.to_string().as_bytes().escape_ascii().to_string()
+        }
         _ => c.escape_debug().to_string(),
     };
     text.map(escape).collect()

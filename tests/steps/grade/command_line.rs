@@ -265,6 +265,10 @@ fn grade_ends_what_does_not_end() {
     assert_eq!(status, 1, "{shown}");
     assert!(shown.contains("It prints without end."), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
+    // (Who prints much to find a mistake does not wait for the grader.)
+    let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
+    let (status, shown, _) = python(&ECHO.replace("sendall(data)", chatty));
+    assert_eq!(status, 0, "{shown}");
     let flood = ECHO.replace("sendall(data)", "sendall(b'x' * 10**9)");
     let (status, shown, time) = python(&flood);
     assert_eq!(status, 1, "{shown}");
@@ -274,9 +278,10 @@ fn grade_ends_what_does_not_end() {
     let notes = tempfile::tempdir().expect("a folder");
     let script = notes.path().join("waits.py");
     let process = notes.path().join("process");
+    // (It is a child of the program, in a session of its own.)
     let waits = format!(
-        "import os, time\nopen({process:?}, 'w').write(f'{{os.getpid()}} ')\n\
-         time.sleep(1000)\n"
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
+         open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"
     );
     fs::write(&script, waits).expect("written");
     let mut grade = grader(&built(), &notes.path().join("notes"));
