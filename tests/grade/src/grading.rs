@@ -24,7 +24,7 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 pub struct Grading {
     command: Vec<String>,
-    until: Instant,
+    began: Instant,
     programs: Vec<Rc<Program>>,
     chance: Rng,
     /// Whether a check has asked for chance: then the seed matters.
@@ -46,7 +46,7 @@ impl Grading {
     pub fn new(command: Vec<String>, seed: u64) -> Self {
         Self {
             command,
-            until: Instant::now() + LIMIT,
+            began: Instant::now(),
             programs: Vec::new(),
             chance: Rng::with_seed(seed),
             by_chance: false,
@@ -55,12 +55,13 @@ impl Grading {
     }
 
     pub fn time_is_up(&self) -> bool {
-        Instant::now() >= self.until
+        Instant::now() >= self.until()
     }
 
-    /// Until when all checks of this exercise must be done.
+    /// Until when all checks of this exercise must be done. That a program
+    /// takes long to start does not count, within limits: some languages do.
     pub fn until(&self) -> Instant {
-        self.until
+        self.began + LIMIT + crate::program::starting().min(LIMIT)
     }
 
     /// The same numbers again for the same seed.
@@ -114,7 +115,7 @@ impl Grading {
         given: &str,
     ) -> Result<Rc<Program>, Wrong> {
         let program =
-            Program::start(&self.command, given, self.until, PATIENCE)?;
+            Program::start(&self.command, given, self.until(), PATIENCE)?;
         self.programs.push(Rc::clone(&program));
         Ok(program)
     }
@@ -142,7 +143,7 @@ impl Grading {
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
         self.noting(Peer::connect(
             address_of(program),
-            self.until,
+            self.until(),
             PATIENCE,
         ))
     }
@@ -165,8 +166,12 @@ impl Grading {
         size: usize,
     ) -> Result<Peer, Wrong> {
         let address = address_of(program);
-        let peer =
-            Peer::connect_with_buffer(address, size, self.until, PATIENCE);
+        let peer = Peer::connect_with_buffer(
+            address,
+            size,
+            self.until(),
+            PATIENCE,
+        );
         self.noting(peer)
     }
 
@@ -177,7 +182,7 @@ impl Grading {
 
     /// Waits for the program to connect.
     pub fn accept(&self, listener: &TcpListener) -> Result<Peer, Wrong> {
-        crate::wire::accept(listener, self.until, PATIENCE)
+        crate::wire::accept(listener, self.until(), PATIENCE)
     }
 
     /// A UDP socket of the grader's.
@@ -187,7 +192,7 @@ impl Grading {
 
     /// The same, at this address.
     pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
-        Datagrams::bind(at, self.until, PATIENCE)
+        Datagrams::bind(at, self.until(), PATIENCE)
     }
 
     /// Ends the program that was started last.

@@ -415,10 +415,10 @@ fn time_is_up(advice: &str) -> String {
         );
     }
     format!(
-        "Time was up: an exercise has 10 seconds for all its checks, and {} of \
-         them went by until your program was ready, again and again. Give the \
-         grader a program that is compiled already, or try again when the \
-         machine is less busy.",
+        "Time was up: an exercise has 10 seconds for all its checks, and up to \
+         10 more for a program that is slow to start. Yours took {} to be \
+         ready, again and again. Give the grader a program that is compiled \
+         already, or try again when the machine is less busy.",
         seconds(starting)
     )
 }
