@@ -12,10 +12,10 @@
 //! sent when this one was answered.
 //!
 //! At the end of the file send a datagram with the next number and nothing
-//! after it (of an empty file it is the only one), in the same way: it is
-//! answered, too. Then print `5 bytes sent` (as many as the file has), and end
-//! with exit status 0. If one is not answered at any of its 20 tries, end with
-//! another status, and without that line.
+//! after it (of an empty file, the only one), in the same way: it is answered,
+//! too. Then print `5 bytes sent` (as many as the file has), and end with exit
+//! status 0. If one gets no answer in 20 tries, end with another status, and
+//! without that line.
 //!
 //! An answer is exactly the 4 bytes that are waited for, from the address that
 //! is given. Anything else may come as well: the answer to an earlier datagram,
