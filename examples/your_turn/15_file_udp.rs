@@ -1,6 +1,6 @@
 //! Your turn, step 15: a file over a network that loses datagrams.
 //!
-//! Send all of standard input, whatever bytes it has, over UDP to the address
+//! Send all of standard input, over UDP, to the address
 //! that is given. On the way there and back, datagrams can be lost, doubled,
 //! or late.
 //!
