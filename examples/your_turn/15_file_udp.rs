@@ -1,8 +1,7 @@
 //! Your turn, step 15: a file over a network that loses datagrams.
 //!
-//! Send all of standard input, over UDP, to the address
-//! that is given. On the way there and back, datagrams can be lost, doubled,
-//! or late.
+//! Send all of standard input, over UDP, to the address that is given. On the
+//! way there and back, datagrams can be lost, doubled, or late.
 //!
 //! A datagram is 4 bytes for its number, the highest byte first, and then the
 //! next bytes of the file: 1024, or as many as one read has given. They are
