@@ -1,0 +1,4 @@
+//! Draws a timeline.
+pub fn svg(_text: &str) -> String {
+    String::new()
+}

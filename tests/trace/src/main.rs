@@ -1,0 +1,58 @@
+//! `cargo trace`: runs a program and shows, for each line that it prints, the
+//! system calls, the packets and the states of the sockets that led to it.
+
+mod command_line;
+mod drawing;
+#[cfg(target_os = "linux")]
+mod held;
+#[cfg(target_os = "linux")]
+mod inside;
+#[cfg(target_os = "linux")]
+mod record;
+#[cfg(target_os = "linux")]
+mod strace;
+#[cfg(target_os = "linux")]
+mod tables;
+#[cfg(target_os = "linux")]
+mod tap;
+#[cfg(target_os = "linux")]
+mod timeline;
+
+use std::process::ExitCode;
+
+use command_line::Wish;
+
+const USAGE: &str = include_str!("usage.txt");
+
+fn main() -> ExitCode {
+    let done =
+        Wish::read(std::env::args_os()).and_then(|wish| match wish {
+            Wish::Help => {
+                print!("{USAGE}");
+                Ok(ExitCode::SUCCESS)
+            }
+            Wish::Draw(file) => draw(&file),
+            #[cfg(target_os = "linux")]
+            Wish::Trace(order) => inside::trace(order),
+            #[cfg(not(target_os = "linux"))]
+            Wish::Trace(_) => {
+                Err("cargo trace needs Linux: its namespaces, its \
+                               packet sockets and strace (in a virtual \
+                               machine or a container it works, too)"
+                    .to_owned())
+            }
+        });
+    done.unwrap_or_else(|words| {
+        eprintln!("{words}");
+        ExitCode::from(2)
+    })
+}
+
+/// Draws a timeline that was kept in a file: a snapshot, with its header.
+fn draw(file: &str) -> Result<ExitCode, String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read {file}: {error}"))?;
+    let text = text.splitn(3, "---\n").nth(2).unwrap_or(&text);
+    print!("{}", drawing::svg(text));
+    Ok(ExitCode::SUCCESS)
+}
