@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use procfs::process::{ProcState, Process, Stat};
 use rustix::pipe::{
@@ -26,6 +27,9 @@ sendfile,splice";
 /// More of a string than this, strace leaves out.
 const STRING: &str = "256";
 
+/// A thread that computes is not waited for.
+const A_MOMENT: Duration = Duration::from_millis(20);
+
 /// The most that a pipe takes in one piece (PIPE_BUF).
 const PART: usize = 4096;
 
@@ -37,6 +41,12 @@ pub struct Held {
     glass: (OwnedFd, OwnedFd),
     /// The beginning of a line.
     begun: String,
+    /// It has, or had, several threads.
+    threads: bool,
+    /// Since when a finished call has been there.
+    since: Option<Instant>,
+    /// When it last did something.
+    last: Instant,
     pub ended: bool,
 }
 
@@ -96,6 +106,9 @@ impl Held {
             pipe: out,
             glass,
             begun: String::new(),
+            threads: false,
+            since: None,
+            last: Instant::now(),
             ended: false,
         })
     }
@@ -110,10 +123,15 @@ impl Held {
         }
         // Nothing there. Does it wait, or just take its time?
         if !self.sleeps() {
+            self.last = Instant::now();
             return Ok(Doing::Running);
         }
-        // (It may have been on its way before it slept.)
-        Ok(self.look()?.unwrap_or(Doing::Waiting))
+        // It may have been on its way before it slept. And if it is in no
+        // call that we know, the next one may be near.
+        let waits =
+            !self.begun.is_empty() || self.last.elapsed() > A_MOMENT;
+        let otherwise = if waits { Doing::Waiting } else { Doing::Running };
+        Ok(self.look()?.unwrap_or(otherwise))
     }
 
     /// Whether there is something in the pipe; the beginning of a line is
@@ -125,7 +143,16 @@ impl Held {
             self.ended = true;
             return Ok(Some(Doing::Ended));
         }
+        self.last = Instant::now();
+        self.threads |= part.starts_with(b"[pid");
         if part.ends_with(b"\n") {
+            // A call can wake another thread: it has the time that it needs
+            // to come to a halt, too.
+            let since = *self.since.get_or_insert_with(Instant::now);
+            if self.threads && since.elapsed() < A_MOMENT && self.is_busy()
+            {
+                return Ok(Some(Doing::Running));
+            }
             return Ok(Some(Doing::Held));
         }
         self.take()?;
@@ -135,6 +162,7 @@ impl Held {
     /// The line that it finished; with it, the program may go on.
     pub fn line(&mut self) -> Result<String, String> {
         self.take()?;
+        self.since = None;
         Ok(std::mem::take(&mut self.begun))
     }
 
@@ -167,6 +195,24 @@ impl Held {
             Err(rustix::io::Errno::AGAIN) => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether a thread of the program runs.
+    fn is_busy(&self) -> bool {
+        let rests = |state| {
+            use ProcState::{Sleeping, Tracing, Zombie};
+            matches!(state, Ok(Sleeping | Tracing | Zombie))
+        };
+        self.tracees().into_iter().any(|pid| {
+            let tasks =
+                Process::new(pid).and_then(|process| process.tasks());
+            tasks.is_ok_and(|mut tasks| {
+                tasks.any(|task| {
+                    let stat = task.and_then(|task| task.stat());
+                    stat.is_ok_and(|stat| !rests(stat.state()))
+                })
+            })
+        })
     }
 
     /// Whether strace and all threads of the program sleep.

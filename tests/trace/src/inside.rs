@@ -210,9 +210,10 @@ fn show(order: &Order) -> Result<ExitCode, String> {
     print!("{text}");
     if let Some(file) = &order.svg {
         let all = timeline::timeline(&events, &left, &names, timeline::ALL);
-        std::fs::write(file, drawing::svg(&all)).map_err(|error| {
-            format!("cannot write {}: {error}", file.display())
-        })?;
+        std::fs::write(file, drawing::svg(&names.join(" with "), &all))
+            .map_err(|error| {
+                format!("cannot write {}: {error}", file.display())
+            })?;
     }
     Ok(ExitCode::SUCCESS)
 }

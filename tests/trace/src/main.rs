@@ -53,6 +53,7 @@ fn draw(file: &str) -> Result<ExitCode, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read {file}: {error}"))?;
     let text = text.splitn(3, "---\n").nth(2).unwrap_or(&text);
-    print!("{}", drawing::svg(text));
+    let name = std::path::Path::new(file).file_stem().unwrap_or_default();
+    print!("{}", drawing::svg(&name.to_string_lossy(), text));
     Ok(ExitCode::SUCCESS)
 }

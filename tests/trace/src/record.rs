@@ -1,5 +1,6 @@
 //! Runs programs step by step, and writes down what happened.
 
+use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -162,9 +163,7 @@ impl Recorder {
         index: usize,
         program: &mut Held,
     ) -> Result<(), String> {
-        self.packets
-            .extend(self.tap.drain().map_err(|error| error.to_string())?);
-        let rows = tables::read(self.families)?;
+        let rows = self.look()?;
         let text = program.line()?;
         for Line { said } in self.lines[index].read(&text)? {
             self.note(index, said, rows.clone());
@@ -179,6 +178,22 @@ impl Recorder {
         Ok(())
     }
 
+    /// Takes the new packets, and reads what the tables say after them.
+    fn look(&mut self) -> Result<Vec<Row>, String> {
+        let failed =
+            |error: io::Error| format!("the packet socket: {error}");
+        loop {
+            self.packets.extend(self.tap.drain().map_err(failed)?);
+            let rows = tables::read(self.families)?;
+            // A timer may have sent one in between.
+            let late = self.tap.drain().map_err(failed)?;
+            if late.is_empty() {
+                return Ok(rows);
+            }
+            self.packets.extend(late);
+        }
+    }
+
     fn note(&mut self, program: usize, said: Said, rows: Vec<Row>) {
         let mut readings = std::mem::take(&mut self.waiting);
         readings.push(rows);
@@ -187,17 +202,14 @@ impl Recorder {
     }
 
     fn look_while_waiting(&mut self) -> Result<(), String> {
-        self.packets
-            .extend(self.tap.drain().map_err(|error| error.to_string())?);
-        self.waiting.push(tables::read(self.families)?);
+        let rows = self.look()?;
+        self.waiting.push(rows);
         Ok(())
     }
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
-        self.packets
-            .extend(self.tap.drain().map_err(|error| error.to_string())?);
-        let rows = tables::read(self.families)?;
+        let rows = self.look()?;
         for index in 0..self.lines.len() {
             for Line { said } in self.lines[index].rest() {
                 self.note(index, said, rows.clone());

@@ -145,13 +145,24 @@ impl Lines {
         }
         let (text, order) = match line.strip_prefix("<... ") {
             Some(rest) => {
-                let rest = rest
-                    .split_once(" resumed>")
-                    .map_or(rest, |(_, rest)| rest);
-                // (The first thread has no number before there is a second.)
-                let begun = self.begun.remove(&thread);
+                let (name, rest) =
+                    rest.split_once(" resumed>").unwrap_or((rest, ""));
+                // (A thread has no number in strace's lines while it is the
+                // only one.)
+                let same = |(_, begun): &(_, &Begun)| {
+                    begun
+                        .text
+                        .strip_prefix(name)
+                        .is_some_and(|rest| rest.starts_with('('))
+                };
+                let key = match self.begun.contains_key(&thread) {
+                    true => Some(thread),
+                    false => {
+                        self.begun.iter().find(same).map(|(key, _)| *key)
+                    }
+                };
                 let Some(begun) =
-                    begun.or_else(|| self.begun.remove(&None))
+                    key.and_then(|key| self.begun.remove(&key))
                 else {
                     return;
                 };
@@ -294,9 +305,10 @@ impl Lines {
 
 /// Whether a call can bring another one to its end.
 fn acts(text: &str) -> bool {
-    ["send", "write", "connect", "close", "shutdown"]
-        .iter()
-        .any(|name| text.starts_with(name))
+    text.contains("<socket:[")
+        && ["send", "write", "connect", "close", "shutdown"]
+            .iter()
+            .any(|name| text.starts_with(name))
 }
 
 fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
@@ -338,6 +350,10 @@ fn fixed(name: &str, text: &str) -> String {
                     eight.map_or(0, i64::from_ne_bytes)
                 };
                 let (seconds, rest) = (number(0), number(8));
+                // (A time that is not round is what was left of one.)
+                if rest % 50_000 != 0 {
+                    return "TIMEO_OLD, TIME".to_owned();
+                }
                 format!("TIMEO_OLD, {{tv_sec={seconds}, tv_usec={rest}}}")
             })
             .into_owned();

@@ -118,7 +118,7 @@ impl Builder {
                     if step != Step::default() {
                         group
                             .steps
-                            .push(Step { call: "(later)".into(), ..step });
+                            .push(Step { call: BY_ITSELF.into(), ..step });
                     }
                     group.title = marked_line(event.program, line);
                     let next = Group {
@@ -128,6 +128,11 @@ impl Builder {
                     groups.push(std::mem::replace(&mut group, next));
                 }
                 Said::Call(call) => {
+                    if only_asks(&call.name) && step != Step::default() {
+                        let call = BY_ITSELF.to_owned();
+                        group.steps.push(Step { call, ..step });
+                        step = Step::default();
+                    }
                     step.call =
                         owned(&shortened(&call.text), event.program);
                     group.steps.push(step);
@@ -236,18 +241,26 @@ impl Builder {
             .collect();
         let is_new =
             |row: &&Row| !old.iter().any(|other| is_same(row, other));
-        let mut new: Vec<_> = reading
-            .iter()
-            .filter(is_new)
-            .map(|row| (None, Some(row)))
-            .collect();
-        new.sort_by_key(|(_, row): &(_, Option<&Row>)| {
-            let row = row.expect("a new row");
-            let place =
-                |port| self.ports.iter().position(|one| *one == port);
-            (row.inode == 0, row.inode, place(row.remote.port()))
+        all.extend(
+            reading.iter().filter(is_new).map(|row| (None, Some(row))),
+        );
+        // The tables have an order of their own, and so have the kernel's
+        // numbers. Here: listeners, clients, the
+        // listeners' ends, and of each the one whose port was seen first.
+        let place = |port| self.ports.iter().position(|one| *one == port);
+        let served =
+            |port| reading.iter().any(|row| is_listener(row, port));
+        all.sort_by_key(|(old, new)| {
+            let row = new.or(*old).expect("one of them");
+            let (local, remote) = (row.local, row.remote);
+            let kind = match row.state {
+                "LISTEN" => 0,
+                _ if !served(local.port()) => 1,
+                _ => 2,
+            };
+            let ports = (place(local.port()), place(remote.port()));
+            (kind, ports, local, remote)
         });
-        all.extend(new);
         all.into_iter()
             .flat_map(|(old, new)| self.change(old, new))
             .collect()
@@ -276,13 +289,12 @@ impl Builder {
         let gone = is_orphan(new)
             && old.is_some_and(|row| self.closing.contains(&row.inode));
         let gone = if gone { ", descriptor closed" } else { "" };
-        let listens = |row: &Row| {
-            row.state == "LISTEN"
-                && row.local.port() == new.map_or(0, |new| new.local.port())
-        };
         let is_child = after != "LISTEN"
             && row.is_tcp
-            && self.rows.iter().any(listens);
+            && self
+                .rows
+                .iter()
+                .any(|other| is_listener(other, row.local.port()));
         if old.is_none() && is_child && !is_orphan(new) {
             lines.push(format!("state   {name}: {after}"));
         } else if old.is_none() && is_orphan(new) {
@@ -323,6 +335,11 @@ impl Builder {
         queue("Send-Q", |row| row.send_queue, row.is_tcp);
         lines
     }
+}
+
+/// Whether this is the listener at that port.
+fn is_listener(row: &Row, port: u16) -> bool {
+    row.state == "LISTEN" && row.local.port() == port
 }
 
 /// An address in a packet or a state: on this machine, the port says it all.
@@ -465,10 +482,9 @@ const LONGEST: usize = 30;
 /// or a call that asks again because there was nothing yet. (How often it
 /// asks depends on the time that things take.)
 fn fold(steps: &[Vec<String>]) -> Vec<String> {
+    let steps = &asked_once(steps);
     let shapes: Vec<String> =
         steps.iter().map(|step| shape(&step.join("\n"))).collect();
-    let asks =
-        |step: &[String]| step.len() == 1 && step[0].ends_with("= EAGAIN");
     let mut lines = vec![];
     let mut at = 0;
     'steps: while at < steps.len() {
@@ -478,9 +494,7 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
                 .chunks_exact(length)
                 .take_while(|chunk| *chunk == first);
             let times = times.count();
-            let same = steps[at..at + length]
-                == steps[at + length..at + 2 * length];
-            if times >= MANY || (length == 1 && same && asks(&steps[at])) {
+            if times >= MANY {
                 lines.extend(
                     steps[at..at + length].iter().flatten().cloned(),
                 );
@@ -498,6 +512,31 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
         at += 1;
     }
     lines
+}
+
+/// Without the calls that ask the same again and again until there is
+/// something: how often they do depends on the time that things take.
+fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
+    let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
+    let asks = |step: &[String]| matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)));
+    let again = vec!["  ...     again and again".to_owned()];
+    let mut kept: Vec<Vec<String>> = vec![];
+    for step in steps {
+        if !asks(step) || !kept.contains(step) {
+            kept.push(step.clone());
+        } else if !kept.contains(&again) {
+            kept.push(again.clone());
+        }
+    }
+    kept
+}
+
+/// What happened without a call: a timer ran out.
+const BY_ITSELF: &str = "(the kernel, by itself)";
+
+/// Calls that cannot be the reason for a packet.
+fn only_asks(name: &str) -> bool {
+    ["getsockname", "getpeername", "getsockopt", "fcntl"].contains(&name)
 }
 
 /// Lines of one call, without those that differ only in their numbers.
