@@ -17,5 +17,6 @@ mod patched;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
+mod timelines;
 mod transcripts;
 mod two_terminals;

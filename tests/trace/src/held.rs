@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use procfs::process::{ProcState, Process, Stat};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, tee,
 };
@@ -111,6 +112,14 @@ impl Held {
             last: Instant::now(),
             ended: false,
         })
+    }
+
+    /// Waits until there is something in the pipe, but not for long.
+    pub fn wait(&self) {
+        let pipe = &mut [PollFd::new(&self.pipe, PollFlags::IN)];
+        let shortly = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        // (If that fails, we ask again sooner.)
+        let _ = poll(pipe, Some(&shortly));
     }
 
     /// What it is at. Takes in the beginnings of lines.

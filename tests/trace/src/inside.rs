@@ -102,7 +102,7 @@ fn namespace() -> Result<&'static [&'static str], String> {
         }
     }
     Err(format!(
-        "this system allows you no network namespace ({reason}): use sudo, or \
+        "cargo trace needs a network namespace of its own, and this system allows none ({reason}): use sudo, or \
          on Ubuntu, sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
     ))
 }
@@ -110,21 +110,25 @@ fn namespace() -> Result<&'static [&'static str], String> {
 /// The path of a program: an example or an exercise is built.
 fn find(program: &Program) -> Result<PathBuf, String> {
     let name = &program.name;
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // (The tests build this from a folder of their own.)
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_top =
+        |folder: &&Path| folder.join("examples/your_turn").is_dir();
+    let top = own.ancestors().find(is_top).unwrap_or(own);
     let bare = name.strip_prefix("your_turn/");
     let example = top.join(format!("examples/{name}.rs")).is_file();
     let exercise = bare.unwrap_or(name);
     let turn = top.join(format!("examples/your_turn/{exercise}.rs"));
     if !program.foreign && example && bare.is_none() {
         return build(
-            &top,
+            top,
             &["--example", name],
             Path::new("examples").join(name),
         );
     }
     if !program.foreign && turn.is_file() {
         let wanted = ["--package", "your-turn", "--bin", exercise];
-        return build(&top, &wanted, exercise.into());
+        return build(top, &wanted, exercise.into());
     }
     let found = on_the_path(name);
     found.ok_or_else(|| {

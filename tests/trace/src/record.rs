@@ -73,6 +73,9 @@ pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
     let mut since = Instant::now();
     let mut ending = false;
     loop {
+        if let [program] = &programs[..] {
+            program.wait();
+        }
         let doing: Vec<Doing> = programs
             .iter_mut()
             .map(Held::doing)
@@ -156,6 +159,17 @@ fn end(
     Ok(())
 }
 
+/// Calls after which there is no need to look. (They are many, and a look
+/// takes some milliseconds.)
+fn changes_nothing(begun: &str) -> bool {
+    let call =
+        begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
+    let call = call.map_or(begun, |(_, call)| call);
+    let quiet =
+        ["write(1<", "write(2<", "fcntl(", "getsockname(", "setsockopt("];
+    quiet.iter().any(|start| call.starts_with(start))
+}
+
 impl Recorder {
     /// Writes down what a program has just done, and lets it go on.
     fn step(
@@ -163,10 +177,14 @@ impl Recorder {
         index: usize,
         program: &mut Held,
     ) -> Result<(), String> {
-        let rows = self.look()?;
+        let reading = if changes_nothing(program.begun()) {
+            None
+        } else {
+            Some(self.look()?)
+        };
         let text = program.line()?;
         for Line { said } in self.lines[index].read(&text)? {
-            self.note(index, said, rows.clone());
+            self.note(index, said, reading.clone());
         }
         self.families =
             self.lines.iter().fold(self.families, |all, lines| Families {
@@ -194,9 +212,14 @@ impl Recorder {
         }
     }
 
-    fn note(&mut self, program: usize, said: Said, rows: Vec<Row>) {
+    fn note(
+        &mut self,
+        program: usize,
+        said: Said,
+        reading: Option<Vec<Row>>,
+    ) {
         let mut readings = std::mem::take(&mut self.waiting);
-        readings.push(rows);
+        readings.extend(reading);
         let packets = std::mem::take(&mut self.packets);
         self.events.push(Event { program, said, packets, readings });
     }
@@ -212,7 +235,7 @@ impl Recorder {
         let rows = self.look()?;
         for index in 0..self.lines.len() {
             for Line { said } in self.lines[index].rest() {
-                self.note(index, said, rows.clone());
+                self.note(index, said, Some(rows.clone()));
             }
         }
         Ok(())
