@@ -2,6 +2,8 @@
 //! second terminal, and what it says when something is wrong.
 
 mod atlas;
+#[cfg(target_os = "linux")]
+mod beside;
 mod book;
 mod chat;
 mod chat_udp;
@@ -17,6 +19,7 @@ mod patched;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
+#[cfg(target_os = "linux")]
 mod timelines;
 mod transcripts;
 mod two_terminals;

@@ -214,10 +214,13 @@ fn show(order: &Order) -> Result<ExitCode, String> {
     print!("{text}");
     if let Some(file) = &order.svg {
         let all = timeline::timeline(&events, &left, &names, timeline::ALL);
-        std::fs::write(file, drawing::svg(&names.join(" with "), &all))
-            .map_err(|error| {
-                format!("cannot write {}: {error}", file.display())
-            })?;
+        std::fs::write(
+            file,
+            drawing::svg(&names.join(" with "), &all, &[])?,
+        )
+        .map_err(|error| {
+            format!("cannot write {}: {error}", file.display())
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }
