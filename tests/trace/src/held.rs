@@ -206,6 +206,11 @@ impl Held {
         }
     }
 
+    /// strace's own number.
+    fn pid(&self) -> i32 {
+        i32::try_from(self.strace.id()).unwrap_or_default()
+    }
+
     /// Whether a thread of the program runs.
     fn is_busy(&self) -> bool {
         let rests = |state| {
@@ -226,7 +231,7 @@ impl Held {
 
     /// Whether strace and all threads of the program sleep.
     fn sleeps(&self) -> bool {
-        let strace = self.strace.id().cast_signed();
+        let strace = self.pid();
         let is_asleep =
             |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping));
         let asleep = |process: Process| {
@@ -246,7 +251,7 @@ impl Held {
 
     /// The programs that strace started, and those that they started.
     fn tracees(&self) -> Vec<i32> {
-        let mut all = vec![self.strace.id().cast_signed()];
+        let mut all = vec![self.pid()];
         let mut next = 0;
         while let Some(parent) = all.get(next) {
             let path = format!("/proc/{parent}/task/{parent}/children");
