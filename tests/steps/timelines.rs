@@ -4,7 +4,8 @@
 //! network namespace; where one of them is missing, these tests say so and
 //! pass, but not in CI.
 
-use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::{env, fs, process::Command, thread};
 
 use expect_test::expect_file;
 
@@ -17,11 +18,12 @@ const DIFFERS: &[&str] =
 /// One test per lesson, named by it.
 macro_rules! lessons {
     ($($test:ident $name:literal)*) => {
+        const LESSONS: &[&str] = &[$($name),*];
         $(
             #[test]
             #[ignore = "takes a while: see CONTRIBUTING.md"]
             fn $test() {
-                compare($name, &[program($name)], "");
+                compare($name);
             }
         )*
     };
@@ -34,31 +36,65 @@ macro_rules! chat {
 
 include!("examples.in");
 
+const CHATS: [&str; 2] = ["07_chat", "07_chat_udp"];
+
 /// These two are part of every run.
 #[test]
 fn of_a_connection_and_of_datagrams() {
-    for name in ["04_accept", "04_accept_udp"] {
-        compare(name, &[program(name)], "");
-    }
+    compare("04_accept");
+    compare("04_accept_udp");
 }
 
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
-fn chat() {
-    let programs = ["07_chat_server", "07_chat_client"];
-    compare("07_chat", &programs.map(program), "hello\nquit\n");
+fn chats() {
+    CHATS.map(compare);
 }
 
+/// `ROUNDS=200` for 200 of them.
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
-fn chat_udp() {
-    let programs = ["07_chat_server_udp", "07_chat_client_udp"];
-    compare("07_chat_udp", &programs.map(program), "hello\nquit\n");
+fn the_same_in_each_round_beside_busy_loops() {
+    let rounds = env::var("ROUNDS")
+        .map_or(2, |rounds| rounds.parse().expect("a number"));
+    let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
+    let next = AtomicUsize::new(0);
+    let busy = AtomicBool::new(true);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| while busy.load(Relaxed) {});
+        }
+        let compare_some = || {
+            loop {
+                let number = next.fetch_add(1, Relaxed);
+                if number >= rounds * all.len() {
+                    break;
+                }
+                compare(all[number % all.len()]);
+            }
+        };
+        let workers = [(); 4].map(|()| scope.spawn(compare_some));
+        let results = workers.map(|worker| worker.join());
+        busy.store(false, Relaxed);
+        assert!(results.iter().all(Result::is_ok), "{:?}", next);
+    });
 }
 
-fn compare(name: &str, programs: &[&str], input: &str) {
+/// Compares what `cargo trace` shows of an example, or of a chat, with the
+/// file.
+fn compare(name: &str) {
+    let (programs, input) = match name {
+        "07_chat" => {
+            (vec!["07_chat_server", "07_chat_client"], "hello\nquit\n")
+        }
+        "07_chat_udp" => (
+            vec!["07_chat_server_udp", "07_chat_client_udp"],
+            "hello\nquit\n",
+        ),
+        lesson => (vec![lesson], ""),
+    };
     let mut arguments = vec![];
-    for program in programs {
+    for program in programs.into_iter().map(program) {
         if !arguments.is_empty() {
             arguments.push("--with");
         }
@@ -71,6 +107,21 @@ fn compare(name: &str, programs: &[&str], input: &str) {
     }
     let file = top().join(format!("examples/timelines/{name}.txt"));
     expect_file![file].assert_eq(&timeline);
+}
+
+/// The README quotes one.
+#[test]
+fn the_readme_quotes_a_timeline() {
+    let read =
+        |path: &str| fs::read_to_string(top().join(path)).expect(path);
+    let readme = read("README.md");
+    let (_, quoted) =
+        readme.split_once("cargo trace 04_accept\n").expect("it");
+    let (_, quoted) = quoted.split_once("```text\n").expect("a block");
+    let (quoted, _) = quoted.split_once("```").expect("its end");
+    assert!(quoted.lines().count() > 5, "{quoted}");
+    let timeline = read("examples/timelines/04_accept.txt");
+    assert!(timeline.contains(quoted), "not in the timeline:\n{quoted}");
 }
 
 /// Says that a test was not made, and why. In CI it must be.

@@ -536,7 +536,9 @@ fn short_title(title: &str) -> String {
         return text;
     }
     let cut: String = text.chars().take(56).collect();
-    format!("{}...", cut.trim_end())
+    // (Not in the middle of a word.)
+    let whole = cut.rsplit_once(' ').map_or(&*cut, |(whole, _)| whole);
+    format!("{} ...", whole.trim_end())
 }
 
 fn escaped(text: &str) -> String {
