@@ -7,9 +7,10 @@
 //! on paper only. In that time everything can be looked at in peace.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use procfs::process::{ProcState, Process, Stat};
@@ -36,6 +37,8 @@ const PART: usize = 4096;
 
 pub struct Held {
     pub name: String,
+    /// Where it prints to, as strace writes it behind a descriptor.
+    pub output: String,
     strace: Child,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
@@ -90,19 +93,26 @@ impl Held {
         for fault in faults {
             strace.args(["-e", fault]);
         }
+        // What the program prints is read from strace's lines. The pipe that
+        // it goes into only tells it from what other programs print.
+        let (text, print) =
+            pipe_with(PipeFlags::CLOEXEC).map_err(no_pipe)?;
+        let inode = rustix::fs::fstat(&print).map_err(no_pipe)?.st_ino;
+        thread::spawn(|| io::copy(&mut File::from(text), &mut io::sink()));
         // (strace writes to its standard error, so the program needs
         // another one.)
-        let shell = ["sh", "-c", r#"exec "$@" 2>/dev/null"#, "sh"];
+        let shell = ["sh", "-c", r#"exec "$@" 2>&1"#, "sh"];
         strace.args(shell).args(command);
         let strace = strace
             .env("PYTHONUNBUFFERED", "1")
             .stdin(input)
-            .stdout(Stdio::null())
+            .stdout(print)
             .stderr(into)
             .spawn()
             .map_err(cannot)?;
         Ok(Self {
             name: name.to_owned(),
+            output: format!("<pipe:[{inode}]>"),
             strace,
             pipe: out,
             glass,

@@ -109,8 +109,8 @@ pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
                 Stdio::null()
             };
             let program = Held::start(name, command, &order.faults, input)?;
+            recorder.lines.push(Lines::new(&program.output));
             programs.push(program);
-            recorder.lines.push(Lines::default());
             current = all;
             since = Instant::now();
             continue;

@@ -50,6 +50,8 @@ pub struct Lines {
     order: usize,
     /// The sockets of the internet; a program can have others.
     sockets: HashSet<u64>,
+    /// See `Held`.
+    output: String,
     /// The beginning of a line that the program prints.
     printed: String,
     /// Results of calls that another thread has brought to an end and that
@@ -68,6 +70,7 @@ struct Patterns {
     timeout: Regex,
     wait: Regex,
     ready: Regex,
+    other: Regex,
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
@@ -92,11 +95,19 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         // (An older strace shows the bytes of it.)
         timeout: regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#),
         wait: regex(r"(\], \d+), [1-9]\d*\) ="),
-        ready: regex(r"fd=(\d+),"),
+        ready: regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"),
+        // What another descriptor leads to.
+        other: regex(
+            r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>",
+        ),
     }
 });
 
 impl Lines {
+    pub fn new(output: &str) -> Self {
+        Self { output: output.to_owned(), ..Self::default() }
+    }
+
     /// Reads what strace wrote: no event, or some.
     ///
     /// # Errors
@@ -243,10 +254,11 @@ impl Lines {
         if result.starts_with("? ERESTART") {
             return vec![];
         }
-        if name == "write"
-            && (arguments.starts_with("1<") || arguments.starts_with("2<"))
-        {
-            return self.prints(arguments);
+        if name == "write" {
+            let prints = arguments.strip_prefix(['1', '2']);
+            if prints.is_some_and(|rest| rest.starts_with(&self.output)) {
+                return self.prints(arguments);
+            }
         }
         if name == "socket" || name == "socketpair" {
             let domain = arguments.split(',').next().unwrap_or_default();
@@ -320,8 +332,18 @@ fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
 /// Marks descriptors and addresses.
 fn marked(text: &str) -> String {
     let patterns = &*PATTERNS;
+    // Which of them are ready, strace says without the kernel's numbers.
+    let text = patterns.ready.replace_all(text, |found: &Captures<'_>| {
+        let is_socket = found.get(3).is_none()
+            && text.contains(&format!("{}<socket:[", &found[2]));
+        let number = &found[2];
+        match is_socket {
+            true => format!("{}{number}<socket:[0]>", &found[1]),
+            false => found[0].to_owned(),
+        }
+    });
     let text =
-        patterns.descriptor.replace_all(text, |found: &Captures<'_>| {
+        patterns.descriptor.replace_all(&text, |found: &Captures<'_>| {
             format!("{OPEN}fd:{}{CLOSE}", &found[1])
         });
     let text = patterns.v4.replace_all(&text, |found: &Captures<'_>| {
@@ -331,7 +353,8 @@ fn marked(text: &str) -> String {
         format!("{OPEN}at:[{}]:{}{CLOSE}", &found[2], &found[1])
     });
     let text = patterns.length.replace_all(&text, "$1");
-    patterns.pointer.replace_all(&text, "POINTER").into_owned()
+    let text = patterns.pointer.replace_all(&text, "POINTER");
+    patterns.other.replace_all(&text, "$1").into_owned()
 }
 
 /// Puts into one form what differs between versions of strace, and from run
@@ -360,10 +383,6 @@ fn fixed(name: &str, text: &str) -> String {
     }
     if name.contains("poll") {
         let text = patterns.wait.replace(text, "$1, TIME) =");
-        let text =
-            patterns.ready.replace_all(&text, |found: &Captures<'_>| {
-                format!("fd={OPEN}fd:{}{CLOSE},", &found[1])
-            });
         return text.into_owned();
     }
     text.to_owned()

@@ -138,10 +138,10 @@ impl Builder {
                     group.steps.push(step);
                 }
                 Said::End(end) => {
-                    // (Threads end quietly.)
+                    // (Threads end quietly, and so do the helpers of a script.)
+                    let matters = end != "exited with 0" || self.many;
                     if step != Step::default()
-                        || end != "exited with 0"
-                        || self.many
+                        || (matters && is_last(index))
                     {
                         step.call = format!("({end})");
                         group.steps.push(step);
