@@ -4,10 +4,13 @@
 //! network namespace; where one of them is missing, these tests say so and
 //! pass, but not in CI.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::{env, fs, process::Command, thread};
 
 use expect_test::expect_file;
+use tempfile::tempdir;
 
 use crate::support::{output, program, top};
 
@@ -64,7 +67,11 @@ fn the_same_in_each_round_beside_busy_loops() {
     let busy = AtomicBool::new(true);
     thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| while busy.load(Relaxed) {});
+            scope.spawn(|| {
+                while busy.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let compare_some = || {
             loop {
@@ -78,7 +85,7 @@ fn the_same_in_each_round_beside_busy_loops() {
         let workers = [(); 4].map(|()| scope.spawn(compare_some));
         let results = workers.map(|worker| worker.join());
         busy.store(false, Relaxed);
-        assert!(results.iter().all(Result::is_ok), "{:?}", next);
+        assert!(results.iter().all(Result::is_ok), "see above");
     });
 }
 
@@ -124,6 +131,75 @@ fn the_readme_quotes_a_timeline() {
     assert!(quoted.lines().count() > 5, "{quoted}");
     let timeline = read("examples/timelines/04_accept.txt");
     assert!(timeline.contains(quoted), "not in the timeline:\n{quoted}");
+}
+
+#[test]
+fn a_fault_is_shown_and_the_program_says_why() {
+    let program = program("04_accept");
+    let arguments =
+        ["--calls", "--fault", "accept=EMFILE:2", "--", program];
+    let Some(timeline) = trace(&arguments, "") else { return };
+    for words in [
+        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EAGAIN\n",
+        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EMFILE (injected)\n",
+        "too many open files",
+        "\n  call    (exited with 1)\n",
+    ] {
+        assert!(timeline.contains(words), "{words}\n{timeline}");
+    }
+    assert!(!timeline.contains("  packet "), "{timeline}");
+}
+
+#[test]
+fn a_server_is_ended_when_its_client_has_gone() {
+    let folder = tempdir().expect("a folder");
+    let picture = folder.path().join("picture.svg");
+    let svg = picture.to_str().expect("UTF-8");
+    let server = program("07_chat_server");
+    let client = program("07_chat_client");
+    let arguments =
+        ["--svg", svg, "--states", "--", server, "--with", "--", client];
+    let Some(timeline) = trace(&arguments, "quit\n") else { return };
+    let end = "(07_chat_server still waited in accept4, and was ended)\n";
+    assert!(timeline.ends_with(end), "{timeline}");
+    let picture = fs::read_to_string(picture).expect("the picture");
+    assert!(picture.starts_with("<svg ") && picture.contains(">SYN ACK<"));
+}
+
+/// Exit status 2 and one line, for what is missing and for what is wrong.
+#[test]
+fn one_line_says_what_is_missing() {
+    let folder = tempdir().expect("a folder");
+    let bin = folder.path();
+    let tool = env!("CARGO_BIN_EXE_trace_for_tests");
+    let says = |arguments: &[&str], words: &str| {
+        let output = Command::new(tool)
+            .args(arguments)
+            .env("PATH", bin)
+            .output()
+            .expect("it starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.contains(words), "{words}: {errors}");
+        assert!(output.stdout.is_empty());
+    };
+    says(&[], "which program?");
+    says(&["--fault", "accept=2", "x"], "which error?");
+    says(&["--fault", "accept=EMFILE:0", "x"], "which of the calls?");
+    says(&["--fault", "open=EMFILE", "x"], "the call is one of socket,");
+    says(&["04_accept"], "needs strace: sudo apt install strace");
+    for name in ["strace", "unshare", "ip"] {
+        says(&["04_accept"], &format!("cargo trace needs {name}"));
+        let script =
+            "#!/bin/sh\necho 'unshare: not permitted' >&2\nexit 1\n";
+        let path = bin.join(name);
+        fs::write(&path, script).expect("a script");
+        fs::set_permissions(path, Permissions::from_mode(0o755))
+            .expect("x");
+    }
+    says(&["--", "/bin/true"], "none (unshare: not permitted): use sudo");
+    says(&["no_such_example"], "no_such_example is no example");
 }
 
 /// Says that a test was not made, and why. In CI it must be.
