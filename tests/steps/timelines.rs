@@ -79,7 +79,12 @@ fn the_same_in_each_round_beside_busy_loops() {
                 if number >= rounds * all.len() {
                     break;
                 }
-                compare(all[number % all.len()]);
+                let (round, name) =
+                    (number / all.len(), all[number % all.len()]);
+                // (10,000 calls: some seconds each time.)
+                if name != "15_lost_datagrams_udp" || round % 10 == 0 {
+                    compare(name);
+                }
             }
         };
         let workers = [(); 4].map(|()| scope.spawn(compare_some));

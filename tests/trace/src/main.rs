@@ -1,6 +1,10 @@
 //! `cargo trace`: runs a program and shows, for each line that it prints, the
 //! system calls, the packets and the states of the sockets that led to it.
 
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "there, only its errors are of use")
+)]
 mod command_line;
 mod drawing;
 #[cfg(target_os = "linux")]
