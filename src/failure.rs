@@ -306,6 +306,14 @@ fn advice(
             "this machine knows no way to that address",
             "127.0.0.1, or an address on a network that it is on",
         ),
+        ErrorKind::Interrupted => (
+            "a signal reached the program while the call waited",
+            "the same call again: nothing is lost",
+        ),
+        _ if has_number(error, 105, 55) => (
+            "the kernel has no room left for it just now",
+            "close sockets that are done with, or send more slowly",
+        ),
         _ if has_number(error, 24, 24) => (
             "a program may have only so many descriptors at a time",
             "close what is done with, or raise the limit (ulimit -n)",
@@ -670,6 +678,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(WouldBlock), "recv", HERE, "time for you"),
             (kind(NetworkUnreachable), "connect", HERE, "it is on"),
             (kind(HostUnreachable), "connect", HERE, "it is on"),
+            (kind(Interrupted), "read", HERE, "nothing is lost"),
+            (number(105, 55), "send_to", HERE, "more slowly"),
             (number(24, 24), "socket", HERE, "(ulimit -n)"),
             (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
         ] {

@@ -9,6 +9,8 @@ mod chat;
 mod chat_udp;
 mod command_line;
 #[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
 mod grade;
 mod hostile;
 #[cfg(target_os = "linux")]

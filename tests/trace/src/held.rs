@@ -7,14 +7,14 @@
 //! on paper only. In that time everything can be looked at in peace.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use procfs::process::{ProcState, Process, Stat};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_setfl, fstat};
 use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, tee,
 };
@@ -27,7 +27,7 @@ dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
 sendfile,splice";
 
 /// More of a string than this, strace leaves out.
-const STRING: &str = "256";
+const STRING: &str = "100";
 
 /// A thread that computes is not waited for.
 const A_MOMENT: Duration = Duration::from_millis(20);
@@ -39,6 +39,9 @@ pub struct Held {
     pub name: String,
     /// Where it prints to, as strace writes it behind a descriptor.
     pub output: String,
+    text: OwnedFd,
+    /// What it has printed, and nobody has asked for.
+    pub printed: Vec<u8>,
     strace: Child,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
@@ -93,12 +96,11 @@ impl Held {
         for fault in faults {
             strace.args(["-e", fault]);
         }
-        // What the program prints is read from strace's lines. The pipe that
-        // it goes into only tells it from what other programs print.
+        // What the program prints; strace's lines say when.
         let (text, print) =
             pipe_with(PipeFlags::CLOEXEC).map_err(no_pipe)?;
-        let inode = rustix::fs::fstat(&print).map_err(no_pipe)?.st_ino;
-        thread::spawn(|| io::copy(&mut File::from(text), &mut io::sink()));
+        let inode = fstat(&print).map_err(no_pipe)?.st_ino;
+        fcntl_setfl(&text, OFlags::NONBLOCK).map_err(no_pipe)?;
         // (strace writes to its standard error, so the program needs
         // another one.)
         let shell = ["sh", "-c", r#"exec "$@" 2>&1"#, "sh"];
@@ -113,6 +115,8 @@ impl Held {
         Ok(Self {
             name: name.to_owned(),
             output: format!("<pipe:[{inode}]>"),
+            text,
+            printed: vec![],
             strace,
             pipe: out,
             glass,
@@ -134,6 +138,12 @@ impl Held {
 
     /// What it is at. Takes in the beginnings of lines.
     pub fn doing(&mut self) -> Result<Doing, String> {
+        let mut some = [0; PART];
+        // (Errors: there is nothing.)
+        while let Ok(length @ 1..) = rustix::io::read(&self.text, &mut some)
+        {
+            self.printed.extend(&some[..length]);
+        }
         if self.ended {
             return Ok(Doing::Ended);
         }

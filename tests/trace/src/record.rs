@@ -183,7 +183,9 @@ impl Recorder {
             Some(self.look()?)
         };
         let text = program.line()?;
-        for Line { said } in self.lines[index].read(&text)? {
+        for Line { said } in
+            self.lines[index].read(&text, &mut program.printed)?
+        {
             self.note(index, said, reading.clone());
         }
         self.families =

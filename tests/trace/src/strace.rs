@@ -112,7 +112,11 @@ impl Lines {
     ///
     /// # Errors
     /// What strace itself complains of.
-    pub fn read(&mut self, text: &str) -> Result<Vec<Line>, String> {
+    pub fn read(
+        &mut self,
+        text: &str,
+        printed: &mut Vec<u8>,
+    ) -> Result<Vec<Line>, String> {
         let mut events = vec![];
         for line in text.lines() {
             if let Some(complaint) = line.strip_prefix("strace: ") {
@@ -129,7 +133,7 @@ impl Lines {
                 }
                 None => (None, line),
             };
-            self.read_line(thread, line, &mut events);
+            self.read_line(thread, line, printed, &mut events);
         }
         Ok(events)
     }
@@ -138,6 +142,7 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         line: &str,
+        printed: &mut Vec<u8>,
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
@@ -184,7 +189,7 @@ impl Lines {
                 (line.to_owned(), self.order)
             }
         };
-        for said in self.call(&text) {
+        for said in self.call(&text, printed) {
             // Another thread's send may have brought this to an end: then
             // the send stands first, although it returns a moment later.
             let acting =
@@ -238,7 +243,7 @@ impl Lines {
     }
 
     /// A finished call, if it is about a socket; or the lines that it prints.
-    fn call(&mut self, text: &str) -> Vec<Said> {
+    fn call(&mut self, text: &str, printed: &mut Vec<u8>) -> Vec<Said> {
         let patterns = &*PATTERNS;
         let Some(found) = patterns.line.captures(text) else {
             return vec![];
@@ -257,7 +262,8 @@ impl Lines {
         if name == "write" {
             let prints = arguments.strip_prefix(['1', '2']);
             if prints.is_some_and(|rest| rest.starts_with(&self.output)) {
-                return self.prints(arguments);
+                let length = result.parse().unwrap_or(0);
+                return self.prints(arguments, length, printed);
             }
         }
         if name == "socket" || name == "socketpair" {
@@ -300,11 +306,22 @@ impl Lines {
     }
 
     /// The text that a `write` shows, line by line.
-    fn prints(&mut self, arguments: &str) -> Vec<Said> {
+    /// strace may have cut it; then the pipe has it whole.
+    fn prints(
+        &mut self,
+        arguments: &str,
+        length: usize,
+        printed: &mut Vec<u8>,
+    ) -> Vec<Said> {
         let start =
             arguments.find('"').map_or(arguments.len(), |at| at + 1);
         let end = arguments.rfind('"').unwrap_or(start).max(start);
-        let bytes = unescaped(&arguments[start..end]);
+        let mut bytes = unescaped(&arguments[start..end]);
+        let whole: Vec<u8> =
+            printed.drain(..length.min(printed.len())).collect();
+        if whole.starts_with(&bytes) {
+            bytes = whole;
+        }
         self.printed += &String::from_utf8_lossy(&bytes);
         let mut lines = vec![];
         while let Some((line, rest)) = self.printed.split_once('\n') {

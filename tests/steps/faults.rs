@@ -1,0 +1,98 @@
+//! The rows of the error atlas that no kernel can be brought to: the call is
+//! made to fail, and the example must say what it says of every error.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use crate::atlas::{rows, same_kind};
+use crate::support::program;
+use crate::timelines::trace;
+
+/// The row's call; what fails; in which example.
+const FAULTS: [(&str, &str, &str); 10] = [
+    ("bind: a port below 1024", "bind=EACCES", "02_bind"),
+    (
+        "connect: no answer for two minutes",
+        "connect=ETIMEDOUT",
+        "04_connect",
+    ),
+    (
+        "accept, recv: ended from this side",
+        "accept=ECONNABORTED:2",
+        "04_accept",
+    ),
+    (
+        "accept, recv: ended from this side",
+        "recv=ECONNABORTED",
+        "05_send_recv",
+    ),
+    ("any call that waits: a signal", "accept=EINTR:2", "04_accept"),
+    ("any call that waits: a signal", "recv=EINTR", "05_send_recv"),
+    ("connect, send_to: no way there", "connect=ENETUNREACH", "04_connect"),
+    (
+        "connect, send_to: no way there",
+        "send=ENETUNREACH",
+        "05_send_recv_udp",
+    ),
+    (
+        "connect: nobody has that address",
+        "connect=EHOSTUNREACH",
+        "04_connect",
+    ),
+    (
+        "any call: the kernel is out of room",
+        "send=ENOBUFS",
+        "05_send_recv_udp",
+    ),
+];
+
+#[test]
+fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
+    let rows: Vec<_> = rows()
+        .into_iter()
+        .filter(|row| row.linux.ends_with(", injected"))
+        .collect();
+    let injected: BTreeSet<_> = rows.iter().map(|row| &*row.call).collect();
+    let tested = FAULTS.map(|(call, ..)| call).into();
+    assert_eq!(injected, tested, "left: the atlas, right: this list");
+    for (call, fault, example) in FAULTS {
+        let row = rows.iter().find(|row| row.call == call).expect(call);
+        let cell = row.linux.trim_end_matches(", injected");
+        let (number, name) = cell.split_once(' ').expect("two words");
+        assert!(fault.contains(&format!("={name}")), "{fault}, {cell}");
+
+        let arguments = ["--fault", fault, "--", program(example)];
+        let Some(timeline) = trace(&arguments, "") else { return };
+        for words in [
+            &*format!(" = {name} (injected)\n"),
+            &*format!(": {} (os error {number})\n", row.title),
+            "\n  line ",
+            "\n  why: ",
+            "\n  try: ",
+            "(exited with 1)\n",
+        ] {
+            assert!(timeline.contains(words), "{words}\n{timeline}");
+        }
+
+        let number = number.parse().expect("a number");
+        let kind = io::Error::from_raw_os_error(number).kind();
+        let (expected, _) =
+            row.kind.split_once("; ").unwrap_or((&row.kind, ""));
+        assert!(same_kind(expected, kind), "{call}: {kind:?}");
+    }
+}
+
+/// One client's misfortune is not the server's end.
+#[test]
+fn a_server_goes_on() {
+    let [server, client] =
+        ["07_chat_server", "07_chat_client"].map(program);
+    for fault in ["accept=ECONNABORTED", "accept=EINTR", "accept=EMFILE"] {
+        let arguments =
+            ["--fault", fault, "--", server, "--with", "--", client];
+        let Some(timeline) = trace(&arguments, "quit\n") else { return };
+        assert!(timeline.contains("(injected)\n"), "{fault}\n{timeline}");
+        let served = "07_chat_server: client: quit\n";
+        assert!(timeline.contains(served), "{fault}\n{timeline}");
+    }
+}
