@@ -19,7 +19,7 @@ use crate::transcripts::{CHAT, LESSONS};
 
 /// No example takes a tenth of this. One that does hangs, and is killed; and
 /// every wait of the tests themselves ends then.
-pub const HANG_LIMIT: Duration = Duration::from_secs(20);
+pub const HANG_LIMIT: Duration = Duration::from_secs(60);
 
 /// No program shows or sends as much. One that does would never end.
 const ENDLESS: u64 = 1 << 20;

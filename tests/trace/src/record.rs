@@ -165,8 +165,15 @@ fn changes_nothing(begun: &str) -> bool {
     let call =
         begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
     let call = call.map_or(begun, |(_, call)| call);
-    let quiet =
-        ["write(1<", "write(2<", "fcntl(", "getsockname(", "setsockopt("];
+    let quiet = [
+        "write(1<",
+        "write(2<",
+        "fcntl(",
+        "getsockname(",
+        "ioctl(",
+        "socket(",
+        "setsockopt(",
+    ];
     quiet.iter().any(|start| call.starts_with(start))
 }
 
