@@ -7,4 +7,6 @@
 #[cfg(target_os = "linux")]
 mod changes;
 pub mod languages;
+#[cfg(target_os = "linux")]
+pub mod wire;
 mod your_own;

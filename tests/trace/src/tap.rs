@@ -28,6 +28,7 @@ pub struct Tap {
     buffer: Vec<u8>,
 }
 
+// ANCHOR: tap
 impl Tap {
     /// Starts to listen.
     ///
@@ -68,6 +69,8 @@ impl Tap {
         Ok(packets)
     }
 }
+
+// ANCHOR_END: tap
 
 /// A segment, a datagram, or the kernel's message that one was refused.
 #[derive(Clone, Debug)]
