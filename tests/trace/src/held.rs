@@ -29,8 +29,11 @@ sendfile,splice";
 /// More of a string than this, strace leaves out.
 const STRING: &str = "100";
 
-/// A thread that computes is not waited for.
+/// A program that sleeps for so long, and is in no call that we know, waits.
 const A_MOMENT: Duration = Duration::from_millis(20);
+
+/// A thread that computes for longer is not waited for.
+const LONG: Duration = Duration::from_millis(500);
 
 /// The most that a pipe takes in one piece (PIPE_BUF).
 const PART: usize = 4096;
@@ -178,8 +181,7 @@ impl Held {
             // A call can wake another thread: it has the time that it needs
             // to come to a halt, too.
             let since = *self.since.get_or_insert_with(Instant::now);
-            if self.threads && since.elapsed() < A_MOMENT && self.is_busy()
-            {
+            if self.threads && since.elapsed() < LONG && self.is_busy() {
                 return Ok(Some(Doing::Running));
             }
             return Ok(Some(Doing::Held));

@@ -57,6 +57,8 @@ struct Builder {
     rows: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<String>>,
+    /// The ends of all sockets, in the order in which they were seen.
+    known: Vec<(SocketAddr, SocketAddr)>,
     /// Ports in the order in which they were seen.
     ports: Vec<u16>,
     /// The sockets whose descriptor this event closes.
@@ -71,6 +73,7 @@ impl Builder {
             many: names.len() > 1,
             rows: vec![],
             holders: HashMap::new(),
+            known: vec![],
             ports: vec![],
             closing: vec![],
             seen: vec![],
@@ -245,11 +248,19 @@ impl Builder {
             reading.iter().filter(is_new).map(|row| (None, Some(row))),
         );
         // The tables have an order of their own, and so have the kernel's
-        // numbers. Here: listeners, clients, the
-        // listeners' ends, and of each the one whose port was seen first.
+        // numbers. Here: listeners, clients, the listeners' ends, and of each
+        // the one that was seen first. (A port can come twice.)
         let place = |port| self.ports.iter().position(|one| *one == port);
-        let served =
-            |port| reading.iter().any(|row| is_listener(row, port));
+        let served = |port| {
+            reading.iter().chain(&old).any(|row| is_listener(row, port))
+        };
+        let known = |row: &Row| {
+            let key = (row.local, row.remote);
+            self.known
+                .iter()
+                .position(|one| *one == key)
+                .unwrap_or(usize::MAX)
+        };
         all.sort_by_key(|(old, new)| {
             let row = new.or(*old).expect("one of them");
             let (local, remote) = (row.local, row.remote);
@@ -259,8 +270,16 @@ impl Builder {
                 _ => 2,
             };
             let ports = (place(local.port()), place(remote.port()));
-            (kind, ports, local, remote)
+            (kind, known(row), ports, local, remote)
         });
+        let new: Vec<_> = all
+            .iter()
+            .filter_map(
+                |(old, new)| if old.is_none() { *new } else { None },
+            )
+            .map(|row| (row.local, row.remote))
+            .collect();
+        self.known.extend(new);
         all.into_iter()
             .flat_map(|(old, new)| self.change(old, new))
             .collect()
