@@ -264,7 +264,10 @@ def sequence(*name_and_words):
         if not words or any(word in title for word in words)
     ]
     text = folded("The same as text", fence("text", "".join(shown)))
-    caption = "What the kernel did, in one run. Time goes down."
+    caption = (
+        "What the kernel did, in one run. Time goes down. "
+        '<a href="wire.html">How to read it</a>'
+    )
     return (
         f"<figure>\n{PICTURES[name_and_words]}<figcaption>{caption}</figcaption>\n"
         f"</figure>\n\n{text}"
