@@ -30,16 +30,23 @@ pub struct Call {
     /// The sockets that it names, and the one that it gave: descriptor and
     /// the kernel's number.
     pub sockets: Vec<(i32, u64)>,
+    /// Whether it can bring another call to its end.
+    pub acts: bool,
 }
 
 pub struct Line {
     pub said: Said,
+    /// It waited, and another thread has probably ended that: how many events
+    /// there were when it began.
+    pub waited_since: Option<usize>,
 }
 
 /// A call that has begun.
 struct Begun {
     text: String,
     order: usize,
+    /// How many events there were.
+    at: usize,
 }
 
 /// Reads the lines of one program.
@@ -48,6 +55,8 @@ pub struct Lines {
     pub families: Families,
     begun: BTreeMap<Option<u32>, Begun>,
     order: usize,
+    /// How many events there are so far; the recorder says so.
+    pub events: usize,
     /// The sockets of the internet; a program can have others.
     sockets: HashSet<u64>,
     /// See `Held`.
@@ -147,7 +156,7 @@ impl Lines {
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
             let end = end.trim_end_matches(" +++").to_owned();
-            self.say(thread, Said::End(end), events);
+            self.say(thread, Said::End(end), None, events);
             return;
         }
         if line.starts_with("--- ") {
@@ -155,11 +164,15 @@ impl Lines {
         }
         if let Some(begun) = line.strip_suffix(" <unfinished ...>") {
             self.order += 1;
-            let begun = Begun { text: begun.to_owned(), order: self.order };
+            let begun = Begun {
+                text: begun.to_owned(),
+                order: self.order,
+                at: self.events,
+            };
             self.begun.insert(thread, begun);
             return;
         }
-        let (text, order) = match line.strip_prefix("<... ") {
+        let (text, order, waited_since) = match line.strip_prefix("<... ") {
             Some(rest) => {
                 let (name, rest) =
                     rest.split_once(" resumed>").unwrap_or((rest, ""));
@@ -182,11 +195,14 @@ impl Lines {
                 else {
                     return;
                 };
-                (begun.text + rest, begun.order)
+                let waits =
+                    !acts(&begun.text) && !rest.contains("= -1 EAGAIN");
+                let since = waits.then_some(begun.at);
+                (begun.text + rest, begun.order, since)
             }
             None => {
                 self.order += 1;
-                (line.to_owned(), self.order)
+                (line.to_owned(), self.order, None)
             }
         };
         for said in self.call(&text, printed) {
@@ -197,7 +213,7 @@ impl Lines {
             if self.begun.values().any(acting) {
                 self.later.push((thread, said));
             } else {
-                self.say(thread, said, events);
+                self.say(thread, said, waited_since, events);
             }
         }
         if !self.begun.values().any(|begun| acts(&begun.text)) {
@@ -209,19 +225,21 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         said: Said,
+        waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
         if self.later.iter().any(|(other, _)| *other == thread) {
             self.later.push((thread, said));
         } else {
-            events.push(Line { said });
+            events.push(Line { said, waited_since });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
         let later = std::mem::take(&mut self.later);
-        later.into_iter().map(|(_, said)| Line { said }).collect()
+        let line = |(_, said)| Line { said, waited_since: None };
+        later.into_iter().map(line).collect()
     }
 
     /// What the program is at, when its last line begins with `begun`.
@@ -300,9 +318,15 @@ impl Lines {
             }
             _ => result.to_owned(),
         };
+        let acts = acts(text);
         let text = marked(&format!("{name}({arguments}) = {result}"));
         let text = fixed(name, &text);
-        vec![Said::Call(Call { name: name.to_owned(), text, sockets: all })]
+        vec![Said::Call(Call {
+            name: name.to_owned(),
+            text,
+            sockets: all,
+            acts,
+        })]
     }
 
     /// The text that a `write` shows, line by line.
@@ -333,7 +357,7 @@ impl Lines {
 }
 
 /// Whether a call can bring another one to its end.
-fn acts(text: &str) -> bool {
+pub fn acts(text: &str) -> bool {
     text.contains("<socket:[")
         && ["send", "write", "connect", "close", "shutdown"]
             .iter()

@@ -533,12 +533,11 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// Without the calls that ask the same again and again until there is
-/// something: how often they do depends on the time that things take.
+/// Shows once a call that asks the same again and again until there is
+/// something: how often it does depends on the time that things take.
 fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
     let asks = |step: &[String]| matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)));
-    let again = vec!["  ...     again and again".to_owned()];
     let mut kept: Vec<Vec<String>> = vec![];
     for step in steps {
         // A limit that has run out a little early is waited for once more.
@@ -549,8 +548,6 @@ fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
         }
         if !asks(step) || !kept.contains(step) {
             kept.push(step.clone());
-        } else if !kept.contains(&again) {
-            kept.push(again.clone());
         }
     }
     kept
