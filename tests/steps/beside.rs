@@ -30,7 +30,7 @@ const EXAMPLES: [&str; 14] = [
 ];
 
 /// tcpdump as root wants to become another user, which a namespace has not.
-const NOT_ROOT: [&str; 4] =
+pub const NOT_ROOT: [&str; 4] =
     ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
 /// In a namespace: tcpdump ($1: its file) watches while `cargo trace` ($2)
