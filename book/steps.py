@@ -30,6 +30,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         What the kernel did, as a picture, drawn from examples/timelines/NAME.txt;
         with words, only the lines of the transcript that have them. Folded, the
         timeline itself.
+    {{#timeline 04_accept // client connect}}
+        Only the text, open.
     {{#seen 04_accept // accept queue 0}}
         The one line of that timeline with these words in it.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
@@ -255,15 +257,20 @@ def draw(wanted):
     return dict(zip(wanted, drawings))
 
 
-def sequence(*name_and_words):
-    groups = re.split(r"^(?! )", timeline(name_and_words[0]), flags=re.MULTILINE)
+def lines_of_timeline(name, *words):
+    """All of it; with words, the lines of the transcript that have them."""
+    groups = re.split(r"^(?! )", timeline(name), flags=re.MULTILINE)
     squeezed = [" ".join(re.split("  +", group.split("\n")[0])) for group in groups]
-    words = [" ".join(word.split()) for word in name_and_words[1:]]
+    words = [" ".join(word.split()) for word in words]
     shown = [
         group for group, title in zip(groups, squeezed)
         if not words or any(word in title for word in words)
     ]
-    text = folded("The same as text", fence("text", "".join(shown)))
+    return fence("text", "".join(shown))
+
+
+def sequence(*name_and_words):
+    text = folded("The same as text", lines_of_timeline(*name_and_words))
     caption = (
         "What the kernel did, in one run. Time goes down. "
         '<a href="wire.html">How to read it</a>'
@@ -330,6 +337,7 @@ DIRECTIVES = {
     "seen": seen,
     "sequence": sequence,
     "step": step,
+    "timeline": lines_of_timeline,
     "your_turn": your_turn,
     "example": example,
     "transcript": whole_transcript,

@@ -16,6 +16,7 @@ HTML = BOOK / "html"
 LARGEST_PAGE = 180_000
 MOST_WORDS = 14_000  # of prose, outside of
 NOT_COUNTED = ["error-atlas.md", "your-turn.md", "for-teachers.md", "wire.md"]
+MOST_WORDS_ON_THE_WIRE = 900  # wire.md
 MOST_WORDS_OF_A_TASK = 260
 MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
 # Every page that teaches a step has a section for each of its programs, and
@@ -292,6 +293,9 @@ def check_length(texts):
     count = sum(words(text) for name, text in texts.items() if name not in NOT_COUNTED)
     if count > MOST_WORDS:
         mistake("the book", f"{count} words; {MOST_WORDS} are allowed")
+    wire = words(texts["wire.md"])
+    if wire > MOST_WORDS_ON_THE_WIRE:
+        mistake("wire.md", f"{wire} words; {MOST_WORDS_ON_THE_WIRE} are allowed")
     return count
 
 

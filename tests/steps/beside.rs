@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use regex::Regex;
 use tempfile::tempdir;
 
-use crate::book::wire::NOT_ROOT;
 use crate::support::{output, program};
 use crate::timelines::skipped;
 
@@ -29,6 +28,10 @@ const EXAMPLES: [&str; 14] = [
     "12_peer_gone",
     "12_peer_gone_reset",
 ];
+
+/// tcpdump as root wants to become another user, which a namespace has not.
+pub const NOT_ROOT: [&str; 4] =
+    ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
 /// In a namespace: tcpdump ($1: its file) watches while `cargo trace` ($2)
 /// runs a program ($3). The last datagram says that tcpdump has seen all.

@@ -402,10 +402,11 @@ impl Terminal {
         )
     }
 
-    /// Types a line.
+    /// Types a line, which arrives in one piece, as from a terminal.
     pub fn type_line(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().expect("piped");
-        writeln!(input, "{line}").expect("the example reads");
+        let line = format!("{line}\n");
+        input.write_all(line.as_bytes()).expect("the example reads");
     }
 
     /// Ends an example that would go on for ever; gives what it has shown.

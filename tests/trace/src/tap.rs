@@ -13,7 +13,6 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use socket2::{Domain, Protocol, Socket, Type};
 
-// ANCHOR: numbers
 /// Linux' numbers for a packet socket. (With its feature `all`, socket2 has
 /// names for them.)
 const AF_PACKET: i32 = 17;
@@ -25,7 +24,6 @@ const SOCK_RAW: i32 = 3;
 const KINDS: [u16; 2] = [ETH_P_IP, ETH_P_IPV6];
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86DD;
-// ANCHOR_END: numbers
 
 /// The longest packet on the loopback interface, with its Ethernet header.
 const LONGEST: usize = 65_536 + 14;
@@ -35,7 +33,6 @@ pub struct Tap {
     buffer: Vec<u8>,
 }
 
-// ANCHOR: tap
 impl Tap {
     /// Starts to listen.
     ///
@@ -77,8 +74,6 @@ impl Tap {
         Ok(packets)
     }
 }
-
-// ANCHOR_END: tap
 
 /// A segment, a datagram, or the kernel's message that one was refused.
 #[derive(Clone, Debug)]
