@@ -119,9 +119,11 @@ pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
             break;
         }
         let waited = since.elapsed();
-        // A server waits for the next client when all of ours are gone.
+        // A server waits for the next client when all of ours are gone. (It
+        // may also sleep for a moment.)
         let alone = all > 1 && matches!(doing[all - 1], Doing::Ended);
-        let enough = waited > if alone { 4 * LONG } else { order.patience };
+        let enough =
+            waited > if alone { 20 * LONG } else { order.patience };
         if enough || (STOP.load(Ordering::Relaxed) && !ending) {
             end(&mut programs, &mut left, &recorder, &mut ending)?;
             since = Instant::now();
