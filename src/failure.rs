@@ -306,9 +306,23 @@ fn advice(
             "this machine knows no way to that address",
             "127.0.0.1, or an address on a network that it is on",
         ),
+        ErrorKind::Interrupted => (
+            "a signal came while the call waited; nothing is broken",
+            "the same call again: here, start the example again",
+        ),
         _ if has_number(error, 24, 24) => (
             "a program may have only so many descriptors at a time",
             "close what is done with, or raise the limit (ulimit -n)",
+        ),
+        _ if has_number(error, 23, 23) => (
+            "all programs together have as many descriptors as this system \
+             allows",
+            "end programs that have many files or sockets open",
+        ),
+        _ if has_number(error, 105, 55) => (
+            "the kernel has no room left for sockets, or for what is to be \
+             sent",
+            "again in a moment, with fewer sockets, or more slowly",
         ),
         _ if is_unknown_family(error) => (
             "IPv6 is switched off on this machine",
@@ -377,6 +391,7 @@ pub fn in_words(error: &io::Error) -> String {
             Some(95) if cfg!(target_os = "linux") => NOT_SUPPORTED,
             Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
+            _ if is(23, 23) => "too many open files on this system",
             _ if is(24, 24) => "too many open files or sockets",
             _ if is(91, 41) => "the protocol is of another type",
             _ if is(93, 43) => "protocol not supported",
@@ -670,7 +685,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(WouldBlock), "recv", HERE, "time for you"),
             (kind(NetworkUnreachable), "connect", HERE, "it is on"),
             (kind(HostUnreachable), "connect", HERE, "it is on"),
+            (kind(Interrupted), "read", HERE, "example again"),
             (number(24, 24), "socket", HERE, "(ulimit -n)"),
+            (number(23, 23), "socket", HERE, "sockets open"),
+            (number(105, 55), "send_to", HERE, "more slowly"),
             (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
         ] {
             let told = advice(&error, call, Some(address(at)));
@@ -725,6 +743,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(InvalidInput), "invalid argument"),
             (not_supported, "operation not supported"),
             (number(97, 47), "address family not supported"),
+            (number(23, 23), "too many open files on this system"),
             (number(24, 24), "too many open files or sockets"),
             (number(91, 41), "the protocol is of another type"),
             (number(93, 43), "protocol not supported"),

@@ -6,6 +6,7 @@ mod book;
 mod chat;
 mod chat_udp;
 mod command_line;
+mod faults;
 #[cfg(target_os = "linux")]
 mod grade;
 mod hostile;

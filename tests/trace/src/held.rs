@@ -26,7 +26,7 @@ dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
 sendfile,splice";
 
 /// More of a string than this, strace leaves out.
-const STRING: &str = "256";
+const STRING: &str = "1024";
 
 /// A thread that computes is not waited for.
 const A_MOMENT: Duration = Duration::from_millis(20);
