@@ -56,16 +56,22 @@ pub const CASES: &[Case] = &[
               try: the address 127.0.0.1 and a program that listens there, and has time for you
         "#]],
     },
-    // Each server goes on, and serves the next client, or the same.
+    // Each server says so, and accepts again: the client is served.
     Case {
         row: "accept, recv: ended from this side",
         number: Errno::CONNABORTED,
         fault: "accept=ECONNABORTED",
-        programs: &[&["07_first_server", AT], &["04_connect", AT]],
+        programs: &[&["07_first_server", AT], &["07_chat_client", AT]],
         prints: expect![[r#"
-            server    accept      waits for you. In another terminal, type
-                                  nc 127.0.0.1 8090
-            server    serve       connection aborted
+            07_first_server: server    accept      waits for you. In another terminal, type
+            07_first_server:                       nc 127.0.0.1 8090
+            07_first_server: server    serve       connection aborted
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
     Case {
@@ -74,13 +80,20 @@ pub const CASES: &[Case] = &[
         fault: "accept=ECONNABORTED",
         programs: &[&["07_chat_server"], &["07_chat_client"]],
         prints: expect![[r#"
-            listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
-            or: cargo run --example 07_chat_client -- 127.0.0.1:8090
-            accept: connection aborted (the server goes on)
-            client connected 127.0.0.1:PORT1
-            client: Hello, server!
-            client: quit
-            client disconnected 127.0.0.1:PORT1
+            07_chat_server: listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
+            07_chat_server: or: cargo run --example 07_chat_client -- 127.0.0.1:8090
+            07_chat_server: (one client at a time; Ctrl-C ends the server)
+            07_chat_server: accept: connection aborted (the server goes on)
+            07_chat_server: client connected 127.0.0.1:PORT1
+            07_chat_server: client: Hello, server!
+            07_chat_server: client: quit
+            07_chat_server: client disconnected 127.0.0.1:PORT1
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
     Case {
@@ -89,11 +102,17 @@ pub const CASES: &[Case] = &[
         fault: "accept=ECONNABORTED",
         programs: &[&["16_one_at_a_time", AT], &["07_chat_client", AT]],
         prints: expect![[r#"
-            server    serve       8 at a time
-            server    accept      waits for you. In another terminal, type
-                                  nc 127.0.0.1 8090
-                      or          cargo run --example 07_chat_client -- 127.0.0.1:8090
-            server    accept      connection aborted
+            16_one_at_a_time: server    serve       8 at a time
+            16_one_at_a_time: server    accept      waits for you. In another terminal, type
+            16_one_at_a_time:                       nc 127.0.0.1 8090
+            16_one_at_a_time:           or          cargo run --example 07_chat_client -- 127.0.0.1:8090
+            16_one_at_a_time: server    accept      connection aborted
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
     Case {
@@ -109,17 +128,23 @@ pub const CASES: &[Case] = &[
               try: look at the other end: did it stop, or crash?
         "#]],
     },
-    // Who calls again: with a limit (16), and for as long as it takes (7).
+    // These call again, and nobody notices.
     Case {
         row: "any call that waits: a signal",
         number: Errno::INTR,
         fault: "recv=EINTR",
         programs: &[&["16_one_at_a_time", AT], &["07_chat_client", AT]],
         prints: expect![[r#"
-            server    serve       8 at a time
-            server    accept      waits for you. In another terminal, type
-                                  nc 127.0.0.1 8090
-                      or          cargo run --example 07_chat_client -- 127.0.0.1:8090
+            16_one_at_a_time: server    serve       8 at a time
+            16_one_at_a_time: server    accept      waits for you. In another terminal, type
+            16_one_at_a_time:                       nc 127.0.0.1 8090
+            16_one_at_a_time:           or          cargo run --example 07_chat_client -- 127.0.0.1:8090
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
     Case {
@@ -128,12 +153,18 @@ pub const CASES: &[Case] = &[
         fault: "recv=EINTR",
         programs: &[&["07_chat_server_udp"], &["07_chat_client_udp"]],
         prints: expect![[r#"
-            receiving at 127.0.0.1:8090: in another terminal, nc -u 127.0.0.1 8090
-            or: cargo run --example 07_chat_client_udp -- 127.0.0.1:8090
-            client connected 127.0.0.1:PORT1
-            client: Hello, server! (127.0.0.1:PORT1)
-            client: quit (127.0.0.1:PORT1)
-            client disconnected 127.0.0.1:PORT1
+            07_chat_server_udp: receiving at 127.0.0.1:8090: in another terminal, nc -u 127.0.0.1 8090
+            07_chat_server_udp: or: cargo run --example 07_chat_client_udp -- 127.0.0.1:8090
+            07_chat_server_udp: (any number of clients; Ctrl-C ends the server)
+            07_chat_server_udp: client connected 127.0.0.1:PORT1
+            07_chat_server_udp: client: Hello, server! (127.0.0.1:PORT1)
+            07_chat_server_udp: client: quit (127.0.0.1:PORT1)
+            07_chat_server_udp: client disconnected 127.0.0.1:PORT1
+            07_chat_client_udp: client sends: Hello, server!
+            07_chat_client_udp: server: Hello, client!
+            07_chat_client_udp: server: Server received: Hello, server!
+            07_chat_client_udp: client sends: quit
+            07_chat_client_udp: client closed
         "#]],
     },
     Case {
@@ -142,16 +173,24 @@ pub const CASES: &[Case] = &[
         fault: "accept=EINTR",
         programs: &[&["07_chat_server"], &["07_chat_client"]],
         prints: expect![[r#"
-            listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
-            or: cargo run --example 07_chat_client -- 127.0.0.1:8090
-            accept: interrupted (the server goes on)
-            client connected 127.0.0.1:PORT1
-            client: Hello, server!
-            client: quit
-            client disconnected 127.0.0.1:PORT1
+            07_chat_server: listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
+            07_chat_server: or: cargo run --example 07_chat_client -- 127.0.0.1:8090
+            07_chat_server: (one client at a time; Ctrl-C ends the server)
+            07_chat_server: accept: interrupted (the server goes on)
+            07_chat_server: client connected 127.0.0.1:PORT1
+            07_chat_server: client: Hello, server!
+            07_chat_server: client: quit
+            07_chat_server: client disconnected 127.0.0.1:PORT1
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
-    // Who does not: the kernel would not interrupt it without a limit.
+    // This one does not. (It has no limit, so nothing interrupts it but a
+    // signal that the program itself has a handler for, and it has none.)
     Case {
         row: "any call that waits: a signal",
         number: Errno::INTR,
@@ -249,13 +288,20 @@ pub const CASES: &[Case] = &[
         fault: "accept=ENFILE",
         programs: &[&["07_chat_server"], &["07_chat_client"]],
         prints: expect![[r#"
-            listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
-            or: cargo run --example 07_chat_client -- 127.0.0.1:8090
-            accept: too many open files on this system (the server goes on)
-            client connected 127.0.0.1:PORT1
-            client: Hello, server!
-            client: quit
-            client disconnected 127.0.0.1:PORT1
+            07_chat_server: listening on 127.0.0.1:8090: in another terminal, nc 127.0.0.1 8090
+            07_chat_server: or: cargo run --example 07_chat_client -- 127.0.0.1:8090
+            07_chat_server: (one client at a time; Ctrl-C ends the server)
+            07_chat_server: accept: too many open files on this system (the server goes on)
+            07_chat_server: client connected 127.0.0.1:PORT1
+            07_chat_server: client: Hello, server!
+            07_chat_server: client: quit
+            07_chat_server: client disconnected 127.0.0.1:PORT1
+            07_chat_client: connecting to 127.0.0.1:8090; the server greets first
+            07_chat_client: server: Hello, client!
+            07_chat_client: client sends: Hello, server!
+            07_chat_client: server: Server received: Hello, server!
+            07_chat_client: client sends: quit
+            07_chat_client: client closed
         "#]],
     },
 ];
@@ -274,7 +320,6 @@ fn the_atlas_knows_the_errors_that_are_injected() {
         let kind = error.kind();
         assert!(atlas::same_kind(&found.kind, kind), "{row}: {kind:?}");
         let words = socket_steps::in_words(&error);
-        // (One entry is about two of them.)
         assert_eq!(words, found.title, "{row}");
     }
 }
@@ -300,12 +345,18 @@ fn an_example_tells_of_an_injected_error_or_goes_on() {
             .any(|line| line.starts_with(&begin) && line.ends_with(&end));
         assert!(failed, "{}: no {end:?} in:\n{timeline}", case.fault);
 
-        // ... the number is that of the name, as the kernel has it, ...
-        let printed = printed(&timeline, case.programs[0][0]);
+        // ... the number is that of the name, as the kernel has it, and all
+        // is said in words, ...
+        let names = case.programs.iter().map(|words| words[0]);
+        let printed = printed(&timeline, names);
         if let Some((_, rest)) = printed.split_once("(os error ") {
             let number = format!("{})", case.number.raw_os_error());
             assert!(rest.starts_with(&number), "{printed}");
+            for word in ["\n  why: ", "\n  try: "] {
+                assert!(rest.contains(word), "{printed}");
+            }
         }
+        assert!(!printed.contains("Os {"), "{printed}");
 
         // ... and this is all that came of it.
         case.prints.assert_eq(&printed);
@@ -329,21 +380,30 @@ fn in_a_network_with_loopback_alone_others_are_unreachable() {
           line 54: socket.connect(&server.into()).at(server)?;
           why: this machine knows no way to that address
           try: 127.0.0.1, or an address on a network that it is on
-    "#]].assert_eq(&printed(&timeline, "04_connect"));
+    "#]]
+    .assert_eq(&printed(&timeline, ["04_connect"].into_iter()));
 }
 
-/// What a program of the timeline prints, on standard output and error.
-fn printed(timeline: &str, name: &str) -> String {
-    let prefix = format!("{name}: ");
-    let of_two = timeline.contains(&prefix);
-    let lines = timeline.lines().filter_map(|line| match of_two {
-        true => line.strip_prefix(&prefix),
-        false => Some(line),
-    });
-    lines
-        .filter(|line| {
-            !line.starts_with("  call ") && !line.starts_with('(')
-        })
-        .map(|line| format!("{line}\n"))
-        .collect()
+/// What the programs print, on standard output and error: first all of the
+/// first one.
+fn printed<'a>(
+    timeline: &str,
+    programs: impl ExactSizeIterator<Item = &'a str>,
+) -> String {
+    let of_several = programs.len() > 1;
+    let mut printed = String::new();
+    for program in programs {
+        let prefix = format!("{program}: ");
+        for line in timeline.lines() {
+            let is_its = !of_several || line.starts_with(&prefix);
+            if is_its
+                && !line.starts_with("  call ")
+                && !line.starts_with('(')
+            {
+                printed += line;
+                printed.push('\n');
+            }
+        }
+    }
+    printed
 }
