@@ -26,6 +26,14 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         The one line of that transcript with these words in it.
     {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.txt}}
         The whole file of examples/, open: a program, or what it prints.
+    {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
+        What the kernel did, as a picture, drawn from examples/timelines/NAME.txt;
+        with words, only the lines of the transcript that have them. Folded, the
+        timeline itself.
+    {{#timeline 04_accept // client connect}}
+        Only the text, open.
+    {{#seen 04_accept // accept queue 0}}
+        The one line of that timeline with these words in it.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
         folded, what the grader tries; folded, the solution and the words.
@@ -38,7 +46,9 @@ there exactly once, when a code block is empty, and when a directive is left ove
 """
 
 import json
+import os
 import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -222,6 +232,63 @@ def whole_file(path):
     return fence(kind, read(EXAMPLES / path))
 
 
+def timeline(name):
+    return read(EXAMPLES / "timelines" / f"{name}.txt")
+
+
+PICTURES = {}  # of each `sequence`, its drawing
+
+
+def draw(wanted):
+    """Has `cargo trace` draw all pictures of the book."""
+    cargo = [os.environ.get("CARGO", "cargo"), "run", "--quiet", "--locked"]
+    tool = ["--package", "socket-steps-trace", "--bin", "trace", "--", "--draw"]
+    files = [" // ".join([f"examples/timelines/{one[0]}.txt", *one[1:]]) for one in wanted]
+    try:
+        done = subprocess.run(
+            [*cargo, *tool, *files], cwd=EXAMPLES.parent, stdout=subprocess.PIPE,
+            check=True, encoding="utf-8",
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Mistake(f"the pictures cannot be drawn: {error}") from error
+    drawings = re.findall(r"<svg.*?</svg>\n", done.stdout, re.DOTALL)
+    if len(drawings) != len(wanted):
+        raise Mistake(f"{len(drawings)} pictures of {len(wanted)}")
+    return dict(zip(wanted, drawings))
+
+
+def lines_of_timeline(name, *words):
+    """All of it; with words, the lines of the transcript that have them."""
+    groups = re.split(r"^(?! )", timeline(name), flags=re.MULTILINE)
+    squeezed = [" ".join(re.split("  +", group.split("\n")[0])) for group in groups]
+    words = [" ".join(word.split()) for word in words]
+    shown = [
+        group for group, title in zip(groups, squeezed)
+        if not words or any(word in title for word in words)
+    ]
+    return fence("text", "".join(shown))
+
+
+def sequence(*name_and_words):
+    text = folded("The same as text", lines_of_timeline(*name_and_words))
+    caption = (
+        "What the kernel did, in one run. Time goes down. "
+        '<a href="wire.html">How to read it</a>'
+    )
+    return (
+        f"<figure>\n{PICTURES[name_and_words]}<figcaption>{caption}</figcaption>\n"
+        f"</figure>\n\n{text}"
+    )
+
+
+def seen(name, words=""):
+    lines = [" ".join(line.split()) for line in timeline(name).splitlines()]
+    found = [line for line in lines if words in line]
+    if not words or len(found) != 1:
+        raise Mistake(f"timelines/{name}.txt: {len(found)} lines have '{words}'")
+    return f"`{found[0]}`"
+
+
 def your_turn(name, why=""):
     path = f"examples/your_turn/{name}.rs"
     text = read(EXAMPLES / "your_turn" / f"{name}.rs")
@@ -267,7 +334,10 @@ DIRECTIVES = {
     "file": whole_file,
     "lines": folded_step,
     "result": result,
+    "seen": seen,
+    "sequence": sequence,
     "step": step,
+    "timeline": lines_of_timeline,
     "your_turn": your_turn,
     "example": example,
     "transcript": whole_transcript,
@@ -342,6 +412,16 @@ def main():
     for chapter in chapters(book["items"]):
         for name in re.findall(r"\{\{#example (\w+)\}\}", chapter["content"]):
             home[name] = chapter["path"]
+    wanted = [
+        tuple(part.strip() for part in arguments.split("//"))
+        for chapter in chapters(book["items"])
+        for arguments in re.findall(r"\{\{#sequence ([^}]*)\}\}", chapter["content"])
+    ]
+    try:
+        PICTURES.update(draw(list(dict.fromkeys(wanted))))
+    except Mistake as mistake:
+        print(mistake, file=sys.stderr)
+        sys.exit(1)
     for chapter in chapters(book["items"]):
         try:
             chapter["content"] = expand(fold_answers(chapter["content"]))

@@ -307,8 +307,12 @@ fn advice(
             "127.0.0.1, or an address on a network that it is on",
         ),
         ErrorKind::Interrupted => (
-            "a signal came while the call waited; nothing is broken",
-            "the same call again: here, start the example again",
+            "a signal reached the program while the call waited",
+            "the same call again: nothing is lost",
+        ),
+        _ if has_number(error, 105, 55) => (
+            "the kernel has no room left for it just now",
+            "close sockets that are done with, or send more slowly",
         ),
         _ if has_number(error, 24, 24) => (
             "a program may have only so many descriptors at a time",
@@ -318,11 +322,6 @@ fn advice(
             "all programs together have as many descriptors as this system \
              allows",
             "end programs that have many files or sockets open",
-        ),
-        _ if has_number(error, 105, 55) => (
-            "the kernel has no room left for sockets, or for what is to be \
-             sent",
-            "again in a moment, with fewer sockets, or more slowly",
         ),
         _ if is_unknown_family(error) => (
             "IPv6 is switched off on this machine",
@@ -685,10 +684,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(WouldBlock), "recv", HERE, "time for you"),
             (kind(NetworkUnreachable), "connect", HERE, "it is on"),
             (kind(HostUnreachable), "connect", HERE, "it is on"),
-            (kind(Interrupted), "read", HERE, "example again"),
+            (kind(Interrupted), "read", HERE, "nothing is lost"),
+            (number(105, 55), "send_to", HERE, "more slowly"),
             (number(24, 24), "socket", HERE, "(ulimit -n)"),
             (number(23, 23), "socket", HERE, "sockets open"),
-            (number(105, 55), "send_to", HERE, "more slowly"),
             (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
         ] {
             let told = advice(&error, call, Some(address(at)));

@@ -1,5 +1,5 @@
 //! What the book tells its readers to do: the changes, the calls in other
-//! languages, programs of their own.
+//! languages, programs of their own, a look at the wire.
 //!
 //! It takes about a minute, so plain `cargo test` leaves it out:
 //! `cargo test --test steps -- --ignored book`.
@@ -7,4 +7,6 @@
 #[cfg(target_os = "linux")]
 mod changes;
 pub mod languages;
+#[cfg(target_os = "linux")]
+mod wire;
 mod your_own;

@@ -2,10 +2,13 @@
 //! second terminal, and what it says when something is wrong.
 
 mod atlas;
+#[cfg(target_os = "linux")]
+mod beside;
 mod book;
 mod chat;
 mod chat_udp;
 mod command_line;
+#[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
 mod grade;
@@ -18,6 +21,7 @@ mod patched;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
+#[cfg(target_os = "linux")]
 mod timelines;
 mod transcripts;
 mod two_terminals;

@@ -4,11 +4,14 @@
 //! network namespace; where one of them is missing, these tests say so and
 //! pass, but not in CI.
 
-#![cfg(target_os = "linux")]
-
-use std::process::Command;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::{env, fs, process::Command, thread};
 
 use expect_test::expect_file;
+use tempfile::tempdir;
 
 use crate::support::{output, program, top};
 
@@ -19,11 +22,13 @@ const DIFFERS: &[&str] =
 /// One test per lesson, named by it.
 macro_rules! lessons {
     ($($test:ident $name:literal)*) => {
+        const LESSONS: &[&str] = &[$($name),*];
         $(
             #[test]
             #[ignore = "takes a while: see CONTRIBUTING.md"]
             fn $test() {
-                compare($name, &[program($name)], "");
+                let _together = ALONE.read();
+                compare($name);
             }
         )*
     };
@@ -36,31 +41,80 @@ macro_rules! chat {
 
 include!("examples.in");
 
+const CHATS: [&str; 2] = ["07_chat", "07_chat_udp"];
+
 /// These two are part of every run.
 #[test]
 fn of_a_connection_and_of_datagrams() {
-    for name in ["04_accept", "04_accept_udp"] {
-        compare(name, &[program(name)], "");
+    compare("04_accept");
+    compare("04_accept_udp");
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn chats() {
+    for name in CHATS {
+        compare(name);
     }
 }
 
+/// The rounds run when nothing else does.
+static ALONE: RwLock<()> = RwLock::new(());
+
+/// `ROUNDS=200` for 200 of them.
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
-fn chat() {
-    let programs = ["07_chat_server", "07_chat_client"];
-    compare("07_chat", &programs.map(program), "hello\nquit\n");
+fn the_same_in_each_round_beside_busy_loops() {
+    let rounds = env::var("ROUNDS")
+        .map_or(2, |rounds| rounds.parse().expect("a number"));
+    let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
+    let _alone = ALONE.write();
+    let next = AtomicUsize::new(0);
+    let busy = AtomicBool::new(true);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while busy.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let compare_some = || {
+            loop {
+                let number = next.fetch_add(1, Relaxed);
+                if number >= rounds * all.len() {
+                    break;
+                }
+                let (round, name) =
+                    (number / all.len(), all[number % all.len()]);
+                // (10,000 calls: some seconds each time.)
+                if name != "15_lost_datagrams_udp" || round % 10 == 0 {
+                    compare(name);
+                }
+            }
+        };
+        let workers = [(); 3].map(|()| scope.spawn(compare_some));
+        let results = workers.map(|worker| worker.join());
+        busy.store(false, Relaxed);
+        assert!(results.iter().all(Result::is_ok), "see above");
+    });
 }
 
-#[test]
-#[ignore = "takes a while: see CONTRIBUTING.md"]
-fn chat_udp() {
-    let programs = ["07_chat_server_udp", "07_chat_client_udp"];
-    compare("07_chat_udp", &programs.map(program), "hello\nquit\n");
-}
-
-fn compare(name: &str, programs: &[&str], input: &str) {
+/// Compares what `cargo trace` shows of an example, or of a chat, with the
+/// file.
+fn compare(name: &str) {
+    let (programs, input) = match name {
+        "07_chat" => {
+            (vec!["07_chat_server", "07_chat_client"], "hello\nquit\n")
+        }
+        "07_chat_udp" => (
+            vec!["07_chat_server_udp", "07_chat_client_udp"],
+            "hello\nquit\n",
+        ),
+        lesson => (vec![lesson], ""),
+    };
     let mut arguments = vec![];
-    for program in programs {
+    for program in programs.into_iter().map(program) {
         if !arguments.is_empty() {
             arguments.push("--with");
         }
@@ -75,6 +129,96 @@ fn compare(name: &str, programs: &[&str], input: &str) {
     expect_file![file].assert_eq(&timeline);
 }
 
+/// The README quotes one.
+#[test]
+fn the_readme_quotes_a_timeline() {
+    let read =
+        |path: &str| fs::read_to_string(top().join(path)).expect(path);
+    let readme = read("README.md");
+    let (_, quoted) =
+        readme.split_once("cargo trace 04_accept\n").expect("it");
+    let (_, quoted) = quoted.split_once("```text\n").expect("a block");
+    let (quoted, _) = quoted.split_once("```").expect("its end");
+    assert!(quoted.lines().count() > 5, "{quoted}");
+    let timeline = read("examples/timelines/04_accept.txt");
+    assert!(timeline.contains(quoted), "not in the timeline:\n{quoted}");
+}
+
+#[test]
+fn a_fault_is_shown_and_the_program_says_why() {
+    let program = program("04_accept");
+    let arguments =
+        ["--calls", "--fault", "accept=EMFILE:2", "--", program];
+    let Some(timeline) = trace(&arguments, "") else { return };
+    for words in [
+        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EAGAIN\n",
+        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EMFILE (injected)\n",
+        "too many open files",
+        "\n  call    (exited with 1)\n",
+    ] {
+        assert!(timeline.contains(words), "{words}\n{timeline}");
+    }
+    assert!(!timeline.contains("  packet "), "{timeline}");
+}
+
+#[test]
+fn a_server_is_ended_when_its_client_has_gone() {
+    let folder = tempdir().expect("a folder");
+    let picture = folder.path().join("picture.svg");
+    let svg = picture.to_str().expect("UTF-8");
+    let server = program("07_chat_server");
+    let client = program("07_chat_client");
+    let arguments =
+        ["--svg", svg, "--states", "--", server, "--with", "--", client];
+    let Some(timeline) = trace(&arguments, "quit\n") else { return };
+    let end = "(07_chat_server still waited in accept4, and was ended)\n";
+    assert!(timeline.ends_with(end), "{timeline}");
+    let picture = fs::read_to_string(picture).expect("the picture");
+    assert!(picture.starts_with("<svg ") && picture.contains(">SYN ACK<"));
+}
+
+/// Exit status 2 and one line, for what is missing and for what is wrong.
+#[test]
+fn one_line_says_what_is_missing() {
+    let folder = tempdir().expect("a folder");
+    let bin = folder.path();
+    let tool = env!("CARGO_BIN_EXE_trace_for_tests");
+    let says = |arguments: &[&str], words: &str| {
+        let output = Command::new(tool)
+            .args(arguments)
+            .env("PATH", bin)
+            .output()
+            .expect("it starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.contains(words), "{words}: {errors}");
+        assert!(output.stdout.is_empty());
+    };
+    says(&[], "which program?");
+    says(&["--fault", "accept=2", "x"], "which error?");
+    says(&["--fault", "accept=EMFILE:0", "x"], "which of the calls?");
+    says(&["--fault", "open=EMFILE", "x"], "the call is one of socket,");
+    says(&["04_accept"], "needs strace: sudo apt install strace");
+    for name in ["strace", "unshare", "ip"] {
+        says(&["04_accept"], &format!("cargo trace needs {name}"));
+        let script =
+            "#!/bin/sh\necho 'unshare: not permitted' >&2\nexit 1\n";
+        let path = bin.join(name);
+        fs::write(&path, script).expect("a script");
+        fs::set_permissions(path, Permissions::from_mode(0o755))
+            .expect("x");
+    }
+    says(&["--", "/bin/true"], "none (unshare: not permitted): use sudo");
+    says(&["no_such_example"], "no_such_example is no example");
+}
+
+/// Says that a test was not made, and why. In CI it must be.
+pub fn skipped(why: &str) {
+    assert!(env::var_os("CI").is_none(), "{why}");
+    eprintln!("skipped: {why}");
+}
+
 /// What `cargo trace` prints; `None`: it cannot work here.
 pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
     let mut tool = Command::new(env!("CARGO_BIN_EXE_trace_for_tests"));
@@ -82,8 +226,7 @@ pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
     let errors = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(2) && errors.starts_with("cargo trace ")
     {
-        assert!(std::env::var_os("CI").is_none(), "{errors}");
-        eprintln!("skipped: {errors}");
+        skipped(&errors);
         return None;
     }
     assert!(output.status.success(), "{errors}");

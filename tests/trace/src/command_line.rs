@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What is asked for.
 pub enum Wish {
     Help,
-    /// Draw the timeline in this file.
-    Draw(String),
+    /// Draw the timelines in these files.
+    Draw(Vec<String>),
     Trace(Order),
 }
 
@@ -100,8 +100,11 @@ impl Wish {
                     order.svg = Some(parser.value().map_err(words)?.into());
                 }
                 Some(Long("draw")) => {
-                    let file = parser.value().map_err(words)?;
-                    return text(file).map(Self::Draw);
+                    let wanted =
+                        parser.raw_args().map_err(words)?.map(text);
+                    return wanted
+                        .collect::<Result<_, _>>()
+                        .map(Self::Draw);
                 }
                 Some(Long("fault")) => {
                     let fault = text(parser.value().map_err(words)?)?;

@@ -69,18 +69,41 @@ enum Line<'a> {
     More(&'a str),
 }
 
-/// The picture of a timeline, with `name` in its title.
-pub fn svg(name: &str, timeline: &str) -> String {
+/// The picture of a timeline, with `name` in its title; if there are words,
+/// only of those lines of the transcript that have one of them in it.
+///
+/// # Errors
+/// If no line has such words.
+pub fn svg(
+    name: &str,
+    timeline: &str,
+    words: &[&str],
+) -> Result<String, String> {
     let lines: Vec<Line<'_>> =
         timeline.lines().filter_map(Line::read).collect();
     let sides = Sides::new(&lines);
-    let rows: Vec<Row<'_>> = lines
-        .iter()
-        .enumerate()
-        .filter_map(|(index, line)| sides.row(index, line))
-        .collect();
-    let rows = without_bare_titles(rows);
-    draw(name, &rows)
+    let mut rows = vec![];
+    let mut wanted = words.is_empty();
+    let mut found = vec![false; words.len()];
+    for (index, line) in lines.iter().enumerate() {
+        if let Line::Title(title) = line {
+            let title: Vec<&str> = title.split_whitespace().collect();
+            let title = title.join(" ");
+            wanted = words.is_empty();
+            for (word, found) in words.iter().zip(&mut found) {
+                if title.contains(word) {
+                    (wanted, *found) = (true, true);
+                }
+            }
+        }
+        if wanted {
+            rows.extend(sides.row(index, line));
+        }
+    }
+    if let Some(missing) = found.iter().position(|found| !found) {
+        return Err(format!("{name}: no line has '{}'", words[missing]));
+    }
+    Ok(draw(name, words, &rows))
 }
 
 impl<'a> Line<'a> {
@@ -186,7 +209,7 @@ impl Sides {
         let named = |descriptor: Option<&str>, what: &str| match descriptor
         {
             Some(descriptor) => format!("{descriptor} {what}"),
-            None => format!("no FD: {what}"),
+            None => what.to_owned(),
         };
         Some(match line {
             Line::Title(title) => Row::Title(title),
@@ -228,6 +251,15 @@ impl Sides {
                                 .unwrap_or_default();
                             (format!("shutdown {of}"), how.to_owned())
                         }
+                        ("bind", _) => {
+                            let port = arguments.rsplit(':').next();
+                            let port = port.filter(|port| *port != "0");
+                            let result = match port {
+                                Some(port) => format!("{port}: {result}"),
+                                None => (*result).to_owned(),
+                            };
+                            (format!("bind {of}"), result)
+                        }
                         (name, _) => {
                             (format!("{name} {of}"), (*result).to_owned())
                         }
@@ -251,7 +283,14 @@ impl Sides {
                     .split_once(" -> ")
                     .map_or(*what, |(_, after)| after);
                 let what = what.split(", ").next().unwrap_or(what);
-                Row::State { side, text: named(*descriptor, what) }
+                let text = match descriptor {
+                    Some(name) if what == "LISTEN" => {
+                        format!("{name} {what} at {port}")
+                    }
+                    Some(name) => format!("{name} {what}"),
+                    None => format!("{port}, no FD: {what}"),
+                };
+                Row::State { side, text }
             }
             Line::Queue { descriptor, port, what } => {
                 let side = self.of_port(port);
@@ -319,17 +358,7 @@ fn only_asks(name: &str) -> bool {
         || name.contains("poll")
 }
 
-/// Lines of the transcript to which the kernel did nothing stand together.
-fn without_bare_titles(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    let mut rows = rows;
-    while matches!(rows.last(), Some(Row::Title(title)) if !title.starts_with('('))
-    {
-        rows.pop();
-    }
-    rows
-}
-
-fn draw(name: &str, rows: &[Row<'_>]) -> String {
+fn draw(name: &str, words: &[&str], rows: &[Row<'_>]) -> String {
     let has_left = |row: &Row<'_>| match row {
         Row::Call { side, .. } | Row::State { side, .. } => {
             *side == Side::Left
@@ -339,10 +368,9 @@ fn draw(name: &str, rows: &[Row<'_>]) -> String {
     };
     let both = rows.iter().any(has_left);
     let tall = TOP + 6 + rows.iter().map(height).sum::<u32>() + 6;
-    let id: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let id = [&[name], words].concat().join("-");
+    let id: String = id.chars().map(letter).collect();
     let mut svg = format!(
         "<svg class=\"picture sequence\" xmlns=\"http://www.w3.org/2000/svg\" \
          viewBox=\"0 0 {WIDTH} {tall}\" role=\"img\" \
@@ -508,7 +536,9 @@ fn short_title(title: &str) -> String {
         return text;
     }
     let cut: String = text.chars().take(56).collect();
-    format!("{}...", cut.trim_end())
+    // (Not in the middle of a word.)
+    let whole = cut.rsplit_once(' ').map_or(&*cut, |(whole, _)| whole);
+    format!("{} ...", whole.trim_end())
 }
 
 fn escaped(text: &str) -> String {

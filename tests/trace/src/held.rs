@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use procfs::process::{ProcState, Process, Stat};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_setfl, fstat};
 use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, tee,
 };
@@ -26,16 +27,24 @@ dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
 sendfile,splice";
 
 /// More of a string than this, strace leaves out.
-const STRING: &str = "1024";
+const STRING: &str = "100";
 
-/// A thread that computes is not waited for.
+/// A program that sleeps for so long, and is in no call that we know, waits.
 const A_MOMENT: Duration = Duration::from_millis(20);
+
+/// A thread that computes for longer is not waited for.
+const LONG: Duration = Duration::from_millis(500);
 
 /// The most that a pipe takes in one piece (PIPE_BUF).
 const PART: usize = 4096;
 
 pub struct Held {
     pub name: String,
+    /// Where it prints to, as strace writes it behind a descriptor.
+    pub output: String,
+    text: OwnedFd,
+    /// What it has printed, and nobody has asked for.
+    pub printed: Vec<u8>,
     strace: Child,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
@@ -90,19 +99,27 @@ impl Held {
         for fault in faults {
             strace.args(["-e", fault]);
         }
+        // What the program prints; strace's lines say when.
+        let (text, print) =
+            pipe_with(PipeFlags::CLOEXEC).map_err(no_pipe)?;
+        let inode = fstat(&print).map_err(no_pipe)?.st_ino;
+        fcntl_setfl(&text, OFlags::NONBLOCK).map_err(no_pipe)?;
         // (strace writes to its standard error, so the program needs
         // another one.)
-        let shell = ["sh", "-c", r#"exec "$@" 2>/dev/null"#, "sh"];
+        let shell = ["sh", "-c", r#"exec "$@" 2>&1"#, "sh"];
         strace.args(shell).args(command);
         let strace = strace
             .env("PYTHONUNBUFFERED", "1")
             .stdin(input)
-            .stdout(Stdio::null())
+            .stdout(print)
             .stderr(into)
             .spawn()
             .map_err(cannot)?;
         Ok(Self {
             name: name.to_owned(),
+            output: format!("<pipe:[{inode}]>"),
+            text,
+            printed: vec![],
             strace,
             pipe: out,
             glass,
@@ -124,6 +141,12 @@ impl Held {
 
     /// What it is at. Takes in the beginnings of lines.
     pub fn doing(&mut self) -> Result<Doing, String> {
+        let mut some = [0; PART];
+        // (Errors: there is nothing.)
+        while let Ok(length @ 1..) = rustix::io::read(&self.text, &mut some)
+        {
+            self.printed.extend(&some[..length]);
+        }
         if self.ended {
             return Ok(Doing::Ended);
         }
@@ -158,8 +181,7 @@ impl Held {
             // A call can wake another thread: it has the time that it needs
             // to come to a halt, too.
             let since = *self.since.get_or_insert_with(Instant::now);
-            if self.threads && since.elapsed() < A_MOMENT && self.is_busy()
-            {
+            if self.threads && since.elapsed() < LONG && self.is_busy() {
                 return Ok(Some(Doing::Running));
             }
             return Ok(Some(Doing::Held));
@@ -206,6 +228,11 @@ impl Held {
         }
     }
 
+    /// strace's own number.
+    fn pid(&self) -> i32 {
+        i32::try_from(self.strace.id()).unwrap_or_default()
+    }
+
     /// Whether a thread of the program runs.
     fn is_busy(&self) -> bool {
         let rests = |state| {
@@ -226,7 +253,7 @@ impl Held {
 
     /// Whether strace and all threads of the program sleep.
     fn sleeps(&self) -> bool {
-        let strace = self.strace.id().cast_signed();
+        let strace = self.pid();
         let is_asleep =
             |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping));
         let asleep = |process: Process| {
@@ -246,7 +273,7 @@ impl Held {
 
     /// The programs that strace started, and those that they started.
     fn tracees(&self) -> Vec<i32> {
-        let mut all = vec![self.strace.id().cast_signed()];
+        let mut all = vec![self.pid()];
         let mut next = 0;
         while let Some(parent) = all.get(next) {
             let path = format!("/proc/{parent}/task/{parent}/children");

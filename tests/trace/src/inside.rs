@@ -25,6 +25,13 @@ ip -6 route del table local local ::1 dev lo 2>/dev/null &&
     ip -6 route add table local local ::1 dev lo proto kernel quickack 1
 true";
 
+/// To read the kernel's table of connections takes as long as the table is
+/// large, which is sized for a big server; a namespace within a namespace can
+/// have a small one. (Older kernels don't know that.)
+const SMALL_TABLE: &str = "\
+echo 4096 2>/dev/null >/proc/sys/net/ipv4/tcp_child_ehash_entries
+exec unshare --net \"$@\"";
+
 /// Builds it, goes into a namespace, and shows what happened.
 ///
 /// # Errors
@@ -48,7 +55,8 @@ fn go_inside(order: &Order) -> Result<ExitCode, String> {
     let namespace = namespace()?;
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new("unshare");
-    command.args(namespace).arg(own).arg("--inside");
+    command.args(namespace).args(["sh", "-c", SMALL_TABLE, "sh"]);
+    command.arg(own).arg("--inside");
     let show = order.show;
     let kinds = [
         ("--calls", show.calls),
@@ -214,10 +222,13 @@ fn show(order: &Order) -> Result<ExitCode, String> {
     print!("{text}");
     if let Some(file) = &order.svg {
         let all = timeline::timeline(&events, &left, &names, timeline::ALL);
-        std::fs::write(file, drawing::svg(&names.join(" with "), &all))
-            .map_err(|error| {
-                format!("cannot write {}: {error}", file.display())
-            })?;
+        std::fs::write(
+            file,
+            drawing::svg(&names.join(" with "), &all, &[])?,
+        )
+        .map_err(|error| {
+            format!("cannot write {}: {error}", file.display())
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,10 @@
 //! `cargo trace`: runs a program and shows, for each line that it prints, the
 //! system calls, the packets and the states of the sockets that led to it.
 
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "there, only its errors are of use")
+)]
 mod command_line;
 mod drawing;
 #[cfg(target_os = "linux")]
@@ -18,6 +22,7 @@ mod tap;
 #[cfg(target_os = "linux")]
 mod timeline;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use command_line::Wish;
@@ -31,7 +36,7 @@ fn main() -> ExitCode {
                 print!("{USAGE}");
                 Ok(ExitCode::SUCCESS)
             }
-            Wish::Draw(file) => draw(&file),
+            Wish::Draw(wanted) => draw(&wanted),
             #[cfg(target_os = "linux")]
             Wish::Trace(order) => inside::trace(order),
             #[cfg(not(target_os = "linux"))]
@@ -48,12 +53,17 @@ fn main() -> ExitCode {
     })
 }
 
-/// Draws a timeline that was kept in a file: a snapshot, with its header.
-fn draw(file: &str) -> Result<ExitCode, String> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot read {file}: {error}"))?;
-    let text = text.splitn(3, "---\n").nth(2).unwrap_or(&text);
-    let name = std::path::Path::new(file).file_stem().unwrap_or_default();
-    print!("{}", drawing::svg(&name.to_string_lossy(), text));
+/// Draws timelines that were kept in files: of each the whole, or `FILE//words`
+/// and so on, only the lines of the transcript with these words.
+fn draw(wanted: &[String]) -> Result<ExitCode, String> {
+    for one in wanted {
+        let mut parts = one.split("//").map(str::trim);
+        let file = parts.next().unwrap_or_default();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("cannot read {file}: {error}"))?;
+        let name = Path::new(file).file_stem().unwrap_or_default();
+        let words: Vec<&str> = parts.collect();
+        print!("{}", drawing::svg(&name.to_string_lossy(), &text, &words)?);
+    }
     Ok(ExitCode::SUCCESS)
 }

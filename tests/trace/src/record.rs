@@ -109,8 +109,8 @@ pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
                 Stdio::null()
             };
             let program = Held::start(name, command, &order.faults, input)?;
+            recorder.lines.push(Lines::new(&program.output));
             programs.push(program);
-            recorder.lines.push(Lines::default());
             current = all;
             since = Instant::now();
             continue;
@@ -165,8 +165,15 @@ fn changes_nothing(begun: &str) -> bool {
     let call =
         begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
     let call = call.map_or(begun, |(_, call)| call);
-    let quiet =
-        ["write(1<", "write(2<", "fcntl(", "getsockname(", "setsockopt("];
+    let quiet = [
+        "write(1<",
+        "write(2<",
+        "fcntl(",
+        "getsockname(",
+        "ioctl(",
+        "socket(",
+        "setsockopt(",
+    ];
     quiet.iter().any(|start| call.starts_with(start))
 }
 
@@ -183,8 +190,13 @@ impl Recorder {
             Some(self.look()?)
         };
         let text = program.line()?;
-        for Line { said } in self.lines[index].read(&text)? {
-            self.note(index, said, reading.clone());
+        self.lines[index].events = self.events.len();
+        let lines = self.lines[index].read(&text, &mut program.printed)?;
+        for Line { said, waited_since } in lines {
+            match waited_since {
+                Some(since) => self.note_woken(index, said, since),
+                None => self.note(index, said, reading.clone()),
+            }
         }
         self.families =
             self.lines.iter().fold(self.families, |all, lines| Families {
@@ -212,6 +224,21 @@ impl Recorder {
         }
     }
 
+    /// A call that another thread has woken stands after the call that woke
+    /// it, whenever strace gets to see it.
+    fn note_woken(&mut self, program: usize, said: Said, since: usize) {
+        let acts = |event: &Event| match &event.said {
+            Said::Call(call) => call.acts,
+            _ => false,
+        };
+        let later = self.events.get(since..).unwrap_or_default();
+        let place = later.iter().rposition(acts).map(|at| since + at + 1);
+        let place = place.unwrap_or(self.events.len());
+        let (packets, readings) = (vec![], vec![]);
+        let event = Event { program, said, packets, readings };
+        self.events.insert(place, event);
+    }
+
     fn note(
         &mut self,
         program: usize,
@@ -234,7 +261,7 @@ impl Recorder {
     fn finish(&mut self) -> Result<(), String> {
         let rows = self.look()?;
         for index in 0..self.lines.len() {
-            for Line { said } in self.lines[index].rest() {
+            for Line { said, .. } in self.lines[index].rest() {
                 self.note(index, said, Some(rows.clone()));
             }
         }

@@ -30,16 +30,23 @@ pub struct Call {
     /// The sockets that it names, and the one that it gave: descriptor and
     /// the kernel's number.
     pub sockets: Vec<(i32, u64)>,
+    /// Whether it can bring another call to its end.
+    pub acts: bool,
 }
 
 pub struct Line {
     pub said: Said,
+    /// It waited, and another thread has probably ended that: how many events
+    /// there were when it began.
+    pub waited_since: Option<usize>,
 }
 
 /// A call that has begun.
 struct Begun {
     text: String,
     order: usize,
+    /// How many events there were.
+    at: usize,
 }
 
 /// Reads the lines of one program.
@@ -48,8 +55,12 @@ pub struct Lines {
     pub families: Families,
     begun: BTreeMap<Option<u32>, Begun>,
     order: usize,
+    /// How many events there are so far; the recorder says so.
+    pub events: usize,
     /// The sockets of the internet; a program can have others.
     sockets: HashSet<u64>,
+    /// See `Held`.
+    output: String,
     /// The beginning of a line that the program prints.
     printed: String,
     /// Results of calls that another thread has brought to an end and that
@@ -68,6 +79,7 @@ struct Patterns {
     timeout: Regex,
     wait: Regex,
     ready: Regex,
+    other: Regex,
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
@@ -92,16 +104,28 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         // (An older strace shows the bytes of it.)
         timeout: regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#),
         wait: regex(r"(\], \d+), [1-9]\d*\) ="),
-        ready: regex(r"fd=(\d+),"),
+        ready: regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"),
+        // What another descriptor leads to.
+        other: regex(
+            r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>",
+        ),
     }
 });
 
 impl Lines {
+    pub fn new(output: &str) -> Self {
+        Self { output: output.to_owned(), ..Self::default() }
+    }
+
     /// Reads what strace wrote: no event, or some.
     ///
     /// # Errors
     /// What strace itself complains of.
-    pub fn read(&mut self, text: &str) -> Result<Vec<Line>, String> {
+    pub fn read(
+        &mut self,
+        text: &str,
+        printed: &mut Vec<u8>,
+    ) -> Result<Vec<Line>, String> {
         let mut events = vec![];
         for line in text.lines() {
             if let Some(complaint) = line.strip_prefix("strace: ") {
@@ -118,7 +142,7 @@ impl Lines {
                 }
                 None => (None, line),
             };
-            self.read_line(thread, line, &mut events);
+            self.read_line(thread, line, printed, &mut events);
         }
         Ok(events)
     }
@@ -127,11 +151,12 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         line: &str,
+        printed: &mut Vec<u8>,
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
             let end = end.trim_end_matches(" +++").to_owned();
-            self.say(thread, Said::End(end), events);
+            self.say(thread, Said::End(end), None, events);
             return;
         }
         if line.starts_with("--- ") {
@@ -139,11 +164,15 @@ impl Lines {
         }
         if let Some(begun) = line.strip_suffix(" <unfinished ...>") {
             self.order += 1;
-            let begun = Begun { text: begun.to_owned(), order: self.order };
+            let begun = Begun {
+                text: begun.to_owned(),
+                order: self.order,
+                at: self.events,
+            };
             self.begun.insert(thread, begun);
             return;
         }
-        let (text, order) = match line.strip_prefix("<... ") {
+        let (text, order, waited_since) = match line.strip_prefix("<... ") {
             Some(rest) => {
                 let (name, rest) =
                     rest.split_once(" resumed>").unwrap_or((rest, ""));
@@ -166,14 +195,17 @@ impl Lines {
                 else {
                     return;
                 };
-                (begun.text + rest, begun.order)
+                let waits =
+                    !acts(&begun.text) && !rest.contains("= -1 EAGAIN");
+                let since = waits.then_some(begun.at);
+                (begun.text + rest, begun.order, since)
             }
             None => {
                 self.order += 1;
-                (line.to_owned(), self.order)
+                (line.to_owned(), self.order, None)
             }
         };
-        for said in self.call(&text) {
+        for said in self.call(&text, printed) {
             // Another thread's send may have brought this to an end: then
             // the send stands first, although it returns a moment later.
             let acting =
@@ -181,7 +213,7 @@ impl Lines {
             if self.begun.values().any(acting) {
                 self.later.push((thread, said));
             } else {
-                self.say(thread, said, events);
+                self.say(thread, said, waited_since, events);
             }
         }
         if !self.begun.values().any(|begun| acts(&begun.text)) {
@@ -193,19 +225,21 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         said: Said,
+        waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
         if self.later.iter().any(|(other, _)| *other == thread) {
             self.later.push((thread, said));
         } else {
-            events.push(Line { said });
+            events.push(Line { said, waited_since });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
         let later = std::mem::take(&mut self.later);
-        later.into_iter().map(|(_, said)| Line { said }).collect()
+        let line = |(_, said)| Line { said, waited_since: None };
+        later.into_iter().map(line).collect()
     }
 
     /// What the program is at, when its last line begins with `begun`.
@@ -227,7 +261,7 @@ impl Lines {
     }
 
     /// A finished call, if it is about a socket; or the lines that it prints.
-    fn call(&mut self, text: &str) -> Vec<Said> {
+    fn call(&mut self, text: &str, printed: &mut Vec<u8>) -> Vec<Said> {
         let patterns = &*PATTERNS;
         let Some(found) = patterns.line.captures(text) else {
             return vec![];
@@ -243,10 +277,12 @@ impl Lines {
         if result.starts_with("? ERESTART") {
             return vec![];
         }
-        if name == "write"
-            && (arguments.starts_with("1<") || arguments.starts_with("2<"))
-        {
-            return self.prints(arguments);
+        if name == "write" {
+            let prints = arguments.strip_prefix(['1', '2']);
+            if prints.is_some_and(|rest| rest.starts_with(&self.output)) {
+                let length = result.parse().unwrap_or(0);
+                return self.prints(arguments, length, printed);
+            }
         }
         if name == "socket" || name == "socketpair" {
             let domain = arguments.split(',').next().unwrap_or_default();
@@ -282,17 +318,34 @@ impl Lines {
             }
             _ => result.to_owned(),
         };
+        let acts = acts(text);
         let text = marked(&format!("{name}({arguments}) = {result}"));
         let text = fixed(name, &text);
-        vec![Said::Call(Call { name: name.to_owned(), text, sockets: all })]
+        vec![Said::Call(Call {
+            name: name.to_owned(),
+            text,
+            sockets: all,
+            acts,
+        })]
     }
 
     /// The text that a `write` shows, line by line.
-    fn prints(&mut self, arguments: &str) -> Vec<Said> {
+    /// strace may have cut it; then the pipe has it whole.
+    fn prints(
+        &mut self,
+        arguments: &str,
+        length: usize,
+        printed: &mut Vec<u8>,
+    ) -> Vec<Said> {
         let start =
             arguments.find('"').map_or(arguments.len(), |at| at + 1);
         let end = arguments.rfind('"').unwrap_or(start).max(start);
-        let bytes = unescaped(&arguments[start..end]);
+        let mut bytes = unescaped(&arguments[start..end]);
+        let whole: Vec<u8> =
+            printed.drain(..length.min(printed.len())).collect();
+        if whole.starts_with(&bytes) {
+            bytes = whole;
+        }
         self.printed += &String::from_utf8_lossy(&bytes);
         let mut lines = vec![];
         while let Some((line, rest)) = self.printed.split_once('\n') {
@@ -304,7 +357,7 @@ impl Lines {
 }
 
 /// Whether a call can bring another one to its end.
-fn acts(text: &str) -> bool {
+pub fn acts(text: &str) -> bool {
     text.contains("<socket:[")
         && ["send", "write", "connect", "close", "shutdown"]
             .iter()
@@ -320,8 +373,18 @@ fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
 /// Marks descriptors and addresses.
 fn marked(text: &str) -> String {
     let patterns = &*PATTERNS;
+    // Which of them are ready, strace says without the kernel's numbers.
+    let text = patterns.ready.replace_all(text, |found: &Captures<'_>| {
+        let is_socket = found.get(3).is_none()
+            && text.contains(&format!("{}<socket:[", &found[2]));
+        let number = &found[2];
+        match is_socket {
+            true => format!("{}{number}<socket:[0]>", &found[1]),
+            false => found[0].to_owned(),
+        }
+    });
     let text =
-        patterns.descriptor.replace_all(text, |found: &Captures<'_>| {
+        patterns.descriptor.replace_all(&text, |found: &Captures<'_>| {
             format!("{OPEN}fd:{}{CLOSE}", &found[1])
         });
     let text = patterns.v4.replace_all(&text, |found: &Captures<'_>| {
@@ -331,7 +394,8 @@ fn marked(text: &str) -> String {
         format!("{OPEN}at:[{}]:{}{CLOSE}", &found[2], &found[1])
     });
     let text = patterns.length.replace_all(&text, "$1");
-    patterns.pointer.replace_all(&text, "POINTER").into_owned()
+    let text = patterns.pointer.replace_all(&text, "POINTER");
+    patterns.other.replace_all(&text, "$1").into_owned()
 }
 
 /// Puts into one form what differs between versions of strace, and from run
@@ -360,10 +424,6 @@ fn fixed(name: &str, text: &str) -> String {
     }
     if name.contains("poll") {
         let text = patterns.wait.replace(text, "$1, TIME) =");
-        let text =
-            patterns.ready.replace_all(&text, |found: &Captures<'_>| {
-                format!("fd={OPEN}fd:{}{CLOSE},", &found[1])
-            });
         return text.into_owned();
     }
     text.to_owned()

@@ -13,6 +13,11 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use socket2::{Domain, Protocol, Socket, Type};
 
+/// Linux' numbers for a packet socket. (With its feature `all`, socket2 has
+/// names for them.)
+const AF_PACKET: i32 = 17;
+const SOCK_RAW: i32 = 3;
+
 /// The two kinds of packets to ask for, by their numbers in an Ethernet
 /// header. (Asking for all kinds would show each packet twice: once as it
 /// leaves, once as it arrives.)
@@ -37,8 +42,9 @@ impl Tap {
         let open = |kind: u16| {
             // The kernel wants the number in network byte order.
             let protocol = Protocol::from(i32::from(kind.to_be()));
-            let socket =
-                Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
+            let (domain, raw) =
+                (Domain::from(AF_PACKET), Type::from(SOCK_RAW));
+            let socket = Socket::new(domain, raw, Some(protocol))?;
             // There may be none: then we don't wait.
             socket.set_nonblocking(true)?;
             // (The kernel gives as much as it allows.)

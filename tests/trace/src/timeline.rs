@@ -57,12 +57,14 @@ struct Builder {
     rows: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<String>>,
+    /// The ends of all sockets, in the order in which they were seen.
+    known: Vec<(SocketAddr, SocketAddr)>,
     /// Ports in the order in which they were seen.
     ports: Vec<u16>,
     /// The sockets whose descriptor this event closes.
     closing: Vec<u64>,
-    /// Segments that were seen.
-    seen: Vec<(SocketAddr, SocketAddr, u32, usize, bool)>,
+    /// The number of the next byte, in each direction of each connection.
+    next: HashMap<(SocketAddr, SocketAddr), u32>,
 }
 
 impl Builder {
@@ -71,9 +73,10 @@ impl Builder {
             many: names.len() > 1,
             rows: vec![],
             holders: HashMap::new(),
+            known: vec![],
             ports: vec![],
             closing: vec![],
-            seen: vec![],
+            next: HashMap::new(),
         }
     }
 
@@ -98,7 +101,7 @@ impl Builder {
                 packets: event
                     .packets
                     .iter()
-                    .filter_map(|packet| self.packet(packet))
+                    .map(|packet| self.packet(packet))
                     .collect(),
                 ..Step::default()
             };
@@ -138,10 +141,10 @@ impl Builder {
                     group.steps.push(step);
                 }
                 Said::End(end) => {
-                    // (Threads end quietly.)
+                    // (Threads end quietly, and so do the helpers of a script.)
+                    let matters = end != "exited with 0" || self.many;
                     if step != Step::default()
-                        || end != "exited with 0"
-                        || self.many
+                        || (matters && is_last(index))
                     {
                         step.call = format!("({end})");
                         group.steps.push(step);
@@ -186,7 +189,7 @@ impl Builder {
         all.map(|(inode, _)| *inode).collect()
     }
 
-    fn packet(&mut self, packet: &Packet) -> Option<String> {
+    fn packet(&mut self, packet: &Packet) -> String {
         for port in [packet.from.port(), packet.to.port()] {
             if !self.ports.contains(&port) {
                 self.ports.push(port);
@@ -199,27 +202,55 @@ impl Builder {
             1 => format!("  1 byte {}", quoted(&packet.data)),
             length => format!("  {length} bytes {}", quoted(&packet.data)),
         };
-        Some(match &packet.kind {
+        match &packet.kind {
             Kind::Segment { flags, sequence } => {
-                let acts = !packet.data.is_empty() || flags[0] != "ACK";
-                let key = (
-                    packet.from,
-                    packet.to,
-                    *sequence,
-                    packet.data.len(),
-                    acts,
-                );
-                let again = acts && self.seen.contains(&key);
-                self.seen.push(key);
+                let (again, missing) =
+                    self.follow(packet, flags, *sequence);
                 let again = if again { ", again" } else { "" };
-                format!("{ends}  {}{again}{}", flags.join(" "), carried())
+                let segment = format!(
+                    "{ends}  {}{again}{}",
+                    flags.join(" "),
+                    carried()
+                );
+                if missing > 0 {
+                    return format!(
+                        "(missed before: {missing} bytes)  {segment}"
+                    );
+                }
+                segment
             }
             Kind::Datagram if packet.data.is_empty() => {
                 format!("{ends}  datagram  0 bytes")
             }
             Kind::Datagram => format!("{ends}  datagram{}", carried()),
             Kind::Refused => format!("{ends}  ICMP: port unreachable"),
-        })
+        }
+    }
+
+    /// Whether a segment comes again, and how many bytes before it were not
+    /// seen: the kernel drops what the tap has no room for.
+    fn follow(
+        &mut self,
+        packet: &Packet,
+        flags: &[&str],
+        sequence: u32,
+    ) -> (bool, u32) {
+        let has = |flag| u32::from(flags.contains(&flag));
+        let length = u32::try_from(packet.data.len()).unwrap_or_default();
+        let length = length + has("SYN") + has("FIN");
+        let end = sequence.wrapping_add(length);
+        let expected = self.next.insert((packet.from, packet.to), end);
+        let Some(expected) = expected else { return (false, 0) };
+        if has("SYN") == 1 {
+            // (Another connection may have the same two ports.)
+            return (end == expected, 0);
+        }
+        let ahead = sequence.wrapping_sub(expected);
+        if ahead <= u32::MAX / 2 {
+            return (false, ahead);
+        }
+        self.next.insert((packet.from, packet.to), expected);
+        (length > 0, 0)
     }
 
     /// What differs from the last reading.
@@ -245,11 +276,19 @@ impl Builder {
             reading.iter().filter(is_new).map(|row| (None, Some(row))),
         );
         // The tables have an order of their own, and so have the kernel's
-        // numbers. Here: listeners, clients, the
-        // listeners' ends, and of each the one whose port was seen first.
+        // numbers. Here: listeners, clients, the listeners' ends, and of each
+        // the one that was seen first. (A port can come twice.)
         let place = |port| self.ports.iter().position(|one| *one == port);
-        let served =
-            |port| reading.iter().any(|row| is_listener(row, port));
+        let served = |port| {
+            reading.iter().chain(&old).any(|row| is_listener(row, port))
+        };
+        let known = |row: &Row| {
+            let key = (row.local, row.remote);
+            self.known
+                .iter()
+                .position(|one| *one == key)
+                .unwrap_or(usize::MAX)
+        };
         all.sort_by_key(|(old, new)| {
             let row = new.or(*old).expect("one of them");
             let (local, remote) = (row.local, row.remote);
@@ -259,8 +298,16 @@ impl Builder {
                 _ => 2,
             };
             let ports = (place(local.port()), place(remote.port()));
-            (kind, ports, local, remote)
+            (kind, known(row), ports, local, remote)
         });
+        let new: Vec<_> = all
+            .iter()
+            .filter_map(
+                |(old, new)| if old.is_none() { *new } else { None },
+            )
+            .map(|row| (row.local, row.remote))
+            .collect();
+        self.known.extend(new);
         all.into_iter()
             .flat_map(|(old, new)| self.change(old, new))
             .collect()
@@ -514,18 +561,21 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// Without the calls that ask the same again and again until there is
-/// something: how often they do depends on the time that things take.
+/// Shows once a call that asks the same again and again until there is
+/// something: how often it does depends on the time that things take.
 fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
     let asks = |step: &[String]| matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)));
-    let again = vec!["  ...     again and again".to_owned()];
     let mut kept: Vec<Vec<String>> = vec![];
     for step in steps {
+        // A limit that has run out a little early is waited for once more.
+        let waited =
+            step.last().is_some_and(|it| it.ends_with("(Timeout)"));
+        if waited && kept.last() == Some(step) {
+            continue;
+        }
         if !asks(step) || !kept.contains(step) {
             kept.push(step.clone());
-        } else if !kept.contains(&again) {
-            kept.push(again.clone());
         }
     }
     kept
@@ -638,5 +688,76 @@ fn picked() -> RangeInclusive<u16> {
     match (ends.next(), ends.next()) {
         (Some(first), Some(last)) => first..=last,
         _ => 32_768..=60_999,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(
+        flags: &[&'static str],
+        sequence: u32,
+        data: &str,
+    ) -> Packet {
+        Packet {
+            from: ([127, 0, 0, 1], 1).into(),
+            to: ([127, 0, 0, 1], 2).into(),
+            kind: Kind::Segment { flags: flags.to_vec(), sequence },
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn what_comes_again_and_what_was_missed_is_told() {
+        let mut builder = Builder::new(&[]);
+        let last = u32::MAX;
+        let mut told = |flags: &[&'static str], sequence, data: &str| {
+            let text = builder.packet(&segment(flags, sequence, data));
+            (
+                text.contains(", again"),
+                text.contains("missed before: 3 bytes"),
+            )
+        };
+        assert_eq!(told(&["SYN"], last, ""), (false, false));
+        assert_eq!(told(&["SYN"], last, ""), (true, false));
+        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (false, false));
+        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (true, false));
+        assert_eq!(told(&["ACK"], 4, ""), (false, false));
+        assert_eq!(told(&["ACK"], 4, ""), (false, false));
+        assert_eq!(told(&["PSH", "ACK"], 7, "late"), (false, true));
+        assert_eq!(told(&["FIN", "ACK"], 11, ""), (false, false));
+        assert_eq!(told(&["FIN", "ACK"], 11, ""), (true, false));
+        assert_eq!(told(&["RST"], 12, ""), (false, false));
+        assert_eq!(told(&["SYN"], 500, ""), (false, false));
+    }
+
+    #[test]
+    fn long_and_strange_strings_are_cut_and_escaped() {
+        assert_eq!(
+            quoted("\u{4f60}\"\n\u{1}".as_bytes()),
+            r#""你\"\n\x01""#
+        );
+        assert_eq!(
+            quoted(&[b'a'; 30]),
+            format!("\"{}\"...", "a".repeat(24))
+        );
+        assert_eq!(quoted(&[0xFF, b'a']), r#""\xffa""#);
+        assert_eq!(unescaped(r"\344\275\240\n\7"), b"\xe4\xbd\xa0\n\x07");
+    }
+
+    #[test]
+    fn what_repeats_itself_is_told_once() {
+        let step =
+            |number: usize| vec![format!("  call    send() = {number}")];
+        let few: Vec<_> = (0..MANY - 1).map(step).collect();
+        assert_eq!(fold(&few).len(), MANY - 1);
+        let many: Vec<_> = (0..MANY).map(step).collect();
+        assert_eq!(
+            fold(&many),
+            [&*many[0][0], "  ...     again and again"]
+        );
+        let asked = vec![vec!["  call    recv() = EAGAIN".to_owned()]; 3];
+        assert_eq!(fold(&asked).len(), 1);
     }
 }

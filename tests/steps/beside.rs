@@ -1,0 +1,253 @@
+//! `cargo trace` beside tcpdump and strace: no packet and no call more or less.
+
+use std::collections::HashSet;
+use std::fs;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use tempfile::tempdir;
+
+use crate::support::{output, program};
+use crate::timelines::skipped;
+
+/// Without those whose number of calls or packets depends on the time.
+const EXAMPLES: [&str; 14] = [
+    "03_listen",
+    "03_listen_udp",
+    "04_accept",
+    "04_accept_udp",
+    "04_connect",
+    "04_connect_udp",
+    "05_send_recv",
+    "05_send_recv_udp",
+    "06_close",
+    "06_close_udp",
+    "08_address_in_use",
+    "09_glued_messages",
+    "12_peer_gone",
+    "12_peer_gone_reset",
+];
+
+/// tcpdump as root wants to become another user, which a namespace has not.
+pub const NOT_ROOT: [&str; 4] =
+    ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
+
+/// In a namespace: tcpdump ($1: its file) watches while `cargo trace` ($2)
+/// runs a program ($3). The last datagram says that tcpdump has seen all.
+const WATCHED: &str = r#"
+ip link set lo up || exit
+tcpdump -i lo -n -U --immediate-mode -w "$1" 2>"$1.log" &
+for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
+"$2" --inside -- "$3" || exit
+echo that is all >/dev/udp/127.0.0.1/9
+for i in $(seq 200); do grep -qa 'that is all' "$1" && break; sleep 0.02; done
+kill %1; wait
+"#;
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn tcpdump_sees_the_same_packets_in_the_same_run() {
+    for name in EXAMPLES {
+        let folder = tempdir().expect("a folder");
+        let file = folder.path().join("packets");
+        let tool = env!("CARGO_BIN_EXE_trace_for_tests");
+        let run = output(
+            Command::new("unshare")
+                .args(NOT_ROOT)
+                .args(["bash", "-c", WATCHED, "bash"])
+                .arg(&file)
+                .args([tool, program(name)]),
+            "",
+        );
+        let log = fs::read_to_string(file.with_extension("log"));
+        if !run.status.success()
+            || log.is_ok_and(|log| log.contains("not found"))
+        {
+            let errors = String::from_utf8_lossy(&run.stderr);
+            return skipped(&format!(
+                "no namespace, or no tcpdump: {errors}"
+            ));
+        }
+        let timeline = String::from_utf8_lossy(&run.stdout);
+        let mut tcpdump = Command::new("tcpdump");
+        let seen = output(tcpdump.args(["-n", "-t", "-r"]).arg(&file), "");
+        let seen = String::from_utf8_lossy(&seen.stdout);
+        let (ours, theirs) = (packets(&timeline), captured(&seen));
+        assert!(!ours.is_empty() || name.starts_with("0"), "{timeline}");
+        assert_eq!(ours, theirs, "{name}\n{timeline}\n{seen}");
+    }
+}
+
+/// Both ends, numbered in the order in which they appear; flags; length.
+type Seen = (usize, usize, String, usize);
+
+fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
+    let place = ports.iter().position(|one| one == port);
+    place.unwrap_or_else(|| {
+        ports.push(port.to_owned());
+        ports.len() - 1
+    })
+}
+
+/// The packets of a timeline.
+fn packets(timeline: &str) -> Vec<Seen> {
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        let line = r"^  packet    (\w+) -> (\w+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$";
+        Regex::new(line).expect("a valid pattern")
+    });
+    let mut ports = vec![];
+    let lines =
+        timeline.lines().filter(|line| line.starts_with("  packet"));
+    lines
+        .map(|line| {
+            let found = LINE.captures(line).expect(line);
+            let ends = [&found[1], &found[2]]
+                .map(|port| numbered(port, &mut ports));
+            let length = found.get(4).map_or(0, |length| {
+                length.as_str().parse().expect("a number")
+            });
+            let flags = match &found[3] {
+                icmp if icmp.starts_with("ICMP") => "ICMP",
+                flags => flags.trim_end(),
+            };
+            (ends[0], ends[1], flags.to_owned(), length)
+        })
+        .collect()
+}
+
+/// The packets of tcpdump, up to the last datagram.
+fn captured(text: &str) -> Vec<Seen> {
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        let line = concat!(
+            r"^IP 127\.0\.0\.1\.(\d+) > 127\.0\.0\.1\.(\d+): ",
+            r"(?:Flags \[([A-Z.]+)\].* length (\d+)|UDP, length (\d+))",
+            r"|^IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP 127\.0\.0\.1 udp port (\d+) unreachable",
+        );
+        Regex::new(line).expect("a valid pattern")
+    });
+    let mut ports = vec![];
+    let mut last = (0, 0);
+    let lines =
+        text.lines().take_while(|line| !line.contains("127.0.0.1.9: "));
+    lines
+        .map(|line| {
+            let found = LINE.captures(line).expect(line);
+            if found.get(6).is_some() {
+                // The answer to the datagram before it.
+                return (last.1, last.0, "ICMP".to_owned(), 0);
+            }
+            let ends = [&found[1], &found[2]]
+                .map(|port| numbered(port, &mut ports));
+            last = (ends[0], ends[1]);
+            let length = found.get(4).or(found.get(5)).expect("a length");
+            let flags = match found.get(3).map(|flags| flags.as_str()) {
+                None => "datagram",
+                Some("S") => "SYN",
+                Some("S.") => "SYN ACK",
+                Some(".") => "ACK",
+                Some("P.") => "PSH ACK",
+                Some("F.") => "FIN ACK",
+                Some("FP.") => "FIN PSH ACK",
+                Some("R.") => "RST ACK",
+                Some("R") => "RST",
+                Some(other) => other,
+            };
+            let length = length.as_str().parse().expect("a number");
+            (last.0, last.1, flags.to_owned(), length)
+        })
+        .collect()
+}
+
+/// In a namespace: strace alone, with its output in a file ($1).
+const PLAIN: &str = r#"
+ip link set lo up || exit
+exec strace -f -q -e signal=none -o "$1" "$2" >/dev/null
+"#;
+
+/// strace can watch a program only once. But these programs do the same in
+/// every run.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn strace_alone_sees_the_same_calls() {
+    for name in EXAMPLES {
+        let folder = tempdir().expect("a folder");
+        let file = folder.path().join("calls");
+        let run = output(
+            Command::new("unshare")
+                .args(["-Urn", "sh", "-c", PLAIN, "sh"])
+                .arg(&file)
+                .arg(program(name)),
+            "",
+        );
+        if !run.status.success() {
+            let errors = String::from_utf8_lossy(&run.stderr);
+            return skipped(&format!(
+                "no namespace, or no strace: {errors}"
+            ));
+        }
+        let text = fs::read_to_string(&file).expect("what strace wrote");
+        let arguments = ["--", program(name)];
+        let Some(timeline) = crate::timelines::trace(&arguments, "") else {
+            return;
+        };
+        assert_eq!(
+            calls(&timeline),
+            traced(&text),
+            "{name}\n{timeline}\n{text}"
+        );
+    }
+}
+
+/// The calls of a timeline: name and result, a descriptor as `FD`.
+fn calls(timeline: &str) -> Vec<(String, String)> {
+    let lines =
+        timeline.lines().filter_map(|line| line.strip_prefix("  call    "));
+    lines
+        .filter(|line| !line.starts_with('('))
+        .map(|line| {
+            let (name, _) = line.split_once('(').expect(line);
+            let (_, result) = line.rsplit_once(") = ").expect(line);
+            let (result, _) =
+                result.split_once(" (").unwrap_or((result, ""));
+            let result =
+                if result.starts_with("FD") { "FD" } else { result };
+            (name.to_owned(), result.to_owned())
+        })
+        .collect()
+}
+
+/// The calls on sockets in what strace wrote: of all calls of the program,
+/// those whose first argument is the descriptor of a socket.
+fn traced(text: &str) -> Vec<(String, String)> {
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        let line = r"^\d+ +(\w+)\((\d*)(.*)\) += (-1 (\w+)|\S+)";
+        Regex::new(line).expect("a valid pattern")
+    });
+    let mut sockets = HashSet::new();
+    let mut calls = vec![];
+    for found in text.lines().filter_map(|line| LINE.captures(line)) {
+        let (name, descriptor) = (&found[1], &found[2]);
+        let gives = name == "socket" || name.starts_with("accept");
+        if name != "socket" && !sockets.contains(descriptor) {
+            continue;
+        }
+        // (See strace.rs of `cargo trace`.)
+        if name == "fcntl" && found[3].ends_with("F_GETFD") {
+            continue;
+        }
+        let result = match found.get(5) {
+            Some(error) => error.as_str(),
+            None if gives => {
+                sockets.insert(found[4].to_owned());
+                "FD"
+            }
+            None => &found[4],
+        };
+        if name == "close" {
+            sockets.remove(descriptor);
+        }
+        calls.push((name.to_owned(), result.to_owned()));
+    }
+    calls
+}

@@ -1,0 +1,296 @@
+//! The page "Look at the wire yourself": each command that it shows is run, and
+//! what comes of it compared with a file of `examples/wire`, which the page
+//! includes. `UPDATE_EXPECT=1` writes these anew.
+//!
+//! Each test is in a network of its own: nobody else has its port 8090, and it
+//! needs no root. Where a tool is missing, it says so and passes, but not in CI.
+//!
+//! `cargo test --test steps -- --ignored book`.
+
+use std::collections::HashMap;
+use std::env;
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use expect_test::expect_file;
+use regex::{Captures, Regex};
+
+use super::languages::is_here;
+use crate::beside::NOT_ROOT;
+use crate::support::{Terminal, output, program, top, within_limit};
+use crate::timelines::{skipped, trace};
+
+const AT: &str = "127.0.0.1:8090";
+
+/// What `ss` shows of an end that has received everything, and 0 bytes.
+const READ_TO_THE_END: &str = "CLOSE-WAIT      0";
+
+/// One of so many runs of 04_accept closes quickly. (Nearly each does.)
+const RUNS: usize = 20;
+
+/// Set in the network.
+const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
+
+/// Runs `test`, which is the caller, once more in a network of its own, and
+/// `scene` there.
+fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
+    if env::var_os(INSIDE).is_some() {
+        let up = ["link", "set", "lo", "up"];
+        assert!(output(Command::new("ip").args(up), "").status.success());
+        return scene();
+    }
+    let all_here = ["ip", "unshare"]
+        .iter()
+        .chain(tools)
+        .all(|tool| is_here(Command::new(tool).arg("--help")));
+    if !all_here {
+        return;
+    }
+    let unshare = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(NOT_ROOT);
+        unshare
+    };
+    let tried = output(unshare().arg("true"), "");
+    if !tried.status.success() {
+        let why = String::from_utf8_lossy(&tried.stderr);
+        return skipped(&format!("no network of one's own: {why}"));
+    }
+    let this = env::current_exe().expect("a path");
+    let mut run = unshare();
+    run.arg(this).args([test, "--exact", "--ignored", "--nocapture"]);
+    // (No limit: every wait in there has one.)
+    let run = run.env(INSIDE, "1").output().expect("it starts");
+    let shown =
+        [&run.stdout, &run.stderr].map(|o| String::from_utf8_lossy(o));
+    let ran = run.status.success() && shown[0].contains("1 passed");
+    assert!(ran, "{}", shown.concat());
+}
+
+fn is_in_the_book(name: &str, shown: &str) {
+    assert!(shown.lines().count() > 1, "{name}: {shown}");
+    let file = top().join(format!("examples/wire/{name}.txt"));
+    expect_file![file].assert_eq(shown);
+}
+
+/// And a server that is not an example.
+#[test]
+#[ignore = "runs what the book shows"]
+fn cargo_trace() {
+    let packets = ["--packets", "--", program("04_accept")];
+    if let Some(timeline) = trace(&packets, "") {
+        is_in_the_book("trace_packets", &timeline);
+    }
+    if is_here(Command::new("python3").arg("--version")) {
+        let server =
+            "import socket; socket.create_server(('127.0.0.1', 0))";
+        let calls = ["--calls", "--", "python3", "-c", server];
+        let Some(timeline) = trace(&calls, "") else { return };
+        assert!(timeline.contains("SO_REUSEADDR, [1]"), "{timeline}");
+    }
+}
+
+#[test]
+#[ignore = "runs what the book shows"]
+fn strace() {
+    in_a_network("book::wire::strace", &["strace"], || {
+        // As a terminal shows it: what the program prints is among its calls.
+        // (Who started the tests may have left descriptors open.)
+        let shell = "exec 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+            exec strace -f -e trace=%network,close \"$0\"";
+        let mut strace = Command::new("sh");
+        strace.args(["-c", shell, program("04_accept")]);
+        let shown = output(&mut strace, "");
+        assert!(shown.status.success(), "{shown:?}");
+        let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+        // Ahead of it, the libraries are loaded.
+        let first = shown.find("socket(").expect(&shown);
+        is_in_the_book("strace", &plain(&shown[first..]));
+    });
+}
+
+/// 06_close and `nc`: their packets, and the table after each of the closes.
+#[test]
+#[ignore = "runs what the book shows"]
+fn tcpdump_and_ss_of_a_close() {
+    let tools = ["tcpdump", "nc", "ss"];
+    in_a_network("book::wire::tcpdump_and_ss_of_a_close", &tools, || {
+        let mut tcpdump = tcpdump("tcp port 8090");
+        let mut server = Terminal::start("06_close", &[AT]);
+        server.invited_to();
+        let mut client = nc(&[]);
+        server.wait_for("waits for a line");
+        // The server's end: FIN, and the acknowledgement of it.
+        tcpdump.wait_for("[F.], seq 8,");
+        tcpdump.wait_for(" ack 9,");
+        is_in_the_book("ss_one_has_closed", &ss("-tan", READ_TO_THE_END));
+        client.type_line("bye");
+        server.wait_for("4 bytes");
+        tcpdump.wait_for("[.], ack 5,");
+        client.stop();
+        server.finish();
+        tcpdump.wait_for("[.], ack 6,");
+        is_in_the_book("ss_both_have_closed", &ss("-tan", "TIME-WAIT"));
+        is_in_the_book("tcpdump", &packets(&tcpdump.stop()));
+    });
+}
+
+/// Both ends close one right after the other: three segments.
+#[test]
+#[ignore = "runs what the book shows"]
+fn tcpdump_of_a_quick_close() {
+    let test = "book::wire::tcpdump_of_a_quick_close";
+    in_a_network(test, &["tcpdump"], || {
+        let run = || {
+            let mut tcpdump = tcpdump("tcp");
+            let run = output(&mut Command::new(program("04_accept")), "");
+            assert!(run.status.success(), "{run:?}");
+            // Two ends, and the acknowledgement of the second.
+            tcpdump.wait_for("[F.]");
+            tcpdump.wait_for("[F.]");
+            tcpdump.wait_for("[.], ack 2,");
+            packets(&tcpdump.stop())
+        };
+        // The second end acknowledges the first: then nothing else does. (If
+        // something came between the two calls of `close`, it may.)
+        let is_quick = |run: &String| {
+            let end = run.lines().nth(4).unwrap_or_default();
+            end.contains("[F.], seq 1, ack 2,")
+        };
+        let quick = (0..RUNS).map(|_| run()).find(is_quick);
+        is_in_the_book("tcpdump_quick_close", &quick.expect("one"));
+    });
+}
+
+#[test]
+#[ignore = "runs what the book shows"]
+fn ss_before_accept() {
+    let tools = ["nc", "ss"];
+    in_a_network("book::wire::ss_before_accept", &tools, || {
+        let mut server = Terminal::start("03_listen", &[AT]);
+        server.invited_to();
+        is_in_the_book("ss_listens", &ss("-tan", "LISTEN"));
+        let _client = nc(&[]);
+        // (This is the server's end.)
+        let end = "127.0.0.1:8090 127.0.0.1:PORT1";
+        let shown = within_limit(|| {
+            let shown = ss("-tan", "LISTEN");
+            let squeezed: Vec<_> = shown.split_whitespace().collect();
+            squeezed.join(" ").contains(end).then_some(shown)
+        });
+        is_in_the_book("ss_not_accepted", &shown.expect(end));
+    });
+}
+
+#[test]
+#[ignore = "runs what the book shows"]
+fn ss_of_udp() {
+    in_a_network("book::wire::ss_of_udp", &["nc", "ss"], || {
+        let mut server = Terminal::start("05_send_recv_udp", &[AT]);
+        server.invited_to();
+        let _client = nc(&["-u"]);
+        is_in_the_book("ss_udp", &ss("-uan", "ESTAB"));
+    });
+}
+
+/// `nc`, with an example at the other end.
+fn nc(options: &[&str]) -> Terminal {
+    let mut nc = Command::new("nc");
+    Terminal::open(nc.args(options).args(["127.0.0.1", "8090"]))
+}
+
+/// tcpdump, as soon as it listens.
+fn tcpdump(filter: &str) -> Terminal {
+    // (Line by line and at once, as on a terminal; and its messages, too.)
+    let shell = "exec tcpdump -l --immediate-mode -i lo -n \"$0\" 2>&1";
+    let mut command = Command::new("sh");
+    let mut tcpdump = Terminal::open(command.args(["-c", shell, filter]));
+    tcpdump.wait_for("listening on lo");
+    tcpdump
+}
+
+/// What tcpdump says of packets, without times, windows and options; and where
+/// the numbers of the first byte are random, `NUMBER`.
+fn packets(shown: &str) -> String {
+    static REST: LazyLock<Regex> = LazyLock::new(|| {
+        let rest = r"^[0-9:.]+ |, win [0-9]+|, options \[[^\]]*\]";
+        Regex::new(rest).expect("a valid pattern")
+    });
+    static FIRST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new("(seq|ack) [0-9]+").expect("a valid pattern")
+    });
+    let mut packets = String::new();
+    for line in shown.lines().filter(|line| line.contains(" IP ")) {
+        let mut line = REST.replace_all(line, "").into_owned();
+        if line.contains("Flags [S") {
+            line = FIRST.replace_all(&line, "$1 NUMBER").into_owned();
+        }
+        packets += &(line + "\n");
+    }
+    plain(&packets)
+}
+
+/// What `ss` prints as soon as there is `until` in it: the columns narrower,
+/// and first the socket at port 8090 that waits for clients.
+fn ss(option: &str, until: &str) -> String {
+    let shown = within_limit(|| {
+        let shown = output(Command::new("ss").arg(option), "");
+        assert!(shown.status.success(), "{shown:?}");
+        let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+        let table = table(&shown);
+        table.contains(until).then_some(table)
+    });
+    shown.expect(until)
+}
+
+fn table(shown: &str) -> String {
+    let mut lines = shown.lines();
+    let head = lines.next().expect("a head");
+    let words: Vec<_> = head.split_whitespace().take(4).collect();
+    assert_eq!(words, ["State", "Recv-Q", "Send-Q", "Local"]);
+    let mut rows: Vec<Vec<_>> = lines
+        .map(|line| line.split_whitespace().take(5).collect())
+        .collect();
+    // (Their order is that of a hash table.)
+    rows.sort_by_key(|row| (row[3] != AT, row[4]));
+    let head =
+        ["State", "Recv-Q", "Send-Q", "Local Address", "Peer Address"];
+    rows.insert(0, head.to_vec());
+    let mut table = String::new();
+    for row in rows {
+        let [state, receive, send, local, peer] = row[..] else {
+            unreachable!("{row:?}")
+        };
+
+        writeln!(
+            table,
+            "{state:<10} {receive:>6} {send:>6}  {local:<15} {peer}"
+        )
+        .expect("a String");
+    }
+    plain(&table)
+}
+
+/// Numbers the ports that the kernel picked, and hides where something is in
+/// memory.
+fn plain(text: &str) -> String {
+    static PORT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)")
+            .expect("a valid pattern")
+    });
+    static POINTER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"0x[0-9a-f]{6,}").expect("a valid pattern")
+    });
+    let mut ports = HashMap::new();
+    let text = PORT.replace_all(text, |found: &Captures<'_>| {
+        let port = &found[2];
+        if AT.ends_with(port) {
+            return found[0].to_owned();
+        }
+        let next = ports.len() + 1;
+        let number = ports.entry(port.to_owned()).or_insert(next);
+        format!("{}PORT{number}", &found[1])
+    });
+    POINTER.replace_all(&text, "ADDRESS").into_owned()
+}
