@@ -318,6 +318,11 @@ fn advice(
             "a program may have only so many descriptors at a time",
             "close what is done with, or raise the limit (ulimit -n)",
         ),
+        _ if has_number(error, 23, 23) => (
+            "all programs together have as many descriptors as this system \
+             allows",
+            "end programs that have many files or sockets open",
+        ),
         _ if is_unknown_family(error) => (
             "IPv6 is switched off on this machine",
             "an IPv4 address, such as 127.0.0.1:8090",
@@ -385,6 +390,7 @@ pub fn in_words(error: &io::Error) -> String {
             Some(95) if cfg!(target_os = "linux") => NOT_SUPPORTED,
             Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
+            _ if is(23, 23) => "too many open files on this system",
             _ if is(24, 24) => "too many open files or sockets",
             _ if is(91, 41) => "the protocol is of another type",
             _ if is(93, 43) => "protocol not supported",
@@ -681,6 +687,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(Interrupted), "read", HERE, "nothing is lost"),
             (number(105, 55), "send_to", HERE, "more slowly"),
             (number(24, 24), "socket", HERE, "(ulimit -n)"),
+            (number(23, 23), "socket", HERE, "sockets open"),
             (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
         ] {
             let told = advice(&error, call, Some(address(at)));
@@ -735,6 +742,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(InvalidInput), "invalid argument"),
             (not_supported, "operation not supported"),
             (number(97, 47), "address family not supported"),
+            (number(23, 23), "too many open files on this system"),
             (number(24, 24), "too many open files or sockets"),
             (number(91, 41), "the protocol is of another type"),
             (number(93, 43), "protocol not supported"),

@@ -9,7 +9,7 @@ use crate::support::program;
 use crate::timelines::trace;
 
 /// The row's call; what fails; in which example.
-const FAULTS: [(&str, &str, &str); 10] = [
+const FAULTS: [(&str, &str, &str); 11] = [
     ("bind: a port below 1024", "bind=EACCES", "02_bind"),
     (
         "connect: no answer for two minutes",
@@ -44,6 +44,7 @@ const FAULTS: [(&str, &str, &str); 10] = [
         "send=ENOBUFS",
         "05_send_recv_udp",
     ),
+    ("socket, accept: at the system's limit", "socket=ENFILE", "01_create"),
 ];
 
 #[test]
@@ -94,5 +95,66 @@ fn a_server_goes_on() {
         assert!(timeline.contains("(injected)\n"), "{fault}\n{timeline}");
         let served = "07_chat_server: client: quit\n";
         assert!(timeline.contains(served), "{fault}\n{timeline}");
+    }
+}
+
+/// The other servers do, too; and who calls again after EINTR, the clients as
+/// well, has the same conversation as ever.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn every_server_goes_on() {
+    const AT: &str = "127.0.0.1:8090";
+    let tcp = ["07_first_server", "07_chat_server", "16_one_at_a_time"];
+    let faults = [
+        ("accept=ECONNABORTED", "connection aborted"),
+        ("accept=EINTR", "interrupted"),
+        ("accept=ENFILE", "too many open files on this system"),
+    ];
+    let accepts = tcp.into_iter().flat_map(|server| {
+        faults.map(|(fault, told)| (server, "07_chat_client", fault, told))
+    });
+    let receives = [
+        ("16_one_at_a_time", "07_chat_client", "recv=EINTR", ""),
+        ("07_chat_server_udp", "07_chat_client_udp", "recv=EINTR", ""),
+    ];
+    for (server, client, fault, told) in accepts.chain(receives) {
+        let (server, client) = (program(server), program(client));
+        let arguments = [
+            "--fault", fault, "--", server, AT, "--with", "--", client, AT,
+        ];
+        let Some(timeline) = trace(&arguments, "hi\nquit\n") else {
+            return;
+        };
+        for words in [
+            " (injected)\n",
+            told,
+            &format!("{}: server: Server received: hi\n", name(client)),
+            &format!("{}: client closed\n", name(client)),
+            &format!("({} still waited in ", name(server)),
+        ] {
+            let found = timeline.contains(words);
+            assert!(found, "{fault}: {words}\n{timeline}");
+        }
+        assert!(!timeline.contains("error: "), "{fault}\n{timeline}");
+    }
+}
+
+fn name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// The network of `cargo trace` has no way out: the kernel itself says so,
+/// in the words that an injected error gets.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn other_networks_are_unreachable() {
+    let arguments = ["--", program("04_connect"), "192.0.2.1:9"];
+    let Some(timeline) = trace(&arguments, "") else { return };
+    for words in [
+        "192.0.2.1:9) = ENETUNREACH\n",
+        "error: connect 192.0.2.1:9: network unreachable (os error 101)\n",
+        "\n  why: this machine knows no way to that address\n",
+    ] {
+        assert!(timeline.contains(words), "{words}\n{timeline}");
     }
 }
