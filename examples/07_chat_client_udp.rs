@@ -10,8 +10,8 @@
 //! Two terminals, at 127.0.0.1:8090 or where you say:
 //!     cargo run --example 07_chat_server_udp
 //!     cargo run --example 07_chat_client_udp
-//! In Chinese, as the tutorial that it comes from, at another address:
-//!     cargo run --example 07_chat_client_udp -- "[::1]:8090" --lang zh
+//! In Chinese, as the tutorial that it comes from, at the same address:
+//!     cargo run --example 07_chat_client_udp -- 127.0.0.1:8090 --lang zh
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};

@@ -9,14 +9,15 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser};
 
 use crate::chat::{CHAT_ADDRESS, Lang};
+use crate::chinese;
 use crate::failure::Failure;
-use crate::transcript::{is_incomplete, print};
+use crate::transcript::{is_incomplete, print, speak};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 enum Request {
     Help,
-    Run { address: Option<SocketAddr>, lang: Lang },
+    Run { address: Option<SocketAddr> },
 }
 
 /// Where an example binds that was given no address: loopback, and port 0.
@@ -79,25 +80,38 @@ fn start(
 ) -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
-    match parse(arguments, usage.contains("--lang")) {
-        Ok(Request::Help) => print(help(source)),
-        Ok(Request::Run { address: given, lang }) => {
+    let name = Path::new(&program).file_stem();
+    let name = name.unwrap_or_default().to_string_lossy();
+    let arguments: Vec<_> = arguments.collect();
+    let lang = lang_of(&arguments);
+    let error = lang.pick("error", "错误");
+    speak(lang);
+    match parse(arguments, usage.contains("--lang"), lang) {
+        Ok(Request::Help) => {
+            let chinese = chinese::help(&name).map(str::to_owned);
+            let chinese = chinese.filter(|_| lang == Lang::Zh);
+            print(chinese.unwrap_or_else(|| help(source)));
+        }
+        Ok(Request::Run { address: given }) => {
             let address = given.unwrap_or(without);
             let result = lesson(given.is_some(), address, lang);
             if let Err(failure) = result {
-                let told = failure.explain(source, address);
-                let _ = writeln!(io::stderr(), "error: {told}");
+                let told = failure.explain(source, address, lang);
+                let _ = writeln!(io::stderr(), "{error}: {told}");
                 return ExitCode::FAILURE;
             }
         }
         Err(problem) => {
-            let name = Path::new(&program).file_stem();
-            let name = name.unwrap_or_default().to_string_lossy();
+            // (The second line stands below the first one's `cargo`.)
+            let (usage_is, indent) =
+                lang.pick(("usage", "       "), ("用法", "      "));
+            let address = lang.pick("[ADDRESS]", "[地址]");
+            let usage = usage.replace("[ADDRESS]", address);
             let _ = writeln!(
                 io::stderr(),
-                "error: {problem}\n\
-                 usage: cargo run --example {name} -- {usage}\n       \
-                 cargo run --example {name} -- --help"
+                "{error}: {problem}\n\
+                 {usage_is}: cargo run --example {name} -- {usage}\n\
+                 {indent}cargo run --example {name} -- --help"
             );
             return ExitCode::from(2);
         }
@@ -115,41 +129,84 @@ fn help(source: &str) -> String {
         .collect()
 }
 
+/// In which language to speak of this command line, wrong as it may be.
+fn lang_of(arguments: &[OsString]) -> Lang {
+    let mut parser = Parser::from_args(arguments);
+    let mut lang = Lang::default();
+    while let Ok(Some(argument)) = parser.next() {
+        if argument == Arg::Long("lang") {
+            let named = parser.value().ok();
+            let named = named.and_then(|name| Lang::named(name.to_str()?));
+            lang = named.unwrap_or(lang);
+        }
+    }
+    lang
+}
+
 fn parse(
-    arguments: impl Iterator<Item = OsString>,
+    arguments: impl IntoIterator<Item = OsString>,
     with_lang: bool,
+    lang: Lang,
 ) -> Result<Request, String> {
     let mut parser = Parser::from_args(arguments);
     let mut address = None;
-    let mut lang = Lang::default();
-    while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
+    let wrong = |error| unexpected(&error, lang);
+    while let Some(argument) = parser.next().map_err(wrong)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => {
                 return Ok(Request::Help);
             }
             Arg::Long("lang") if with_lang => {
-                let value = parser.value().map_err(|e| e.to_string())?;
-                lang = match value.to_str() {
-                    Some("en") => Lang::En,
-                    Some("zh") => Lang::Zh,
-                    _ => {
-                        return Err(format!(
-                            "--lang is en or zh, not {value:?}"
-                        ));
-                    }
-                };
+                let value = parser.value().map_err(wrong)?;
+                if value.to_str().and_then(Lang::named).is_none() {
+                    return Err(lang.pick(
+                        format!("--lang is en or zh, not {value:?}"),
+                        format!("--lang 是 en 或 zh, 不是 {value:?}"),
+                    ));
+                }
             }
+            Arg::Long("lang") => return Err(only_the_chat(lang)),
             Arg::Value(text) if address.is_none() => {
-                address = Some(parse_address(&text.to_string_lossy())?);
+                let text = text.to_string_lossy();
+                address = Some(parse_address(&text, lang)?);
             }
-            other => return Err(other.unexpected().to_string()),
+            other => return Err(wrong(other.unexpected())),
         }
     }
-    Ok(Request::Run { address, lang })
+    Ok(Request::Run { address })
+}
+
+fn only_the_chat(lang: Lang) -> String {
+    let command = "cargo run --example 07_chat_server -- --lang zh";
+    lang.pick(
+        format!("only step 7 speaks two languages: {command}"),
+        format!("只有第 7 步的程序会说两种语言: {command}"),
+    )
+}
+
+/// What [`lexopt`] says of an argument, in either language.
+fn unexpected(error: &lexopt::Error, lang: Lang) -> String {
+    use lexopt::Error;
+
+    let zh = match error {
+        Error::MissingValue { option } => {
+            let option = option.as_deref().unwrap_or_default();
+            format!("选项 {option} 后面缺少一个值")
+        }
+        Error::UnexpectedOption(option) => format!("没有选项 {option}"),
+        Error::UnexpectedArgument(value) => {
+            format!("多余的参数: {value:?}")
+        }
+        Error::UnexpectedValue { option, value } => {
+            format!("选项 {option} 没有值, 却给了 {value:?}")
+        }
+        _ => "参数有误".to_owned(),
+    };
+    lang.pick(error.to_string(), zh)
 }
 
 /// An IP address and a port, or what is wrong with them.
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+fn parse_address(text: &str, lang: Lang) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         let problem = if bare.parse::<std::net::IpAddr>().is_ok() {
@@ -173,9 +230,16 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
                 _ => "an IP address, a colon and a port are needed",
             }
         };
-        format!(
-            "{text:?} is not an address: {problem}\n\
-             an address looks like this: 127.0.0.1:8090 or [::1]:8090"
+        let problem = lang.say(problem);
+        lang.pick(
+            format!(
+                "{text:?} is not an address: {problem}\n\
+                 an address looks like this: 127.0.0.1:8090 or [::1]:8090"
+            ),
+            format!(
+                "{text:?} 不是地址: {problem}\n\
+                 地址的写法: 127.0.0.1:8090 或 [::1]:8090"
+            ),
         )
     })
 }
@@ -185,20 +249,18 @@ mod tests {
     use super::*;
 
     fn parsed(words: &[&str]) -> Result<Request, String> {
-        parse(words.iter().map(OsString::from), true)
+        let words: Vec<_> = words.iter().map(OsString::from).collect();
+        let lang = lang_of(&words);
+        parse(words, true, lang)
     }
 
     #[test]
     fn nothing_an_address_or_help() {
-        assert_eq!(
-            parsed(&[]),
-            Ok(Request::Run { address: None, lang: Lang::En })
-        );
+        assert_eq!(parsed(&[]), Ok(Request::Run { address: None }));
         assert_eq!(
             parsed(&["[::1]:8090"]),
             Ok(Request::Run {
                 address: Some("[::1]:8090".parse().expect("one")),
-                lang: Lang::En,
             })
         );
         assert_eq!(parsed(&["-h"]), Ok(Request::Help));
@@ -212,15 +274,47 @@ mod tests {
             &["127.0.0.1:8090", "--lang=zh"],
         ] {
             let address = Some(CHAT_ADDRESS);
-            let wanted = Request::Run { address, lang: Lang::Zh };
-            assert_eq!(parsed(words), Ok(wanted));
+            assert_eq!(parsed(words), Ok(Request::Run { address }));
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            assert_eq!(lang_of(&words), Lang::Zh);
         }
         for words in [&["--lang", "de"][..], &["--lang"]] {
             assert!(parsed(words).is_err(), "{words:?}");
         }
-        let lesson =
-            parse(["--lang", "zh"].map(OsString::from).into_iter(), false);
-        assert!(lesson.is_err(), "only the chat speaks two languages");
+        let words = ["--lang", "zh"].map(OsString::from);
+        let told = parse(words, false, Lang::En).expect_err("a lesson");
+        assert!(told.starts_with("only step 7 speaks two"), "{told}");
+    }
+
+    #[test]
+    fn a_language_has_the_names_that_systems_give_it() {
+        for name in ["zh", "zh_CN", "zh-CN", "zh_CN.UTF-8", "ZH", "zh-Hans"]
+        {
+            assert_eq!(Lang::named(name), Some(Lang::Zh), "{name}");
+        }
+        for name in ["en", "en_US.UTF-8", "en-GB"] {
+            assert_eq!(Lang::named(name), Some(Lang::En), "{name}");
+        }
+        for name in ["de", "zhu", "", "z", "_zh", "C.UTF-8"] {
+            assert_eq!(Lang::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_in_the_language_that_was_asked_for() {
+        for words in [
+            &["--lang", "zh", "8090"][..],
+            &["8090", "--lang", "zh"],
+            &["localhost:8090", "--lang=zh_CN.UTF-8"],
+            &["--fast", "--lang", "zh"],
+            &["--lang", "zh", "127.0.0.1:1", "127.0.0.1:2"],
+            &["--lang", "zh", "--lang"],
+            &["--lang", "zh", "--lang", "de"],
+        ] {
+            let told = parsed(words).expect_err("a mistake");
+            let chinese = |line: &str| !line.is_ascii();
+            assert!(told.lines().all(chinese), "{words:?}: {told}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+use crate::chinese::chinese;
 use crate::failure::in_words;
 use crate::transcript::{Line, command};
 
@@ -61,7 +62,23 @@ impl Ending {
 }
 
 impl Lang {
-    fn pick<T>(self, en: T, zh: T) -> T {
+    /// The language of `en`, `zh`, or a name that begins so, as systems write
+    /// them: `zh_CN`, `zh-CN`, `zh_CN.UTF-8`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let end = name.find(['_', '-', '.', '@']).unwrap_or(name.len());
+        match name[..end].to_ascii_lowercase().as_str() {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// A text that is not on the wire: why a call failed, for instance.
+    pub(crate) fn say(self, english: &str) -> &str {
+        self.pick(english, chinese(english))
+    }
+
+    pub(crate) fn pick<T>(self, en: T, zh: T) -> T {
         match self {
             Self::En => en,
             Self::Zh => zh,
@@ -126,6 +143,7 @@ impl Lang {
     /// A server's line for a call that failed: it goes on all the same.
     pub fn failed(self, call: &str, error: &io::Error) -> String {
         let words = in_words(error);
+        let words = self.say(&words);
         self.pick(
             format!("{call}: {words} (the server goes on)"),
             format!("{call}: {words} (服务端继续运行)"),

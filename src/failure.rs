@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::panic::Location;
 
+use crate::chat::Lang;
+
 /// Why an example ended early. `?` makes one of an [`io::Error`], or of a
 /// text, and notes the line in which it stands.
 #[derive(Debug)]
@@ -70,7 +72,13 @@ impl Failure {
     ///
     /// `address` is the one that the example was given. It counts where the
     /// failed call names it: where `address` stands between its brackets.
-    pub fn explain(&self, source: &str, address: SocketAddr) -> String {
+    /// In Chinese, all of it but the line of `source`.
+    pub fn explain(
+        &self,
+        source: &str,
+        address: SocketAddr,
+        lang: Lang,
+    ) -> String {
         let line = self.place.line();
         // (An `into` instead of a `?` has its place in std, not in `source`.)
         let in_std = self.place.file().replace('\\', "/");
@@ -80,11 +88,15 @@ impl Failure {
             false => Code::find(source, line, self.place.column()),
         };
         let quote = found.as_ref().map(|found| &found.statement);
-        let quote = quote.map(|text| format!("\n  line {line}: {text}"));
+        let number =
+            lang.pick(format!("line {line}"), format!("第 {line} 行"));
+        let quote = quote.map(|text| format!("\n  {number}: {text}"));
         let quote = quote.unwrap_or_default();
         let error = match &self.cause {
             Cause::Call(error) => error,
-            Cause::Words(words) => return format!("{words}{quote}"),
+            Cause::Words(words) => {
+                return format!("{}{quote}", lang.say(words));
+            }
         };
 
         let call = found.as_ref().map_or("a call", |found| &found.call);
@@ -99,12 +111,18 @@ impl Failure {
             _ => in_words(error),
         };
         let advice = advice(error, call, address);
-        let advice = advice
-            .map(|(why, cure)| format!("\n  why: {why}\n  try: {cure}"));
+        let advice = advice.map(|(why, cure)| {
+            let (why, cure) = (lang.say(why), lang.say(cure));
+            lang.pick(
+                format!("\n  why: {why}\n  try: {cure}"),
+                format!("\n  原因: {why}\n  试试: {cure}"),
+            )
+        });
         format!(
-            "{call}{}: {}{}{quote}{}",
+            "{}{}: {}{}{quote}{}",
+            lang.say(call),
             at.unwrap_or_default(),
-            words,
+            lang.say(&words),
             number.unwrap_or_default(),
             advice.unwrap_or_default(),
         )
@@ -518,7 +536,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     fn explained(result: Result<(), Failure>) -> String {
         let failure = result.expect_err("it fails");
-        failure.explain(include_str!("failure.rs"), address(HERE))
+        failure.explain(include_str!("failure.rs"), address(HERE), Lang::En)
     }
 
     /// The reason, the line, why and what to try; the address that was given
@@ -595,7 +613,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     #[test]
     fn a_time_that_was_up_is_not_said_to_block() {
         let error = io::Error::from(ErrorKind::WouldBlock);
-        let told = Failure::from(error).explain("", address(HERE));
+        let told =
+            Failure::from(error).explain("", address(HERE), Lang::En);
         assert!(told.starts_with("a call: no answer in time\n"), "{told}");
     }
 
@@ -612,7 +631,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     #[test]
     fn without_the_line_the_reason_is_still_told() {
         let error = io::Error::from(ErrorKind::ConnectionRefused);
-        let told = Failure::from(error).explain("", address(HERE));
+        let told =
+            Failure::from(error).explain("", address(HERE), Lang::En);
         assert!(told.starts_with("a call: connection refused\n"), "{told}");
     }
 
@@ -620,7 +640,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     fn the_systems_own_number_is_there_to_search_for() {
         let number = if cfg!(windows) { 10048 } else { 1 };
         let error = io::Error::from_raw_os_error(number);
-        let told = Failure::from(error).explain("", address(HERE));
+        let told =
+            Failure::from(error).explain("", address(HERE), Lang::En);
         assert!(told.contains(&format!("(os error {number})")), "{told}");
         assert!(!told.contains("Os {"), "{told}");
     }
@@ -693,7 +714,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             let told = advice(&error, call, Some(address(at)));
             let (why, cure) = told.expect("an advice");
             assert!(cure.ends_with(words), "{error:?}, {call}: {cure}");
-            assert!(!why.is_empty());
+            for text in [why, cure] {
+                assert!(!Lang::Zh.say(text).is_ascii(), "{text}");
+            }
         }
         let low = advice(&kind(PermissionDenied), "bind", None);
         let (why, _) = low.expect("an advice");
@@ -754,6 +777,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (kind(OutOfMemory), "out of memory"),
         ] {
             assert_eq!(in_words(&error), words, "{error:?}");
+            assert!(!Lang::Zh.say(words).is_ascii(), "{words}");
         }
         // (Windows says this of a non-blocking call in another way.)
         if !cfg!(windows) {

@@ -11,6 +11,7 @@
 
 mod arguments;
 pub mod chat;
+mod chinese;
 mod failure;
 mod transcript;
 

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::chat::Lang;
 use crate::failure::in_words;
 
 /// Prints one line of the transcript: who acts, the call, what came of it.
@@ -25,6 +26,14 @@ pub fn is_incomplete() -> bool {
     INCOMPLETE.load(Ordering::Relaxed)
 }
 
+/// Set when errors are told in Chinese.
+static IN_CHINESE: AtomicBool = AtomicBool::new(false);
+
+/// From now on, what is said of errors here is in this language.
+pub fn speak(lang: Lang) {
+    IN_CHINESE.store(lang == Lang::Zh, Ordering::Relaxed);
+}
+
 /// Writes to standard output, in one piece.
 ///
 /// Once nobody reads there any more (`... | head -1`) the text is dropped:
@@ -36,12 +45,20 @@ pub fn print(text: String) {
     let Err(error) = written else { return };
     let reader_left = error.kind() == io::ErrorKind::BrokenPipe;
     if !reader_left && !INCOMPLETE.swap(true, Ordering::Relaxed) {
+        let in_chinese = IN_CHINESE.load(Ordering::Relaxed);
+        let lang = if in_chinese { Lang::Zh } else { Lang::En };
         let words = in_words(&error);
-        let _ = writeln!(
-            io::stderr(),
-            "error: standard output: {words}\n  \
-             why: a part of the transcript could not be written"
+        let told = lang.pick(
+            format!(
+                "error: standard output: {words}\n  \
+                 why: a part of the transcript could not be written"
+            ),
+            format!(
+                "错误: 标准输出: {}\n  原因: 有一部分输出没有写出",
+                lang.say(&words)
+            ),
         );
+        let _ = writeln!(io::stderr(), "{told}");
     }
 }
 

@@ -51,6 +51,115 @@ fn a_bad_argument_is_2_with_usage() {
     }
 }
 
+#[test]
+fn only_step_7_speaks_two_languages() {
+    for (name, _) in examples() {
+        if name.starts_with("07_chat") {
+            continue;
+        }
+        for (lang, words) in [
+            ("zh", "错误: 只有第 7 步的程序会说两种语言: cargo run"),
+            ("en", "error: only step 7 speaks two languages: cargo run"),
+        ] {
+            let (status, shown, errors) = run(name, &["--lang", lang]);
+            assert_eq!((status, shown.as_str()), (2, ""), "{name}");
+            assert!(errors.starts_with(words), "{name}: {errors}");
+        }
+    }
+}
+
+const CHAT: [&str; 4] = [
+    "07_chat_server",
+    "07_chat_client",
+    "07_chat_server_udp",
+    "07_chat_client_udp",
+];
+
+/// No line without a Chinese word, but for commands to type.
+fn is_chinese(screen: &str) {
+    let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    for line in screen.lines().filter(|line| !line.is_empty()) {
+        let is_command = line.trim_start().starts_with("cargo run ");
+        assert!(
+            line.contains(chinese) || is_command,
+            "{line:?}:\n{screen}"
+        );
+    }
+    assert!(screen.contains(chinese), "{screen}");
+}
+
+/// Help, usage, and what is wrong with an argument.
+#[test]
+fn on_a_chinese_screen_no_english_line_is_left() {
+    for (name, lang) in CHAT.into_iter().zip([
+        ["--lang", "zh"],
+        ["--lang", "zh_CN"],
+        ["--lang", "zh-CN"],
+        ["--lang", "zh_CN.UTF-8"],
+    ]) {
+        let help = succeeds(name, &[lang[0], lang[1], "--help"], "");
+        is_chinese(&help);
+        let both = "-- 127.0.0.1:8090 --lang zh\n";
+        assert!(help.contains(&format!("{name} {both}")), "{help}");
+        for wrong in [
+            &["8090"][..],
+            &["127.0.0.1"],
+            &["127.0.0.1:70000"],
+            &["localhost:8090"],
+            &["::1:8090"],
+            &["--fast"],
+            &["127.0.0.1:1", "127.0.0.1:2"],
+            &["--lang", "de"],
+            &["--lang"],
+        ] {
+            let arguments = [&lang[..], wrong].concat();
+            let (status, shown, errors) = run(name, &arguments);
+            assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
+            assert!(errors.starts_with("错误: "), "{errors}");
+            let usage = format!("用法: cargo run --example {name} -- ");
+            assert!(errors.contains(&usage), "{errors}");
+            is_chinese(&errors);
+        }
+    }
+}
+
+/// As [`fails`], in Chinese.
+fn fails_in_chinese(name: &str, address: SocketAddr, words: &[&str]) {
+    let address = address.to_string();
+    let (status, shown, errors) = run(name, &[&address, "--lang", "zh"]);
+    assert_eq!(status, 1, "{name}: {errors}");
+    is_chinese(&(shown + &errors));
+    for word in words.iter().chain(&["错误: ", "  原因: ", "  试试: "])
+    {
+        assert!(errors.contains(word), "{name}: no {word:?} in {errors}");
+    }
+    // (The call, and the line of the example.)
+    assert!(errors.contains(&address), "{name}: {errors}");
+    assert!(errors.contains(" 行: "), "{name}: {errors}");
+}
+
+#[test]
+fn a_failure_is_told_in_chinese_too() {
+    let stream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let datagram = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let taken = stream.local_addr().expect("an address");
+    let foreign = SocketAddr::from(([192, 0, 2, 1], 8090));
+    fails_in_chinese("07_chat_server", taken, &["bind", "地址已被占用"]);
+    fails_in_chinese("07_chat_server", foreign, &["bind", "地址不可用"]);
+    let taken = datagram.local_addr().expect("an address");
+    fails_in_chinese(
+        "07_chat_server_udp",
+        taken,
+        &["bind", "地址已被占用"],
+    );
+    let closed = closed_tcp_port();
+    let there = closed.local_addr().expect("an address");
+    let there = there.as_socket().expect("an IP address");
+    fails_in_chinese("07_chat_client", there, &["connect", "被拒绝"]);
+    // Nobody answers: it tries again, and gives up.
+    fails_in_chinese("07_chat_client_udp", taken, &["没有及时得到回应"]);
+}
+
 /// Runs an example that must fail: status 1, and words on standard error.
 fn fails(name: &str, address: SocketAddr, words: &[&str]) {
     let (status, _, errors) = run(name, &[&address.to_string()]);
