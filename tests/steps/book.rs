@@ -8,5 +8,7 @@
 mod changes;
 pub mod languages;
 #[cfg(target_os = "linux")]
+mod tutorial;
+#[cfg(target_os = "linux")]
 mod wire;
 mod your_own;

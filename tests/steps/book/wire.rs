@@ -34,7 +34,7 @@ const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
 
 /// Runs `test`, which is the caller, once more in a network of its own, and
 /// `scene` there.
-fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
+pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         let up = ["link", "set", "lo", "up"];
         assert!(output(Command::new("ip").args(up), "").status.success());

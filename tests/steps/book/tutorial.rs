@@ -1,0 +1,333 @@
+//! The page "From the Python tutorial": a server and a client in Python as a
+//! first tutorial writes them (`tests/peers/tutorial`), and what goes wrong
+//! with them. What the page shows of each run is compared with a file beside
+//! them. `UPDATE_EXPECT=1` writes these anew.
+//!
+//! In a network of its own, so that their port 8090 is free; in English, and
+//! in the tutorial's Chinese.
+//!
+//! `cargo test --test steps -- --ignored book`.
+
+use std::fs;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use expect_test::expect_file;
+use regex::{Captures, Regex};
+
+use super::wire::in_a_network;
+use crate::support::{Terminal, output, top, within_limit};
+
+/// What the Chinese programs say, and the English ones.
+const WORDS: [(&str, &str); 13] = [
+    (
+        "A chat server as a first tutorial writes it, with its mistakes.",
+        "入门教程里写的那种聊天服务端,连同它的错误。",
+    ),
+    (
+        "A chat client as a first tutorial writes it, with its mistakes.",
+        "入门教程里写的那种聊天客户端,连同它的错误。",
+    ),
+    ("100 connections allowed", "允许 100 个连接"),
+    ("waiting for clients", "等待客户端连接"),
+    ("client connected", "客户端连接成功"),
+    ("Hello, client!", "你好, 客户端!"),
+    ("client:", "客户端:"),
+    ("Server received: ", "服务端已收到: "),
+    ("server closed", "服务端关闭"),
+    ("Hello, server!", "你好, 服务器!"),
+    ("server:", "服务端:"),
+    ("your message: ", "请输入: "),
+    ("client closed", "客户端关闭"),
+];
+
+/// Whether a program is in English, or in the tutorial's own language.
+#[derive(Clone, Copy)]
+enum In {
+    English,
+    Chinese,
+}
+
+impl In {
+    fn say(self, english: &'static str) -> &'static str {
+        let found = WORDS.iter().find(|(en, _)| *en == english);
+        let (en, zh) = found.expect(english);
+        match self {
+            Self::English => en,
+            Self::Chinese => zh,
+        }
+    }
+
+    /// `NAME.py` or `NAME.zh.py`.
+    fn file(self, name: &str, ending: &str) -> String {
+        match self {
+            Self::English => {
+                format!("tests/peers/tutorial/{name}.{ending}")
+            }
+            Self::Chinese => {
+                format!("tests/peers/tutorial/{name}.zh.{ending}")
+            }
+        }
+    }
+
+    /// Starts one of the two programs, as `python3 FILE` would on a terminal:
+    /// line by line, and what goes to standard error among it.
+    fn start(self, name: &str) -> Terminal {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "exec python3 -u \"$0\" 2>&1"])
+            .arg(self.file(name, "py"))
+            .env("PYTHONIOENCODING", "utf-8")
+            .current_dir(top());
+        Terminal::open(&mut command)
+    }
+
+    fn server(self) -> Terminal {
+        let mut server = self.start("server");
+        server.wait_for(self.say("waiting for clients"));
+        server
+    }
+
+    /// Starts one of ours, at port 8090.
+    fn start_ours(self, name: &str) -> Terminal {
+        Terminal::start(name, self.option())
+    }
+
+    fn option(self) -> &'static [&'static str] {
+        match self {
+            Self::English => &[],
+            Self::Chinese => &["--lang", "zh"],
+        }
+    }
+
+    /// What to type to run one of the two, or an example.
+    fn command(self, program: &str) -> String {
+        if !program.starts_with("07") {
+            return format!("python3 {}", self.file(program, "py"));
+        }
+        let mut words = vec!["cargo run -q --example", program];
+        if !self.option().is_empty() {
+            words.push("--");
+            words.extend(self.option());
+        }
+        words.join(" ")
+    }
+
+    /// What the page shows of a run: each program with what it printed.
+    fn is_in_the_book(self, name: &str, screens: &[(&str, &str)]) {
+        let screens = screens.iter().map(|(program, screen)| {
+            let command = self.command(program);
+            format!("$ {command}\n{}\n", screen.trim_end())
+        });
+        let shown = screens.collect::<Vec<_>>().join("\n");
+        let shown = plain(&shown);
+        let file = top().join(self.file(name, "txt"));
+        expect_file![file].assert_eq(&shown);
+    }
+
+    /// A client's screen, with what was typed.
+    fn typed(self, screen: &str, lines: &[&str]) -> String {
+        let prompt = self.say("your message: ");
+        let mut parts = screen.split(prompt);
+        let mut whole = parts.next().expect("a part").to_owned();
+        for (number, part) in parts.enumerate() {
+            let line = lines.get(number).copied().unwrap_or_default();
+            whole += &format!("{prompt}{line}\n{part}");
+        }
+        whole
+    }
+}
+
+/// Without what is another in each run, and in each version of Python.
+fn plain(shown: &str) -> String {
+    static PORT: LazyLock<Regex> = LazyLock::new(|| {
+        let port = r"(127\.0\.0\.1(?::|', ))([0-9]+)";
+        Regex::new(port).expect("a valid pattern")
+    });
+    // (The line with marks below one of the source.)
+    static MARKS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^ +[\^~]+\n").expect("a valid pattern")
+    });
+    // (Newer versions name the whole path.)
+    let here = top().canonicalize().expect("a path");
+    let shown = shown.replace(&format!("{}/", here.display()), "");
+    let shown = PORT.replace_all(&shown, |found: &Captures<'_>| {
+        let port = if &found[2] == "8090" { "8090" } else { "PORT" };
+        format!("{}{port}", &found[1])
+    });
+    MARKS.replace_all(&shown, "").into_owned()
+}
+
+/// Waits until a program waits in `recv`.
+fn receives(terminal: &Terminal) {
+    let file = format!("/proc/{}/syscall", terminal.id());
+    let recvfrom = if cfg!(target_arch = "x86_64") { "45" } else { "207" };
+    let found = within_limit(|| {
+        let now = fs::read_to_string(&file).ok()?;
+        (now.split(' ').next() == Some(recvfrom)).then_some(())
+    });
+    found.expect("it receives");
+}
+
+/// Ctrl-C.
+fn interrupt(terminal: &Terminal) {
+    let mut kill = Command::new("kill");
+    kill.args(["-INT", &terminal.id().to_string()]);
+    assert!(output(&mut kill, "").status.success());
+}
+
+fn both(test: &str, scene: impl Fn(In)) {
+    let test = format!("book::tutorial::{test}");
+    in_a_network(&test, &["python3"], || {
+        scene(In::English);
+        scene(In::Chinese);
+    });
+}
+
+/// The same programs, but for the words.
+#[test]
+fn the_chinese_programs_are_the_english_ones() {
+    for name in ["server", "client"] {
+        let read = |lang: In| {
+            let path = top().join(lang.file(name, "py"));
+            fs::read_to_string(path).expect("a program")
+        };
+        let mut translated = read(In::English);
+        for (en, zh) in WORDS {
+            translated = translated.replace(en, zh);
+        }
+        assert_eq!(translated, read(In::Chinese), "{name}");
+    }
+}
+
+/// Greeting and reply in one `recv`; and then all goes well.
+#[test]
+#[ignore = "runs what the book shows"]
+fn glued() {
+    both("glued", |lang| {
+        let mut server = lang.server();
+        let mut client = lang.start("client");
+        client.wait_for(lang.say("server:"));
+        let lines = ["hi", "quit"];
+        client.type_line(lines[0]);
+        server.wait_for("hi");
+        client.wait_for("hi");
+        client.type_line(lines[1]);
+        server.wait_for("quit");
+        let screen = lang.typed(&client.finish(), &lines);
+        // (Its last words may have nobody to go to any more.)
+        server.stop();
+        lang.is_in_the_book("glued", &[("client", &screen)]);
+    });
+}
+
+/// Nothing is sent, so both wait. Ctrl-C ends the client, and the server dies.
+#[test]
+#[ignore = "runs what the book shows"]
+fn an_empty_line() {
+    both("an_empty_line", |lang| {
+        let mut server = lang.server();
+        let mut client = lang.start("client");
+        client.wait_for(lang.say("server:"));
+        client.type_line("");
+        receives(&client);
+        receives(&server);
+        interrupt(&client);
+        client.wait_for("KeyboardInterrupt");
+        let screen = lang.typed(&client.stop(), &[""]);
+        lang.is_in_the_book("empty_line", &[("client", &screen)]);
+        server.wait_for("Error: [Errno");
+        let screens = [("server", &*server.stop())];
+        lang.is_in_the_book("interrupted", &screens);
+    });
+}
+
+/// Ctrl-C at the server, with a client there: its port stays taken.
+fn restarts(lang: In) {
+    let mut server = lang.server();
+    let mut client = lang.start("client");
+    client.wait_for(lang.say("server:"));
+    receives(&server);
+    interrupt(&server);
+    server.wait_for("KeyboardInterrupt");
+    server.stop();
+    let mut again = lang.start("server");
+    again.wait_for("OSError");
+    lang.is_in_the_book("restart", &[("server", &again.stop())]);
+}
+
+#[test]
+#[ignore = "runs what the book shows"]
+fn restart() {
+    let test = "book::tutorial::restart";
+    in_a_network(test, &["python3"], || restarts(In::English));
+}
+
+/// (In another network: in that one, the port is taken for a minute.)
+#[test]
+#[ignore = "runs what the book shows"]
+fn restart_zh() {
+    let test = "book::tutorial::restart_zh";
+    in_a_network(test, &["python3"], || restarts(In::Chinese));
+}
+
+/// A second client is connected, and nobody talks to it.
+#[test]
+#[ignore = "runs what the book shows"]
+fn a_second_client() {
+    both("a_second_client", |lang| {
+        let mut server = lang.server();
+        let mut first = lang.start("client");
+        first.wait_for(lang.say("server:"));
+        let mut second = lang.start("client");
+        receives(&second);
+        receives(&server);
+        first.type_line("quit");
+        server.wait_for("quit");
+        second.wait_for("Error: [Errno");
+        let screens = [("client", &*second.stop())];
+        lang.is_in_the_book("second_client", &screens);
+        first.finish();
+        server.stop();
+    });
+}
+
+/// The same client with our server: it is the client that is impatient.
+#[test]
+#[ignore = "runs what the book shows"]
+fn a_server_in_rust() {
+    both("a_server_in_rust", |lang| {
+        let mut server = lang.start_ours("07_chat_server");
+        server.invited_to();
+        let mut client = lang.start("client");
+        client.wait_for(lang.say("server:"));
+        let lines = ["你好, 世界 🌍", "quit"];
+        for line in lines {
+            client.type_line(line);
+            server.wait_for(line);
+        }
+        let client = lang.typed(&client.finish(), &lines);
+        server.wait_for("127.0.0.1:"); // (and that it has left)
+        let screens =
+            [("07_chat_server", &*server.stop()), ("client", &client)];
+        lang.is_in_the_book("rust_server", &screens);
+    });
+}
+
+/// And the same server with our client.
+#[test]
+#[ignore = "runs what the book shows"]
+fn a_client_in_rust() {
+    both("a_client_in_rust", |lang| {
+        let mut server = lang.server();
+        let mut client = lang.start_ours("07_chat_client");
+        let lines = ["你好, 世界 🌍", "quit"];
+        for line in lines {
+            client.type_line(line);
+        }
+        let client = client.finish();
+        server.wait_for("quit");
+        server.stop();
+        lang.is_in_the_book("rust_client", &[("07_chat_client", &client)]);
+    });
+}
