@@ -25,7 +25,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
     {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.txt}}
-        The whole file of examples/, open: a program, or what it prints.
+        The whole file of examples/, open: a program, or what it prints. In the
+        Chinese edition, NAME.zh.rs or NAME.zh.txt, where there is one.
     {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
         What the kernel did, as a picture, drawn from examples/timelines/NAME.txt;
         with words, only the lines of the transcript that have them. Folded, the
@@ -37,9 +38,19 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
         folded, what the grader tries; folded, the solution and the words.
+    {{#code tests/peers/tutorial/client.py // .connect(}}
+        The one line of this file of the project with these words in it, for a
+        cell of a table: without a comment after it, and the semicolon.
+    {{#picture tables}}
+        A drawing: src/img/NAME.svg.
     {{#call Python accept}}
         The line of tests/languages/calls.py that ends with the mark `# accept`,
         for a cell of a table: without the mark, the semicolon, and a `let x =`.
+
+There are two editions: the pages in src/, and the Chinese ones in zh/. They
+show the same things; words.py has what steps.py says in between, and
+zh/pictures.json the labels of the pictures. A Chinese heading gets the id of the
+English one in its place, so that one link leads to the same place in both.
 
 The build fails when a file is missing, when a comment, a line or a mark is not
 there exactly once, when a code block is empty, and when a directive is left over.
@@ -53,7 +64,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+from words import EDITIONS, WORDS
+
+BOOK = Path(__file__).resolve().parent
+EXAMPLES = BOOK.parent / "examples"
 HEADER = 3  # lines of a snapshot before the transcript
 GRADE = EXAMPLES.parent / "tests" / "grade"
 LANGUAGES = EXAMPLES.parent / "tests" / "languages"
@@ -64,6 +78,11 @@ CALLS = {
     "std": "std.rs",
     "tokio": "tokio.rs",
 }
+
+
+# Of the edition that is built (main chooses): its words, its labels.
+words = WORDS["en"]
+labels = None
 
 
 class Mistake(Exception):
@@ -81,8 +100,18 @@ def source(name):
     return read(EXAMPLES / f"{name}.rs")
 
 
-def transcript(name):
-    lines = read(EXAMPLES / "transcripts" / f"{name}.snap").splitlines()
+def transcript(name, language="en"):
+    """The lines of a transcript: the one in this language, where there is one.
+
+    NAME@zh is the one in the other language: on a Chinese page, the English.
+    """
+    folder = EXAMPLES / "transcripts"
+    path = folder / f"{name}@{language}.snap"
+    if name.endswith(f"@{language}"):
+        path = folder / f"{name.removesuffix(f'@{language}')}.snap"
+    elif not path.is_file():
+        path = folder / f"{name}.snap"
+    lines = read(path).splitlines()
     if lines[0] != "---" or lines[HEADER - 1] != "---":
         raise Mistake(f"{name}.snap has not a header of {HEADER} lines")
     return lines[HEADER:]
@@ -159,28 +188,28 @@ def folded(summary, content):
 
 
 def folded_step(name, *starts):
-    return folded("The code of this step", step(name, *starts))
+    return folded(words["code"], step(name, *starts))
 
 
 def example(name):
-    whole = f"The whole file: <code>examples/{name}.rs</code>"
+    whole = words["whole file"].format(f"<code>examples/{name}.rs</code>")
     return folded(whole, fence("rust,ignore", source(name)))
 
 
 def whole_transcript(name):
-    shown = fence("text", "\n".join(transcript(name)))
+    shown = fence("text", "\n".join(transcript(name, words["this edition"])))
     windows = f"{name}@windows"
     if (EXAMPLES / "transcripts" / f"{windows}.snap").is_file():
         there = fence("text", "\n".join(transcript(windows)))
-        shown += "\n\n" + folded("On Windows", there)
+        shown += "\n\n" + folded(words["windows"], there)
     return shown
 
 
 def result(name):
-    return folded("What it prints", whole_transcript(name))
+    return folded(words["result"], whole_transcript(name))
 
 
-def change(title, words=""):
+def change(title, why=""):
     """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
     name = title.split(".")[0]
     header, *hunks = re.split(
@@ -190,46 +219,66 @@ def change(title, words=""):
     )
     what = [line for line in header.splitlines() if line[:4] not in ("--- ", "+++ ")]
     if hunks:
-        lines = " and ".join(hunks[0::2])
-        what_to_do = f"In `{name}`, from line {lines} on:\n\n"
+        lines = words["and"].join(hunks[0::2])
+        what_to_do = words["change"].format(f"`{name}`", lines) + "\n\n"
         what_to_do += fence("diff", "...\n".join(hunks[1::2]))
         if "a client" in what:
-            what_to_do += "\n\nThen start `07_chat_client`."
+            what_to_do += "\n\n" + words["client"].format("`07_chat_client`")
     else:
         what_to_do = fence("sh", command(name, what))
     outcome = read(EXAMPLES / "changes" / f"{title}.txt")
-    content = fence("text", outcome) + "\n\n" + words
-    return what_to_do + "\n\n" + folded("What happens", content.strip())
+    content = fence("text", outcome) + "\n\n" + why
+    return what_to_do + "\n\n" + folded(words["outcome"], content.strip())
 
 
 def command(name, header):
     """What to type for a change that is no change of the code."""
     for line in header:
-        key, _, words = line.partition(": ")
+        key, _, value = line.partition(": ")
         if key == "type":
-            return words
+            return value
         if key == "with":
-            address = words.replace("CLOSED", "8090")
+            address = value.replace("CLOSED", "8090")
             return f"cargo run --example {name} -- {address}"
     if "two clients" not in header:
         raise Mistake(f"nothing to do in {name}: {header}")
     return "cargo run --example 07_chat_client"
 
 
-def line(name, words=""):
-    words = " ".join(words.split())
+def line(name, part=""):
+    part = " ".join(part.split())
     lines = [" ".join(line.split()) for line in transcript(name)]
-    found = [line for line in lines if words in line]
-    if not words or len(found) != 1:
-        raise Mistake(f"{name}.snap: {len(found)} lines have '{words}'")
-    return f"`{found[0]}`"
+    found = [line for line in lines if part in line]
+    if not part or len(found) != 1:
+        raise Mistake(f"{name}.snap: {len(found)} lines have '{part}'")
+    # (In another language it stands in the same place.)
+    theirs = transcript(name, words["this edition"])
+    if len(theirs) != len(lines):
+        raise Mistake(f"{name}.snap has more or fewer lines in another language")
+    return f"`{' '.join(theirs[lines.index(found[0])].split())}`"
 
 
 def whole_file(path):
-    kind = {".rs": "rust,ignore", ".txt": "text"}.get(Path(path).suffix)
+    path = EXAMPLES / path
+    kind = {".rs": "rust,ignore", ".py": "python", ".txt": "text"}.get(path.suffix)
     if kind is None:
         raise Mistake(f"{path} is neither a program nor what it prints")
-    return fence(kind, read(EXAMPLES / path))
+    return fence(kind, read(of_this_edition(path)))
+
+
+def of_this_edition(path):
+    """The file, or, where there is one, NAME.zh.ENDING in the Chinese edition."""
+    theirs = path.with_suffix(f".{words['this edition']}{path.suffix}")
+    return theirs if theirs.is_file() else path
+
+
+def code(path, part=""):
+    lines = read(of_this_edition(EXAMPLES.parent / path)).splitlines()
+    found = [line.strip() for line in lines if part in line]
+    if not part or len(found) != 1:
+        raise Mistake(f"{path}: {len(found)} lines have '{part}'")
+    shown = re.split(r"  #| //", found[0])[0].rstrip(";")
+    return "`" + shown.replace("|", r"\|") + "`"
 
 
 def timeline(name):
@@ -257,36 +306,61 @@ def draw(wanted):
     return dict(zip(wanted, drawings))
 
 
-def lines_of_timeline(name, *words):
+def lines_of_timeline(name, *parts):
     """All of it; with words, the lines of the transcript that have them."""
     groups = re.split(r"^(?! )", timeline(name), flags=re.MULTILINE)
     squeezed = [" ".join(re.split("  +", group.split("\n")[0])) for group in groups]
-    words = [" ".join(word.split()) for word in words]
+    parts = [" ".join(part.split()) for part in parts]
     shown = [
         group for group, title in zip(groups, squeezed)
-        if not words or any(word in title for word in words)
+        if not parts or any(part in title for part in parts)
     ]
     return fence("text", "".join(shown))
 
 
 def sequence(*name_and_words):
-    text = folded("The same as text", lines_of_timeline(*name_and_words))
-    caption = (
-        "What the kernel did, in one run. Time goes down. "
-        '<a href="wire.html">How to read it</a>'
-    )
+    text = folded(words["as text"], lines_of_timeline(*name_and_words))
+    how = f'<a href="wire.html">{words["how to read"]}</a>'
+    caption = words["caption"].format(how)
     return (
-        f"<figure>\n{PICTURES[name_and_words]}<figcaption>{caption}</figcaption>\n"
+        f"<figure>\n{in_words(PICTURES[name_and_words], drawn=True)}"
+        f"<figcaption>{caption}</figcaption>\n"
         f"</figure>\n\n{text}"
     )
 
 
-def seen(name, words=""):
+def seen(name, part=""):
     lines = [" ".join(line.split()) for line in timeline(name).splitlines()]
-    found = [line for line in lines if words in line]
-    if not words or len(found) != 1:
-        raise Mistake(f"timelines/{name}.txt: {len(found)} lines have '{words}'")
+    found = [line for line in lines if part in line]
+    if not part or len(found) != 1:
+        raise Mistake(f"timelines/{name}.txt: {len(found)} lines have '{part}'")
     return f"`{found[0]}`"
+
+
+def in_words(picture, drawn=False):
+    """A picture with its labels in the language of this edition.
+
+    What the tool has drawn keeps what the run printed, and what the kernel is
+    asked: only its own labels are words.
+    """
+    if labels is None:
+        return picture
+
+    def label(found):
+        text = found[1].strip()
+        if not text or text in labels:
+            return f">{labels.get(text, text)}<"
+        if drawn and text.startswith("What the kernel did: "):
+            return f">{words['picture']}: {text.split(': ')[1]}<"
+        if drawn or not re.search(r"[A-Za-z]{2}", text):
+            return found[0]
+        raise Mistake(f"zh/pictures.json has no label '{text}'")
+
+    return re.sub(r">([^<>]*)<", label, picture)
+
+
+def picture(name):
+    return in_words(read(BOOK / "src" / "img" / f"{name}.svg")).rstrip()
 
 
 def your_turn(name, why=""):
@@ -301,13 +375,20 @@ def your_turn(name, why=""):
         raise Mistake(f"say why the solution of {name} is so")
     tries = read(GRADE / "transcripts" / f"{name}.txt")
     solution = read(GRADE / "solutions" / f"{name}.rs")
+    title = title[1][0].upper() + title[1][1:]
+    task = "\n".join(head[1:-1]).strip()
+    if labels is not None:
+        file = BOOK / words["this edition"] / "your_turn" / f"{name}.md"
+        followed, translated = what_it_follows(read(file))
+        of, _, task = translated.partition("\n")
+        title = f"{of.removeprefix('# ')} {{#{slug(title)}}}"
     return "\n\n".join([
-        f"### {title[1][0].upper()}{title[1][1:]}",
-        "\n".join(head[1:-1]).strip(),
-        f"Write it in `{path}`, and check it ([how that works](your-turn.md)):",
+        f"### {title}",
+        task.strip(),
+        words["write"].format(f"`{path}`"),
         fence("sh", command),
-        folded("What the grader tries", fence("text", tries)),
-        folded("A solution", fence("rust,ignore", solution) + "\n\n" + why),
+        folded(words["tries"], fence("text", tries)),
+        folded(words["solution"], fence("rust,ignore", solution) + "\n\n" + why),
     ])
 
 
@@ -331,6 +412,7 @@ DIRECTIVES = {
     "block": block,
     "call": call,
     "change": change,
+    "code": code,
     "file": whole_file,
     "lines": folded_step,
     "result": result,
@@ -342,17 +424,74 @@ DIRECTIVES = {
     "example": example,
     "transcript": whole_transcript,
     "line": line,
+    "picture": picture,
 }
 DIRECTIVE = re.compile(r"\{\{#(\w+) ([^}]*)\}\}")
 FENCE = re.compile(r"^(`{3,})(.*)\n((?:.*\n)*?)\1[ ]*$", re.MULTILINE)
 
 
+def slug(heading):
+    """The id that mdBook gives to a heading, the first of its words."""
+    heading = re.sub(r"[^\w\s-]", "", heading.strip().lower())
+    return re.sub(r"\s", "-", heading)
+
+
+HEADING = re.compile(r"^(#{1,6}) (.+?)(?: \{#([\w-]+)\})?$", re.MULTILINE)
+
+
+def headings(text):
+    """The level, the id and the words of each heading of a page."""
+    found, ids = [], {}
+    for level, heading, given in HEADING.findall(FENCE.sub("", text)):
+        name = given or slug(heading)
+        if not given:
+            count = ids[name] = ids.get(name, -1) + 1  # of the same words
+            name += f"-{count}" if count else ""
+        found.append((len(level), name, heading))
+    return found
+
+
+def with_ids_of(english, text):
+    """Gives each heading the id of the English one in its place."""
+    theirs, ours = headings(english), headings(text)
+    if [one[0] for one in theirs] != [one[0] for one in ours]:
+        raise Mistake(f"its headings are not those of the English page: {ours}")
+    ids = iter(theirs)
+    parts = re.split(r"(^`{3,}.*\n(?:.*\n)*?`{3,}[ ]*$)", text, flags=re.MULTILINE)
+    for at in range(0, len(parts), 2):
+        parts[at] = HEADING.sub(
+            lambda found: f"{found[1]} {found[2]} {{#{next(ids)[1]}}}", parts[at]
+        )
+    return "".join(parts)
+
+
+FOLLOWS = re.compile(r"<!-- follows (\S+) ([0-9a-f]{40}) -->\n+")
+
+
+def what_it_follows(text):
+    """The first line of a Chinese page: which English one, at which state."""
+    found = FOLLOWS.match(text)
+    return (found and found.groups()), FOLLOWS.sub("", text, count=1)
+
+
+def switch(path):
+    """The link to this page in the other edition (steps.js knows the place)."""
+    to, language, name = words["other edition"]
+    here, there = (EDITIONS[one]["html"] for one in (words["this edition"], to))
+    page = "/".join([*([".."] if here else []), *([there] if there else []), path])
+    # (Its words are not between the tags: there the search would find them.)
+    return (
+        f'<a class="edition" href="{page[:-3]}.html" hreflang="{language}" '
+        f'lang="{language}" aria-label="{name}"></a>\n\n'
+    )
+
+
 def fold_answers(text):
     """What the kernel did answers the guesses, so it opens after them."""
     return re.sub(
-        r"^(### What the kernel did)\n(.*?)(?=^##|\Z)",
+        rf"^(### {words['kernel']}(?: {{#[\w-]+}})?)\n(.*?)(?=^##|\Z)",
         lambda found: f"{found[1]}\n\n"
-        + folded("Open this when you have guessed and run it", found[2].strip())
+        + folded(words["open"], found[2].strip())
         + "\n\n",
         text,
         flags=re.MULTILINE | re.DOTALL,
@@ -406,7 +545,12 @@ def main():
     if len(sys.argv) > 1:  # `steps.py supports html`
         return
     sys.stdin.reconfigure(encoding="utf-8")
-    _, book = json.load(sys.stdin)
+    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stderr.reconfigure(encoding="utf-8")
+    context, book = json.load(sys.stdin)
+    global words, labels
+    language = context["config"]["book"]["language"].split("-")[0]
+    words = WORDS[language]
     mistakes = 0
     home = {}  # in which chapter an example is
     for chapter in chapters(book["items"]):
@@ -418,13 +562,20 @@ def main():
         for arguments in re.findall(r"\{\{#sequence ([^}]*)\}\}", chapter["content"])
     ]
     try:
+        if language != "en":
+            labels = json.loads(read(BOOK / language / "pictures.json"))
         PICTURES.update(draw(list(dict.fromkeys(wanted))))
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         sys.exit(1)
     for chapter in chapters(book["items"]):
         try:
-            chapter["content"] = expand(fold_answers(chapter["content"]))
+            text = chapter["content"]
+            if language != "en":
+                english = read(BOOK / "src" / chapter["path"])
+                text = with_ids_of(english, what_it_follows(text)[1])
+            text = switch(chapter["path"]) + text
+            chapter["content"] = expand(fold_answers(text))
             if chapter["path"] == "error-atlas.md":
                 chapter["content"] = link_examples(chapter["content"], home)
         except Mistake as mistake:

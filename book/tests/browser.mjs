@@ -1,5 +1,6 @@
-// Looks at the built book in Chromium: script errors, requests that leave the
-// book, sideways scrolling on a phone, accessibility, and the stepper.
+// Looks at the built book, both editions, in Chromium: script errors, requests
+// that leave the book, sideways scrolling on a phone, accessibility, the stepper,
+// the way from one edition to the other, and Chinese words in the search.
 
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
@@ -17,7 +18,16 @@ const DESK = { width: 1280, height: 800 };
 const KINDS = [
     "index.html", "what-is-a-socket.html", "04-accept-connect.html", "connection.html",
     "error-atlas.html", "glossary.html", "other-languages.html",
-];
+].flatMap((name) => [name, `zh/${name}`]);
+// What a search must find first, in the Chinese edition.
+const SEARCHES = {
+    "套接字": "what-is-a-socket.html",
+    "绑定": "02-bind.html",
+    "监听": "03-listen.html",
+    "粘包": "09-glued-messages.html",
+    "半关闭": "06-close.html",
+    "accept": "04-accept-connect.html",
+};
 // The light and the dark theme; of the three to choose besides, the colours.
 const THEMES = ["light", "navy", "rust", "coal", "ayu"];
 const WHOLE = ["light", "navy"];
@@ -25,7 +35,7 @@ const SMALLEST_TEXT = 10; // pixels, in a picture on a phone
 
 const mistakes = [];
 const mistake = (where, what) => mistakes.push(`${where}: ${what}`);
-const must = (truth, what) => truth || mistake("stepper", `not so: ${what}`);
+const must = (truth, what) => truth || mistake("not so", what);
 
 const TYPES = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
@@ -106,8 +116,59 @@ async function walk() {
     must((await shown(plain)) === all, "without scripts it is the whole list");
 }
 
-const files = (await readdir(HTML)).filter((name) => name.endsWith(".html"));
-const pages = files.filter((name) => !["print.html", "toc.html", "404.html"].includes(name));
+const files = [
+    ...(await readdir(HTML)),
+    ...(await readdir(join(HTML, "zh"))).map((name) => `zh/${name}`),
+];
+const pages = files.filter(
+    (name) => name.endsWith(".html") && !/(^|\/)(print|toc|404)\.html$/.test(name),
+);
+
+/** From a heading of one edition to that heading of the other, and back. */
+async function change() {
+    const page = await open({ viewport: DESK });
+    page.setDefaultTimeout(15000);
+    const place = () => new URL(page.url()).pathname + new URL(page.url()).hash;
+    for (const [name, heading] of [
+        ["04-accept-connect.html", "#break-it"], ["glossary.html", "#rust-in-the-examples-that-you-may-not-know"],
+    ]) {
+        await page.goto(`${base}${name}${heading}`);
+        await page.click("a.edition");
+        await page.waitForURL(/\/zh\//);
+        must(place() === `/zh/${name}${heading}`, `${name}${heading} leads to the same in Chinese: ${place()}`);
+        must((await page.getAttribute("html", "lang")) === "zh-CN", "the Chinese page says so");
+        await page.click("a.edition");
+        await page.waitForURL((url) => !url.pathname.includes("/zh/"));
+        must(place() === `/${name}${heading}`, `and back: ${place()}`);
+    }
+    await page.goto(`${base}index.html`);
+    await page.click("a.edition");
+    await page.waitForURL(/\/zh\//);
+    must(place() === "/zh/index.html", `the first page leads to the first: ${place()}`);
+    const plain = await open({ viewport: PHONE, javaScriptEnabled: false });
+    await plain.goto(`${base}02-bind.html`);
+    await plain.click("a.edition");
+    must(plain.url() === `${base}zh/02-bind.html`, "without scripts, to the same page");
+}
+
+/** What is typed there is found, first on the page that explains it. */
+async function search() {
+    const page = await open({ viewport: DESK });
+    page.setDefaultTimeout(15000);
+    for (const [word, wanted] of Object.entries(SEARCHES)) {
+        await page.goto(`${base}zh/index.html?search=${encodeURIComponent(word)}`);
+        const first = page.locator("#mdbook-searchresults a").first();
+        await first.waitFor();
+        const found = (await first.getAttribute("href")).split("?")[0].split("/").pop();
+        must(found === wanted, `a search for ${word} finds ${wanted} first, not ${found}`);
+        const teaser = await page.locator("#mdbook-searchresults .teaser em").count();
+        must(teaser > 0, `what a search for ${word} finds is shown`);
+    }
+    await page.goto(`${base}zh/index.html?search=${encodeURIComponent("没有这个词组呀")}`);
+    await page.waitForFunction(
+        () => document.getElementById("mdbook-searchresults-header").textContent.endsWith("0 处"),
+    );
+}
 
 /** Every page, on a phone: it loads, and fits. Folded parts are opened first. */
 async function onPhone() {
@@ -145,7 +206,7 @@ async function accessible(theme) {
     const page = await open({ viewport: DESK });
     await page.addInitScript((name) => localStorage.setItem("mdbook-theme", name), theme);
     const whole = WHOLE.includes(theme);
-    for (const name of whole ? KINDS : ["04-accept-connect.html"]) {
+    for (const name of whole ? KINDS : ["04-accept-connect.html", "zh/04-accept-connect.html"]) {
         await page.goto(base + name);
         await page.evaluate(() => {
             for (const folded of document.querySelectorAll("details")) folded.open = true;
@@ -166,8 +227,9 @@ async function accessible(theme) {
 
 const STEPPER = "connection.html";
 let count = 0;
-const walked = walk().catch((error) => mistake("stepper", error.message.split("\n")[0]));
-await Promise.all([onPhone(), walked, ...THEMES.map(accessible)]);
+const tried = [walk, change, search].map((part) =>
+    part().catch((error) => mistake(part.name, error.message.split("\n")[0])));
+await Promise.all([onPhone(), ...tried, ...THEMES.map(accessible)]);
 if (rules === 0) mistake("axe-core", "checked nothing");
 
 await browser.close();

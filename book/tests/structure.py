@@ -1,7 +1,8 @@
 """The parts of the book fit together, and fit the crate. Needs no browser.
 
 Links and fragments, examples, commands, the shape of the chapters, the size of
-the pages. Prints each mistake; exit status 1 if there is one.
+the pages; in both editions, and that these have the same places. Prints each
+mistake; exit status 1 if there is one.
 """
 
 import re
@@ -13,22 +14,24 @@ from urllib.parse import unquote, urlsplit
 BOOK = Path(__file__).resolve().parent.parent
 CRATE = BOOK.parent
 HTML = BOOK / "html"
+sys.path.insert(0, str(BOOK))
+from words import EDITIONS, WORDS  # noqa: E402
+
 LARGEST_PAGE = 180_000
 MOST_WORDS = 14_000  # of prose, outside of
-NOT_COUNTED = ["error-atlas.md", "your-turn.md", "for-teachers.md", "wire.md"]
+NOT_COUNTED = ["error-atlas.md", "your-turn.md", "for-teachers.md", "wire.md",
+               "from-python.md"]
 MOST_WORDS_ON_THE_WIRE = 900  # wire.md
 MOST_WORDS_OF_A_TASK = 260
 MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
-# Every page that teaches a step has a section for each of its programs, and
-# then these.
-LAST_SECTIONS = [
-    "Break it", "What can go wrong", "Two terminals", "Checkpoint", "Your turn",
-]
-# Each program's section has these parts, in this order: the guess comes first.
-PARTS = [
-    "> **The question.** ", "\n### Predict\n", "\n### Run\n", "{{#example ",
-    "<summary>What ", "\n### What the kernel did\n",
-]
+
+def parts(words):
+    """What each program's section has, in this order: the guess comes first."""
+    return [
+        words["question"], f"\n### {words['predict']}\n", f"\n### {words['run']}\n",
+        "{{#example ", f"<summary>{words['what']}", f"\n### {words['kernel']}\n",
+    ]
+
 
 # What an explanation may name only if the kernel did it in that run: states,
 # flags, and calls (as the course names them, and as the kernel does).
@@ -61,7 +64,9 @@ class Page(HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.ids, self.links, self.loads, self.text = [], [], [], []
+        self.prose = []  # without code
         self.in_script = False
+        self.in_code = 0
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -74,29 +79,32 @@ class Page(HTMLParser):
             if tag not in ("a", "base") and attributes.get(name):
                 self.loads.append(attributes[name])
         self.in_script = tag in ("script", "style")
+        self.in_code += tag in ("code", "pre")
 
     def handle_endtag(self, tag):
         self.in_script = False
+        self.in_code -= tag in ("code", "pre")
 
     def handle_data(self, data):
         if not self.in_script:
             self.text.append(data)
+            if not self.in_code:
+                self.prose.append(data)
 
 
 def examples():
     return {path.stem for path in (CRATE / "examples").glob("*.rs")}
 
 
-def chapters():
+def chapters(pages):
     """The Markdown of each chapter that SUMMARY.md lists."""
-    summary = (BOOK / "src" / "SUMMARY.md").read_text(encoding="utf-8")
+    folder = BOOK / pages
+    summary = (folder / "SUMMARY.md").read_text(encoding="utf-8")
     listed = re.findall(r"\]\(([^)]+\.md)\)", summary)
-    there = {path.name for path in (BOOK / "src").glob("*.md")} - {"SUMMARY.md"}
+    there = {path.name for path in folder.glob("*.md")} - {"SUMMARY.md"}
     for name in sorted(there - set(listed)):
         mistake("SUMMARY.md", f"does not list {name}")
-    return {
-        name: (BOOK / "src" / name).read_text(encoding="utf-8") for name in listed
-    }
+    return {name: (folder / name).read_text(encoding="utf-8") for name in listed}
 
 
 def check_links(pages):
@@ -124,10 +132,13 @@ def check_pages(pages):
         if twice:
             mistake(name, f"ids used twice: {sorted(twice)}")
         size = (HTML / name).stat().st_size
-        if name != "print.html" and size > LARGEST_PAGE:
+        if Path(name).name != "print.html" and size > LARGEST_PAGE:
             mistake(name, f"{size} bytes; {LARGEST_PAGE} are allowed")
         if "{{#" in "".join(page.text):
             mistake(name, "a directive is left over")
+        # (Between punctuation and a Chinese character, Markdown ends none.)
+        for stars in re.findall(r".{0,20}\*\*.{0,20}", "".join(page.prose)):
+            mistake(name, f"bold type without an end: {stars}")
 
 
 def check_examples(texts):
@@ -147,7 +158,7 @@ def check_commands(texts, pages):
     """Each command that the reader is told to type names an example."""
     sources = dict(texts)
     sources.update({name: "".join(page.text) for name, page in pages.items()})
-    for readme in ("README.md", "CONTRIBUTING.md"):
+    for readme in ("README.md", "README.zh.md", "CONTRIBUTING.md"):
         sources[readme] = (CRATE / readme).read_text(encoding="utf-8")
     count = 0
     for where, text in sources.items():
@@ -159,36 +170,39 @@ def check_commands(texts, pages):
         mistake("commands", "none found: the search for them is broken")
 
 
-def check_shape(texts):
+def check_shape(texts, words):
+    """Every page that teaches a step has a section for each of its programs,
+    and then the same ones as all."""
     for name, text in texts.items():
         if not re.match(r"\d\d-", name):
             continue
         intro, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
         headings = [section.splitlines()[0] for section in sections]
-        last = len(LAST_SECTIONS)
-        if headings[-last:] != LAST_SECTIONS or not sections[:-last]:
+        last = len(words["last"])
+        if headings[-last:] != words["last"] or not sections[:-last]:
             mistake(name, f"its sections are {headings}")
         if "{{#" in intro:
             mistake(name, "shows something before anything is asked")
         for section in sections[:-last]:
-            check_program(name, section)
-        if "<summary>Answers</summary>" not in text:
+            check_program(name, section, words)
+        if f"<summary>{words['answers']}</summary>" not in text:
             mistake(name, "has no answers")
         if "error-atlas.md#" not in text:
             mistake(name, "does not lead into the error atlas")
-        if not re.search(r"^Next: \[", text, re.MULTILINE):
+        if f"\n{words['next']}" not in text:
             mistake(name, "does not say what is next")
 
 
-def check_program(name, section):
+def check_program(name, section, words):
     """One program: question, guess, run, code, output, explanation."""
     heading = section.splitlines()[0]
     for example in re.findall(r"`(\w+)`", heading):
         if f"{{{{#example {example}}}}}" not in section:
             mistake(name, f"'{heading}' does not show {example}.rs")
     # (A result is folded by its directive.)
-    section = re.sub(r"\{\{#result [^}]*\}\}", "<summary>What </summary>", section)
-    places = [section.find(part) for part in PARTS]
+    shown = f"<summary>{words['what']}</summary>"
+    section = re.sub(r"\{\{#result [^}]*\}\}", shown, section)
+    places = [section.find(part) for part in parts(words)]
     if -1 in places or places != sorted(places):
         mistake(name, f"'{heading}' has not all parts in their order: {places}")
     # Nothing is given away: code and output are folded until they are explained.
@@ -201,7 +215,7 @@ def check_program(name, section):
         mistake(name, f"'{heading}' explains no line of what it prints")
 
 
-def check_kernel(texts):
+def check_kernel(texts, words):
     """The picture leads, and the words name nothing that is not in it."""
     folder = CRATE / "examples" / "timelines"
     shown = set()
@@ -210,7 +224,7 @@ def check_kernel(texts):
         if not re.match(r"\d\d-", name):
             continue
         for section in re.split(r"^## ", text, flags=re.MULTILINE):
-            _, _, told = section.partition("\n### What the kernel did\n")
+            _, _, told = section.partition(f"\n### {words['kernel']}\n")
             wanted = [
                 example for example in re.findall(r"\{\{#example (\w+)\}\}", section)
                 if (folder / f"{example}.txt").is_file()
@@ -225,7 +239,7 @@ def check_kernel(texts):
             timeline = "".join(
                 (folder / f"{example}.txt").read_text(encoding="utf-8") for example in drawn
             )
-            told = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)", "", told)
+            told = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)|（[^）]*）", "", told)
             told = re.sub(r"^\|.*$", "", told, flags=re.MULTILINE)
             named = {word: word for word in re.findall(STATES_AND_FLAGS, told)}
             named |= {
@@ -239,14 +253,15 @@ def check_kernel(texts):
             mistake("timelines", f"no page shows {file.name}")
 
 
-def check_changes(texts):
+def check_changes(texts, words):
     """Each tested change is on one page, under "Break it", with its own title."""
+    break_it = words["last"][0]
     there = {path.stem for path in (CRATE / "examples" / "changes").glob("*.patch")}
     shown = []
     for name, text in texts.items():
-        _, _, section = text.partition("\n## Break it\n")
+        _, _, section = text.partition(f"\n## {break_it}\n")
         section = section.partition("\n## ")[0]
-        titles = re.findall(r"^\*\*[^*\n]+[.?]\*\*", section, re.MULTILINE)
+        titles = re.findall(r"^\*\*[^*\n]+[.?。？]\*\*", section, re.MULTILINE)
         changes = re.findall(r"\{\{#change (\S+?)[ }]", section)
         if len(titles) != len(changes):
             mistake(name, f"{len(titles)} things to break, {len(changes)} tested")
@@ -257,43 +272,44 @@ def check_changes(texts):
         mistake("changes", f"{change} is shown twice")
 
 
-def check_exercises(texts):
+def check_exercises(texts, words):
     """Each exercise is on one page, its step's, and is no long reading."""
     there = {path.stem: path for path in (CRATE / "examples" / "your_turn").glob("*.rs")}
     shown = []
     for name, text in texts.items():
-        _, _, section = text.partition("\n## Your turn\n")
+        _, _, section = text.partition(f"\n## {words['last'][-1]}\n")
         for exercise, why in re.findall(r"\{\{#your_turn (\S+) //([^}]*)\}\}", section):
             shown.append(exercise)
             if exercise[:2] != name[:2]:
                 mistake(name, f"has the exercise {exercise}, of another step")
-            if words(why) > MOST_WORDS_OF_A_REASON:
-                mistake(exercise, f"{words(why)} words on why the solution is so")
+            if count_words(why) > MOST_WORDS_OF_A_REASON:
+                mistake(exercise, f"{count_words(why)} words on why the solution is so")
     for exercise in sorted(set(there) ^ set(shown)):
         mistake("exercises", f"{exercise} is not both a file and on a page")
     for name, path in there.items():
         lines = path.read_text(encoding="utf-8").splitlines()
-        count = words("\n".join(line[3:] for line in lines if line[:3] == "//!"))
+        count = count_words("\n".join(line[3:] for line in lines if line[:3] == "//!"))
         if count > MOST_WORDS_OF_A_TASK:
             mistake(name, f"{count} words; {MOST_WORDS_OF_A_TASK} are allowed")
 
 
-def words(text):
-    """How many words of prose: no code, no tables, no directives."""
+def count_words(text):
+    """How many English words of prose: no code, no tables, no directives."""
     text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{\{#change [^/}]*/?/?([^}]*)\}\}", r"\1", text)
     text = re.sub(r"\{\{#[^}]*\}\}", "", text)
     text = re.sub(r"\]\([^)]*\)|<[^>]*>", "", text)
     text = re.sub(r"`[^`]*`", "code", text)
+    text = re.sub(r"[\u4e00-\u9fff]+", "", text)  # (the glossary's)
     return len(re.findall(r"\S*\w\S*", text))
 
 
 def check_length(texts):
-    count = sum(words(text) for name, text in texts.items() if name not in NOT_COUNTED)
+    count = sum(count_words(text) for name, text in texts.items() if name not in NOT_COUNTED)
     if count > MOST_WORDS:
         mistake("the book", f"{count} words; {MOST_WORDS} are allowed")
-    wire = words(texts["wire.md"])
+    wire = count_words(texts["wire.md"])
     if wire > MOST_WORDS_ON_THE_WIRE:
         mistake("wire.md", f"{wire} words; {MOST_WORDS_ON_THE_WIRE} are allowed")
     return count
@@ -301,7 +317,7 @@ def check_length(texts):
 
 def check_pictures():
     """Drawn in the text's own colours, so that they follow the theme."""
-    pictures = [*(BOOK / "src" / "img").glob("*.svg"), HTML / "print.html"]
+    pictures = [*(BOOK / "src" / "img").glob("*.svg"), *HTML.rglob("print.html")]
     for path in pictures:
         text = "".join(
             re.findall(r"<svg class=\"picture.*?</svg>", path.read_text(encoding="utf-8"), re.DOTALL)
@@ -315,23 +331,49 @@ def check_pictures():
                 mistake(path.name, f"has no {part}")
 
 
+def check_editions(pages):
+    """Each page has the same places in both, and leads to the other."""
+    for name, page in pages.items():
+        if name.startswith("zh/") or Path(name).name in ("print.html", "toc.html"):
+            continue
+        other = pages.get(f"zh/{name}")
+        if other is None:
+            mistake(name, "is not in the Chinese edition")
+            continue
+        ours, theirs = set(page.ids), set(other.ids)
+        if ours != theirs:
+            mistake(name, f"other places in the Chinese edition: {sorted(ours ^ theirs)}")
+        source = "start.html" if name == "index.html" else name
+        if f"zh/{source}" not in page.links or f"../{source}" not in other.links:
+            mistake(name, "the two editions do not lead to each other")
+    folder = {name.partition("/")[2] for name in pages if name.startswith("zh/")}
+    for name in sorted(folder - set(pages)):
+        mistake(f"zh/{name}", "is not in the English edition")
+
+
 def main():
-    texts = chapters()
     pages = {
         path.relative_to(HTML).as_posix(): Page(path)
         for path in HTML.rglob("*.html")
     }
-    pages.pop("404.html")  # it is shown at any address
+    for name in [name for name in pages if name.endswith("404.html")]:
+        pages.pop(name)  # it is shown at any address
     check_links(pages)
     check_pages(pages)
-    check_examples(texts)
-    check_commands(texts, pages)
-    check_shape(texts)
-    check_kernel(texts)
-    check_changes(texts)
-    check_exercises(texts)
+    check_editions(pages)
     check_pictures()
-    count = check_length(texts)
+    for language, edition in EDITIONS.items():
+        texts, words = chapters(edition["pages"]), WORDS[language]
+        before = len(mistakes)
+        check_examples(texts)
+        check_commands(texts, pages)
+        check_shape(texts, words)
+        check_kernel(texts, words)
+        check_changes(texts, words)
+        check_exercises(texts, words)
+        mistakes[before:] = [f"{edition['pages']}: {one}" for one in mistakes[before:]]
+        if language == "en":
+            count = check_length(texts)
     for one in mistakes:
         print(f"mistake: {one}", file=sys.stderr)
     links = sum(len(page.links) for page in pages.values())

@@ -22,11 +22,11 @@ use crate::support::{Terminal, output, top, within_limit};
 const WORDS: [(&str, &str); 13] = [
     (
         "A chat server as a first tutorial writes it, with its mistakes.",
-        "入门教程里写的那种聊天服务端,连同它的错误。",
+        "入门教程里写的那种聊天服务端，连同它的错误。",
     ),
     (
         "A chat client as a first tutorial writes it, with its mistakes.",
-        "入门教程里写的那种聊天客户端,连同它的错误。",
+        "入门教程里写的那种聊天客户端，连同它的错误。",
     ),
     ("100 connections allowed", "允许 100 个连接"),
     ("waiting for clients", "等待客户端连接"),
