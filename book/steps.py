@@ -49,7 +49,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
 
 There are two editions: the pages in src/, and the Chinese ones in zh/. They
 show the same things; words.py has what steps.py says in between, and
-zh/pictures.json the labels of the pictures. A Chinese heading gets the id of the
+zh/pictures.json the labels of the pictures. Code and transcripts stay English:
+zh/examples.json says in Chinese what each comment and each line means. A Chinese heading gets the id of the
 English one in its place, so that one link leads to the same place in both.
 
 The build fails when a file is missing, when a comment, a line or a mark is not
@@ -83,6 +84,7 @@ CALLS = {
 # Of the edition that is built (main chooses): its words, its labels.
 words = WORDS["en"]
 labels = None
+examples = None  # and what their comments and their output say
 
 
 class Mistake(Exception):
@@ -193,11 +195,80 @@ def folded_step(name, *starts):
 
 def example(name):
     whole = words["whole file"].format(f"<code>examples/{name}.rs</code>")
-    return folded(whole, fence("rust,ignore", source(name)))
+    return folded(whole, fence("rust,ignore", source(name)) + comments_explained(name))
+
+
+def comments(text):
+    """The comments of a program, each in one line, without the commands."""
+    found, now = [], []
+
+    def end():
+        if now:
+            found.append(" ".join(now))
+            now.clear()
+
+    for line in text.splitlines():
+        comment = re.match(r"\s*//([!/]?) ?(.*)$", line)
+        if comment is None:
+            end()
+            behind = re.search(r"[^:\"/]\s+// (.*)$", line)
+            found.extend([behind[1]] if behind else [])
+        elif not comment[2].strip() or (comment[1] == "!" and comment[2].startswith("    ")):
+            end()
+        else:
+            now.append(comment[2].strip())
+    end()
+    return found
+
+
+def beginning(comment):
+    """Enough of a comment to find it by, as code."""
+    first = " ".join(comment.split()[:4])
+    return f"`` {first}{' ...' if first != comment else ''} ``"
+
+
+def comments_explained(name):
+    """In another language: what each comment of an example says."""
+    if examples is None:
+        return ""
+    lines = []
+    for comment in dict.fromkeys(comments(source(name))):
+        if comment not in examples["comments"]:
+            raise Mistake(f"examples.json has not this comment of {name}.rs: {comment}")
+        lines.append(f"- {beginning(comment)} {examples['comments'][comment]}")
+    return f"\n\n{words['comments']}\n\n" + "\n".join(lines)
+
+
+def pattern(line):
+    """What a line of a transcript says, without what only its run has."""
+    for what, instead in [
+        (r'"[^"]*"', '"…"'), (r"\[[^\]:]*\]", "[…]"),
+        (r"(?:127\.0\.0\.1|0\.0\.0\.0):(?:PORT\d+|\d+)", "ADDRESS"),
+        (r"\b(PORT|FD)\d+", r"\1"), (r"\b\d+(?=ms|ns|\b)", "N"),
+    ]:
+        line = re.sub(what, instead, line)
+    return line.strip()
+
+
+def output_explained(name):
+    """In another language: what the lines of a lesson's transcript say."""
+    if examples is None or name.startswith("07_chat"):
+        return ""
+    lines = {}
+    for line in transcript(name):
+        said = pattern(line[22:])  # behind who, and which call
+        is_command = re.match(r"(?:nc|cargo|printf) ", said)
+        if is_command or not re.search("[A-Za-z]{2}", re.sub("ADDRESS|FD|PORT", "", said)):
+            continue
+        if said not in examples["output"]:
+            raise Mistake(f"examples.json has not this line of {name}.snap: {said}")
+        lines[said] = f"- `` {said} `` {examples['output'][said]}"
+    return "\n\n" + folded(words["output"], "\n".join(lines.values())) if lines else ""
 
 
 def whole_transcript(name):
     shown = fence("text", "\n".join(transcript(name, words["this edition"])))
+    shown += output_explained(name)
     windows = f"{name}@windows"
     if (EXAMPLES / "transcripts" / f"{windows}.snap").is_file():
         there = fence("text", "\n".join(transcript(windows)))
@@ -548,7 +619,7 @@ def main():
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8")
     context, book = json.load(sys.stdin)
-    global words, labels
+    global words, labels, examples
     language = context["config"]["book"]["language"].split("-")[0]
     words = WORDS[language]
     mistakes = 0
@@ -564,6 +635,7 @@ def main():
     try:
         if language != "en":
             labels = json.loads(read(BOOK / language / "pictures.json"))
+            examples = json.loads(read(BOOK / language / "examples.json"))
         PICTURES.update(draw(list(dict.fromkeys(wanted))))
     except Mistake as mistake:
         print(mistake, file=sys.stderr)

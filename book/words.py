@@ -48,6 +48,8 @@ ZH = {
     "other edition": ("en", "en", "English"),
     "code": "这一步的代码",
     "whole file": "完整的文件：{}",
+    "comments": "注释的意思（每条只写开头几个词）：",
+    "output": "这些输出的意思",
     "windows": "在 Windows 上",
     "result": "它打印什么",
     "change": "在 {} 中，从第 {} 行起：",
