@@ -411,18 +411,22 @@ def seen(name, part=""):
 def in_words(picture, drawn=False):
     """A picture with its labels in the language of this edition.
 
-    What the tool has drawn keeps what the run printed, and what the kernel is
-    asked: only its own labels are words.
+    What the tool has drawn keeps what the run printed, and the names of calls,
+    states and flags: only the words around them are translated.
     """
     if labels is None:
         return picture
 
     def label(found):
         text = found[1].strip()
-        if not text or text in labels:
-            return f">{labels.get(text, text)}<"
+        if not text or text in labels["labels"]:
+            return f">{labels['labels'].get(text, text)}<"
         if drawn and text.startswith("What the kernel did: "):
-            return f">{words['picture']}: {text.split(': ')[1]}<"
+            return f">{words['picture']} {text.split(': ')[1]}<"
+        if drawn and " · " not in text:  # (not a line of the transcript)
+            for english, instead in labels["drawn"].items():
+                text = re.sub(english, instead, text)
+            return f">{text}<"
         if drawn or not re.search(r"[A-Za-z]{2}", text):
             return found[0]
         raise Mistake(f"zh/pictures.json has no label '{text}'")

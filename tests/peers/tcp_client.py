@@ -1,4 +1,5 @@
-"""The tutorial's client, in Python.
+"""A careful client in Python, for the tutorial's conversation: it receives each
+message to its end. (tutorial/client.py is what a first tutorial writes.)
 
 tcp_client.py HOST PORT LANG TEXT...: prints what it receives.
 """

@@ -1,4 +1,5 @@
-"""The tutorial's server, in Python: one client, then the end.
+"""A careful server in Python, for the tutorial's conversation: one client, then
+the end. (tutorial/server.py is what a first tutorial writes.)
 
 tcp_server.py LANG: prints its port, then the transcript.
 """

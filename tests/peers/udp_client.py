@@ -1,4 +1,4 @@
-"""The tutorial's conversation over UDP: a client in Python.
+"""A careful client in Python, for the tutorial's conversation over UDP.
 
 udp_client.py HOST PORT LANG TEXT...: prints each datagram that it receives.
 """

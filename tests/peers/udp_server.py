@@ -1,4 +1,4 @@
-"""The tutorial's conversation over UDP: a server in Python.
+"""A careful server in Python, for the tutorial's conversation over UDP.
 
 udp_server.py LANG: prints its port, then the transcript; ends at "quit".
 """
