@@ -15,13 +15,16 @@ once the change is committed.
 """
 
 import hashlib
+import json
 import re
 import sys
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BOOK))
-from steps import DIRECTIVE, headings, what_it_follows  # noqa: E402
+from steps import (  # noqa: E402
+    DIRECTIVE, EXAMPLES, comments, headings, pattern, transcript, what_it_follows,
+)
 
 TASKS = BOOK.parent / "examples" / "your_turn"
 
@@ -78,8 +81,25 @@ def differences(name, english, chinese):
             yield f"zh/{name}: its {what} are not the English ones: missing {missing}, more {more}"
 
 
+def left_over():
+    """What zh/examples.json explains, and no example says any more."""
+    explained = json.loads((BOOK / "zh" / "examples.json").read_text(encoding="utf-8"))
+    said = {
+        comment for path in EXAMPLES.glob("*.rs")
+        for comment in comments(path.read_text(encoding="utf-8"))
+    }
+    printed = {
+        pattern(line[22:]) for path in (EXAMPLES / "transcripts").glob("*.snap")
+        for line in transcript(path.stem)
+    }
+    for comment in sorted(explained["comments"].keys() - said):
+        yield f"zh/examples.json: no example has this comment: {comment}"
+    for line in sorted(explained["output"].keys() - printed):
+        yield f"zh/examples.json: no example prints this: {line}"
+
+
 def check():
-    mistakes = []
+    mistakes = [*left_over()]
     wanted = {path.name for path in (BOOK / "src").glob("*.md")}
     there = {path.name for path in (BOOK / "zh").glob("*.md")}
     tasks = {path.stem for path in TASKS.glob("*.rs")}
