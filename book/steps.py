@@ -165,7 +165,7 @@ def step(name, *starts):
     shown = "\n\n".join(paragraphs)
     if shown.count("{") != shown.count("}"):
         raise Mistake(f"{name}.rs: a block that does not close below '// {starts}'")
-    return fence("rust,ignore", textwrap.dedent(shown))
+    return fence("rust,ignore", textwrap.dedent(shown)) + comments_explained(name, shown)
 
 
 def to_closing_brace(name, lines, first):
@@ -179,8 +179,8 @@ def to_closing_brace(name, lines, first):
 def block(name, start):
     """From the comment to the closing brace of what follows it."""
     lines = source(name).splitlines()
-    found = to_closing_brace(name, lines, comment(name, lines, start))
-    return fence("rust,ignore", textwrap.dedent("\n".join(found)))
+    found = "\n".join(to_closing_brace(name, lines, comment(name, lines, start)))
+    return fence("rust,ignore", textwrap.dedent(found)) + comments_explained(name, found)
 
 
 def folded(summary, content):
@@ -195,7 +195,8 @@ def folded_step(name, *starts):
 
 def example(name):
     whole = words["whole file"].format(f"<code>examples/{name}.rs</code>")
-    return folded(whole, fence("rust,ignore", source(name)) + comments_explained(name))
+    text = source(name)
+    return folded(whole, fence("rust,ignore", text) + comments_explained(name, text))
 
 
 def comments(text):
@@ -227,12 +228,12 @@ def beginning(comment):
     return f"`` {first}{' ...' if first != comment else ''} ``"
 
 
-def comments_explained(name):
-    """In another language: what each comment of an example says."""
-    if examples is None:
+def comments_explained(name, text):
+    """In another language: what each comment in this part of an example says."""
+    if examples is None or "/" in name:
         return ""
     lines = []
-    for comment in dict.fromkeys(comments(source(name))):
+    for comment in dict.fromkeys(comments(text)):
         if comment not in examples["comments"]:
             raise Mistake(f"examples.json has not this comment of {name}.rs: {comment}")
         lines.append(f"- {beginning(comment)} {examples['comments'][comment]}")
