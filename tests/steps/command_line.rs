@@ -123,6 +123,20 @@ fn on_a_chinese_screen_no_english_line_is_left() {
     }
 }
 
+/// And what they print when all goes well.
+#[test]
+fn a_chinese_conversation_is_chinese() {
+    for name in [
+        "07_chat_server@zh",
+        "07_chat_client@zh",
+        "07_chat_client@terminal@zh",
+        "07_chat_server_udp@zh",
+        "07_chat_client_udp@zh",
+    ] {
+        is_chinese(&crate::support::snapshot(name));
+    }
+}
+
 /// As [`fails`], in Chinese.
 fn fails_in_chinese(name: &str, address: SocketAddr, words: &[&str]) {
     let address = address.to_string();
