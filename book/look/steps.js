@@ -142,6 +142,13 @@ if (chinese) {
             if (word) part.setAttribute(attribute, word);
         }
     }
+    // (What "?" shows: the keys, and what they do.)
+    const keys = ["翻到上一章或下一章", "在书里搜索", "显示这些说明", "隐藏这些说明"];
+    document.querySelector(".mdbook-help-title").textContent = words["Keyboard shortcuts"];
+    document.querySelectorAll("#mdbook-help-popup p").forEach((line, at) => {
+        const named = Array.from(line.querySelectorAll("kbd"));
+        if (keys[at]) line.replaceChildren(...named.flatMap((key) => [key, " "]), keys[at]);
+    });
     for (const theme of document.querySelectorAll(".theme")) {
         theme.textContent = words[theme.textContent.trim()] ?? theme.textContent;
     }

@@ -127,7 +127,7 @@ const pages = files.filter(
 /** From a heading of one edition to that heading of the other, and back. */
 async function change() {
     const page = await open({ viewport: DESK });
-    page.setDefaultTimeout(15000);
+    page.setDefaultTimeout(30000);
     const place = () => new URL(page.url()).pathname + new URL(page.url()).hash;
     for (const [name, heading] of [
         ["04-accept-connect.html", "#break-it"], ["glossary.html", "#rust-in-the-examples-that-you-may-not-know"],
@@ -154,7 +154,7 @@ async function change() {
 /** What is typed there is found, first on the page that explains it. */
 async function search() {
     const page = await open({ viewport: DESK });
-    page.setDefaultTimeout(15000);
+    page.setDefaultTimeout(30000);
     for (const [word, wanted] of Object.entries(SEARCHES)) {
         await page.goto(`${base}zh/index.html?search=${encodeURIComponent(word)}`);
         const first = page.locator("#mdbook-searchresults a").first();
