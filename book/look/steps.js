@@ -173,13 +173,14 @@ if (chinese) {
             const all = `${doc.breadcrumbs.toLowerCase()} ${title} ${body}`;
             if (!terms.length || !terms.every((term) => all.includes(term))) continue;
             // A page with the word in its title first, then a short heading
-            // that has it; then how often it is said.
+            // that has it; then where it is introduced, with the English in
+            // brackets, in the book's order; then how often it is said.
             const isPage = doc.breadcrumbs === `${doc.title} » ${doc.title}`;
             const score = terms
                 .map((term) =>
                     (title.includes(term) ? 20 + (40 * term.length) / title.length : 0) +
                     (title.includes(term) && isPage ? 60 : 0) +
-                    Math.min(count(body, term), 10))
+                    (body.includes(`${term}（`) ? 15 : Math.min(count(body, term), 10)))
                 .reduce((sum, one) => sum + one);
             found.push({ ref: doc.id, score, doc: { ...doc, body: around(doc.body, terms) } });
         }
