@@ -538,10 +538,7 @@ fn prints_no_more(program: &Program) -> Result<(), Wrong> {
 
 /// Sends it byte by byte, with time to receive each.
 fn drip(peer: &mut Peer, bytes: &[u8]) {
-    for byte in bytes.chunks(1) {
-        // (If the program has gone, its missing line tells.)
-        let _ = peer.send(byte);
-        sleep(Duration::from_millis(2));
-    }
+    // (If the program has gone, its missing line tells.)
+    let _ = peer.send_in_pieces(bytes, 1);
     peer.call_it(format!("{}, byte by byte", shown(bytes)));
 }

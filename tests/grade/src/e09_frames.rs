@@ -1,6 +1,3 @@
-use std::thread::sleep;
-use std::time::Duration;
-
 use crate::exercise::{Check, Exercise};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
@@ -169,10 +166,8 @@ pub const EXERCISE: Exercise = Exercise {
                     let message = framed(message.as_bytes());
                     for byte in message.chunks(1) {
                         peer.expect_nothing()?;
-                        peer.send(byte)?;
+                        peer.send_alone(byte)?;
                         peer.call_it("a message, byte by byte");
-                        // (So that they do not come together.)
-                        sleep(Duration::from_millis(5));
                     }
                     peer.expect(&message.to_ascii_uppercase())?;
                 }

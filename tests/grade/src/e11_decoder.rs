@@ -72,11 +72,7 @@ pub const EXERCISE: Exercise = Exercise {
                     let (last, first) =
                         text.as_bytes().split_last().expect("not empty");
                     for byte in first.chunks(1) {
-                        peer.send(byte)?;
-                        // (So that they do not come together.)
-                        std::thread::sleep(
-                            std::time::Duration::from_millis(3),
-                        );
+                        peer.send_alone(byte)?;
                         peer.expect_nothing()?;
                     }
                     peer.send(&[*last])?;

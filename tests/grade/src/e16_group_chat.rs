@@ -126,13 +126,13 @@ pub const EXERCISE: Exercise = Exercise {
                 // (Two sends, with the welcome in between: else it is a matter
                 // of luck which bytes of the line come with the name. Carl
                 // sends both together.)
-                ben.peer.send_in_pieces(b"ben\n", 1)?;
-                let after = "by ben, in pieces of 1 byte: \"ben\\n\"";
+                ben.peer.send_in_pieces(b"ben\n", 2)?;
+                let after = "by ben, in pieces of 2 bytes: \"ben\\n\"";
                 ben.hears("* welcome ben", after)?;
                 anna.hears("* ben joins", after)?;
-                ben.peer.send_in_pieces("你好, 世界\n".as_bytes(), 1)?;
+                ben.peer.send_in_pieces("你好, 世界\n".as_bytes(), 4)?;
                 let after =
-                    "by ben, in pieces of 1 byte: \"你好, 世界\\n\"";
+                    "by ben, in pieces of 4 bytes: \"你好, 世界\\n\"";
                 anna.hears("ben: 你好, 世界", after)?;
 
                 ben.peer.send(b"one\ntwo\nthr")?;

@@ -376,16 +376,16 @@ impl Program {
     pub fn type_line(&self, line: &str) -> Result<(), Wrong> {
         let mut stdin = self.stdin.borrow_mut();
         let Some(stdin) = stdin.as_mut() else { return Ok(()) };
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).map_err(
-            |_| {
-                Wrong::new(
-                    How::Exit,
-                    "a program that still reads its standard input",
-                    "the end of the program",
-                )
-                .after(format!("the line {} (typed)", quoted(line)))
-            },
-        )
+        // (In one write, as a terminal does it: a program that reads without
+        // a buffer gets the line and its ending together.)
+        stdin.write_all(format!("{line}\n").as_bytes()).map_err(|_| {
+            Wrong::new(
+                How::Exit,
+                "a program that still reads its standard input",
+                "the end of the program",
+            )
+            .after(format!("the line {} (typed)", quoted(line)))
+        })
     }
 
     /// Puts all of this on its standard input, and ends that. Not for more

@@ -1,5 +1,7 @@
 //! The grader's end of the wire: a TCP peer, a UDP socket.
 
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
@@ -19,6 +21,8 @@ pub struct Peer {
     sent: String,
     until: Instant,
     patience: Duration,
+    /// It did not receive a piece in time: it is not waited for again.
+    receives_late: bool,
 }
 
 /// How a receive ended.
@@ -68,7 +72,8 @@ impl Peer {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(patience))?;
         stream.set_read_timeout(Some(patience))?;
-        Ok(Self { stream, sent: String::new(), until, patience })
+        let sent = String::new();
+        Ok(Self { stream, sent, until, patience, receives_late: false })
     }
 
     /// The socket itself, for what has no method here.
@@ -86,18 +91,63 @@ impl Peer {
         self.put(bytes)
     }
 
-    /// Sends it in pieces of this size, each in a segment of its own.
+    /// Sends it for a receive of its own.
+    pub fn send_alone(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+        self.send(bytes)?;
+        self.until_received();
+        Ok(())
+    }
+
+    /// Sends it in pieces of this size, each for a receive of its own.
     pub fn send_in_pieces(
         &mut self,
         bytes: &[u8],
         size: usize,
     ) -> Result<(), Wrong> {
         for piece in bytes.chunks(size) {
-            self.put(piece)?;
+            self.send_alone(piece)?;
         }
         let pieces = counted(size, "byte");
         self.sent = format!("{}, in pieces of {pieces}", shown(bytes));
         Ok(())
+    }
+
+    /// Waits until the program has received what was sent, so that what is
+    /// sent next does not come with it. On a busy machine that takes a while,
+    /// and some programs receive later. (It is seen on Linux only; elsewhere
+    /// some milliseconds must do.)
+    fn until_received(&mut self) {
+        let end = Instant::now() + Duration::from_millis(500);
+        while !self.receives_late && self.is_not_received() {
+            self.receives_late = Instant::now() > end;
+            thread::sleep(Duration::from_millis(1));
+        }
+        // (A moment for an answer that comes too early.)
+        thread::sleep(Duration::from_millis(3));
+    }
+
+    /// Whether bytes wait in the receive buffer of the program's end.
+    #[cfg(target_os = "linux")]
+    fn is_not_received(&self) -> bool {
+        let (here, there) =
+            (self.stream.local_addr(), self.stream.peer_addr());
+        let (Ok(here), Ok(there)) = (here, there) else { return false };
+        let sockets = fs::read_to_string("/proc/net/tcp");
+        // NUMBER: LOCAL REMOTE STATE SEND-QUEUE:RECEIVE-QUEUE ..., all in
+        // hexadecimal; an address is IP:PORT.
+        let ends = [there, here].map(|end| format!(":{:04X}", end.port()));
+        sockets.unwrap_or_default().lines().any(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.len() > 4
+                && words[1].ends_with(&ends[0])
+                && words[2].ends_with(&ends[1])
+                && !words[4].ends_with(":00000000")
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_not_received(&self) -> bool {
+        false
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
