@@ -298,7 +298,7 @@ def change(title, why=""):
             what_to_do += "\n\n" + words["client"].format("`07_chat_client`")
     else:
         what_to_do = fence("sh", command(name, what))
-    outcome = read(EXAMPLES / "changes" / f"{title}.txt")
+    outcome = read(of_this_edition(EXAMPLES / "changes" / f"{title}.txt"))
     content = fence("text", outcome) + "\n\n" + why
     return what_to_do + "\n\n" + folded(words["outcome"], content.strip())
 
@@ -314,7 +314,7 @@ def command(name, header):
             return f"cargo run --example {name} -- {address}"
     if "two clients" not in header:
         raise Mistake(f"nothing to do in {name}: {header}")
-    return "cargo run --example 07_chat_client"
+    return "cargo run --example 07_chat_client" + words["lang"]
 
 
 def line(name, part=""):

@@ -179,8 +179,8 @@ fn parse(
 fn only_the_chat(lang: Lang) -> String {
     let command = "cargo run --example 07_chat_server -- --lang zh";
     lang.pick(
-        format!("only step 7 speaks two languages: {command}"),
-        format!("只有第 7 步的程序会说两种语言: {command}"),
+        format!("only the chat of step 7 speaks two languages: {command}"),
+        format!("只有第 7 步的聊天程序会说两种语言: {command}"),
     )
 }
 
@@ -283,7 +283,10 @@ mod tests {
         }
         let words = ["--lang", "zh"].map(OsString::from);
         let told = parse(words, false, Lang::En).expect_err("a lesson");
-        assert!(told.starts_with("only step 7 speaks two"), "{told}");
+        assert!(
+            told.starts_with("only the chat of step 7 speaks two"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -41,6 +41,12 @@ fn say(peer: &UdpSocket, text: &str) {
     peer.send(text.as_bytes()).expect("sent");
 }
 
+/// Runs our client in this language.
+fn run_in(lang: &str, server: &str, input: &str) -> (i32, String, String) {
+    let arguments = [server, "--lang", lang];
+    run_with("07_chat_client_udp", &arguments, input)
+}
+
 #[test]
 fn our_client_with_a_server_in_python() {
     for (lang, words) in LANGS {
@@ -85,26 +91,29 @@ fn our_client_with_our_server() {
 
 #[test]
 fn two_clients_interleave_and_quit_forgets_one_of_them() {
-    let (mut server, address) = serve("en");
-    let (anna, ben) = (peer_of(address), peer_of(address));
-    for peer in [&anna, &ben] {
-        say(peer, "Hello, server!");
-        expect(peer, "Hello, client!");
-        expect(peer, "Server received: Hello, server!");
+    for (lang, words) in LANGS {
+        let (mut server, address) = serve(lang);
+        let (anna, ben) = (peer_of(address), peer_of(address));
+        let asks = |peer, text: &str| {
+            say(peer, text);
+            expect(peer, &words.reply(text));
+        };
+        let begins = |peer, text: &str| {
+            say(peer, text);
+            expect(peer, words.server_greeting());
+            expect(peer, &words.reply(text));
+        };
+        begins(&anna, words.client_greeting());
+        begins(&ben, words.client_greeting());
+        asks(&anna, "one");
+        asks(&ben, "two");
+        asks(&anna, "quit\n");
+        asks(&ben, "three");
+        begins(&anna, "again");
+        server.wait_for("again");
+        let name = in_lang("07_chat_server_udp@two_clients", lang);
+        compare(&name, &server.stop());
     }
-    say(&anna, "one");
-    expect(&anna, "Server received: one");
-    say(&ben, "two");
-    expect(&ben, "Server received: two");
-    say(&anna, "quit\n");
-    expect(&anna, "Server received: quit\n");
-    say(&ben, "three");
-    expect(&ben, "Server received: three");
-    say(&anna, "again");
-    expect(&anna, "Hello, client!");
-    expect(&anna, "Server received: again");
-    server.wait_for("client: again");
-    compare("07_chat_server_udp@two_clients", &server.stop());
 }
 
 #[test]
@@ -141,6 +150,7 @@ fn what_is_no_text_or_too_long_is_not_answered() {
 
 /// Plays a server to our client: what it answers to each datagram.
 fn client_of(
+    lang: &str,
     input: &str,
     answers: impl Fn(usize, &str) -> Vec<String> + Send + 'static,
 ) -> (i32, String, String, SocketAddr) {
@@ -160,38 +170,47 @@ fn client_of(
         }
         server
     });
-    let (status, shown, errors) =
-        run_with("07_chat_client_udp", &[&here.to_string()], input);
+    let (status, shown, errors) = run_in(lang, &here.to_string(), input);
     drop(playing.join().expect("the server's part"));
     (status, shown, errors, here)
 }
 
 #[test]
 fn a_lost_reply_is_asked_for_again() {
-    let (status, shown, errors, _) =
-        client_of("hi\nquit\n", |number, text| match number {
-            2 => vec![],
-            _ => vec![Lang::En.reply(text)],
-        });
-    assert_eq!((status, errors.as_str()), (0, ""));
-    compare("07_chat_client_udp@lost", &shown);
+    for (lang, words) in LANGS {
+        let (status, shown, errors, _) = client_of(
+            lang,
+            "hi\nquit\n",
+            move |number, text| match number {
+                2 => vec![],
+                _ => vec![words.reply(text)],
+            },
+        );
+        assert_eq!((status, errors.as_str()), (0, ""));
+        compare(&in_lang("07_chat_client_udp@lost", lang), &shown);
+    }
 }
 
 #[test]
 fn a_doubled_reply_is_not_taken_for_the_next_answer() {
-    let (status, shown, errors, _) =
-        client_of("one\ntwo\nquit\n", |_, text| match text {
-            "one" => vec![Lang::En.reply("one"); 2],
-            _ => vec![Lang::En.reply(text)],
-        });
-    assert_eq!((status, errors.as_str()), (0, ""));
-    compare("07_chat_client_udp@doubled", &shown);
+    for (lang, words) in LANGS {
+        let (status, shown, errors, _) = client_of(
+            lang,
+            "one\ntwo\nquit\n",
+            move |_, text| match text {
+                "one" => vec![words.reply("one"); 2],
+                _ => vec![words.reply(text)],
+            },
+        );
+        assert_eq!((status, errors.as_str()), (0, ""));
+        compare(&in_lang("07_chat_client_udp@doubled", lang), &shown);
+    }
 }
 
 #[test]
 fn a_server_that_falls_silent_is_given_up() {
     let (status, shown, errors, here) =
-        client_of("silence\n", |_, text| match text {
+        client_of("en", "silence\n", |_, text| match text {
             "silence" => vec![],
             _ => vec![Lang::En.reply(text)],
         });
@@ -223,16 +242,38 @@ fn no_server_at_all_is_told() {
     let closed = closed_udp_port();
     let here = closed.local_addr().expect("an address");
     let here = here.to_string();
-    let (status, shown, errors) =
-        run_with("07_chat_client_udp", &[&here], "");
-    assert_eq!(status, 1);
-    assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
-    assert!(errors.contains(&here), "{errors}");
-    assert!(errors.contains("why: "), "{errors}");
-    assert!(errors.contains("try: "), "{errors}");
-    if cfg!(target_os = "linux") {
-        assert!(errors.contains("connection refused"), "{errors}");
-        let all = format!("{shown}{errors}(exit status {status})\n");
-        compare("07_chat_client_udp@no_server", &all);
+    for (lang, [third, why, advice, refused, ended]) in [
+        (
+            "en",
+            [
+                "(3 of 3)",
+                "why: ",
+                "try: ",
+                "connection refused",
+                "exit status",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "(第 3 次, 共 3 次)",
+                "原因: ",
+                "试试: ",
+                "连接被拒绝",
+                "退出状态",
+            ],
+        ),
+    ] {
+        let (status, shown, errors) = run_in(lang, &here, "");
+        assert_eq!(status, 1);
+        assert!(shown.ends_with(&format!("{third}\n")), "{shown}");
+        for words in [&here, why, advice] {
+            assert!(errors.contains(words), "{errors}");
+        }
+        if cfg!(target_os = "linux") {
+            assert!(errors.contains(refused), "{errors}");
+            let all = format!("{shown}{errors}({ended} {status})\n");
+            compare(&in_lang("07_chat_client_udp@no_server", lang), &all);
+        }
     }
 }

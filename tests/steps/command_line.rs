@@ -58,8 +58,11 @@ fn only_step_7_speaks_two_languages() {
             continue;
         }
         for (lang, words) in [
-            ("zh", "错误: 只有第 7 步的程序会说两种语言: cargo run"),
-            ("en", "error: only step 7 speaks two languages: cargo run"),
+            ("zh", "错误: 只有第 7 步的聊天程序会说两种语言: cargo run"),
+            (
+                "en",
+                "error: only the chat of step 7 speaks two languages: cargo run",
+            ),
         ] {
             let (status, shown, errors) = run(name, &["--lang", lang]);
             assert_eq!((status, shown.as_str()), (2, ""), "{name}");
@@ -132,6 +135,10 @@ fn a_chinese_conversation_is_chinese() {
         "07_chat_client@terminal@zh",
         "07_chat_server_udp@zh",
         "07_chat_client_udp@zh",
+        "07_chat_server_udp@two_clients@zh",
+        "07_chat_client_udp@lost@zh",
+        "07_chat_client_udp@doubled@zh",
+        "07_chat_client_udp@no_server@zh",
     ] {
         is_chinese(&crate::support::snapshot(name));
     }

@@ -13,7 +13,8 @@
 //! - `number differs`: one with seven digits does, from machine to machine.
 //!
 //! What comes of it is `examples/changes/EXAMPLE.NAME.txt`: what the compiler
-//! says, what is printed, how it ends. `UPDATE_EXPECT=1` writes these anew.
+//! says, what is printed, how it ends. The chat's programs have a second one,
+//! `EXAMPLE.NAME.zh.txt`: in Chinese. `UPDATE_EXPECT=1` writes these anew.
 //!
 //! All of them take a minute, so plain `cargo test` only looks whether each
 //! patch still fits.
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 use expect_test::expect_file;
 
 use super::languages::is_here;
+use crate::chat::LANGS;
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{
     Terminal, closed_tcp_port, closed_udp_port, numbered, output, program,
@@ -72,6 +74,19 @@ impl Change {
         let path = folder().join(format!("{title}.patch"));
         let (header, text) = patched(&path, &source(&example))?;
         Ok(Self { title, example, header, text })
+    }
+
+    /// What comes of it in this language; or in the only one.
+    fn outcome(&self, lang: &str) -> PathBuf {
+        let end = if lang == "en" { "txt" } else { "zh.txt" };
+        folder().join(format!("{}.{end}", self.title))
+    }
+
+    /// The languages that its programs speak.
+    fn langs(&self) -> Vec<&'static str> {
+        let all = LANGS.into_iter().map(|(lang, _)| lang);
+        let is_chat = self.example.starts_with("07_chat");
+        all.filter(|lang| is_chat || *lang == "en").collect()
     }
 
     fn says(&self, words: &str) -> bool {
@@ -204,12 +219,22 @@ fn alone(change: &Change, program: &Path) -> String {
 }
 
 /// Runs a changed server of the chat, and its clients; gives what they show.
-fn with_clients(change: &Change, server: &Path) -> String {
-    let mut server = start(server, "127.0.0.1:0");
+fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
+    let [received, waits, status] = match lang {
+        "en" => [
+            "received: ",
+            "(and waits, until the first client types quit)",
+            "exit status",
+        ],
+        _ => {
+            ["已收到: ", "(在等待, 直到第一个客户端输入 quit)", "退出状态"]
+        }
+    };
+    let mut server = start(server, &format!("127.0.0.1:0 --lang {lang}"));
     let address = server.wait_for("nc 127.0.0.1 ");
     let port = address.split(' ').next_back().expect("a port");
-    let address = format!("127.0.0.1:{port}");
-    let client = || start(Path::new(program("07_chat_client")), &address);
+    let arguments = format!("127.0.0.1:{port} --lang {lang}");
+    let client = || start(Path::new(program("07_chat_client")), &arguments);
 
     if let Some(typed) = change.argument("type: ") {
         let mut shell = Command::new("sh");
@@ -219,31 +244,30 @@ fn with_clients(change: &Change, server: &Path) -> String {
     }
     if change.says("two clients") {
         let mut first = client();
-        first.wait_for("received: Hello, server!");
+        first.wait_for(received);
         let mut second = client();
         assert_eq!(watch(&mut second, change), End::Waits);
         let waiting = second.shown().to_owned();
         first.type_line("quit");
-        second.wait_for("received: Hello, server!");
+        second.wait_for(received);
         let after = second.shown()[waiting.len()..].to_owned();
-        return format!(
-            "{waiting}(and waits, until the first client types quit)\n{after}"
-        );
+        return format!("{waiting}{waits}\n{after}");
     }
     let mut client = client();
     let end = watch(&mut client, change);
     assert_eq!(end, End::Ended(Some(1)), "{}", change.title);
-    format!("{}(exit status 1)\n", client.shown())
+    format!("{}({status} 1)\n", client.shown())
 }
 
 fn what_comes_of(
     change: &Change,
+    lang: &str,
     programs: &Path,
     said: &[String],
 ) -> String {
     let program = programs.join(change.program());
     let told = match change.example.as_str() {
-        "07_chat_server" => with_clients(change, &program),
+        "07_chat_server" => with_clients(change, lang, &program),
         _ => alone(change, &program),
     };
     let mut all = said.join("\n");
@@ -266,14 +290,16 @@ fn what_comes_of(
 /// Quick, so that plain `cargo test` tells who changes an example.
 #[test]
 fn every_change_still_fits() {
-    assert_eq!(titles(&folder(), ".txt"), titles(&folder(), ".patch"));
     let (changes, old): (Vec<_>, Vec<_>) = titles(&folder(), ".patch")
         .into_iter()
         .map(Change::read)
         .partition(Result::is_ok);
     let old: String = old.into_iter().filter_map(Result::err).collect();
     assert_eq!(old, "");
+    let mut outcomes = Vec::new();
     for change in changes.into_iter().flatten() {
+        outcomes
+            .extend(change.langs().iter().map(|lang| change.outcome(lang)));
         let other = ["with: ", "type: "];
         let other = other.iter().any(|key| change.argument(key).is_some())
             || change.says("two clients");
@@ -284,6 +310,14 @@ fn every_change_still_fits() {
             assert!(HEADER.contains(&words), "{}: {line}", change.title);
         }
     }
+    let files = titles(&folder(), ".txt");
+    let mut files: Vec<_> = files
+        .iter()
+        .map(|title| folder().join(format!("{title}.txt")))
+        .collect();
+    files.sort();
+    outcomes.sort();
+    assert_eq!(files, outcomes);
 }
 
 #[test]
@@ -300,18 +334,19 @@ fn changes() {
     let none = Vec::new();
 
     // Those that take long begin first.
-    let mut left: Vec<_> = changes.iter().collect();
+    let in_langs = |change| {
+        let langs = Change::langs(change).into_iter();
+        langs.map(move |lang| (change, lang))
+    };
+    let mut left: Vec<_> = changes.iter().flat_map(in_langs).collect();
     let long = ["16_one_at_a_time", "07_chat_server"];
-    left.sort_by_key(|change| long.contains(&change.example.as_str()));
-    let failed = side_by_side(left, AT_A_TIME, |change| {
+    left.sort_by_key(|(change, _)| long.contains(&change.example.as_str()));
+    let failed = side_by_side(left, AT_A_TIME, |(change, lang)| {
         let said = said.get(&change.program()).unwrap_or(&none);
-        let file = folder().join(format!("{}.txt", change.title));
-        let told = what_comes_of(change, &programs, said);
-        expect_file![file].assert_eq(&told);
+        let told = what_comes_of(change, lang, &programs, said);
+        expect_file![change.outcome(lang)].assert_eq(&told);
     });
-    assert!(
-        failed.is_empty(),
-        "not as its .txt says: {:?}",
-        failed.iter().map(|change| &change.title).collect::<Vec<_>>()
-    );
+    let failed = failed.iter().map(|(change, lang)| change.outcome(lang));
+    let failed: Vec<_> = failed.collect();
+    assert!(failed.is_empty(), "not as these say: {failed:?}");
 }
