@@ -463,13 +463,26 @@ impl Program {
     /// Ctrl-Z, and `fg`: it does not know of it, but for calls that are
     /// interrupted. Linux only.
     pub fn stop_and_continue(&self) {
+        self.while_stopped(|| ());
+        thread::sleep(Duration::from_millis(15));
+    }
+
+    /// Does this while the program is stopped, where that works: it cannot be
+    /// quicker than the grader, then. Linux only.
+    pub fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
         #[cfg(target_os = "linux")]
-        for signal in [nix::sys::signal::SIGSTOP, nix::sys::signal::SIGCONT]
         {
-            let _ = self.child.borrow().signal(signal as i32);
+            use nix::sys::signal::{SIGCONT, SIGSTOP};
+
+            let _ = self.child.borrow().signal(SIGSTOP as i32);
             // (It stops when it has its turn.)
             thread::sleep(Duration::from_millis(15));
+            let done = work();
+            let _ = self.child.borrow().signal(SIGCONT as i32);
+            done
         }
+        #[cfg(not(target_os = "linux"))]
+        work()
     }
 
     /// Ends it, and all that it has started, at once.
