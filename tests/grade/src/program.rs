@@ -29,6 +29,9 @@ const UNTIL_READY: Duration = Duration::from_secs(4);
 const FLOOD: usize = 1 << 20;
 /// No line is longer than that.
 const LONGEST: u64 = 1 << 16;
+/// What a program has said at its end is there by then, on a busy machine, too.
+/// (Something that it has left behind may keep its output open.)
+const LAST: Duration = Duration::from_secs(1);
 /// So many lines of its standard error are kept, the last ones.
 const KEPT: usize = 20;
 
@@ -284,7 +287,7 @@ impl Program {
     /// It must not have said that it is ready, up to its end.
     pub fn expect_not_ready(&self) -> Result<(), Wrong> {
         // (Its last lines may be still on their way.)
-        let end = Instant::now() + Duration::from_millis(200);
+        let end = Instant::now() + LAST;
         while self.receive_line(end).is_ok() {}
         match self.is_ready.get() {
             false => Ok(()),
@@ -310,7 +313,7 @@ impl Program {
     /// come when somebody has asked how it ended.)
     pub fn complaints(&self) -> Vec<String> {
         if self.ended().is_some() {
-            let _ = self.errors.recv_timeout(Duration::from_millis(200));
+            let _ = self.errors.recv_timeout(LAST);
         }
         let last = self.complaints.lock();
         last.map(|last| last.iter().cloned().collect()).unwrap_or_default()
@@ -352,7 +355,7 @@ impl Program {
 
     /// What it means that no more lines can come.
     fn what_ended(&self) -> String {
-        let end = Instant::now() + Duration::from_millis(200);
+        let end = Instant::now() + LAST;
         while self.ended().is_none() {
             if Instant::now() > end {
                 return "and then the end of its standard output"
@@ -508,7 +511,7 @@ impl Program {
         let mut wait = Duration::ZERO;
         if let Some(status) = self.ended() {
             words.push(format!("It has ended: {}.", ending(status)));
-            wait = Duration::from_millis(200);
+            wait = LAST;
         }
         while self.receive_line(Instant::now() + wait).is_ok() {}
         let printed = self.printed.borrow();
@@ -521,8 +524,6 @@ impl Program {
         for line in &printed[printed.len().saturating_sub(3)..] {
             words.push(format!("  {}", cut(line)));
         }
-        // (It ends with the thread that reads.)
-        let _ = self.errors.recv_timeout(wait);
         let errors = self.complaints();
         let errors: Vec<_> = errors
             .iter()

@@ -215,6 +215,11 @@ impl Recorder {
         let failed =
             |error: io::Error| format!("the packet socket: {error}");
         loop {
+            // (Not for long: they may be somebody else's.)
+            let start = Instant::now();
+            while tables::packets_wait() && start.elapsed() < LONG {
+                thread::sleep(Duration::from_micros(100));
+            }
             self.packets.extend(self.tap.drain().map_err(failed)?);
             let rows = tables::read(self.families)?;
             // A timer may have sent one in between.

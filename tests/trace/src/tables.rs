@@ -1,5 +1,6 @@
 //! The kernel's tables of sockets, as `ss` shows them: /proc/net/tcp and so on.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use procfs::net::{TcpState, UdpState};
@@ -76,6 +77,18 @@ pub fn read(families: Families) -> Result<Vec<Row>, String> {
         (row.inode == 0, row.inode, row.local, row.remote)
     });
     Ok(rows)
+}
+
+/// Whether packets that were sent wait for the kernel to hand them on. On a
+/// busy machine a thread of its own does that, a little later. (The 12th
+/// number of /proc/net/softnet_stat says how many wait, in hexadecimal, for
+/// each processor; before Linux 5.10 it was not there.)
+pub fn packets_wait() -> bool {
+    let processors = fs::read_to_string("/proc/net/softnet_stat");
+    processors.unwrap_or_default().lines().any(|line| {
+        let waiting = line.split_whitespace().nth(11);
+        waiting.is_some_and(|number| number.contains(|c| c != '0'))
+    })
 }
 
 fn tcp_state(state: &TcpState) -> &'static str {
