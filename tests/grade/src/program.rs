@@ -47,6 +47,32 @@ pub fn starting() -> Duration {
     STARTING.get()
 }
 
+/// Whether one of the programs that run has something to do just now.
+#[cfg(target_os = "linux")]
+pub fn one_is_busy() -> bool {
+    let programs = RUNNING.with_borrow(Clone::clone);
+    programs.iter().filter_map(Weak::upgrade).any(|program| {
+        let id = program.child.borrow().id();
+        let threads = std::fs::read_dir(format!("/proc/{id}/task"));
+        threads.is_ok_and(|threads| {
+            threads.flatten().any(|thread| {
+                let stat =
+                    std::fs::read_to_string(thread.path().join("stat"));
+                // ID (NAME) STATE ...: it runs, or the disk is slow.
+                stat.is_ok_and(|stat| {
+                    let rest = stat.rsplit(')').next().unwrap_or_default();
+                    rest.trim_start().starts_with(['R', 'D'])
+                })
+            })
+        })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn one_is_busy() -> bool {
+    false
+}
+
 /// What there is to know about the programs that run, in lines.
 pub fn last_words() -> Vec<String> {
     RUNNING.with_borrow_mut(|running| {

@@ -1,7 +1,5 @@
 //! The grader's end of the wire: a TCP peer, a UDP socket.
 
-#[cfg(target_os = "linux")]
-use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
@@ -9,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::program;
 use crate::wrong::{How, Wrong, counted, in_words, seconds, shown};
 
 /// What a connect gets that is neither accepted nor refused.
@@ -21,8 +20,8 @@ pub struct Peer {
     sent: String,
     until: Instant,
     patience: Duration,
-    /// It did not receive a piece in time: it is not waited for again.
-    receives_late: bool,
+    /// The program did not sleep in time: it is not waited for again.
+    never_sleeps: bool,
 }
 
 /// How a receive ended.
@@ -73,7 +72,7 @@ impl Peer {
         stream.set_write_timeout(Some(patience))?;
         stream.set_read_timeout(Some(patience))?;
         let sent = String::new();
-        Ok(Self { stream, sent, until, patience, receives_late: false })
+        Ok(Self { stream, sent, until, patience, never_sleeps: false })
     }
 
     /// The socket itself, for what has no method here.
@@ -113,41 +112,17 @@ impl Peer {
     }
 
     /// Waits until the program has received what was sent, so that what is
-    /// sent next does not come with it. On a busy machine that takes a while,
-    /// and some programs receive later. (It is seen on Linux only; elsewhere
-    /// some milliseconds must do.)
+    /// sent next does not come with it: until it sleeps again. On a busy
+    /// machine that takes a while, and some programs never sleep. (Seen on
+    /// Linux only; elsewhere some milliseconds must do.)
     fn until_received(&mut self) {
         let end = Instant::now() + Duration::from_millis(500);
-        while !self.receives_late && self.is_not_received() {
-            self.receives_late = Instant::now() > end;
+        while !self.never_sleeps && program::one_is_busy() {
+            self.never_sleeps = Instant::now() > end;
             thread::sleep(Duration::from_millis(1));
         }
         // (A moment for an answer that comes too early.)
         thread::sleep(Duration::from_millis(3));
-    }
-
-    /// Whether bytes wait in the receive buffer of the program's end.
-    #[cfg(target_os = "linux")]
-    fn is_not_received(&self) -> bool {
-        let (here, there) =
-            (self.stream.local_addr(), self.stream.peer_addr());
-        let (Ok(here), Ok(there)) = (here, there) else { return false };
-        let sockets = fs::read_to_string("/proc/net/tcp");
-        // NUMBER: LOCAL REMOTE STATE SEND-QUEUE:RECEIVE-QUEUE ..., all in
-        // hexadecimal; an address is IP:PORT.
-        let ends = [there, here].map(|end| format!(":{:04X}", end.port()));
-        sockets.unwrap_or_default().lines().any(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words.len() > 4
-                && words[1].ends_with(&ends[0])
-                && words[2].ends_with(&ends[1])
-                && !words[4].ends_with(":00000000")
-        })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn is_not_received(&self) -> bool {
-        false
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
