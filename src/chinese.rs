@@ -44,7 +44,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("the address is already in use", "地址已被占用"),
     ("the address is not available", "地址不可用"),
     ("connection reset by the peer", "连接被对端重置"),
-    ("the connection is closed (broken pipe)", "连接已关闭 (broken pipe)"),
+    ("the connection is closed (broken pipe)", "连接已关闭 (断开的管道)"),
     ("nothing yet (it would block)", "暂时没有 (会阻塞)"),
     ("no answer in time", "没有及时得到回应"),
     ("interrupted", "被信号中断"),
