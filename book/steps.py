@@ -38,13 +38,13 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
         folded, what the grader tries; folded, the solution and the words.
-    {{#code tests/peers/tutorial/client.py // .connect(}}
+    {{#code examples/tutorial/client.py // .connect(}}
         The one line of this file of the project with these words in it, for a
         cell of a table: without a comment after it, and the semicolon.
     {{#picture tables}}
         A drawing: src/img/NAME.svg.
     {{#call Python accept}}
-        The line of tests/languages/calls.py that ends with the mark `# accept`,
+        The line of examples/languages/calls.py that ends with the mark `# accept`,
         for a cell of a table: without the mark, the semicolon, and a `let x =`.
 
 There are two editions: the pages in src/, and the Chinese ones in zh/. They
@@ -70,8 +70,8 @@ from words import EDITIONS, WORDS
 BOOK = Path(__file__).resolve().parent
 EXAMPLES = BOOK.parent / "examples"
 HEADER = 3  # lines of a snapshot before the transcript
-GRADE = EXAMPLES.parent / "tests" / "grade"
-LANGUAGES = EXAMPLES.parent / "tests" / "languages"
+GRADE = EXAMPLES.parent / "tools" / "grade"
+LANGUAGES = EXAMPLES.parent / "examples" / "languages"
 CALLS = {
     "socket2": "socket2.rs",
     "Python": "calls.py",

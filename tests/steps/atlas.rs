@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{
-    IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream,
-    UdpSocket,
-};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -15,9 +12,7 @@ use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 
 #[cfg(target_os = "linux")]
 use crate::support::{Terminal, expect, rest};
-use crate::support::{
-    accept, closed_udp_port, connect, datagrams, top, within_limit,
-};
+use crate::support::{accept, closed_udp_port, connect, datagrams, top, within_limit};
 
 /// A row of the table: the cells, without their back quotes.
 pub struct Row {
@@ -42,9 +37,7 @@ pub fn rows() -> Vec<Row> {
         .map(|line| {
             let line = line.replace('`', "");
             let cells: Vec<_> = line.split('|').map(str::trim).collect();
-            let [_, link, call, linux, windows, kind, example, _] =
-                cells[..]
-            else {
+            let [_, link, call, linux, windows, kind, example, _] = cells[..] else {
                 unreachable!("six cells: {line}");
             };
             let (title, link) = link.split_once("](#").expect("a link");
@@ -91,9 +84,7 @@ fn full() -> (Socket, Vec<TcpStream>) {
     listener.listen(0).expect("a listener");
     let limit = Duration::from_millis(200);
     let mut clients = Vec::new();
-    while let Ok(client) =
-        TcpStream::connect_timeout(&address(&listener), limit)
-    {
+    while let Ok(client) = TcpStream::connect_timeout(&address(&listener), limit) {
         clients.push(client);
     }
     (listener, clients)
@@ -138,9 +129,7 @@ fn provoke(call: &str) -> io::Result<()> {
             let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0));
             tcp().bind(&other.into())
         }
-        "socket: an unknown domain" => {
-            Socket::new(Domain::from(250), Type::STREAM, None).map(drop)
-        }
+        "socket: an unknown domain" => Socket::new(Domain::from(250), Type::STREAM, None).map(drop),
         "socket: a stream with UDP" => {
             let udp = Some(Protocol::UDP);
             Socket::new(Domain::IPV4, Type::STREAM, udp).map(drop)
@@ -165,15 +154,9 @@ fn provoke(call: &str) -> io::Result<()> {
             socket.bind(&ANY.into())?;
             socket.bind(&ANY.into())
         }
-        "set_read_timeout: 0, in std" => {
-            pair().0.set_read_timeout(Some(Duration::ZERO))
-        }
-        "peer_addr: a TCP socket without a peer" => {
-            tcp().peer_addr().map(drop)
-        }
-        "recv: a TCP socket without a peer" => {
-            (&tcp()).read(&mut buffer).map(drop)
-        }
+        "set_read_timeout: 0, in std" => pair().0.set_read_timeout(Some(Duration::ZERO)),
+        "peer_addr: a TCP socket without a peer" => tcp().peer_addr().map(drop),
+        "recv: a TCP socket without a peer" => (&tcp()).read(&mut buffer).map(drop),
         "connect: a second time" => {
             let listener = TcpListener::bind(ANY)?;
             let there = listener.local_addr()?.into();
@@ -270,12 +253,8 @@ fn provoke(call: &str) -> io::Result<()> {
             let there = UdpSocket::bind(ANY)?.local_addr()?;
             udp().send_to(&[0; 65_508], &there.into()).map(drop)
         }
-        "the chat: no answer to what was sent" => {
-            Err(ErrorKind::InvalidData.into())
-        }
-        "read_exact: the stream ended before" => {
-            (&b"short"[..]).read_exact(&mut buffer)
-        }
+        "the chat: no answer to what was sent" => Err(ErrorKind::InvalidData.into()),
+        "read_exact: the stream ended before" => (&b"short"[..]).read_exact(&mut buffer),
         "recv_from: a small buffer" => {
             let socket = datagrams(&ANY.to_string());
             socket.send_to(&[0; 20], socket.local_addr()?)?;
@@ -337,8 +316,7 @@ pub fn same_kind(expected: &str, kind: ErrorKind) -> bool {
 fn the_kernel_fails_as_the_atlas_says() {
     let mut provoked = 0;
     for row in rows() {
-        let (on_unix, on_windows) =
-            row.kind.split_once("; ").unwrap_or((&row.kind, &row.kind));
+        let (on_unix, on_windows) = row.kind.split_once("; ").unwrap_or((&row.kind, &row.kind));
         let (cell, kind) = if cfg!(target_os = "linux") {
             (&row.linux, on_unix)
         } else if cfg!(windows) && !row.windows.ends_with("documented") {
@@ -449,8 +427,7 @@ fn every_row_has_an_entry_and_every_entry_a_row() {
         entries.insert(id.trim_end_matches('}').to_owned());
     }
     let rows = rows();
-    let linked: BTreeSet<_> =
-        rows.iter().map(|row| row.link.clone()).collect();
+    let linked: BTreeSet<_> = rows.iter().map(|row| row.link.clone()).collect();
     assert_eq!(linked, entries, "left: the table, right: the entries");
     let calls: BTreeSet<_> = rows.iter().map(|row| &row.call).collect();
     assert!(rows.len() >= 20);

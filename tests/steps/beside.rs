@@ -30,8 +30,7 @@ const EXAMPLES: [&str; 14] = [
 ];
 
 /// tcpdump as root wants to become another user, which a namespace has not.
-pub const NOT_ROOT: [&str; 4] =
-    ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
+pub const NOT_ROOT: [&str; 4] = ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
 /// In a namespace: tcpdump ($1: its file) watches while `cargo trace` ($2)
 /// runs a program ($3). The last datagram says that tcpdump has seen all.
@@ -61,13 +60,9 @@ fn tcpdump_sees_the_same_packets_in_the_same_run() {
             "",
         );
         let log = fs::read_to_string(file.with_extension("log"));
-        if !run.status.success()
-            || log.is_ok_and(|log| log.contains("not found"))
-        {
+        if !run.status.success() || log.is_ok_and(|log| log.contains("not found")) {
             let errors = String::from_utf8_lossy(&run.stderr);
-            return skipped(&format!(
-                "no namespace, or no tcpdump: {errors}"
-            ));
+            return skipped(&format!("no namespace, or no tcpdump: {errors}"));
         }
         let timeline = String::from_utf8_lossy(&run.stdout);
         let mut tcpdump = Command::new("tcpdump");
@@ -97,16 +92,13 @@ fn packets(timeline: &str) -> Vec<Seen> {
         Regex::new(line).expect("a valid pattern")
     });
     let mut ports = vec![];
-    let lines =
-        timeline.lines().filter(|line| line.starts_with("  packet"));
+    let lines = timeline.lines().filter(|line| line.starts_with("  packet"));
     lines
         .map(|line| {
             let found = LINE.captures(line).expect(line);
-            let ends = [&found[1], &found[2]]
-                .map(|port| numbered(port, &mut ports));
-            let length = found.get(4).map_or(0, |length| {
-                length.as_str().parse().expect("a number")
-            });
+            let ends = [&found[1], &found[2]].map(|port| numbered(port, &mut ports));
+            let length =
+                found.get(4).map_or(0, |length| length.as_str().parse().expect("a number"));
             let flags = match &found[3] {
                 icmp if icmp.starts_with("ICMP") => "ICMP",
                 flags => flags.trim_end(),
@@ -128,8 +120,7 @@ fn captured(text: &str) -> Vec<Seen> {
     });
     let mut ports = vec![];
     let mut last = (0, 0);
-    let lines =
-        text.lines().take_while(|line| !line.contains("127.0.0.1.9: "));
+    let lines = text.lines().take_while(|line| !line.contains("127.0.0.1.9: "));
     lines
         .map(|line| {
             let found = LINE.captures(line).expect(line);
@@ -137,8 +128,7 @@ fn captured(text: &str) -> Vec<Seen> {
                 // The answer to the datagram before it.
                 return (last.1, last.0, "ICMP".to_owned(), 0);
             }
-            let ends = [&found[1], &found[2]]
-                .map(|port| numbered(port, &mut ports));
+            let ends = [&found[1], &found[2]].map(|port| numbered(port, &mut ports));
             last = (ends[0], ends[1]);
             let length = found.get(4).or(found.get(5)).expect("a length");
             let flags = match found.get(3).map(|flags| flags.as_str()) {
@@ -182,36 +172,27 @@ fn strace_alone_sees_the_same_calls() {
         );
         if !run.status.success() {
             let errors = String::from_utf8_lossy(&run.stderr);
-            return skipped(&format!(
-                "no namespace, or no strace: {errors}"
-            ));
+            return skipped(&format!("no namespace, or no strace: {errors}"));
         }
         let text = fs::read_to_string(&file).expect("what strace wrote");
         let arguments = ["--", program(name)];
         let Some(timeline) = crate::timelines::trace(&arguments, "") else {
             return;
         };
-        assert_eq!(
-            calls(&timeline),
-            traced(&text),
-            "{name}\n{timeline}\n{text}"
-        );
+        assert_eq!(calls(&timeline), traced(&text), "{name}\n{timeline}\n{text}");
     }
 }
 
 /// The calls of a timeline: name and result, a descriptor as `FD`.
 fn calls(timeline: &str) -> Vec<(String, String)> {
-    let lines =
-        timeline.lines().filter_map(|line| line.strip_prefix("  call    "));
+    let lines = timeline.lines().filter_map(|line| line.strip_prefix("  call    "));
     lines
         .filter(|line| !line.starts_with('('))
         .map(|line| {
             let (name, _) = line.split_once('(').expect(line);
             let (_, result) = line.rsplit_once(") = ").expect(line);
-            let (result, _) =
-                result.split_once(" (").unwrap_or((result, ""));
-            let result =
-                if result.starts_with("FD") { "FD" } else { result };
+            let (result, _) = result.split_once(" (").unwrap_or((result, ""));
+            let result = if result.starts_with("FD") { "FD" } else { result };
             (name.to_owned(), result.to_owned())
         })
         .collect()

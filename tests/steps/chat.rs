@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Lang, shown};
 
 use crate::support::{
-    Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect,
-    families, rest, run, run_with, succeeds, top, wait_for_bytes,
+    Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect, families, rest, run,
+    run_with, succeeds, top, wait_for_bytes,
 };
 
 /// Both languages of the chat.
@@ -38,11 +38,7 @@ pub fn python(script: &str, arguments: &[&str]) -> Command {
 
 /// Starts a server in Python, talks to it with our `client`, and gives both
 /// transcripts.
-pub fn python_server(
-    script: &str,
-    client: &str,
-    lang: &str,
-) -> (String, String) {
+pub fn python_server(script: &str, client: &str, lang: &str) -> (String, String) {
     let mut server = Terminal::open(&mut python(script, &[lang]));
     let port = server.wait_for("");
     let address = format!("127.0.0.1:{port}");
@@ -54,11 +50,7 @@ pub fn python_server(
 }
 
 /// Runs a client in Python against our server; gives what it received.
-pub fn python_client(
-    script: &str,
-    server: SocketAddr,
-    lang: &str,
-) -> String {
+pub fn python_client(script: &str, server: SocketAddr, lang: &str) -> String {
     let port = server.port().to_string();
     let mut arguments = vec![server.ip().to_string(), port, lang.into()];
     arguments.extend(LINES.map(str::to_owned));
@@ -120,8 +112,7 @@ fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
 #[test]
 fn our_client_with_a_server_in_python() {
     for (lang, words) in LANGS {
-        let (ours, theirs) =
-            python_server("tcp_server.py", "07_chat_client", lang);
+        let (ours, theirs) = python_server("tcp_server.py", "07_chat_client", lang);
         compare(&in_lang("07_chat_client", lang), &ours);
         assert_eq!(theirs, texts(words));
     }
@@ -133,11 +124,7 @@ fn our_server_with_a_client_in_python() {
         let (mut server, address) = serve(lang);
         let theirs = python_client("tcp_client.py", address, lang);
         assert_eq!(theirs, replies(words));
-        server.wait_for(if lang == "en" {
-            "disconnected"
-        } else {
-            "关闭"
-        });
+        server.wait_for(if lang == "en" { "disconnected" } else { "关闭" });
         compare(&in_lang("07_chat_server", lang), &server.stop());
     }
 }
@@ -306,8 +293,7 @@ fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
     input.extend(b"\n");
     input.extend([b'y'; 1024]);
     let shown = succeeds("07_chat_client", &[&address.to_string()], input);
-    let refused: Vec<_> =
-        shown.lines().filter(|line| line.starts_with("not ")).collect();
+    let refused: Vec<_> = shown.lines().filter(|line| line.starts_with("not ")).collect();
     assert_eq!(refused.len(), 3, "{shown}");
     assert!(refused[0].contains("an empty line is 0 bytes"));
     assert!(refused[1].contains("not UTF-8"));
@@ -339,30 +325,28 @@ fn client_of(
     let playing = thread::spawn(move || {
         server(accept(&listener).0);
     });
-    let (status, shown, errors) =
-        run_with("07_chat_client", &[&here.to_string()], input);
+    let (status, shown, errors) = run_with("07_chat_client", &[&here.to_string()], input);
     playing.join().expect("the server's part");
     (status, shown, errors, here)
 }
 
 #[test]
 fn a_reply_is_read_to_its_end_however_it_arrives() {
-    let (status, shown, errors, _) =
-        client_of("你好\nquit\n", |mut peer| {
-            peer.set_nodelay(true).expect("an option");
-            let mut drip = |text: &str| {
-                for byte in text.as_bytes() {
-                    peer.write_all(&[*byte]).expect("sent");
-                }
-                let mut next = [0; 1024];
-                wait_for_bytes(&peer);
-                let length = peer.read(&mut next).expect("a text");
-                String::from_utf8(next[..length].to_vec()).expect("UTF-8")
-            };
-            assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
-            assert_eq!(drip(&Lang::Zh.reply("Hello, server!")), "你好");
-            assert_eq!(drip(&Lang::Zh.reply("你好")), "quit");
-        });
+    let (status, shown, errors, _) = client_of("你好\nquit\n", |mut peer| {
+        peer.set_nodelay(true).expect("an option");
+        let mut drip = |text: &str| {
+            for byte in text.as_bytes() {
+                peer.write_all(&[*byte]).expect("sent");
+            }
+            let mut next = [0; 1024];
+            wait_for_bytes(&peer);
+            let length = peer.read(&mut next).expect("a text");
+            String::from_utf8(next[..length].to_vec()).expect("UTF-8")
+        };
+        assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
+        assert_eq!(drip(&Lang::Zh.reply("Hello, server!")), "你好");
+        assert_eq!(drip(&Lang::Zh.reply("你好")), "quit");
+    });
     assert_eq!((status, errors.as_str()), (0, ""));
     assert!(shown.contains("server: 服务端已收到: 你好\n"), "{shown}");
 }
@@ -376,8 +360,7 @@ fn a_server_that_goes_away_is_told() {
             peer.write_all(b"Server rec").expect("sent");
         });
         assert_eq!(status, 1, "{shown}");
-        let begin =
-            format!("error: exchange {here}: the peer left too early");
+        let begin = format!("error: exchange {here}: the peer left too early");
         assert!(errors.starts_with(&begin), "{errors}");
         assert!(errors.contains(".at(address)"), "no line in {errors}");
         assert!(errors.contains("try: "), "{errors}");
@@ -391,8 +374,7 @@ fn a_server_that_resets_is_told() {
         wait_for_bytes(&peer);
     });
     assert_eq!(status, 1);
-    let begin =
-        format!("error: exchange {here}: connection reset by the peer");
+    let begin = format!("error: exchange {here}: connection reset by the peer");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }
@@ -425,16 +407,12 @@ fn no_server_at_all_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_person_at_a_terminal_is_asked() {
-    for (lang, prompt, end) in
-        [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")]
-    {
+    for (lang, prompt, end) in [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")] {
         let (server, address) = serve(lang);
         let client = crate::support::program("07_chat_client");
         let address = address.to_string();
-        let shown = python_shows(
-            "terminal.py",
-            &[prompt, client, &address, lang, LINES[0], LINES[1], end],
-        );
+        let shown =
+            python_shows("terminal.py", &[prompt, client, &address, lang, LINES[0], LINES[1], end]);
         compare(&in_lang("07_chat_client@terminal", lang), &shown);
         server.stop();
     }
@@ -444,23 +422,21 @@ fn a_person_at_a_terminal_is_asked() {
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let text = any::<String>().prop_map(String::into_bytes);
     let noise = prop::collection::vec(any::<u8>(), 0..5);
-    let bytes = (text, noise, any::<String>())
-        .prop_map(|(a, b, c)| [a, b, c.into_bytes()].concat());
-    (bytes, prop::collection::vec(1_usize..9, 1..20)).prop_map(
-        |(bytes, lengths)| {
-            let mut rest = bytes.as_slice();
-            let mut pieces = Vec::new();
-            for length in lengths.into_iter().cycle() {
-                if rest.is_empty() {
-                    break;
-                }
-                let (piece, more) = rest.split_at(length.min(rest.len()));
-                pieces.push(piece.to_vec());
-                rest = more;
+    let bytes =
+        (text, noise, any::<String>()).prop_map(|(a, b, c)| [a, b, c.into_bytes()].concat());
+    (bytes, prop::collection::vec(1_usize..9, 1..20)).prop_map(|(bytes, lengths)| {
+        let mut rest = bytes.as_slice();
+        let mut pieces = Vec::new();
+        for length in lengths.into_iter().cycle() {
+            if rest.is_empty() {
+                break;
             }
-            pieces
-        },
-    )
+            let (piece, more) = rest.split_at(length.min(rest.len()));
+            pieces.push(piece.to_vec());
+            rest = more;
+        }
+        pieces
+    })
 }
 
 proptest! {

@@ -5,12 +5,9 @@ use std::thread;
 
 use socket_steps::chat::Lang;
 
-use crate::chat::{
-    LANGS, LINES, in_lang, python_client, python_server, replies, texts,
-};
+use crate::chat::{LANGS, LINES, in_lang, python_client, python_server, replies, texts};
 use crate::support::{
-    Terminal, as_ipv4, closed_udp_port, compare, datagrams, families,
-    receive, run_with, succeeds,
+    Terminal, as_ipv4, closed_udp_port, compare, datagrams, families, receive, run_with, succeeds,
 };
 
 fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
@@ -50,8 +47,7 @@ fn run_in(lang: &str, server: &str, input: &str) -> (i32, String, String) {
 #[test]
 fn our_client_with_a_server_in_python() {
     for (lang, words) in LANGS {
-        let (ours, theirs) =
-            python_server("udp_server.py", "07_chat_client_udp", lang);
+        let (ours, theirs) = python_server("udp_server.py", "07_chat_client_udp", lang);
         compare(&in_lang("07_chat_client_udp", lang), &ours);
         assert_eq!(theirs, texts(words));
     }
@@ -63,11 +59,7 @@ fn our_server_with_a_client_in_python() {
         let (mut server, address) = serve(lang);
         let theirs = python_client("udp_client.py", address, lang);
         assert_eq!(theirs, replies(words));
-        server.wait_for(if lang == "en" {
-            "disconnected"
-        } else {
-            "关闭"
-        });
+        server.wait_for(if lang == "en" { "disconnected" } else { "关闭" });
         compare(&in_lang("07_chat_server_udp", lang), &server.stop());
     }
 }
@@ -178,14 +170,11 @@ fn client_of(
 #[test]
 fn a_lost_reply_is_asked_for_again() {
     for (lang, words) in LANGS {
-        let (status, shown, errors, _) = client_of(
-            lang,
-            "hi\nquit\n",
-            move |number, text| match number {
+        let (status, shown, errors, _) =
+            client_of(lang, "hi\nquit\n", move |number, text| match number {
                 2 => vec![],
                 _ => vec![words.reply(text)],
-            },
-        );
+            });
         assert_eq!((status, errors.as_str()), (0, ""));
         compare(&in_lang("07_chat_client_udp@lost", lang), &shown);
     }
@@ -194,14 +183,11 @@ fn a_lost_reply_is_asked_for_again() {
 #[test]
 fn a_doubled_reply_is_not_taken_for_the_next_answer() {
     for (lang, words) in LANGS {
-        let (status, shown, errors, _) = client_of(
-            lang,
-            "one\ntwo\nquit\n",
-            move |_, text| match text {
+        let (status, shown, errors, _) =
+            client_of(lang, "one\ntwo\nquit\n", move |_, text| match text {
                 "one" => vec![words.reply("one"); 2],
                 _ => vec![words.reply(text)],
-            },
-        );
+            });
         assert_eq!((status, errors.as_str()), (0, ""));
         compare(&in_lang("07_chat_client_udp@doubled", lang), &shown);
     }
@@ -209,11 +195,10 @@ fn a_doubled_reply_is_not_taken_for_the_next_answer() {
 
 #[test]
 fn a_server_that_falls_silent_is_given_up() {
-    let (status, shown, errors, here) =
-        client_of("en", "silence\n", |_, text| match text {
-            "silence" => vec![],
-            _ => vec![Lang::En.reply(text)],
-        });
+    let (status, shown, errors, here) = client_of("en", "silence\n", |_, text| match text {
+        "silence" => vec![],
+        _ => vec![Lang::En.reply(text)],
+    });
     assert_eq!(status, 1);
     assert!(shown.contains("(2 of 3)\n"), "{shown}");
     assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
@@ -243,26 +228,8 @@ fn no_server_at_all_is_told() {
     let here = closed.local_addr().expect("an address");
     let here = here.to_string();
     for (lang, [third, why, advice, refused, ended]) in [
-        (
-            "en",
-            [
-                "(3 of 3)",
-                "why: ",
-                "try: ",
-                "connection refused",
-                "exit status",
-            ],
-        ),
-        (
-            "zh",
-            [
-                "(第 3 次, 共 3 次)",
-                "原因: ",
-                "试试: ",
-                "连接被拒绝",
-                "退出状态",
-            ],
-        ),
+        ("en", ["(3 of 3)", "why: ", "try: ", "connection refused", "exit status"]),
+        ("zh", ["(第 3 次, 共 3 次)", "原因: ", "试试: ", "连接被拒绝", "退出状态"]),
     ] {
         let (status, shown, errors) = run_in(lang, &here, "");
         assert_eq!(status, 1);

@@ -7,9 +7,7 @@ use crate::support::{closed_tcp_port, examples, run, succeeds};
 /// The examples that bind the address they are given.
 pub fn servers() -> impl Iterator<Item = &'static str> {
     let names = examples().map(|(name, _)| name);
-    names.filter(|name| {
-        ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no))
-    })
+    names.filter(|name| ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no)))
 }
 
 #[test]
@@ -59,10 +57,7 @@ fn only_step_7_speaks_two_languages() {
         }
         for (lang, words) in [
             ("zh", "错误: 只有第 7 步的聊天程序会说两种语言: cargo run"),
-            (
-                "en",
-                "error: only the chat of step 7 speaks two languages: cargo run",
-            ),
+            ("en", "error: only the chat of step 7 speaks two languages: cargo run"),
         ] {
             let (status, shown, errors) = run(name, &["--lang", lang]);
             assert_eq!((status, shown.as_str()), (2, ""), "{name}");
@@ -71,22 +66,15 @@ fn only_step_7_speaks_two_languages() {
     }
 }
 
-const CHAT: [&str; 4] = [
-    "07_chat_server",
-    "07_chat_client",
-    "07_chat_server_udp",
-    "07_chat_client_udp",
-];
+const CHAT: [&str; 4] =
+    ["07_chat_server", "07_chat_client", "07_chat_server_udp", "07_chat_client_udp"];
 
 /// No line without a Chinese word, but for commands to type.
 fn is_chinese(screen: &str) {
     let chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     for line in screen.lines().filter(|line| !line.is_empty()) {
         let is_command = line.trim_start().starts_with("cargo run ");
-        assert!(
-            line.contains(chinese) || is_command,
-            "{line:?}:\n{screen}"
-        );
+        assert!(line.contains(chinese) || is_command, "{line:?}:\n{screen}");
     }
     assert!(screen.contains(chinese), "{screen}");
 }
@@ -150,8 +138,7 @@ fn fails_in_chinese(name: &str, address: SocketAddr, words: &[&str]) {
     let (status, shown, errors) = run(name, &[&address, "--lang", "zh"]);
     assert_eq!(status, 1, "{name}: {errors}");
     is_chinese(&(shown + &errors));
-    for word in words.iter().chain(&["错误: ", "  原因: ", "  试试: "])
-    {
+    for word in words.iter().chain(&["错误: ", "  原因: ", "  试试: "]) {
         assert!(errors.contains(word), "{name}: no {word:?} in {errors}");
     }
     // (The call, and the line of the example.)
@@ -168,11 +155,7 @@ fn a_failure_is_told_in_chinese_too() {
     fails_in_chinese("07_chat_server", taken, &["bind", "地址已被占用"]);
     fails_in_chinese("07_chat_server", foreign, &["bind", "地址不可用"]);
     let taken = datagram.local_addr().expect("an address");
-    fails_in_chinese(
-        "07_chat_server_udp",
-        taken,
-        &["bind", "地址已被占用"],
-    );
+    fails_in_chinese("07_chat_server_udp", taken, &["bind", "地址已被占用"]);
     let closed = closed_tcp_port();
     let there = closed.local_addr().expect("an address");
     let there = there.as_socket().expect("an IP address");
@@ -199,11 +182,8 @@ fn a_taken_port_is_told() {
     let stream = TcpListener::bind("127.0.0.1:0").expect("a port");
     let datagram = UdpSocket::bind("127.0.0.1:0").expect("a port");
     for name in servers() {
-        let taken = if name.ends_with("_udp") {
-            datagram.local_addr()
-        } else {
-            stream.local_addr()
-        };
+        let taken =
+            if name.ends_with("_udp") { datagram.local_addr() } else { stream.local_addr() };
         let taken = taken.expect("an address");
         fails(name, taken, &["bind", "already in use", "another port"]);
     }
@@ -274,8 +254,7 @@ fn a_transcript_that_cannot_be_written_is_told() {
 
     use crate::support::{outcome, program};
 
-    for (name, argument) in [("04_accept", None), ("01_create", Some("-h"))]
-    {
+    for (name, argument) in [("04_accept", None), ("01_create", Some("-h"))] {
         let full = File::options().write(true).open("/dev/full");
         let child = Command::new(program(name))
             .args(argument)

@@ -11,48 +11,21 @@ use crate::timelines::trace;
 /// The row's call; what fails; in which example.
 const FAULTS: [(&str, &str, &str); 11] = [
     ("bind: a port below 1024", "bind=EACCES", "02_bind"),
-    (
-        "connect: no answer for two minutes",
-        "connect=ETIMEDOUT",
-        "04_connect",
-    ),
-    (
-        "accept, recv: ended from this side",
-        "accept=ECONNABORTED:2",
-        "04_accept",
-    ),
-    (
-        "accept, recv: ended from this side",
-        "recv=ECONNABORTED",
-        "05_send_recv",
-    ),
+    ("connect: no answer for two minutes", "connect=ETIMEDOUT", "04_connect"),
+    ("accept, recv: ended from this side", "accept=ECONNABORTED:2", "04_accept"),
+    ("accept, recv: ended from this side", "recv=ECONNABORTED", "05_send_recv"),
     ("any call that waits: a signal", "accept=EINTR:2", "04_accept"),
     ("any call that waits: a signal", "recv=EINTR", "05_send_recv"),
     ("connect, send_to: no way there", "connect=ENETUNREACH", "04_connect"),
-    (
-        "connect, send_to: no way there",
-        "send=ENETUNREACH",
-        "05_send_recv_udp",
-    ),
-    (
-        "connect: nobody has that address",
-        "connect=EHOSTUNREACH",
-        "04_connect",
-    ),
-    (
-        "any call: the kernel is out of room",
-        "send=ENOBUFS",
-        "05_send_recv_udp",
-    ),
+    ("connect, send_to: no way there", "send=ENETUNREACH", "05_send_recv_udp"),
+    ("connect: nobody has that address", "connect=EHOSTUNREACH", "04_connect"),
+    ("any call: the kernel is out of room", "send=ENOBUFS", "05_send_recv_udp"),
     ("socket, accept: at the system's limit", "socket=ENFILE", "01_create"),
 ];
 
 #[test]
 fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
-    let rows: Vec<_> = rows()
-        .into_iter()
-        .filter(|row| row.linux.ends_with(", injected"))
-        .collect();
+    let rows: Vec<_> = rows().into_iter().filter(|row| row.linux.ends_with(", injected")).collect();
     let injected: BTreeSet<_> = rows.iter().map(|row| &*row.call).collect();
     let tested = FAULTS.map(|(call, ..)| call).into();
     assert_eq!(injected, tested, "left: the atlas, right: this list");
@@ -77,8 +50,7 @@ fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
 
         let number = number.parse().expect("a number");
         let kind = io::Error::from_raw_os_error(number).kind();
-        let (expected, _) =
-            row.kind.split_once("; ").unwrap_or((&row.kind, ""));
+        let (expected, _) = row.kind.split_once("; ").unwrap_or((&row.kind, ""));
         assert!(same_kind(expected, kind), "{call}: {kind:?}");
     }
 }
@@ -86,11 +58,9 @@ fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
 /// One client's misfortune is not the server's end.
 #[test]
 fn a_server_goes_on() {
-    let [server, client] =
-        ["07_chat_server", "07_chat_client"].map(program);
+    let [server, client] = ["07_chat_server", "07_chat_client"].map(program);
     for fault in ["accept=ECONNABORTED", "accept=EINTR", "accept=EMFILE"] {
-        let arguments =
-            ["--fault", fault, "--", server, "--with", "--", client];
+        let arguments = ["--fault", fault, "--", server, "--with", "--", client];
         let Some(timeline) = trace(&arguments, "quit\n") else { return };
         assert!(timeline.contains("(injected)\n"), "{fault}\n{timeline}");
         let served = "07_chat_server: client: quit\n";
@@ -110,18 +80,16 @@ fn every_server_goes_on() {
         ("accept=EINTR", "interrupted"),
         ("accept=ENFILE", "too many open files on this system"),
     ];
-    let accepts = tcp.into_iter().flat_map(|server| {
-        faults.map(|(fault, told)| (server, "07_chat_client", fault, told))
-    });
+    let accepts = tcp
+        .into_iter()
+        .flat_map(|server| faults.map(|(fault, told)| (server, "07_chat_client", fault, told)));
     let receives = [
         ("16_one_at_a_time", "07_chat_client", "recv=EINTR", ""),
         ("07_chat_server_udp", "07_chat_client_udp", "recv=EINTR", ""),
     ];
     for (server, client, fault, told) in accepts.chain(receives) {
         let (server, client) = (program(server), program(client));
-        let arguments = [
-            "--fault", fault, "--", server, AT, "--with", "--", client, AT,
-        ];
+        let arguments = ["--fault", fault, "--", server, AT, "--with", "--", client, AT];
         let Some(timeline) = trace(&arguments, "hi\nquit\n") else {
             return;
         };

@@ -1,7 +1,7 @@
 //! `cargo grade` is graded: every solution passes, every file as it is given
 //! fails, and every mistake fails where it should, with the advice that fits.
 //!
-//! A mistake is `tests/grade/mistakes/EXERCISE.NAME.patch`: a diff of the
+//! A mistake is `tools/grade/mistakes/EXERCISE.NAME.patch`: a diff of the
 //! solution, and ahead of it
 //!
 //! - `check: TITLE`: the check at which it must fail;
@@ -48,7 +48,7 @@ enum Verdict {
 }
 
 fn graders() -> PathBuf {
-    top().join("tests/grade")
+    top().join("tools/grade")
 }
 
 /// What the grader shows, where the book has it.
@@ -101,8 +101,8 @@ fn cases(given: &Path) -> Vec<Case> {
         let file = format!("{exercise}.rs");
         let solution = fs::read_to_string(solutions.join(&file));
         let path = mistakes.join(format!("{title}.patch"));
-        let (header, text) = patched(&path, &solution.expect(&title))
-            .expect("the patch of a mistake");
+        let (header, text) =
+            patched(&path, &solution.expect(&title)).expect("the patch of a mistake");
         let word = |key: &str| {
             let mut found = header.iter();
             let found = found.find_map(|line| line.strip_prefix(key));
@@ -114,8 +114,7 @@ fn cases(given: &Path) -> Vec<Case> {
         verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
-    let (programs, told) =
-        build_all("graded", "socket2 = \"*\"\n", &sources);
+    let (programs, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
     assert_eq!(told, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
     for (source, verdict) in sources.iter().zip(verdicts) {
@@ -132,12 +131,7 @@ fn cases(given: &Path) -> Vec<Case> {
 }
 
 /// Grades it, and compares the verdict.
-fn is_judged_rightly(
-    case: &Case,
-    round: u32,
-    programs: &Path,
-    notes: &Path,
-) {
+fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
     let mut grade = grader(programs, &notes.join(&case.exercise));
     let seed = format!("--seed={round}");
     grade.args([&case.exercise, &seed, "--"]).arg(&case.program);
@@ -153,21 +147,14 @@ fn is_judged_rightly(
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
-            assert!(
-                said.contains("has nothing yet"),
-                "{program}:\n{shown}"
-            );
+            assert!(said.contains("has nothing yet"), "{program}:\n{shown}");
             assert!(!said.contains(" ok "), "{program}:\n{shown}");
         }
         Verdict::Fails { check, advice } => {
             let fails = format!("FAIL {} ", joined(check));
-            let right = status == Some(1)
-                && said.contains(&fails)
-                && said.contains(advice.as_str());
-            assert!(
-                right,
-                "{program} must fail at:\n{check}\nwith: {advice}\n{shown}"
-            );
+            let right =
+                status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
+            assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
             // (Those that the book shows.)
             let file = transcript(&case.title);
             if file.exists() {
@@ -193,12 +180,9 @@ fn none_is_left_out() {
     for exercise in titles(&graders().join("solutions"), ".rs") {
         let shown = fs::read_to_string(transcript(&exercise));
         let shown = shown.expect("what the grader shows");
-        let checks =
-            shown.lines().filter_map(|line| line.strip_prefix("  ok"));
+        let checks = shown.lines().filter_map(|line| line.strip_prefix("  ok"));
         for title in checks.map(str::trim) {
-            let there = failing
-                .iter()
-                .any(|(of, check)| *of == exercise && check == title);
+            let there = failing.iter().any(|(of, check)| *of == exercise && check == title);
             assert!(there, "{exercise}: no mistake fails at: {title}");
         }
     }
@@ -210,8 +194,7 @@ fn grade_judges_rightly() {
     let programs = built();
     let notes = tempfile::tempdir().expect("a folder");
     let rounds = std::env::var("ROUNDS").ok();
-    let rounds =
-        rounds.map_or(1, |rounds| rounds.parse().expect("a number"));
+    let rounds = rounds.map_or(1, |rounds| rounds.parse().expect("a number"));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         if rounds > 1 {
@@ -240,8 +223,7 @@ fn grade_judges_rightly() {
                 }),
                 _ => failed,
             };
-            let failed: Vec<_> =
-                failed.iter().map(|case| &case.program).collect();
+            let failed: Vec<_> = failed.iter().map(|case| &case.program).collect();
             if !failed.is_empty() {
                 stop.store(true, Ordering::Relaxed);
             }

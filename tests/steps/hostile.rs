@@ -12,17 +12,11 @@ use std::time::{Duration, Instant};
 use socket_steps::chat::Lang;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{
-    HANG_LIMIT, Terminal, connect, datagrams, expect, receive, rest, run,
-};
+use crate::support::{HANG_LIMIT, Terminal, connect, datagrams, expect, receive, rest, run};
 
 /// The servers of steps 7 and 16, and how many clients each serves at once.
-pub const TCP: [(&str, usize); 4] = [
-    ("07_first_server", 1),
-    ("07_chat_server", 1),
-    ("16_one_at_a_time", 8),
-    ("16_clean_stop", 8),
-];
+pub const TCP: [(&str, usize); 4] =
+    [("07_first_server", 1), ("07_chat_server", 1), ("16_one_at_a_time", 8), ("16_clean_stop", 8)];
 
 pub const UDP: [&str; 2] = ["07_first_server_udp", "07_chat_server_udp"];
 
@@ -44,10 +38,7 @@ pub fn start(name: &str) -> (Terminal, SocketAddr) {
 
 /// The same test for several servers at once, each in a thread that has the
 /// server's name: a failure tells it.
-pub fn each<T: Copy + Send>(
-    servers: &[(&'static str, T)],
-    test: impl Fn(&str, T) + Sync,
-) {
+pub fn each<T: Copy + Send>(servers: &[(&'static str, T)], test: impl Fn(&str, T) + Sync) {
     thread::scope(|scope| {
         for (name, value) in servers.iter().copied() {
             let test = &test;
@@ -148,8 +139,7 @@ fn a_client_that_never_reads_loses_its_place() {
     each(&TCP, |name, places| {
         let (_terminal, server) = start(name);
         let (sender, full) = channel();
-        let hostile =
-            (0..places).map(|_| never_reads(server, sender.clone()));
+        let hostile = (0..places).map(|_| never_reads(server, sender.clone()));
         let _hostile: Vec<_> = hostile.collect();
         still_serves(server);
         let full = full.recv_timeout(HANG_LIMIT).expect("it is full");
@@ -371,8 +361,7 @@ fn the_udp_client_waits_half_a_second_before_it_sends_again() {
     assert_eq!(status, 1, "{shown}");
     let mut times = receiving.join().expect("three datagrams").to_vec();
     times.push(ended);
-    let mut gaps: Vec<_> =
-        times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort();
     let most = Duration::from_millis(1000);
     assert!(gaps[1] > Duration::from_millis(400), "{gaps:?}");

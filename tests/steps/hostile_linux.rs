@@ -16,12 +16,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::chat::python;
 use crate::hostile::{
-    TCP, UDP, each, greeted, leave, start, still_serves, talk, talk_udp,
-    udp_client,
+    TCP, UDP, each, greeted, leave, start, still_serves, talk, talk_udp, udp_client,
 };
 use crate::support::{
-    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, outcome,
-    program, receive, within_limit,
+    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, outcome, program, receive,
+    within_limit,
 };
 
 fn skipped(why: impl Display) {
@@ -40,9 +39,7 @@ fn threads(id: u32) -> Vec<Vec<String>> {
     let tasks = fs::read_dir(format!("/proc/{id}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
     // (A thread may have ended meanwhile.)
-    let stats = tasks.filter_map(|task| {
-        fs::read_to_string(task.path().join("stat")).ok()
-    });
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
     stats
         .map(|stat| {
             // The second one is a name in brackets, with any characters.
@@ -87,11 +84,7 @@ fn traced(id: u32) {
 
 /// Traces a program for as long as `during` takes; gives what strace says,
 /// unless that is not to be had here.
-fn strace(
-    id: u32,
-    options: &[&str],
-    during: impl FnOnce(),
-) -> Option<String> {
+fn strace(id: u32, options: &[&str], during: impl FnOnce()) -> Option<String> {
     until(id, "S");
     let strace = Command::new("strace")
         .args(["-f", "-p", &id.to_string()])
@@ -250,8 +243,7 @@ fn step_16_asks_for_five_minutes_and_for_a_second() {
         for (option, seconds) in [("RCVTIMEO", 300_i64), ("SNDTIMEO", 1)] {
             let bytes = seconds.to_ne_bytes();
             let bytes = bytes.map(|byte| format!("\\x{byte:02x}")).concat();
-            let asked =
-                |line: &str| line.contains(option) && line.contains(&bytes);
+            let asked = |line: &str| line.contains(option) && line.contains(&bytes);
             assert!(seen.lines().any(asked), "{option}: {seen}");
         }
     });
@@ -324,8 +316,7 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
 fn step_16_goes_on_when_it_can_start_no_thread() {
     each(&[(TCP[2].0, 0), (TCP[3].0, 1)], |name, more| {
         let user = 61_000 + 2 * (std::process::id() % 1000) + more;
-        let (user, group) =
-            (format!("--reuid={user}"), format!("--regid={user}"));
+        let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
         // Two conversations; one thread accepts, and perhaps one waits for
         // Enter.
         let limit = format!("--nproc={}", 3 + more);
@@ -363,21 +354,14 @@ fn step_16_goes_on_when_it_can_start_no_thread() {
 }
 
 /// A whole packet, its IP header included: somebody else is its sender.
-fn forged(
-    protocol: u8,
-    from: SocketAddr,
-    to: SocketAddr,
-    rest: &[u8],
-) -> Vec<u8> {
+fn forged(protocol: u8, from: SocketAddr, to: SocketAddr, rest: &[u8]) -> Vec<u8> {
     let length = u16::try_from(20 + rest.len()).expect("one packet");
     // Version 4, 5 words; no fragment; 64 hops; the kernel writes the sum.
     let mut packet = vec![0x45, 0];
     packet.extend(length.to_be_bytes());
     packet.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
     for address in [from, to] {
-        let SocketAddr::V4(v4) = address else {
-            unreachable!("{address} is not IPv4")
-        };
+        let SocketAddr::V4(v4) = address else { unreachable!("{address} is not IPv4") };
         packet.extend(v4.ip().octets());
     }
     packet.extend(rest);
@@ -387,11 +371,7 @@ fn forged(
 const ICMP: u8 = 1;
 const UDP_IN_IP: u8 = 17;
 
-fn forged_datagram(
-    from: SocketAddr,
-    to: SocketAddr,
-    text: &[u8],
-) -> Vec<u8> {
+fn forged_datagram(from: SocketAddr, to: SocketAddr, text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(8 + text.len()).expect("one datagram");
     let mut datagram = Vec::new();
     for number in [from.port(), to.port(), length, 0] {
@@ -406,8 +386,7 @@ fn raw() -> Option<Socket> {
     const SOCK_RAW: i32 = 3;
     const IPPROTO_RAW: i32 = 255;
     let protocol = Protocol::from(IPPROTO_RAW);
-    let raw =
-        Socket::new(Domain::IPV4, Type::from(SOCK_RAW), Some(protocol));
+    let raw = Socket::new(Domain::IPV4, Type::from(SOCK_RAW), Some(protocol));
     match raw {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             skipped("no right to forge packets");
@@ -474,8 +453,7 @@ fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
     let Some(raw) = raw() else { return };
     let server = datagrams("127.0.0.1:0");
     let here = server.local_addr().expect("an address");
-    let mut client =
-        Terminal::start("07_chat_client_udp", &[&here.to_string()]);
+    let mut client = Terminal::start("07_chat_client_udp", &[&here.to_string()]);
     let peer = receive_from(&server, "Hello, server!");
     let reply = Lang::En.reply("Hello, server!");
     server.send_to(reply.as_bytes(), peer).expect("sent");
@@ -488,8 +466,7 @@ fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
     let earlier = forged_datagram(peer, here, b"");
     unreachable.extend(&earlier);
     let words = unreachable.chunks(2);
-    let words =
-        words.map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let words = words.map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
     let sum = words.sum::<u32>();
     let sum = !((sum & 0xffff) + (sum >> 16));
     unreachable[2..4].copy_from_slice(&sum.to_be_bytes()[2..]);

@@ -5,9 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{
-    assert_snapshot, examples, numbered, snapshot, source, top,
-};
+use crate::support::{assert_snapshot, examples, numbered, snapshot, source, top};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -50,10 +48,7 @@ fn the_lists_name_every_example() {
     let (mut wrong, mut written) = (Vec::new(), Vec::new());
     for (path, wanted) in [
         ("tests/Cargo.toml", format!("{by_hand}{bins}")),
-        (
-            "tests/steps/examples.in",
-            format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n"),
-        ),
+        ("tests/steps/examples.in", format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n")),
     ] {
         let there = fs::read_to_string(top().join(path)).expect(path);
         if there.replace("\r\n", "\n") != wanted {
@@ -181,9 +176,7 @@ fn most_lines_are_the_lesson() {
     let [mut all, mut told, mut errors] = [0; 3];
     for (_, text) in files("examples", "rs") {
         for line in code(&text) {
-            let has = |words: &[&str]| {
-                usize::from(words.iter().any(|word| line.contains(word)))
-            };
+            let has = |words: &[&str]| usize::from(words.iter().any(|word| line.contains(word)));
             all += 1;
             told += has(&TOLD);
             errors += has(&[".at(", "ok_or("]);
@@ -199,10 +192,9 @@ fn a_listener_has_a_backlog_of_100() {
     for (name, text) in files("examples", "rs") {
         let special = ["13", "14", "16"].contains(&&name[..2]);
         if text.contains(".listen(") && !special {
-            let named = text.contains(".listen(BACKLOG)")
-                && text.contains("const BACKLOG: i32 = 100;");
-            let plain = text.matches(".listen(").count()
-                == text.matches(".listen(100)").count();
+            let named =
+                text.contains(".listen(BACKLOG)") && text.contains("const BACKLOG: i32 = 100;");
+            let plain = text.matches(".listen(").count() == text.matches(".listen(100)").count();
             assert!(named || plain, "{name}");
         }
     }
@@ -260,8 +252,7 @@ fn names_what_is_not_in_an_example(readme: &str) {
 #[test]
 fn the_readme_shows_the_real_transcripts() {
     for readme in readmes() {
-        let blocks: Vec<_> =
-            readme.split("```console\n$ cargo run -q --example ").collect();
+        let blocks: Vec<_> = readme.split("```console\n$ cargo run -q --example ").collect();
         assert_eq!(blocks.len(), 4, "three transcripts");
         for block in &blocks[1..] {
             let (command, shown) = block.split_once('\n').expect("one");
@@ -269,9 +260,7 @@ fn the_readme_shows_the_real_transcripts() {
             let name = match command {
                 "07_chat_client" => "07_chat_client@terminal",
                 "07_chat_server -- --lang zh" => "07_chat_server@zh",
-                "07_chat_client -- --lang zh" => {
-                    "07_chat_client@terminal@zh"
-                }
+                "07_chat_client -- --lang zh" => "07_chat_client@terminal@zh",
                 other => other,
             };
             assert_eq!(numbered(shown), snapshot(name), "{name}");
@@ -281,8 +270,7 @@ fn the_readme_shows_the_real_transcripts() {
 
 /// The README, in English and in Chinese.
 fn readmes() -> [String; 2] {
-    ["README.md", "README.zh.md"]
-        .map(|name| fs::read_to_string(top().join(name)).expect(name))
+    ["README.md", "README.zh.md"].map(|name| fs::read_to_string(top().join(name)).expect(name))
 }
 
 /// Both have the same sections and the same blocks of code, but for what the
@@ -293,18 +281,14 @@ fn the_readmes_have_the_same_parts() {
         let mut parts = Vec::new();
         for (number, part) in readme.split("```").enumerate() {
             let is_code = number % 2 == 1;
-            if is_code
-                && !part.starts_with("console\n$ cargo run -q --example 07")
-            {
+            if is_code && !part.starts_with("console\n$ cargo run -q --example 07") {
                 parts.push(part.to_owned());
             } else if !is_code {
                 let is_heading = |line: &&str| line.starts_with('#');
                 let levels = part.lines().filter(is_heading);
-                let level =
-                    |line: &str| line.split(' ').next().map(str::to_owned);
+                let level = |line: &str| line.split(' ').next().map(str::to_owned);
                 parts.extend(levels.filter_map(level));
-                let rows =
-                    part.lines().filter(|line| line.starts_with('|'));
+                let rows = part.lines().filter(|line| line.starts_with('|'));
                 parts.push(format!("{} rows", rows.count()));
             }
         }
@@ -322,8 +306,8 @@ fn the_readme_links_to_every_example() {
         let linked: BTreeSet<_> = readme
             .split("](examples/")
             .skip(1)
-            .filter_map(|rest| rest.split_once(".rs)"))
-            .map(|(name, _)| name)
+            .filter_map(|rest| rest.split_once(')'))
+            .filter_map(|(path, _)| path.strip_suffix(".rs"))
             .collect();
         assert_eq!(linked, there, "left: a README, right: examples/");
     }

@@ -16,18 +16,14 @@ pub fn titles(folder: &Path, end: &str) -> Vec<String> {
     let files = fs::read_dir(folder).expect("a folder");
     let names = files.map(|file| file.expect("a file").file_name());
     let names = names.map(|name| name.into_string().expect("UTF-8"));
-    let mut titles: Vec<_> = names
-        .filter_map(|name| Some(name.strip_suffix(end)?.to_owned()))
-        .collect();
+    let mut titles: Vec<_> =
+        names.filter_map(|name| Some(name.strip_suffix(end)?.to_owned())).collect();
     titles.sort();
     titles
 }
 
 /// The lines ahead of a patch, and the old text with the patch applied.
-pub fn patched(
-    path: &Path,
-    old: &str,
-) -> Result<(Vec<String>, String), String> {
+pub fn patched(path: &Path, old: &str) -> Result<(Vec<String>, String), String> {
     let all = fs::read_to_string(path).expect("a patch");
     let start = all.find("--- a/").unwrap_or(all.len());
     let header = all[..start].lines().map(str::to_owned).collect();
@@ -51,11 +47,7 @@ pub struct Program {
 }
 
 /// A package of programs, built: where they are, and what the compiler says.
-pub fn build_all(
-    package: &str,
-    needs: &str,
-    programs: &[Program],
-) -> (PathBuf, String) {
+pub fn build_all(package: &str, needs: &str, programs: &[Program]) -> (PathBuf, String) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package);
     let mut manifest = format!(
         "[package]\nname = \"{package}\"\nedition = \"2024\"\n\
@@ -65,11 +57,7 @@ pub fn build_all(
     );
     for Program { name, file, text } in programs {
         let path = format!("{name}/{file}");
-        writeln!(
-            manifest,
-            "\n[[bin]]\nname = \"{name}\"\npath = \"{path}\""
-        )
-        .expect("a text");
+        writeln!(manifest, "\n[[bin]]\nname = \"{name}\"\npath = \"{path}\"").expect("a text");
         write(&folder.join(path), text);
     }
     write(&folder.join("Cargo.toml"), &manifest);
@@ -101,11 +89,7 @@ pub fn write(path: &Path, text: &str) {
 
 /// Does the same with each of them, so many at a time, the last one first.
 /// Gives those with which it failed.
-pub fn side_by_side<T: Send>(
-    all: Vec<T>,
-    at_a_time: usize,
-    work: impl Fn(&T) + Sync,
-) -> Vec<T> {
+pub fn side_by_side<T: Send>(all: Vec<T>, at_a_time: usize, work: impl Fn(&T) + Sync) -> Vec<T> {
     let (left, failed) = (Mutex::new(all), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..at_a_time {

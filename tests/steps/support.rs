@@ -69,11 +69,7 @@ pub fn run_with(
 
 /// Runs an example that must succeed and have nothing to complain of; gives
 /// its transcript.
-pub fn succeeds(
-    name: &str,
-    arguments: &[&str],
-    input: impl Into<Vec<u8>>,
-) -> String {
+pub fn succeeds(name: &str, arguments: &[&str], input: impl Into<Vec<u8>>) -> String {
     let mut command = Command::new(program(name));
     let output = output(command.args(arguments), input);
     let output = output.assert().success().stderr("");
@@ -82,11 +78,7 @@ pub fn succeeds(
 
 /// Runs any program to its end, with `input` on its standard input.
 pub fn output(command: &mut Command, input: impl Into<Vec<u8>>) -> Output {
-    let child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("the program starts");
     let (mut stdin, input) = (child.stdin.take(), input.into());
     thread::spawn(move || {
@@ -111,9 +103,7 @@ pub fn outcome(mut child: Child) -> Output {
 }
 
 /// Reads in another thread, so that the program need not wait for it.
-fn read_all(
-    from: impl Read + Send + 'static,
-) -> thread::JoinHandle<Vec<u8>> {
+fn read_all(from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut all = Vec::new();
         // (Where it breaks off, the comparison says so.)
@@ -322,9 +312,8 @@ pub fn snapshot(name: &str) -> String {
 
 /// A transcript on `[::1]` as it would be on 127.0.0.1: it must be the same.
 pub fn as_ipv4(transcript: &str) -> String {
-    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#""?\[::1\]:([0-9]+)"?"#).expect("a valid pattern")
-    });
+    static ADDRESS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""?\[::1\]:([0-9]+)"?"#).expect("a valid pattern"));
     ADDRESS
         .replace_all(transcript, "127.0.0.1:$1")
         .replace("nc ::1", "nc 127.0.0.1")
@@ -396,10 +385,7 @@ impl Terminal {
         let mut words = line.split_whitespace().rev();
         let port = words.next().expect("a port");
         let ip = words.next().expect("an address");
-        SocketAddr::new(
-            ip.parse().expect("an IP address"),
-            port.parse().expect("a port number"),
-        )
+        SocketAddr::new(ip.parse().expect("an IP address"), port.parse().expect("a port number"))
     }
 
     /// Types a line, which arrives in one piece, as from a terminal.

@@ -8,9 +8,7 @@ use std::process::{Command, Stdio};
 use socket2::{Domain, Socket, Type};
 
 use crate::command_line::servers;
-use crate::support::{
-    accept, connect, outcome, program, rest, source, within_limit,
-};
+use crate::support::{accept, connect, outcome, program, rest, source, within_limit};
 
 const TIME_WAIT: &str = "06";
 const LISTEN: &str = "0A";
@@ -56,15 +54,12 @@ fn port_in_time_wait() -> SocketAddr {
     drop((accept(&listener), listener));
     assert_eq!(rest(&client), "");
     drop(client);
-    within_limit(|| is_in(TIME_WAIT, server).then_some(server))
-        .expect("TIME_WAIT")
+    within_limit(|| is_in(TIME_WAIT, server).then_some(server)).expect("TIME_WAIT")
 }
 
 /// Whether the kernel has a TCP socket in this state at this IPv4 address.
 fn is_in(state: &str, address: SocketAddr) -> bool {
-    let SocketAddr::V4(v4) = address else {
-        unreachable!("{address} is not IPv4")
-    };
+    let SocketAddr::V4(v4) = address else { unreachable!("{address} is not IPv4") };
     let ip = u32::from_ne_bytes(v4.ip().octets());
     let local = format!("{ip:08X}:{:04X}", v4.port());
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
@@ -95,8 +90,7 @@ fn what_the_option_permits() {
     listen(here).expect_err("somebody listens");
     drop(listener);
     // (A program that another test is starting has a copy for a moment.)
-    within_limit(|| listen(here).ok())
-        .expect("a conversation is not in the way");
+    within_limit(|| listen(here).ok()).expect("a conversation is not in the way");
     drop((client, conversation));
 
     let bind = |address: SocketAddr| {

@@ -16,8 +16,7 @@ use tempfile::tempdir;
 use crate::support::{output, program, top};
 
 /// Of these, sizes and order are the kernel's own affair, or that of threads.
-const DIFFERS: &[&str] =
-    &["10_short_write", "16_clean_stop", "16_one_at_a_time"];
+const DIFFERS: &[&str] = &["10_short_write", "16_clean_stop", "16_one_at_a_time"];
 
 /// One test per lesson, named by it.
 macro_rules! lessons {
@@ -65,8 +64,7 @@ static ALONE: RwLock<()> = RwLock::new(());
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn the_same_in_each_round_beside_busy_loops() {
-    let rounds = env::var("ROUNDS")
-        .map_or(2, |rounds| rounds.parse().expect("a number"));
+    let rounds = env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
     let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
     let _alone = ALONE.write();
     let next = AtomicUsize::new(0);
@@ -85,8 +83,7 @@ fn the_same_in_each_round_beside_busy_loops() {
                 if number >= rounds * all.len() {
                     break;
                 }
-                let (round, name) =
-                    (number / all.len(), all[number % all.len()]);
+                let (round, name) = (number / all.len(), all[number % all.len()]);
                 // (10,000 calls: some seconds each time.)
                 if name != "15_lost_datagrams_udp" || round % 10 == 0 {
                     compare(name);
@@ -104,13 +101,8 @@ fn the_same_in_each_round_beside_busy_loops() {
 /// file.
 fn compare(name: &str) {
     let (programs, input) = match name {
-        "07_chat" => {
-            (vec!["07_chat_server", "07_chat_client"], "hello\nquit\n")
-        }
-        "07_chat_udp" => (
-            vec!["07_chat_server_udp", "07_chat_client_udp"],
-            "hello\nquit\n",
-        ),
+        "07_chat" => (vec!["07_chat_server", "07_chat_client"], "hello\nquit\n"),
+        "07_chat_udp" => (vec!["07_chat_server_udp", "07_chat_client_udp"], "hello\nquit\n"),
         lesson => (vec![lesson], ""),
     };
     let mut arguments = vec![];
@@ -144,11 +136,9 @@ fn compare(name: &str) {
 /// The README quotes one.
 #[test]
 fn the_readme_quotes_a_timeline() {
-    let read =
-        |path: &str| fs::read_to_string(top().join(path)).expect(path);
+    let read = |path: &str| fs::read_to_string(top().join(path)).expect(path);
     let readme = read("README.md");
-    let (_, quoted) =
-        readme.split_once("cargo trace 04_accept\n").expect("it");
+    let (_, quoted) = readme.split_once("cargo trace 04_accept\n").expect("it");
     let (_, quoted) = quoted.split_once("```text\n").expect("a block");
     let (quoted, _) = quoted.split_once("```").expect("its end");
     assert!(quoted.lines().count() > 5, "{quoted}");
@@ -159,8 +149,7 @@ fn the_readme_quotes_a_timeline() {
 #[test]
 fn a_fault_is_shown_and_the_program_says_why() {
     let program = program("04_accept");
-    let arguments =
-        ["--calls", "--fault", "accept=EMFILE:2", "--", program];
+    let arguments = ["--calls", "--fault", "accept=EMFILE:2", "--", program];
     let Some(timeline) = trace(&arguments, "") else { return };
     for words in [
         "\n  call    accept4(FD1, SOCK_CLOEXEC) = EAGAIN\n",
@@ -180,8 +169,7 @@ fn a_server_is_ended_when_its_client_has_gone() {
     let svg = picture.to_str().expect("UTF-8");
     let server = program("07_chat_server");
     let client = program("07_chat_client");
-    let arguments =
-        ["--svg", svg, "--states", "--", server, "--with", "--", client];
+    let arguments = ["--svg", svg, "--states", "--", server, "--with", "--", client];
     let Some(timeline) = trace(&arguments, "quit\n") else { return };
     let end = "(07_chat_server still waited in accept4, and was ended)\n";
     assert!(timeline.ends_with(end), "{timeline}");
@@ -196,11 +184,8 @@ fn one_line_says_what_is_missing() {
     let bin = folder.path();
     let tool = env!("CARGO_BIN_EXE_trace_for_tests");
     let says = |arguments: &[&str], words: &str| {
-        let output = Command::new(tool)
-            .args(arguments)
-            .env("PATH", bin)
-            .output()
-            .expect("it starts");
+        let output =
+            Command::new(tool).args(arguments).env("PATH", bin).output().expect("it starts");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
@@ -214,12 +199,10 @@ fn one_line_says_what_is_missing() {
     says(&["04_accept"], "needs strace: sudo apt install strace");
     for name in ["strace", "unshare", "ip"] {
         says(&["04_accept"], &format!("cargo trace needs {name}"));
-        let script =
-            "#!/bin/sh\necho 'unshare: not permitted' >&2\nexit 1\n";
+        let script = "#!/bin/sh\necho 'unshare: not permitted' >&2\nexit 1\n";
         let path = bin.join(name);
         fs::write(&path, script).expect("a script");
-        fs::set_permissions(path, Permissions::from_mode(0o755))
-            .expect("x");
+        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("x");
     }
     says(&["--", "/bin/true"], "none (unshare: not permitted): use sudo");
     says(&["no_such_example"], "no_such_example is no example");
@@ -236,8 +219,7 @@ pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
     let mut tool = Command::new(env!("CARGO_BIN_EXE_trace_for_tests"));
     let output = output(tool.args(arguments), input);
     let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(2) && errors.starts_with("cargo trace ")
-    {
+    if output.status.code() == Some(2) && errors.starts_with("cargo trace ") {
         skipped(&errors);
         return None;
     }

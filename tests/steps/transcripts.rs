@@ -66,13 +66,9 @@ fn the_same_transcript_in_16_runs_8_at_once_beside_busy_loops() {
         }
         for (name, _) in LESSONS {
             for _ in 0..2 {
-                let runs: Vec<_> = (0..8)
-                    .map(|_| scope.spawn(|| compare_with_transcript(name)))
-                    .collect();
-                let bad = runs
-                    .into_iter()
-                    .filter_map(|run| run.join().err())
-                    .count();
+                let runs: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| compare_with_transcript(name))).collect();
+                let bad = runs.into_iter().filter_map(|run| run.join().err()).count();
                 if bad > 0 {
                     busy.store(false, Ordering::Relaxed);
                 }

@@ -11,8 +11,8 @@ use socket_steps::chat::Lang;
 use socket2::SockRef;
 
 use crate::support::{
-    HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams,
-    expect, families, receive, rest, run, source, succeeds,
+    HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams, expect, families, receive,
+    rest, run, source, succeeds,
 };
 use crate::transcripts::{LESSONS, compare_alone};
 
@@ -38,9 +38,7 @@ fn datagrams_to(server: SocketAddr) -> UdpSocket {
 #[test]
 fn step_01_create() {
     for name in ["01_create", "01_create_udp"] {
-        for (address, family) in
-            [("127.0.0.1:8090", "IPv4"), ("[::1]:8090", "IPv6")]
-        {
+        for (address, family) in [("127.0.0.1:8090", "IPv4"), ("[::1]:8090", "IPv6")] {
             let shown = succeeds(name, &[address], "");
             assert!(shown.contains(&format!("over {family}")), "{shown}");
         }
@@ -112,8 +110,7 @@ fn step_04_connect() {
     for family in families() {
         let listener = TcpListener::bind(family).expect("a port");
         let server = listener.local_addr().expect("an address");
-        let mut terminal =
-            Terminal::start("04_connect", &[&server.to_string()]);
+        let mut terminal = Terminal::start("04_connect", &[&server.to_string()]);
         let (_peer, client) = accept(&listener);
         terminal.wait_for(&format!("local_addr  {client}"));
         compare_both("04_connect", &terminal.finish());
@@ -125,8 +122,7 @@ fn step_04_connect_udp() {
     for family in families() {
         let server = datagrams(family);
         let here = server.local_addr().expect("an address");
-        let mut terminal =
-            Terminal::start("04_connect_udp", &[&here.to_string()]);
+        let mut terminal = Terminal::start("04_connect_udp", &[&here.to_string()]);
         let mut buffer = [0; 1024];
         let (length, client) = receive(&server, &mut buffer);
         assert_eq!(&buffer[..length], b"hello");
@@ -221,8 +217,7 @@ fn frames_cut_anywhere_come_out_the_same() {
     }
     expected += "server    read_frame  the end\n";
     for size in [1, 2, 3, 5, 7, 100, 1000, 4096] {
-        let mut terminal =
-            Terminal::start("09_glued_messages", &["127.0.0.1:0"]);
+        let mut terminal = Terminal::start("09_glued_messages", &["127.0.0.1:0"]);
         let mut peer = connect(terminal.invited_to());
         peer.set_nodelay(true).expect("an option");
         for piece in stream.chunks(size) {
@@ -245,15 +240,13 @@ fn what_is_no_frame_is_refused() {
         (b"\0\0\0\x01", cut_off),
         (b"\0\0\0\x04abc", cut_off),
     ] {
-        let mut terminal =
-            Terminal::start("09_glued_messages", &["127.0.0.1:0"]);
+        let mut terminal = Terminal::start("09_glued_messages", &["127.0.0.1:0"]);
         let mut peer = connect(terminal.invited_to());
         peer.write_all(b"\0\0\0\x02ok").expect("sent");
         peer.write_all(bytes).expect("sent");
         drop(peer);
         let shown = terminal.finish();
-        let end =
-            format!("read_frame  \"ok\"\nserver    read_frame  {told}\n");
+        let end = format!("read_frame  \"ok\"\nserver    read_frame  {told}\n");
         assert!(shown.ends_with(&end), "{bytes:?}: {shown}");
     }
 }
@@ -316,14 +309,11 @@ fn step_16_one_at_a_time() {
 
             // Two leave without a word, and one is reset. Both places are
             // free again.
-            SockRef::from(&ninth)
-                .set_linger(Some(Duration::ZERO))
-                .expect("a linger");
+            SockRef::from(&ninth).set_linger(Some(Duration::ZERO)).expect("a linger");
             drop((ninth, peers));
             let address = server.to_string();
             for _ in 0..2 {
-                let shown =
-                    succeeds("07_chat_client", &[&address], "hi\nquit\n");
+                let shown = succeeds("07_chat_client", &[&address], "hi\nquit\n");
                 assert!(shown.contains("server: Server received: hi"));
             }
         }

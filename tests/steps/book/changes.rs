@@ -31,8 +31,7 @@ use super::languages::is_here;
 use crate::chat::LANGS;
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{
-    Terminal, closed_tcp_port, closed_udp_port, numbered, output, program,
-    snapshot, source, top,
+    Terminal, closed_tcp_port, closed_udp_port, numbered, output, program, snapshot, source, top,
 };
 
 /// Who prints nothing for so long, and does nothing, waits.
@@ -45,15 +44,8 @@ const ENOUGH: usize = 12;
 const AT_A_TIME: usize = 8;
 
 /// What a header can say (see above).
-const HEADER: [&str; 7] = [
-    "with",
-    "it waits",
-    "it goes on",
-    "a client",
-    "two clients",
-    "type",
-    "number differs",
-];
+const HEADER: [&str; 7] =
+    ["with", "it waits", "it goes on", "a client", "two clients", "type", "number differs"];
 
 struct Change {
     /// `EXAMPLE.NAME`
@@ -221,14 +213,8 @@ fn alone(change: &Change, program: &Path) -> String {
 /// Runs a changed server of the chat, and its clients; gives what they show.
 fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
     let [received, waits, status] = match lang {
-        "en" => [
-            "received: ",
-            "(and waits, until the first client types quit)",
-            "exit status",
-        ],
-        _ => {
-            ["已收到: ", "(在等待, 直到第一个客户端输入 quit)", "退出状态"]
-        }
+        "en" => ["received: ", "(and waits, until the first client types quit)", "exit status"],
+        _ => ["已收到: ", "(在等待, 直到第一个客户端输入 quit)", "退出状态"],
     };
     let mut server = start(server, &format!("127.0.0.1:0 --lang {lang}"));
     let address = server.wait_for("nc 127.0.0.1 ");
@@ -259,12 +245,7 @@ fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
     format!("{}({status} 1)\n", client.shown())
 }
 
-fn what_comes_of(
-    change: &Change,
-    lang: &str,
-    programs: &Path,
-    said: &[String],
-) -> String {
+fn what_comes_of(change: &Change, lang: &str, programs: &Path, said: &[String]) -> String {
     let program = programs.join(change.program());
     let told = match change.example.as_str() {
         "07_chat_server" => with_clients(change, lang, &program),
@@ -290,19 +271,16 @@ fn what_comes_of(
 /// Quick, so that plain `cargo test` tells who changes an example.
 #[test]
 fn every_change_still_fits() {
-    let (changes, old): (Vec<_>, Vec<_>) = titles(&folder(), ".patch")
-        .into_iter()
-        .map(Change::read)
-        .partition(Result::is_ok);
+    let (changes, old): (Vec<_>, Vec<_>) =
+        titles(&folder(), ".patch").into_iter().map(Change::read).partition(Result::is_ok);
     let old: String = old.into_iter().filter_map(Result::err).collect();
     assert_eq!(old, "");
     let mut outcomes = Vec::new();
     for change in changes.into_iter().flatten() {
-        outcomes
-            .extend(change.langs().iter().map(|lang| change.outcome(lang)));
+        outcomes.extend(change.langs().iter().map(|lang| change.outcome(lang)));
         let other = ["with: ", "type: "];
-        let other = other.iter().any(|key| change.argument(key).is_some())
-            || change.says("two clients");
+        let other =
+            other.iter().any(|key| change.argument(key).is_some()) || change.says("two clients");
         let same = change.text == source(&change.example);
         assert_eq!(same, other, "{}: what does it change?", change.title);
         for line in &change.header {
@@ -311,10 +289,8 @@ fn every_change_still_fits() {
         }
     }
     let files = titles(&folder(), ".txt");
-    let mut files: Vec<_> = files
-        .iter()
-        .map(|title| folder().join(format!("{title}.txt")))
-        .collect();
+    let mut files: Vec<_> =
+        files.iter().map(|title| folder().join(format!("{title}.txt"))).collect();
     files.sort();
     outcomes.sort();
     assert_eq!(files, outcomes);

@@ -36,8 +36,7 @@ pub fn succeeds(compiler: &mut Command) {
 /// Runs a program that must make all of its calls.
 fn makes_every_call(language: &str, program: &mut Command) {
     let output = output(program, "");
-    let [shown, errors] = [&output.stdout, &output.stderr]
-        .map(|o| String::from_utf8_lossy(o));
+    let [shown, errors] = [&output.stdout, &output.stderr].map(|o| String::from_utf8_lossy(o));
     let expected = format!("{language}: every call was made");
     assert_eq!((errors.trim(), shown.trim()), ("", &*expected));
     assert!(output.status.success(), "{language}: {}", output.status);
@@ -48,7 +47,7 @@ fn makes_every_call(language: &str, program: &mut Command) {
 fn python() {
     let name = if cfg!(windows) { "python" } else { "python3" };
     if is_here(Command::new(name).arg("--version")) {
-        let calls = top().join("tests/languages/calls.py");
+        let calls = top().join("examples/languages/calls.py");
         makes_every_call("Python", Command::new(name).arg(calls));
     }
 }
@@ -69,7 +68,7 @@ fn c() {
         Command::new("cc")
             .args(["-Wall", "-Wextra", "-Werror", "-o"])
             .arg(&program)
-            .arg(top().join("tests/languages/calls.c")),
+            .arg(top().join("examples/languages/calls.c")),
     );
     makes_every_call("C", &mut Command::new(&program));
 
@@ -92,8 +91,7 @@ fn rust() {
     if !is_here(cargo().arg("--version")) {
         return;
     }
-    const PACKAGE: [&str; 4] =
-        ["--locked", "--quiet", "--package", "socket-steps-languages"];
+    const PACKAGE: [&str; 4] = ["--locked", "--quiet", "--package", "socket-steps-languages"];
     succeeds(cargo().current_dir(top()).arg("build").args(PACKAGE));
     for language in ["std", "socket2", "tokio"] {
         let mut run = cargo();

@@ -1,5 +1,5 @@
 //! The page "From the Python tutorial": a server and a client in Python as a
-//! first tutorial writes them (`tests/peers/tutorial`), and what goes wrong
+//! first tutorial writes them (`examples/tutorial`), and what goes wrong
 //! with them. What the page shows of each run is compared with a file beside
 //! them. `UPDATE_EXPECT=1` writes these anew.
 //!
@@ -62,10 +62,10 @@ impl In {
     fn file(self, name: &str, ending: &str) -> String {
         match self {
             Self::English => {
-                format!("tests/peers/tutorial/{name}.{ending}")
+                format!("examples/tutorial/{name}.{ending}")
             }
             Self::Chinese => {
-                format!("tests/peers/tutorial/{name}.zh.{ending}")
+                format!("examples/tutorial/{name}.zh.{ending}")
             }
         }
     }
@@ -145,9 +145,8 @@ fn plain(shown: &str) -> String {
         Regex::new(port).expect("a valid pattern")
     });
     // (The line with marks below one of the source.)
-    static MARKS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^ +[\^~]+\n").expect("a valid pattern")
-    });
+    static MARKS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^ +[\^~]+\n").expect("a valid pattern"));
     // (Newer versions name the whole path.)
     let here = top().canonicalize().expect("a path");
     let shown = shown.replace(&format!("{}/", here.display()), "");
@@ -308,8 +307,7 @@ fn a_server_in_rust() {
         }
         let client = lang.typed(&client.finish(), &lines);
         server.wait_for("127.0.0.1:"); // (and that it has left)
-        let screens =
-            [("07_chat_server", &*server.stop()), ("client", &client)];
+        let screens = [("07_chat_server", &*server.stop()), ("client", &client)];
         lang.is_in_the_book("rust_server", &screens);
     });
 }

@@ -40,10 +40,8 @@ pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
         assert!(output(Command::new("ip").args(up), "").status.success());
         return scene();
     }
-    let all_here = ["ip", "unshare"]
-        .iter()
-        .chain(tools)
-        .all(|tool| is_here(Command::new(tool).arg("--help")));
+    let all_here =
+        ["ip", "unshare"].iter().chain(tools).all(|tool| is_here(Command::new(tool).arg("--help")));
     if !all_here {
         return;
     }
@@ -62,8 +60,7 @@ pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
     run.arg(this).args([test, "--exact", "--ignored", "--nocapture"]);
     // (No limit: every wait in there has one.)
     let run = run.env(INSIDE, "1").output().expect("it starts");
-    let shown =
-        [&run.stdout, &run.stderr].map(|o| String::from_utf8_lossy(o));
+    let shown = [&run.stdout, &run.stderr].map(|o| String::from_utf8_lossy(o));
     let ran = run.status.success() && shown[0].contains("1 passed");
     assert!(ran, "{}", shown.concat());
 }
@@ -83,8 +80,7 @@ fn cargo_trace() {
         is_in_the_book("trace_packets", &timeline);
     }
     if is_here(Command::new("python3").arg("--version")) {
-        let server =
-            "import socket; socket.create_server(('127.0.0.1', 0))";
+        let server = "import socket; socket.create_server(('127.0.0.1', 0))";
         let calls = ["--calls", "--", "python3", "-c", server];
         let Some(timeline) = trace(&calls, "") else { return };
         assert!(timeline.contains("SO_REUSEADDR, [1]"), "{timeline}");
@@ -217,9 +213,8 @@ fn packets(shown: &str) -> String {
         let rest = r"^[0-9:.]+ |, win [0-9]+|, options \[[^\]]*\]";
         Regex::new(rest).expect("a valid pattern")
     });
-    static FIRST: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new("(seq|ack) [0-9]+").expect("a valid pattern")
-    });
+    static FIRST: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("(seq|ack) [0-9]+").expect("a valid pattern"));
     let mut packets = String::new();
     for line in shown.lines().filter(|line| line.contains(" IP ")) {
         let mut line = REST.replace_all(line, "").into_owned();
@@ -249,25 +244,18 @@ fn table(shown: &str) -> String {
     let head = lines.next().expect("a head");
     let words: Vec<_> = head.split_whitespace().take(4).collect();
     assert_eq!(words, ["State", "Recv-Q", "Send-Q", "Local"]);
-    let mut rows: Vec<Vec<_>> = lines
-        .map(|line| line.split_whitespace().take(5).collect())
-        .collect();
+    let mut rows: Vec<Vec<_>> =
+        lines.map(|line| line.split_whitespace().take(5).collect()).collect();
     // (Their order is that of a hash table.)
     rows.sort_by_key(|row| (row[3] != AT, row[4]));
-    let head =
-        ["State", "Recv-Q", "Send-Q", "Local Address", "Peer Address"];
+    let head = ["State", "Recv-Q", "Send-Q", "Local Address", "Peer Address"];
     rows.insert(0, head.to_vec());
     let mut table = String::new();
     for row in rows {
-        let [state, receive, send, local, peer] = row[..] else {
-            unreachable!("{row:?}")
-        };
+        let [state, receive, send, local, peer] = row[..] else { unreachable!("{row:?}") };
 
-        writeln!(
-            table,
-            "{state:<10} {receive:>6} {send:>6}  {local:<15} {peer}"
-        )
-        .expect("a String");
+        writeln!(table, "{state:<10} {receive:>6} {send:>6}  {local:<15} {peer}")
+            .expect("a String");
     }
     plain(&table)
 }
@@ -276,12 +264,10 @@ fn table(shown: &str) -> String {
 /// memory.
 fn plain(text: &str) -> String {
     static PORT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)")
-            .expect("a valid pattern")
+        Regex::new(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)").expect("a valid pattern")
     });
-    static POINTER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"0x[0-9a-f]{6,}").expect("a valid pattern")
-    });
+    static POINTER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"0x[0-9a-f]{6,}").expect("a valid pattern"));
     let mut ports = HashMap::new();
     let text = PORT.replace_all(text, |found: &Captures<'_>| {
         let port = &found[2];

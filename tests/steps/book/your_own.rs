@@ -11,12 +11,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::languages::{cargo, is_here, succeeds};
-use crate::support::{
-    Terminal, closed_tcp_port, connect, expect, output, rest, top,
-};
+use crate::support::{Terminal, closed_tcp_port, connect, expect, output, rest, top};
 
-const PROGRAMS: [&str; 4] =
-    ["tcp_client", "udp_client", "tcp_server", "udp_server"];
+const PROGRAMS: [&str; 4] = ["tcp_client", "udp_client", "tcp_server", "udp_server"];
 
 #[test]
 #[ignore = "builds a project of its own"]
@@ -46,18 +43,14 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     in_project(&["build"]);
 
     let programs = project.join("target/debug");
-    for (client, example) in
-        [("tcp_client", "05_send_recv"), ("udp_client", "05_send_recv_udp")]
-    {
+    for (client, example) in [("tcp_client", "05_send_recv"), ("udp_client", "05_send_recv_udp")] {
         let mut server = Terminal::start(example, &["127.0.0.1:0"]);
         let address = server.invited_to();
         runs_with(&programs, client, address);
         let printed = format!("{client}_{example}");
         is_in_the_book(&printed, &server.finish(), address);
     }
-    for (client, server) in
-        [("tcp_client", "tcp_server"), ("udp_client", "udp_server")]
-    {
+    for (client, server) in [("tcp_client", "tcp_server"), ("udp_client", "udp_server")] {
         let mut command = Command::new(program(&programs, server));
         let mut terminal = Terminal::open(command.arg("127.0.0.1:0"));
         let line = terminal.wait_for(" at ");
@@ -123,8 +116,7 @@ fn is_in_the_book(name: &str, shown: &str, server: SocketAddr) {
     let path = top().join(format!("examples/your_own/{name}.txt"));
     let printed = fs::read_to_string(path).expect(name);
     let port = server.port();
-    let shown =
-        shown.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:8090");
+    let shown = shown.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:8090");
     let shown = shown.replace(&format!(" {port}\n"), " 8090\n");
     assert_eq!(shown, printed.replace("\r\n", "\n"), "{name}.txt");
 }

@@ -23,17 +23,9 @@ impl Copy {
         fs::create_dir_all(&folder).expect("a folder");
         let mut copy = Command::new("cp");
         copy.current_dir(top()).arg("-r");
-        let files = [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".cargo",
-            "examples",
-            "src",
-            "tests",
-        ];
+        let files = ["Cargo.toml", "Cargo.lock", ".cargo", "examples", "src", "tests"];
         succeeds(copy.args(files).arg(&folder));
-        let _ =
-            fs::remove_file(folder.join("examples/your_turn/.progress"));
+        let _ = fs::remove_file(folder.join("examples/your_turn/.progress"));
         Self(folder)
     }
 
@@ -46,10 +38,7 @@ impl Copy {
     /// Writes it as it should be.
     fn solve(&self, exercise: &str) {
         let solution = graders().join(format!("solutions/{exercise}.rs"));
-        self.write(
-            exercise,
-            &fs::read_to_string(solution).expect("a file"),
-        );
+        self.write(exercise, &fs::read_to_string(solution).expect("a file"));
     }
 
     /// The command, as it is typed: status, standard output, standard error.
@@ -77,14 +66,8 @@ fn grade_goes_with_its_reader() {
     copy.write("05_echo", "fn main() {\n    let x: u8 = \"no\";\n}\n");
     let (status, shown, errors) = copy.grade(&["05_echo"]);
     assert_eq!((status, shown.as_str()), (1, ""), "{errors}");
-    assert!(
-        errors.starts_with("error[E0308]: mismatched types"),
-        "{errors}"
-    );
-    assert!(
-        errors.contains("examples/your_turn/05_echo.rs:2:"),
-        "{errors}"
-    );
+    assert!(errors.starts_with("error[E0308]: mismatched types"), "{errors}");
+    assert!(errors.contains("examples/your_turn/05_echo.rs:2:"), "{errors}");
     // (It stops none of the others.)
     copy.solve("02_free_port");
     let (status, shown, errors) = copy.grade(&["02_free_port"]);
@@ -104,8 +87,7 @@ fn grade_goes_with_its_reader() {
     let (status, shown, errors) = copy.grade(&["--all", "--seed=1"]);
     assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
     expect_file![transcript("all")].assert_eq(&shown);
-    let (status, shown, errors) =
-        copy.grade(&["--all", "--json", "--seed=1"]);
+    let (status, shown, errors) = copy.grade(&["--all", "--json", "--seed=1"]);
     assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
     let seconds = Regex::new(r#""seconds":[0-9.]+"#).expect("a pattern");
     let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);
@@ -115,8 +97,7 @@ fn grade_goes_with_its_reader() {
 #[test]
 #[ignore = "with the other tests of the grader"]
 fn grade_says_what_is_wrong_with_its_arguments() {
-    let (programs, notes) =
-        (built(), tempfile::tempdir().expect("a folder"));
+    let (programs, notes) = (built(), tempfile::tempdir().expect("a folder"));
     let grade = |arguments: &[&str]| {
         let mut grade = grader(&programs, &notes.path().join("notes"));
         let output = grade.args(arguments).output().expect("it starts");
@@ -127,9 +108,7 @@ fn grade_says_what_is_wrong_with_its_arguments() {
     };
     let unknown = grade(&["05_ecko"]);
     assert!(
-        unknown.starts_with(
-            "There is no exercise 05_ecko. Do you mean 05_echo?\n\n"
-        ),
+        unknown.starts_with("There is no exercise 05_ecko. Do you mean 05_echo?\n\n"),
         "{unknown}"
     );
     assert!(unknown.contains("  16_group_chat "), "{unknown}");
@@ -149,12 +128,10 @@ fn grade_says_what_is_wrong_with_its_arguments() {
 #[test]
 #[ignore = "with the other tests of the grader"]
 fn grade_gives_hints_one_at_a_time() {
-    let (programs, notes) =
-        (built(), tempfile::tempdir().expect("a folder"));
+    let (programs, notes) = (built(), tempfile::tempdir().expect("a folder"));
     let grade = |option: &str, typed: &str| {
         let mut grade = grader(&programs, &notes.path().join("notes"));
-        let output =
-            crate::support::output(grade.args(["05_echo", option]), typed);
+        let output = crate::support::output(grade.args(["05_echo", option]), typed);
         (output.status.code(), joined(&text(&output)))
     };
     let (status, asked) = grade("--solution", "\n");
@@ -178,8 +155,7 @@ fn grade_gives_hints_one_at_a_time() {
 
 /// Grades the echo server that this script in Python is.
 fn python(script: &str) -> (i32, String, Duration) {
-    let (programs, notes) =
-        (built(), tempfile::tempdir().expect("a folder"));
+    let (programs, notes) = (built(), tempfile::tempdir().expect("a folder"));
     let file = notes.path().join("echo.py");
     fs::write(&file, script).expect("written");
     let mut grade = grader(&programs, &notes.path().join("notes"));
@@ -213,12 +189,10 @@ while True:
 fn grade_judges_another_language() {
     let (status, shown, _) = python(ECHO);
     assert_eq!(status, 0, "{shown}");
-    let (status, shown, _) =
-        python(&ECHO.replace("sendall(data)", "sendall(b'x')"));
+    let (status, shown, _) = python(&ECHO.replace("sendall(data)", "sendall(b'x')"));
     assert_eq!(status, 1, "{shown}");
     assert!(shown.contains("got        1 byte: \"x\""), "{shown}");
-    let (status, shown, _) =
-        python(&ECHO.replace("import socket", "import soket"));
+    let (status, shown, _) = python(&ECHO.replace("import socket", "import soket"));
     assert_eq!(status, 1, "{shown}");
     let words = "ModuleNotFoundError: No module named 'soket'";
     assert!(shown.contains(words), "{shown}");
@@ -291,8 +265,7 @@ fn grade_ends_what_does_not_end() {
         let process = fs::read_to_string(&process).ok()?;
         Some(process.strip_suffix(' ')?.to_owned())
     });
-    let process =
-        PathBuf::from(format!("/proc/{}", process.expect("a number")));
+    let process = PathBuf::from(format!("/proc/{}", process.expect("a number")));
     assert!(process.exists(), "{process:?}");
     succeeds(Command::new("kill").args(["-INT", &grade.id().to_string()]));
     let status = grade.wait().expect("a status");

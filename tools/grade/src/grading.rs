@@ -1,0 +1,248 @@
+//! What a check works with: the program, started as often as it needs it, the
+//! grader's own sockets, and the time that is left.
+
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use socket2::{Domain, Socket, Type};
+
+use crate::program::{Program, end_orphans};
+use crate::wire::{Datagrams, Peer};
+use crate::wrong::{How, Wrong};
+
+/// All the checks of an exercise together.
+pub const LIMIT: Duration = Duration::from_secs(10);
+/// So long is waited for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Ports that no system gives away by itself (Linux from 32768 on, the others
+/// from 49152 on), so that nobody takes one between two runs of a program.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+pub struct Grading {
+    command: Vec<String>,
+    began: Instant,
+    programs: Vec<Rc<Program>>,
+    chance: Rng,
+    /// Whether a check has asked for chance: then the seed matters.
+    pub by_chance: bool,
+    /// Whether any connection to the program was made.
+    has_connected: Cell<bool>,
+}
+
+const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is the \
+     line \"ready\". Print it as soon as the socket is set up (a TCP server: \
+     after listen), on a line of its own. In a language that keeps its output \
+     for later, flush it: print(\"ready\", flush=True), fflush(stdout).";
+
+const NOBODY: &str = "Nobody listens at the address that was the program's last argument. \
+     Create, bind, listen, in this order; then print \"ready\", and keep the \
+     listener until the end.";
+
+impl Grading {
+    pub fn new(command: Vec<String>, seed: u64) -> Self {
+        Self {
+            command,
+            began: Instant::now(),
+            programs: Vec::new(),
+            chance: Rng::with_seed(seed),
+            by_chance: false,
+            has_connected: Cell::new(false),
+        }
+    }
+
+    pub fn time_is_up(&self) -> bool {
+        Instant::now() >= self.until()
+    }
+
+    /// Until when all checks of this exercise must be done. That a program
+    /// takes long to start does not count, within limits: some languages do.
+    pub fn until(&self) -> Instant {
+        self.began + LIMIT + crate::program::starting().min(LIMIT)
+    }
+
+    /// The same numbers again for the same seed.
+    pub fn chance(&mut self) -> &mut Rng {
+        self.by_chance = true;
+        &mut self.chance
+    }
+
+    /// Starts the program with an address that nobody has, and waits until it
+    /// is ready.
+    pub fn start(&mut self) -> Result<Rc<Program>, Wrong> {
+        let mut tries = 3;
+        loop {
+            let address = free_address()?;
+            let started = self.start_at(address);
+            tries -= 1;
+            let Err(wrong) = started else { return started };
+            let was_taken = !is_free(address);
+            self.end_last();
+            if is_free(address) || tries == 0 {
+                return Err(match was_taken && wrong.how == How::Printed {
+                    true => wrong.advice(ONLY_THE_LINE),
+                    false => wrong,
+                });
+            }
+            // Somebody else has taken the port in the meantime: another one.
+        }
+    }
+
+    /// The same, with this address.
+    pub fn start_at(&mut self, address: SocketAddr) -> Result<Rc<Program>, Wrong> {
+        self.start_with(&address.to_string())
+    }
+
+    /// The same, with anything else as the last argument.
+    pub fn start_with(&mut self, given: &str) -> Result<Rc<Program>, Wrong> {
+        let program = self.start_unready(given)?;
+        program.wait_until_ready()?;
+        Ok(program)
+    }
+
+    /// Starts it, and does not wait until it is ready.
+    pub fn start_unready(&mut self, given: &str) -> Result<Rc<Program>, Wrong> {
+        let program = Program::start(&self.command, given, self.until(), PATIENCE)?;
+        self.programs.push(Rc::clone(&program));
+        Ok(program)
+    }
+
+    /// As `start`, where a program can have so many open files at most. (On
+    /// Windows there is no such limit.)
+    pub fn start_with_files(&mut self, most: u32) -> Result<Rc<Program>, Wrong> {
+        let mut command = self.command.clone();
+        if cfg!(unix) {
+            let limited = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+            let shell = ["sh".to_owned(), "-c".to_owned(), limited];
+            command.splice(0..0, shell);
+        }
+        let command = std::mem::replace(&mut self.command, command);
+        let started = self.start();
+        self.command = command;
+        started
+    }
+
+    /// Connects to the program. If that never worked, the advice is to listen;
+    /// later, the check has to have its own.
+    pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
+        self.noting(Peer::connect(address_of(program), self.until(), PATIENCE))
+    }
+
+    fn noting(&self, peer: Result<Peer, Wrong>) -> Result<Peer, Wrong> {
+        if peer.is_ok() {
+            self.has_connected.set(true);
+        }
+        peer.map_err(|wrong| match self.has_connected.get() {
+            // (The check knows better why not this time.)
+            true => wrong,
+            false => wrong.advice(NOBODY),
+        })
+    }
+
+    /// The same, with a receive buffer of about so many bytes.
+    pub fn connect_with_buffer(&self, program: &Program, size: usize) -> Result<Peer, Wrong> {
+        let address = address_of(program);
+        let peer = Peer::connect_with_buffer(address, size, self.until(), PATIENCE);
+        self.noting(peer)
+    }
+
+    /// A listener of the grader's, for a program that is a client.
+    pub fn listen(&self) -> Result<TcpListener, Wrong> {
+        Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
+    }
+
+    /// Waits for the program to connect.
+    pub fn accept(&self, listener: &TcpListener) -> Result<Peer, Wrong> {
+        crate::wire::accept(listener, self.until(), PATIENCE)
+    }
+
+    /// A UDP socket of the grader's.
+    pub fn datagrams(&self) -> Result<Datagrams, Wrong> {
+        self.datagrams_at("127.0.0.1:0")
+    }
+
+    /// The same, at this address.
+    pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
+        Datagrams::bind(at, self.until(), PATIENCE)
+    }
+
+    /// Ends the program that was started last.
+    fn end_last(&mut self) {
+        if let Some(last) = self.programs.pop() {
+            last.kill();
+        }
+    }
+
+    /// Ends all that a check has started.
+    pub fn clear(&mut self) {
+        for program in self.programs.drain(..) {
+            program.kill();
+        }
+        end_orphans();
+    }
+}
+
+impl Drop for Grading {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Where this program was told to be.
+pub fn address_of(program: &Program) -> SocketAddr {
+    program.given.parse().expect("it was given an address")
+}
+
+/// Ended at any moment, it must have its port again at once: `talk` makes sure
+/// that the program has accepted the connection that is open at its end.
+pub fn restarts(
+    grading: &mut Grading,
+    talk: fn(&mut Peer) -> Result<(), Wrong>,
+) -> Result<(), Wrong> {
+    let first = grading.start()?;
+    let mut peer = grading.connect(&first)?;
+    talk(&mut peer)?;
+    first.kill();
+    let again = "a second start right after the first run was ended, with a \
+                 client connected";
+    let second =
+        grading.start_at(address_of(&first)).map_err(|wrong| wrong.after(again).advice(REUSE))?;
+    let mut peer = grading.connect(&second)?;
+    talk(&mut peer).map_err(|wrong| wrong.after(again))
+}
+
+const REUSE: &str = "The kernel keeps the address of a closed connection for a while, and \
+     refuses bind for it (\"address already in use\"). Set SO_REUSEADDR on the \
+     listener before bind (on Windows it is not needed, and means something \
+     else): step 8.";
+
+/// An address on loopback that nobody has, for TCP or for UDP.
+pub fn free_address() -> Result<SocketAddr, Wrong> {
+    free_addresses(1).map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
+}
+
+/// The first of so many ports in a row that nobody has.
+pub fn free_addresses(number: u16) -> Result<u16, Wrong> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    for _ in 0..200 {
+        let first = fastrand::u16(PORTS.start..PORTS.end - number);
+        if (first..first + number).all(|port| is_free(at(port))) {
+            return Ok(first);
+        }
+    }
+    let got = "200 tries without one";
+    Err(Wrong::new(How::Other, "a free port between 20000 and 32000", got)
+        .advice("This is not your program's fault: the ports are in use."))
+}
+
+/// Nobody has it, and there are no old connections of it either: std's sockets
+/// would not see those, as they set SO_REUSEADDR.
+fn is_free(address: SocketAddr) -> bool {
+    [Type::STREAM, Type::DGRAM].into_iter().all(|kind| {
+        let socket = Socket::new(Domain::for_address(address), kind, None);
+        socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+    })
+}

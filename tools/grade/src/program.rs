@@ -1,0 +1,677 @@
+//! The program that is graded: started, listened to, and ended for sure.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[cfg(unix)]
+use nix::sys::signal::{Signal, killpg};
+#[cfg(unix)]
+use nix::unistd::Pid;
+#[cfg(windows)]
+use process_wrap::std::JobObject;
+#[cfg(unix)]
+use process_wrap::std::ProcessGroup;
+use process_wrap::std::{StdChildWrapper, StdCommandWrap};
+
+use crate::wrong::{How, Wrong, seconds, shown};
+
+/// A program has so long until it says that it is ready.
+const UNTIL_READY: Duration = Duration::from_secs(4);
+/// No exercise prints as much. A program that does would go on forever.
+const FLOOD: usize = 1 << 20;
+/// No line is longer than that.
+const LONGEST: u64 = 1 << 16;
+/// What a program has said at its end is there by then, on a busy machine, too.
+/// (Something that it has left behind may keep its output open.)
+const LAST: Duration = Duration::from_secs(1);
+/// So many lines of its standard error are kept, the last ones.
+const KEPT: usize = 20;
+
+thread_local! {
+    /// Those that run, for the report: what they do as soon as something is
+    /// wrong counts, and not what they do when the grader hangs up.
+    static RUNNING: RefCell<Vec<Weak<Program>>> = const { RefCell::new(vec![]) };
+    static STARTING: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long was waited for programs that start.
+pub fn starting() -> Duration {
+    STARTING.get()
+}
+
+/// Whether one of the programs that run has something to do just now.
+#[cfg(target_os = "linux")]
+pub fn one_is_busy() -> bool {
+    let programs = RUNNING.with_borrow(Clone::clone);
+    programs.iter().filter_map(Weak::upgrade).any(|program| {
+        let id = program.child.borrow().id();
+        let threads = std::fs::read_dir(format!("/proc/{id}/task"));
+        threads.is_ok_and(|threads| {
+            threads.flatten().any(|thread| {
+                let stat = std::fs::read_to_string(thread.path().join("stat"));
+                // ID (NAME) STATE ...: it runs, or the disk is slow.
+                stat.is_ok_and(|stat| {
+                    let rest = stat.rsplit(')').next().unwrap_or_default();
+                    rest.trim_start().starts_with(['R', 'D'])
+                })
+            })
+        })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn one_is_busy() -> bool {
+    false
+}
+
+/// What there is to know about the programs that run, in lines.
+pub fn last_words() -> Vec<String> {
+    RUNNING.with_borrow_mut(|running| {
+        running.retain(|program| program.strong_count() > 0);
+        let programs = running.iter().filter_map(Weak::upgrade);
+        let programs: Vec<_> = programs.collect();
+        // (One that is just ending has a moment for it.)
+        let end = Instant::now() + Duration::from_millis(200);
+        while programs.iter().all(|program| program.ended().is_none()) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let words: Vec<_> = programs
+            .iter()
+            .map(|program| program.last_words())
+            .filter(|words| !words.is_empty())
+            .collect();
+        // (Several runs of it: which is which?)
+        match words.len() {
+            0 | 1 => words.concat(),
+            _ => (1..)
+                .zip(words)
+                .flat_map(|(number, words)| {
+                    let words = words.into_iter().map(|line| format!("  {line}"));
+                    std::iter::once(format!("Run {number}:")).chain(words)
+                })
+                .collect(),
+        }
+    })
+}
+
+/// One run of a program. It and all that it has started is ended on drop.
+pub struct Program {
+    child: RefCell<Box<dyn StdChildWrapper>>,
+    stdin: RefCell<Option<ChildStdin>>,
+    /// Each line of its standard output, and when it came.
+    lines: Receiver<(Instant, String)>,
+    /// It printed more than is worth keeping.
+    flooded: Arc<AtomicBool>,
+    /// The end of its standard error, and the last lines on it.
+    errors: Receiver<()>,
+    complaints: Arc<Mutex<VecDeque<String>>>,
+    started: Instant,
+    /// What it printed (without `ready`), and how much has been asked for.
+    printed: RefCell<Vec<String>>,
+    asked: Cell<usize>,
+    /// Whether `ready` was among the lines.
+    is_ready: Cell<bool>,
+    /// It was ended by the grader.
+    killed: Cell<bool>,
+    /// The address, or whatever it was given.
+    pub given: String,
+    until: Instant,
+    patience: Duration,
+}
+
+impl Program {
+    /// Starts it with one more argument: what the exercise gives.
+    pub fn start(
+        command: &[String],
+        given: &str,
+        until: Instant,
+        patience: Duration,
+    ) -> Result<Rc<Self>, Wrong> {
+        let (program, arguments) = command.split_first().expect("a command is not empty");
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(given)
+            // (Python would keep its lines for itself until it ends.)
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONIOENCODING", "utf-8")
+            // (The words of a panic are worth more than where it came from.)
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut command = StdCommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(JobObject);
+        let started = Instant::now();
+        let mut child = command.spawn().map_err(|error| {
+            let got = format!("cannot start {program}: {error}");
+            Wrong::new(How::Exit, "a program that can be started", got)
+                .advice("Is the command right, and is it installed?")
+        })?;
+        #[cfg(unix)]
+        if let Ok(mut groups) = GROUPS.lock() {
+            groups.push(child.id());
+        }
+        let (line, lines) = channel();
+        let flooded = Arc::new(AtomicBool::new(false));
+        let (floods, mut printed) = (Arc::clone(&flooded), 0);
+        let _ = read_lines(child.stdout().take(), move |text| {
+            printed += text.len() + 1;
+            if printed > FLOOD {
+                floods.store(true, Ordering::Relaxed);
+            } else {
+                let _ = line.send((Instant::now(), text));
+            }
+        });
+        let complaints = Arc::new(Mutex::new(VecDeque::new()));
+        let last = Arc::clone(&complaints);
+        let errors = read_lines(child.stderr().take(), move |text| {
+            if let Ok(mut last) = last.lock() {
+                last.push_back(text);
+                if last.len() > KEPT {
+                    last.pop_front();
+                }
+            }
+        });
+        let stdin = RefCell::new(child.stdin().take());
+        let program = Rc::new(Self {
+            child: RefCell::new(child),
+            stdin,
+            lines,
+            flooded,
+            errors,
+            complaints,
+            started,
+            printed: RefCell::default(),
+            asked: Cell::new(0),
+            is_ready: Cell::new(false),
+            killed: Cell::new(false),
+            given: given.to_owned(),
+            until,
+            patience,
+        });
+        let weak = Rc::downgrade(&program);
+        RUNNING.with_borrow_mut(|running| running.push(weak));
+        Ok(program)
+    }
+
+    /// Waits for its line `ready`.
+    pub fn wait_until_ready(&self) -> Result<(), Wrong> {
+        let expected = "the line \"ready\" on standard output";
+        let start = Instant::now();
+        let end = self.until.min(start + UNTIL_READY);
+        let ready = loop {
+            if self.is_ready.get() {
+                break Ok(());
+            }
+            if let Err(end) = self.receive_line(end) {
+                break Err(end);
+            }
+        };
+        if ready.is_err() {
+            STARTING.set(STARTING.get() + start.elapsed());
+        }
+        match ready {
+            Ok(()) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                let waited = seconds(start.elapsed());
+                let got = format!("{}, for {waited}", self.printed_so_far());
+                Err(Wrong::new(How::Printed, expected, got).advice(
+                    "Print \"ready\" on a line of its own as soon as the \
+                     socket is set up: a TCP server after listen, a UDP \
+                     program after bind, a TCP client after connect. In a \
+                     language that keeps its output for later, flush it: \
+                     print(\"ready\", flush=True), fflush(stdout). If it \
+                     never comes so far, a call ahead of it waits.",
+                ))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let end = self.what_ended();
+                let got = format!("{}, {end}", self.printed_so_far());
+                Err(Wrong::new(How::Exit, expected, got).advice(
+                    "The program ended before it was ready. What it said \
+                     last is below: most often the address is not the one \
+                     that was given as the last argument, or a call failed.",
+                ))
+            }
+        }
+    }
+
+    /// The next line that it prints and that has not been asked for (without
+    /// `ready`).
+    pub fn next_line(&self, expected: &str) -> Result<String, Wrong> {
+        self.next_line_within(self.patience, expected)
+    }
+
+    /// The same, for what takes longer than usual.
+    pub fn next_line_within(&self, patience: Duration, expected: &str) -> Result<String, Wrong> {
+        let start = Instant::now();
+        let end = self.until.min(start + patience);
+        loop {
+            let next = self.printed.borrow().get(self.asked.get()).cloned();
+            if let Some(line) = next {
+                self.asked.set(self.asked.get() + 1);
+                return Ok(line);
+            }
+            let (how, then) = match self.receive_line(end) {
+                Ok(()) => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    (How::Silent, format!("for {}", seconds(start.elapsed())))
+                }
+                Err(RecvTimeoutError::Disconnected) => (How::Exit, self.what_ended()),
+            };
+            let got = format!("no more lines, {then}");
+            let expected = format!("the line {}", quoted(expected));
+            return Err(Wrong::new(how, expected, got));
+        }
+    }
+
+    /// The next line must be this one.
+    pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
+        let line = self.next_line(expected).map_err(|wrong| {
+            match self.complaints().iter().any(|line| line.trim() == expected) {
+                true => wrong.advice(
+                    "The line stands on standard error. Print it on standard \
+                     output. (In Python, sys.exit(\"...\") prints on standard \
+                     error, and ends with exit status 1.)",
+                ),
+                false => wrong,
+            }
+        })?;
+        if line != expected {
+            let got = format!("the line {}", quoted(&line));
+            let expected = format!("the line {}", quoted(expected));
+            return Err(Wrong::new(How::Printed, expected, got));
+        }
+        Ok(())
+    }
+
+    /// It must not have said that it is ready, up to its end.
+    pub fn expect_not_ready(&self) -> Result<(), Wrong> {
+        // (Its last lines may be still on their way.)
+        let end = Instant::now() + LAST;
+        while self.receive_line(end).is_ok() {}
+        match self.is_ready.get() {
+            false => Ok(()),
+            true => {
+                let expected = "no line \"ready\" this time";
+                Err(Wrong::new(How::Printed, expected, "the line \"ready\"").advice(
+                    "\"ready\" says that others can reach the program, or \
+                         that it has what it was to get. This time it has not: \
+                         end without that line.",
+                ))
+            }
+        }
+    }
+
+    /// All that it has printed, asked for or not.
+    pub fn printed_up_to_now(&self) -> Vec<String> {
+        self.collect();
+        self.printed.borrow().clone()
+    }
+
+    /// The last lines on its standard error. (Of one that has ended: all have
+    /// come when somebody has asked how it ended.)
+    pub fn complaints(&self) -> Vec<String> {
+        if self.ended().is_some() {
+            let _ = self.errors.recv_timeout(LAST);
+        }
+        let last = self.complaints.lock();
+        last.map(|last| last.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The lines that it has printed and that nobody has asked for.
+    pub fn other_lines(&self) -> Vec<String> {
+        self.collect();
+        let printed = self.printed.borrow();
+        let from = self.asked.replace(printed.len());
+        printed[from..].to_vec()
+    }
+
+    /// The same for a program that has ended: the last of them are awaited.
+    pub fn last_lines(&self) -> Vec<String> {
+        let end = self.until.min(Instant::now() + self.patience);
+        while self.receive_line(end).is_ok() {}
+        self.other_lines()
+    }
+
+    /// Waits for a line. (`ready` goes to nobody else.)
+    fn receive_line(&self, end: Instant) -> Result<(), RecvTimeoutError> {
+        let left = end.saturating_duration_since(Instant::now());
+        let (came, line) = self.lines.recv_timeout(left)?;
+        match line.trim() {
+            "ready" if !self.is_ready.replace(true) => {
+                STARTING.set(STARTING.get() + (came - self.started));
+            }
+            "ready" => {}
+            _ => self.printed.borrow_mut().push(line),
+        }
+        Ok(())
+    }
+
+    fn collect(&self) {
+        let now = Instant::now();
+        while self.receive_line(now).is_ok() {}
+    }
+
+    /// What it means that no more lines can come.
+    fn what_ended(&self) -> String {
+        let end = Instant::now() + LAST;
+        while self.ended().is_none() {
+            if Instant::now() > end {
+                return "and then the end of its standard output".to_owned();
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        "and then the end of the program".to_owned()
+    }
+
+    fn printed_so_far(&self) -> String {
+        self.collect();
+        match &self.printed.borrow()[..] {
+            [] => "nothing".to_owned(),
+            [line] => format!("the line {}", quoted(line)),
+            [.., line] => format!("other lines, the last {}", quoted(line)),
+        }
+    }
+
+    /// Types a line.
+    pub fn type_line(&self, line: &str) -> Result<(), Wrong> {
+        let mut stdin = self.stdin.borrow_mut();
+        let Some(stdin) = stdin.as_mut() else { return Ok(()) };
+        // (In one write, as a terminal does it: a program that reads without
+        // a buffer gets the line and its ending together.)
+        stdin.write_all(format!("{line}\n").as_bytes()).map_err(|_| {
+            Wrong::new(
+                How::Exit,
+                "a program that still reads its standard input",
+                "the end of the program",
+            )
+            .after(format!("the line {} (typed)", quoted(line)))
+        })
+    }
+
+    /// Puts all of this on its standard input, and ends that. Not for more
+    /// than the 64 KB that a pipe holds, unless the program reads.
+    pub fn type_all(&self, bytes: &[u8]) {
+        let stdin = self.stdin.borrow_mut().take();
+        let bytes = bytes.to_vec();
+        // (It may end before it has read all of it.)
+        thread::spawn(move || stdin.map(|mut to| to.write_all(&bytes)));
+    }
+
+    /// Ends its standard input: Ctrl-D.
+    pub fn end_input(&self) {
+        self.stdin.borrow_mut().take();
+    }
+
+    /// How it ends by itself.
+    pub fn expect_end(&self) -> Result<ExitStatus, Wrong> {
+        self.expect_end_within(self.patience)
+    }
+
+    /// The same, for what takes longer than usual.
+    pub fn expect_end_within(&self, patience: Duration) -> Result<ExitStatus, Wrong> {
+        let start = Instant::now();
+        let end = self.until.min(start + patience);
+        loop {
+            if let Some(status) = self.ended() {
+                return Ok(status);
+            }
+            if Instant::now() > end {
+                let got = format!("a program that still runs after {}", seconds(start.elapsed()));
+                return Err(Wrong::new(How::Exit, "the end of the program", got));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// It must end by itself, and say that all is well.
+    pub fn expect_success(&self) -> Result<(), Wrong> {
+        let status = self.expect_end()?;
+        if !status.success() {
+            let expected = "the end of the program, with exit status 0";
+            return Err(Wrong::new(How::Exit, expected, ending(status)));
+        }
+        Ok(())
+    }
+
+    /// It must end by itself, and say that something is wrong.
+    pub fn expect_failure(&self) -> Result<(), Wrong> {
+        let status = self.expect_end()?;
+        match status.code() {
+            Some(code) if code != 0 => Ok(()),
+            _ => {
+                let expected = "the end of the program, with an exit status other than 0";
+                Err(Wrong::new(How::Exit, expected, ending(status)))
+            }
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child.borrow_mut().try_wait().ok().flatten()
+    }
+
+    /// Ctrl-Z, and `fg`: it does not know of it, but for calls that are
+    /// interrupted. Linux only.
+    pub fn stop_and_continue(&self) {
+        self.while_stopped(|| ());
+        thread::sleep(Duration::from_millis(15));
+    }
+
+    /// Does this while the program is stopped, where that works: it cannot be
+    /// quicker than the grader, then. Linux only.
+    pub fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
+        #[cfg(target_os = "linux")]
+        {
+            use nix::sys::signal::{SIGCONT, SIGSTOP};
+
+            let _ = self.child.borrow().signal(SIGSTOP as i32);
+            // (It stops when it has its turn.)
+            thread::sleep(Duration::from_millis(15));
+            let done = work();
+            let _ = self.child.borrow().signal(SIGCONT as i32);
+            done
+        }
+        #[cfg(not(target_os = "linux"))]
+        work()
+    }
+
+    /// Ends it, and all that it has started, at once.
+    pub fn kill(&self) {
+        self.killed.set(true);
+        let mut child = self.child.borrow_mut();
+        let _ = child.start_kill();
+        let _ = child.wait();
+        #[cfg(unix)]
+        if let Ok(mut groups) = GROUPS.lock() {
+            let id = child.id();
+            groups.retain(|group| *group != id);
+        }
+    }
+
+    /// What there is to know about it when something is wrong: lines.
+    fn last_words(&self) -> Vec<String> {
+        if self.killed.get() {
+            return vec![];
+        }
+        let mut words = Vec::new();
+        // (What it said last may be still on its way to the grader.)
+        let mut wait = Duration::ZERO;
+        if let Some(status) = self.ended() {
+            words.push(format!("It has ended: {}.", ending(status)));
+            wait = LAST;
+        }
+        while self.receive_line(Instant::now() + wait).is_ok() {}
+        let printed = self.printed.borrow();
+        if self.flooded.load(Ordering::Relaxed) {
+            words.push("It prints without end.".to_owned());
+        }
+        if !printed.is_empty() {
+            words.push("It printed last:".to_owned());
+        }
+        for line in &printed[printed.len().saturating_sub(3)..] {
+            words.push(format!("  {}", cut(line)));
+        }
+        let errors = self.complaints();
+        let errors: Vec<_> = errors
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !line.starts_with("note: run with `RUST_BACK"))
+            .collect();
+        if !errors.is_empty() {
+            words.push("Its error output:".to_owned());
+        }
+        for line in &errors[errors.len().saturating_sub(4)..] {
+            words.push(format!("  {}", cut(line)));
+        }
+        words
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// How a program ended, in words.
+pub fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit status {code}"),
+        None => status.to_string(),
+    }
+}
+
+/// A line, for a line.
+pub fn quoted(line: &str) -> String {
+    let line = shown(line.as_bytes());
+    match line.split_once(": ") {
+        Some((_, text)) => text.to_owned(),
+        None => "\"\"".to_owned(),
+    }
+}
+
+fn cut(line: &str) -> String {
+    const MOST: usize = 100;
+    let mut cut: String =
+        line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
+    if line.chars().count() > MOST {
+        cut += "...";
+    }
+    cut
+}
+
+/// Reads in a thread of its own, to the end, however much it is: who prints
+/// must not wait for the grader. `each` gets the lines; the channel ends with
+/// them.
+fn read_lines(
+    from: Option<impl Read + Send + 'static>,
+    mut each: impl FnMut(String) + Send + 'static,
+) -> Receiver<()> {
+    let (until_the_end, end) = channel();
+    if let Some(from) = from {
+        thread::spawn(move || {
+            let _until_the_end = until_the_end;
+            let mut from = BufReader::new(from);
+            loop {
+                let mut line = Vec::new();
+                // (A line without an end is cut into several.)
+                let mut part = from.by_ref().take(LONGEST);
+                if !part.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                    return;
+                }
+                let text = String::from_utf8_lossy(&line);
+                each(text.trim_end_matches(['\n', '\r']).to_owned());
+            }
+        });
+    }
+    end
+}
+
+/// The groups of the programs that run. Ctrl-C does not reach them: each is in
+/// a group of its own, so that it can be ended with all that it has started.
+#[cfg(unix)]
+static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Whoever is told to end (Ctrl-C) ends the programs as well.
+#[cfg(unix)]
+pub fn end_with_the_grader() {
+    let _ = ctrlc::set_handler(|| {
+        let groups = GROUPS.lock().map(|groups| groups.clone());
+        for group in groups.unwrap_or_default() {
+            let group = i32::try_from(group).map(Pid::from_raw);
+            let _ = group.map(|group| killpg(group, Signal::SIGKILL));
+        }
+        end_orphans();
+        std::process::exit(130);
+    });
+}
+
+// (On Windows a job ends with the one that has made it.)
+#[cfg(not(unix))]
+pub fn end_with_the_grader() {}
+
+/// What a program has started in a session of its own is no member of its
+/// group. On Linux it comes to the grader when its parent is gone.
+#[cfg(target_os = "linux")]
+pub fn adopt_orphans() {
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn adopt_orphans() {}
+
+/// Ends what the programs have left behind. (None of them may still run.)
+#[cfg(target_os = "linux")]
+pub fn end_orphans() {
+    use nix::sys::signal::kill;
+    use nix::sys::wait::waitpid;
+
+    // (Each that is ended may leave children of its own.)
+    for _ in 0..100 {
+        let children = children();
+        if children.is_empty() {
+            return;
+        }
+        for child in children {
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = waitpid(child, None);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn end_orphans() {}
+
+/// The grader's own children.
+#[cfg(target_os = "linux")]
+fn children() -> Vec<Pid> {
+    let own = std::process::id().to_string();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
+    let is_own = |process: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+        // PID (NAME) STATE PARENT ...
+        stat.is_ok_and(|stat| {
+            let rest = stat.rsplit(')').next().unwrap_or_default();
+            rest.split_whitespace().nth(1) == Some(&own)
+        })
+    };
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(is_own)
+        .map(Pid::from_raw)
+        .collect()
+}

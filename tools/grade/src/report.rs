@@ -1,0 +1,110 @@
+//! What the reader sees: a line for each check, and what went wrong.
+
+use std::io::{IsTerminal as _, Write as _, stdout};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::exercise::Exercise;
+use crate::wrong::Wrong;
+
+const WIDTH: usize = 78;
+
+fn is_colourful() -> bool {
+    stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+pub fn green(text: &str) -> String {
+    paint(text, "32")
+}
+
+pub fn red(text: &str) -> String {
+    paint(text, "31;1")
+}
+
+fn paint(text: &str, colour: &str) -> String {
+    match is_colourful() {
+        true => format!("\x1b[{colour}m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}
+
+/// Text in lines, each after `indent`.
+pub fn wrapped(text: &str, indent: &str) -> String {
+    let options = textwrap::Options::new(WIDTH)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .initial_indent(indent)
+        .subsequent_indent(indent);
+    textwrap::fill(text, options)
+}
+
+/// A line on the terminal that tells what is being done, once that takes
+/// longer than a second. It is gone afterwards.
+pub struct Waiting {
+    done: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    pub fn on(what: &str) -> Self {
+        if !stdout().is_terminal() {
+            return Self { done: None, thread: None };
+        }
+        let (done, is_done) = channel::<()>();
+        let (what, start) = (what.to_owned(), Instant::now());
+        let thread = thread::spawn(move || {
+            let mut shown = false;
+            while is_done.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                let time = start.elapsed().as_secs();
+                print!("\r  ..    {what} ({time} s)");
+                let _ = stdout().flush();
+                shown = true;
+            }
+            if shown {
+                print!("\r\x1b[K");
+            }
+        });
+        Self { done: Some(done), thread: Some(thread) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.done.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+pub fn passed(title: &str) {
+    println!("  {}    {title}", green("ok"));
+}
+
+/// The check that failed, and all that helps.
+pub fn failed(title: &str, wrong: &Wrong, advice: &str, exercise: &Exercise) {
+    println!("  {}  {title}\n", red("FAIL"));
+    if !wrong.sent.is_empty() {
+        println!("{}", field("sent", &wrong.sent));
+    }
+    println!("{}", field("expected", &wrong.expected));
+    println!("{}", field("got", &wrong.got));
+    println!("\n{}\n", wrapped(advice, "  "));
+    if !wrong.last_words.is_empty() {
+        println!("  Your program:");
+        for line in &wrong.last_words {
+            println!("    {line}");
+        }
+        println!();
+    }
+    println!("  Read again: \"{}\" in the book.", exercise.chapter);
+    println!("  A hint: cargo grade {} --hint", exercise.name);
+}
+
+fn field(name: &str, text: &str) -> String {
+    let options = textwrap::Options::new(WIDTH)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .initial_indent("  ")
+        .subsequent_indent("             ");
+    textwrap::fill(&format!("{name:<10} {text}"), options)
+}

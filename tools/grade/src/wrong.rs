@@ -1,0 +1,158 @@
+//! What a check found wrong, and how bytes are shown.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// In which way it is wrong. A check chooses its advice by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Nothing came, for as long as the grader waits.
+    Silent,
+    /// A part came, and then nothing more for as long as the grader waits.
+    Short,
+    /// The stream ended before all had come.
+    End,
+    /// The connection was broken off: a reset, or the system's own error.
+    Reset,
+    /// What came is not what was expected.
+    Other,
+    /// More came than was expected, or the stream does not end.
+    More,
+    /// Nobody listens there.
+    Refused,
+    /// The program printed something else, or nothing, or too much.
+    Printed,
+    /// The program ended otherwise than it should, or did not end.
+    Exit,
+}
+
+/// What was sent, expected and got, each in words.
+#[derive(Debug)]
+pub struct Wrong {
+    pub how: How,
+    /// Empty: nothing was sent.
+    pub sent: String,
+    pub expected: String,
+    pub got: String,
+    /// Advice that fits better than what the check has.
+    pub advice: Option<String>,
+    /// What the program was doing at that moment, in lines.
+    // (Not a Vec: Clippy finds an error of 128 bytes too large.)
+    pub last_words: Box<[String]>,
+}
+
+impl Wrong {
+    pub fn new(how: How, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        let (expected, got) = (expected.into(), got.into());
+        let last_words = crate::program::last_words().into();
+        let sent = String::new();
+        Self { how, sent, expected, got, advice: None, last_words }
+    }
+
+    /// Whether a program was ended because it sent to a connection that was
+    /// gone. (Rust and Python ignore that signal.)
+    pub fn is_broken_pipe(&self) -> bool {
+        self.last_words.iter().any(|line| line.contains("SIGPIPE"))
+    }
+
+    /// The same, after this was sent (or done).
+    pub fn after(mut self, sent: impl Into<String>) -> Self {
+        self.sent = sent.into();
+        self
+    }
+
+    /// The same, with this advice.
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+/// The grader's own system does not do what it needs: no fault of the program.
+impl From<io::Error> for Wrong {
+    fn from(error: io::Error) -> Self {
+        let got = format!("the grader's own call failed: {error}");
+        Self::new(How::Other, "a system that allows this check", got)
+            .advice("This is not your program's fault. Try again.")
+    }
+}
+
+/// So much of a text is shown, in characters.
+const SHOWN: usize = 44;
+
+/// Bytes for a line: how many, and the first of them, as text if they are.
+pub fn shown(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut line = counted(bytes.len(), "byte") + ": ";
+    // (More than is shown in any case.)
+    let bytes = &bytes[..bytes.len().min(4 * (SHOWN + 1))];
+    let mut text = match std::str::from_utf8(bytes) {
+        Ok(text) => escaped(text.chars()),
+        // (A cut that the grader made itself: the text ahead of it counts.)
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 3 => {
+            let (text, tail) = bytes.split_at(error.valid_up_to());
+            let text = String::from_utf8_lossy(text).into_owned();
+            escaped(text.chars()) + &tail.escape_ascii().to_string()
+        }
+        Err(_) => bytes.escape_ascii().to_string(),
+    };
+    let long = text.chars().count() > SHOWN;
+    if long {
+        text = text.chars().take(SHOWN).collect();
+    }
+    let _ = write!(line, "\"{text}{}", if long { "..." } else { "\"" });
+    line
+}
+
+fn escaped(text: impl Iterator<Item = char>) -> String {
+    // (An apostrophe can stay as it is.)
+    let escape = |c: char| match c {
+        '\'' => c.to_string(),
+        '\0'..='\x1f' => c.to_string().as_bytes().escape_ascii().to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    text.map(escape).collect()
+}
+
+/// "1 byte", "2 bytes"
+pub fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// "3 seconds", "0.2 seconds"
+pub fn seconds(time: Duration) -> String {
+    let tenths = (time.as_secs_f64() * 10.0).round() / 10.0;
+    let plural = if tenths == 1.0 { "" } else { "s" };
+    format!("{tenths} second{plural}")
+}
+
+/// What the system said, in as few words as there are.
+pub fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
+        ErrorKind::BrokenPipe => "the connection was closed (broken pipe)".to_owned(),
+        ErrorKind::ConnectionRefused => "refused: nobody is there".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn bytes_fit_a_line() {
+        assert_eq!(shown(b""), "nothing");
+        assert_eq!(shown(b"a"), "1 byte: \"a\"");
+        assert_eq!(shown("it's 你\n".as_bytes()), r#"9 bytes: "it's 你\n""#);
+        assert_eq!(shown(b"\xff\0"), r#"2 bytes: "\xff\x00""#);
+        assert_eq!(shown(b"\xe4\xbd"), r#"2 bytes: "\xe4\xbd""#);
+        assert_eq!(shown(b"hello\xe4\xbd"), r#"7 bytes: "hello\xe4\xbd""#);
+        let line = shown(&[b'x'; 5000]);
+        assert!(line.starts_with("5000 bytes: \"xxx"), "{line}");
+        assert!(line.ends_with("x...") && line.len() < 70, "{line}");
+    }
+}

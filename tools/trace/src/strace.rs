@@ -1,0 +1,412 @@
+//! Reads what strace writes: one line per call.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
+
+use crate::tables::Families;
+
+/// A descriptor or an address in a text, to be numbered later: `{fd:3}`,
+/// `{at:127.0.0.1:8090}` between two characters that no program prints.
+pub const OPEN: char = '\u{1}';
+pub const CLOSE: char = '\u{2}';
+
+/// What a program did that is to be shown.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// A line on its standard output or error.
+    Text(String),
+    Call(Call),
+    /// How the program ended.
+    End(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub name: String,
+    /// All of it, as strace wrote it, with descriptors and addresses marked.
+    pub text: String,
+    /// The sockets that it names, and the one that it gave: descriptor and
+    /// the kernel's number.
+    pub sockets: Vec<(i32, u64)>,
+    /// Whether it can bring another call to its end.
+    pub acts: bool,
+}
+
+pub struct Line {
+    pub said: Said,
+    /// It waited, and another thread has probably ended that: how many events
+    /// there were when it began.
+    pub waited_since: Option<usize>,
+}
+
+/// A call that has begun.
+struct Begun {
+    text: String,
+    order: usize,
+    /// How many events there were.
+    at: usize,
+}
+
+/// Reads the lines of one program.
+#[derive(Default)]
+pub struct Lines {
+    pub families: Families,
+    begun: BTreeMap<Option<u32>, Begun>,
+    order: usize,
+    /// How many events there are so far; the recorder says so.
+    pub events: usize,
+    /// The sockets of the internet; a program can have others.
+    sockets: HashSet<u64>,
+    /// See `Held`.
+    output: String,
+    /// The beginning of a line that the program prints.
+    printed: String,
+    /// Results of calls that another thread has brought to an end and that
+    /// is not through itself.
+    later: Vec<(Option<u32>, Said)>,
+}
+
+/// Pieces of strace's lines.
+struct Patterns {
+    line: Regex,
+    descriptor: Regex,
+    v4: Regex,
+    v6: Regex,
+    length: Regex,
+    pointer: Regex,
+    timeout: Regex,
+    wait: Regex,
+    ready: Regex,
+    other: Regex,
+}
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+    let regex = |text| Regex::new(text).expect("a valid pattern");
+    Patterns {
+        line: regex(r"(?s)^(\w+)\((.*)\)\s+= (.*)$"),
+        descriptor: regex(r"(-?\d+)<socket:\[(\d+)\]>"),
+        v4: regex(concat!(
+            r"\{sa_family=AF_INET, sin_port=htons\((\d+)\), ",
+            r#"sin_addr=inet_addr\("([0-9.]+)"\)\}"#
+        )),
+        v6: regex(concat!(
+            r"\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), ",
+            r"sin6_flowinfo=htonl\(0\), inet_pton\(AF_INET6, ",
+            r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\}"#
+        )),
+        // What tells the length of an address, before or after the call.
+        length: regex("(\u{2}), (?:\\[\\d+(?: => \\d+)?\\]|16|28)|, 0x[0-9a-f]+, \\[\\d+\\]"),
+        pointer: regex(r"0x[0-9a-f]{6,}"),
+        // (An older strace shows the bytes of it.)
+        timeout: regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#),
+        wait: regex(r"(\], \d+), [1-9]\d*\) ="),
+        ready: regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"),
+        // What another descriptor leads to.
+        other: regex(r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>"),
+    }
+});
+
+impl Lines {
+    pub fn new(output: &str) -> Self {
+        Self { output: output.to_owned(), ..Self::default() }
+    }
+
+    /// Reads what strace wrote: no event, or some.
+    ///
+    /// # Errors
+    /// What strace itself complains of.
+    pub fn read(&mut self, text: &str, printed: &mut Vec<u8>) -> Result<Vec<Line>, String> {
+        let mut events = vec![];
+        for line in text.lines() {
+            if let Some(complaint) = line.strip_prefix("strace: ") {
+                if complaint.starts_with("Process ") {
+                    continue;
+                }
+                return Err(format!("strace: {complaint}"));
+            }
+            let (thread, line) = match line.strip_prefix("[pid") {
+                Some(rest) => {
+                    let (pid, line) = rest.split_once(']').unwrap_or(("", rest));
+                    (pid.trim().parse().ok(), line.trim_start())
+                }
+                None => (None, line),
+            };
+            self.read_line(thread, line, printed, &mut events);
+        }
+        Ok(events)
+    }
+
+    fn read_line(
+        &mut self,
+        thread: Option<u32>,
+        line: &str,
+        printed: &mut Vec<u8>,
+        events: &mut Vec<Line>,
+    ) {
+        if let Some(end) = line.strip_prefix("+++ ") {
+            let end = end.trim_end_matches(" +++").to_owned();
+            self.say(thread, Said::End(end), None, events);
+            return;
+        }
+        if line.starts_with("--- ") {
+            return;
+        }
+        if let Some(begun) = line.strip_suffix(" <unfinished ...>") {
+            self.order += 1;
+            let begun = Begun { text: begun.to_owned(), order: self.order, at: self.events };
+            self.begun.insert(thread, begun);
+            return;
+        }
+        let (text, order, waited_since) = match line.strip_prefix("<... ") {
+            Some(rest) => {
+                let (name, rest) = rest.split_once(" resumed>").unwrap_or((rest, ""));
+                // (A thread has no number in strace's lines while it is the
+                // only one.)
+                let same = |(_, begun): &(_, &Begun)| {
+                    begun.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('('))
+                };
+                let key = match self.begun.contains_key(&thread) {
+                    true => Some(thread),
+                    false => self.begun.iter().find(same).map(|(key, _)| *key),
+                };
+                let Some(begun) = key.and_then(|key| self.begun.remove(&key)) else {
+                    return;
+                };
+                let waits = !acts(&begun.text) && !rest.contains("= -1 EAGAIN");
+                let since = waits.then_some(begun.at);
+                (begun.text + rest, begun.order, since)
+            }
+            None => {
+                self.order += 1;
+                (line.to_owned(), self.order, None)
+            }
+        };
+        for said in self.call(&text, printed) {
+            // Another thread's send may have brought this to an end: then
+            // the send stands first, although it returns a moment later.
+            let acting = |begun: &Begun| begun.order > order && acts(&begun.text);
+            if self.begun.values().any(acting) {
+                self.later.push((thread, said));
+            } else {
+                self.say(thread, said, waited_since, events);
+            }
+        }
+        if !self.begun.values().any(|begun| acts(&begun.text)) {
+            events.extend(self.rest());
+        }
+    }
+
+    fn say(
+        &mut self,
+        thread: Option<u32>,
+        said: Said,
+        waited_since: Option<usize>,
+        events: &mut Vec<Line>,
+    ) {
+        if self.later.iter().any(|(other, _)| *other == thread) {
+            self.later.push((thread, said));
+        } else {
+            events.push(Line { said, waited_since });
+        }
+    }
+
+    /// What was kept back.
+    pub fn rest(&mut self) -> Vec<Line> {
+        let later = std::mem::take(&mut self.later);
+        let line = |(_, said)| Line { said, waited_since: None };
+        later.into_iter().map(line).collect()
+    }
+
+    /// What the program is at, when its last line begins with `begun`.
+    pub fn at(&self, begun: &str) -> String {
+        let call = begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
+        let begun = call.map_or(begun, |(_, call)| call);
+        let last = self.begun.values().next_back();
+        let text = if begun.is_empty() { last.map_or("", |one| &one.text) } else { begun };
+        match text.split_once('(') {
+            Some((name, _)) => format!("still waited in {}", name.trim()),
+            None => "was still busy".to_owned(),
+        }
+    }
+
+    /// A finished call, if it is about a socket; or the lines that it prints.
+    fn call(&mut self, text: &str, printed: &mut Vec<u8>) -> Vec<Said> {
+        let patterns = &*PATTERNS;
+        let Some(found) = patterns.line.captures(text) else {
+            return vec![];
+        };
+        let (name, arguments, result) = (&found[1], &found[2], found[3].trim());
+        // The debug builds of Rust make sure that a descriptor is open
+        // before they close it.
+        if name == "fcntl" && arguments.ends_with("F_GETFD") {
+            return vec![];
+        }
+        // The kernel begins such a call again by itself.
+        if result.starts_with("? ERESTART") {
+            return vec![];
+        }
+        if name == "write" {
+            let prints = arguments.strip_prefix(['1', '2']);
+            if prints.is_some_and(|rest| rest.starts_with(&self.output)) {
+                let length = result.parse().unwrap_or(0);
+                return self.prints(arguments, length, printed);
+            }
+        }
+        if name == "socket" || name == "socketpair" {
+            let domain = arguments.split(',').next().unwrap_or_default();
+            let stream = arguments.contains("SOCK_STREAM");
+            match (domain, stream) {
+                ("AF_INET", true) => self.families.tcp = true,
+                ("AF_INET6", true) => self.families.tcp6 = true,
+                ("AF_INET", false) => self.families.udp = true,
+                ("AF_INET6", false) => self.families.udp6 = true,
+                _ => return vec![],
+            }
+            self.sockets.extend(sockets(result).map(|(_, inode)| inode));
+        }
+        let named = |text| sockets(text).filter(|(_, inode)| self.sockets.contains(inode));
+        let mut all: Vec<(i32, u64)> = named(arguments).collect();
+        let failed = result.starts_with('-');
+        if all.is_empty() && name != "socket" {
+            return vec![];
+        }
+        // Of `accept` and of `dup`, the result is another one.
+        self.sockets.extend(sockets(result).map(|(_, inode)| inode));
+        all.extend(sockets(result));
+        let result = match result.split_once(" (") {
+            Some((code, words)) if failed => {
+                let injected = if words.contains("INJECTED") { " (injected)" } else { "" };
+                format!("{}{injected}", code.trim_start_matches("-1 "))
+            }
+            _ => result.to_owned(),
+        };
+        let acts = acts(text);
+        let text = marked(&format!("{name}({arguments}) = {result}"));
+        let text = fixed(name, &text);
+        vec![Said::Call(Call { name: name.to_owned(), text, sockets: all, acts })]
+    }
+
+    /// The text that a `write` shows, line by line.
+    /// strace may have cut it; then the pipe has it whole.
+    fn prints(&mut self, arguments: &str, length: usize, printed: &mut Vec<u8>) -> Vec<Said> {
+        let start = arguments.find('"').map_or(arguments.len(), |at| at + 1);
+        let end = arguments.rfind('"').unwrap_or(start).max(start);
+        let mut bytes = unescaped(&arguments[start..end]);
+        let whole: Vec<u8> = printed.drain(..length.min(printed.len())).collect();
+        if whole.starts_with(&bytes) {
+            bytes = whole;
+        }
+        self.printed += &String::from_utf8_lossy(&bytes);
+        let mut lines = vec![];
+        while let Some((line, rest)) = self.printed.split_once('\n') {
+            lines.push(Said::Text(line.to_owned()));
+            self.printed = rest.to_owned();
+        }
+        lines
+    }
+}
+
+/// Whether a call can bring another one to its end.
+pub fn acts(text: &str) -> bool {
+    text.contains("<socket:[")
+        && ["send", "write", "connect", "close", "shutdown"]
+            .iter()
+            .any(|name| text.starts_with(name))
+}
+
+fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
+    PATTERNS
+        .descriptor
+        .captures_iter(text)
+        .filter_map(|found| Some((found[1].parse().ok()?, found[2].parse().ok()?)))
+}
+
+/// Marks descriptors and addresses.
+fn marked(text: &str) -> String {
+    let patterns = &*PATTERNS;
+    // Which of them are ready, strace says without the kernel's numbers.
+    let text = patterns.ready.replace_all(text, |found: &Captures<'_>| {
+        let is_socket = found.get(3).is_none() && text.contains(&format!("{}<socket:[", &found[2]));
+        let number = &found[2];
+        match is_socket {
+            true => format!("{}{number}<socket:[0]>", &found[1]),
+            false => found[0].to_owned(),
+        }
+    });
+    let text = patterns
+        .descriptor
+        .replace_all(&text, |found: &Captures<'_>| format!("{OPEN}fd:{}{CLOSE}", &found[1]));
+    let text = patterns.v4.replace_all(&text, |found: &Captures<'_>| {
+        format!("{OPEN}at:{}:{}{CLOSE}", &found[2], &found[1])
+    });
+    let text = patterns.v6.replace_all(&text, |found: &Captures<'_>| {
+        format!("{OPEN}at:[{}]:{}{CLOSE}", &found[2], &found[1])
+    });
+    let text = patterns.length.replace_all(&text, "$1");
+    let text = patterns.pointer.replace_all(&text, "POINTER");
+    patterns.other.replace_all(&text, "$1").into_owned()
+}
+
+/// Puts into one form what differs between versions of strace, and from run
+/// to run: how long a `poll` may still wait.
+fn fixed(name: &str, text: &str) -> String {
+    let patterns = &*PATTERNS;
+    if name.ends_with("sockopt") {
+        return patterns
+            .timeout
+            .replace(text, |found: &Captures<'_>| {
+                let bytes = unescaped(&found[1]);
+                let number = |at: usize| {
+                    let eight = bytes.get(at..at + 8).and_then(|some| some.try_into().ok());
+                    eight.map_or(0, i64::from_ne_bytes)
+                };
+                let (seconds, rest) = (number(0), number(8));
+                // (A time that is not round is what was left of one.)
+                if rest % 50_000 != 0 {
+                    return "TIMEO_OLD, TIME".to_owned();
+                }
+                format!("TIMEO_OLD, {{tv_sec={seconds}, tv_usec={rest}}}")
+            })
+            .into_owned();
+    }
+    if name.contains("poll") {
+        let text = patterns.wait.replace(text, "$1, TIME) =");
+        return text.into_owned();
+    }
+    text.to_owned()
+}
+
+/// A string as strace writes it, with its escapes taken back.
+pub fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte != b'\\' {
+            bytes.push(*byte);
+            continue;
+        }
+        let [escape, after @ ..] = rest else { break };
+        rest = after;
+        let octal = |byte: &u8| matches!(byte, b'0'..=b'7');
+        bytes.push(match escape {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'f' => 12,
+            b'v' => 11,
+            digit if octal(digit) => {
+                let more = rest.iter().take(2).take_while(|byte| octal(byte)).count();
+                let digits = rest[..more].iter().fold(u32::from(digit - b'0'), |value, digit| {
+                    value * 8 + u32::from(digit - b'0')
+                });
+                rest = &rest[more..];
+                u8::try_from(digits).unwrap_or(b'?')
+            }
+            other => *other,
+        });
+    }
+    bytes
+}

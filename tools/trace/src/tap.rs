@@ -1,0 +1,152 @@
+//! The tap: sees every packet on the loopback interface.
+//!
+//! A **packet socket** (see packet(7)) belongs to no connection. The kernel
+//! gives it a copy of each packet that arrives, headers and all. Here every
+//! packet is sent and received on one machine, so each is seen once.
+//!
+//! Opening one needs the right to look at everybody's packets
+//! (CAP_NET_RAW). In a network namespace of one's own, one has it.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Linux' numbers for a packet socket. (With its feature `all`, socket2 has
+/// names for them.)
+const AF_PACKET: i32 = 17;
+const SOCK_RAW: i32 = 3;
+
+/// The two kinds of packets to ask for, by their numbers in an Ethernet
+/// header. (Asking for all kinds would show each packet twice: once as it
+/// leaves, once as it arrives.)
+const KINDS: [u16; 2] = [ETH_P_IP, ETH_P_IPV6];
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86DD;
+
+/// The longest packet on the loopback interface, with its Ethernet header.
+const LONGEST: usize = 65_536 + 14;
+
+pub struct Tap {
+    sockets: Vec<Socket>,
+    buffer: Vec<u8>,
+}
+
+impl Tap {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without CAP_NET_RAW.
+    pub fn open() -> io::Result<Self> {
+        let open = |kind: u16| {
+            // The kernel wants the number in network byte order.
+            let protocol = Protocol::from(i32::from(kind.to_be()));
+            let (domain, raw) = (Domain::from(AF_PACKET), Type::from(SOCK_RAW));
+            let socket = Socket::new(domain, raw, Some(protocol))?;
+            // There may be none: then we don't wait.
+            socket.set_nonblocking(true)?;
+            // (The kernel gives as much as it allows.)
+            socket.set_recv_buffer_size(1 << 24)?;
+            Ok(socket)
+        };
+        let sockets: io::Result<Vec<Socket>> = KINDS.map(open).into_iter().collect();
+        Ok(Self { sockets: sockets?, buffer: vec![0; LONGEST] })
+    }
+
+    /// The packets since the last call, oldest first.
+    pub fn drain(&mut self) -> io::Result<Vec<Packet>> {
+        let mut packets = vec![];
+        for mut socket in &self.sockets {
+            loop {
+                let length = match socket.read(&mut self.buffer) {
+                    Ok(length) => length,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                };
+                packets.extend(Packet::read(&self.buffer[..length]));
+            }
+        }
+        Ok(packets)
+    }
+}
+
+/// A segment, a datagram, or the kernel's message that one was refused.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub kind: Kind,
+    pub data: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    Segment {
+        flags: Vec<&'static str>,
+        sequence: u32,
+    },
+    Datagram,
+    /// `to` sent a datagram to a port of `from` that nobody has.
+    Refused,
+}
+
+impl Packet {
+    /// `None`: nothing that this course speaks of.
+    fn read(frame: &[u8]) -> Option<Self> {
+        let sliced = LaxSlicedPacket::from_ethernet(frame).ok()?;
+        Self::from_slices(&sliced)
+    }
+
+    fn from_slices(sliced: &LaxSlicedPacket<'_>) -> Option<Self> {
+        let (source, destination): (IpAddr, IpAddr) = match sliced.net.as_ref()? {
+            LaxNetSlice::Ipv4(ip) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into())
+            }
+            LaxNetSlice::Ipv6(ip) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into())
+            }
+            LaxNetSlice::Arp(_) => return None,
+        };
+        let packet = |source_port, destination_port, kind, data: &[u8]| Self {
+            from: SocketAddr::new(source, source_port),
+            to: SocketAddr::new(destination, destination_port),
+            kind,
+            data: data.to_vec(),
+        };
+        match sliced.transport.as_ref()? {
+            TransportSlice::Tcp(tcp) => {
+                let flags = [
+                    ("SYN", tcp.syn()),
+                    ("FIN", tcp.fin()),
+                    ("RST", tcp.rst()),
+                    ("PSH", tcp.psh()),
+                    ("ACK", tcp.ack()),
+                ];
+                let set = flags.into_iter().filter(|(_, set)| *set);
+                let kind = Kind::Segment {
+                    flags: set.map(|(flag, _)| flag).collect(),
+                    sequence: tcp.sequence_number(),
+                };
+                let ports = (tcp.source_port(), tcp.destination_port());
+                Some(packet(ports.0, ports.1, kind, tcp.payload()))
+            }
+            TransportSlice::Udp(udp) => {
+                let ports = (udp.source_port(), udp.destination_port());
+                Some(packet(ports.0, ports.1, Kind::Datagram, udp.payload()))
+            }
+            // "Port unreachable" carries the beginning of the packet that it
+            // is about.
+            TransportSlice::Icmpv4(icmp) => Self::refused(icmp.payload()),
+            TransportSlice::Icmpv6(icmp) => Self::refused(icmp.payload()),
+        }
+    }
+
+    fn refused(about: &[u8]) -> Option<Self> {
+        let sliced = LaxSlicedPacket::from_ip(about).ok()?;
+        let lost = Self::from_slices(&sliced)?;
+        Some(Self { from: lost.to, to: lost.from, kind: Kind::Refused, data: vec![] })
+    }
+}

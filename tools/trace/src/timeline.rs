@@ -1,0 +1,652 @@
+//! Makes the text of a timeline out of what was recorded.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
+
+use crate::command_line::Show;
+use crate::record::Event;
+use crate::strace::{CLOSE, Call, OPEN, Said, unescaped};
+use crate::tables::Row;
+use crate::tap::{Kind, Packet};
+
+/// More of what a packet or a call carries is not shown.
+const SHOWN: usize = 24;
+
+/// Everything.
+pub const ALL: Show = Show { calls: true, packets: true, states: true };
+
+/// One line of the transcript with everything that led to it.
+#[derive(Default)]
+struct Group {
+    program: usize,
+    title: String,
+    steps: Vec<Step>,
+}
+
+/// A call, or something else that happened, and what came of it.
+#[derive(Clone, Default, PartialEq)]
+struct Step {
+    call: String,
+    packets: Vec<String>,
+    states: Vec<String>,
+}
+
+/// The timeline, with everything numbered.
+pub fn timeline(events: &[Event], left: &[String], names: &[String], show: Show) -> String {
+    let groups = Builder::new(names).build(events);
+    let marked = folded(&groups, show, names);
+    let mut text = Numbers::new(events).apply(&marked);
+    for line in left {
+        text += line;
+        text.push('\n');
+    }
+    text
+}
+
+struct Builder {
+    many: bool,
+    rows: Vec<Row>,
+    /// Which descriptors have which socket.
+    holders: HashMap<u64, Vec<String>>,
+    /// The ends of all sockets, in the order in which they were seen.
+    known: Vec<(SocketAddr, SocketAddr)>,
+    /// Ports in the order in which they were seen.
+    ports: Vec<u16>,
+    /// The sockets whose descriptor this event closes.
+    closing: Vec<u64>,
+    /// The number of the next byte, in each direction of each connection.
+    next: HashMap<(SocketAddr, SocketAddr), u32>,
+}
+
+impl Builder {
+    fn new(names: &[String]) -> Self {
+        Self {
+            many: names.len() > 1,
+            rows: vec![],
+            holders: HashMap::new(),
+            known: vec![],
+            ports: vec![],
+            closing: vec![],
+            next: HashMap::new(),
+        }
+    }
+
+    fn build(mut self, events: &[Event]) -> Vec<Group> {
+        let mut groups = vec![];
+        let mut group = Group::default();
+        let is_last = |index: usize| {
+            let program = events[index].program;
+            let mut later = events[index + 1..].iter();
+            !later.any(|event| event.program == program)
+        };
+        for (index, event) in events.iter().enumerate() {
+            if event.program != group.program {
+                let new = Group { program: event.program, ..Group::default() };
+                let old = std::mem::replace(&mut group, new);
+                if !old.steps.is_empty() {
+                    groups.push(old);
+                }
+            }
+            let mut step = Step {
+                packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
+                ..Step::default()
+            };
+            self.closing = match &event.said {
+                Said::Call(call) => self.hold(event.program, call),
+                Said::End(_) => self.ends(event.program, is_last(index)),
+                Said::Text(_) => vec![],
+            };
+            for reading in &event.readings {
+                step.states.extend(self.changes(reading));
+            }
+            for inode in std::mem::take(&mut self.closing) {
+                self.holders.remove(&inode);
+            }
+            match &event.said {
+                Said::Text(line) => {
+                    if step != Step::default() {
+                        group.steps.push(Step { call: BY_ITSELF.into(), ..step });
+                    }
+                    group.title = marked_line(event.program, line);
+                    let next = Group { program: event.program, ..Group::default() };
+                    groups.push(std::mem::replace(&mut group, next));
+                }
+                Said::Call(call) => {
+                    if only_asks(&call.name) && step != Step::default() {
+                        let call = BY_ITSELF.to_owned();
+                        group.steps.push(Step { call, ..step });
+                        step = Step::default();
+                    }
+                    step.call = owned(&shortened(&call.text), event.program);
+                    group.steps.push(step);
+                }
+                Said::End(end) => {
+                    // (Threads end quietly, and so do the helpers of a script.)
+                    let matters = end != "exited with 0" || self.many;
+                    if step != Step::default() || (matters && is_last(index)) {
+                        step.call = format!("({end})");
+                        group.steps.push(step);
+                    }
+                }
+            }
+        }
+        if !group.steps.is_empty() {
+            groups.push(group);
+        }
+        groups
+    }
+
+    /// Learns which descriptors there are. Gives the sockets that lose their
+    /// last one.
+    fn hold(&mut self, program: usize, call: &Call) -> Vec<u64> {
+        let mut closing = vec![];
+        for (descriptor, inode) in &call.sockets {
+            let name = format!("{OPEN}fd:{program}:{descriptor}{CLOSE}");
+            let names = self.holders.entry(*inode).or_default();
+            if !names.contains(&name) {
+                names.push(name.clone());
+            }
+            if call.name == "close" {
+                // (The last one stays until the states are read.)
+                if names.len() == 1 {
+                    closing.push(*inode);
+                } else {
+                    names.retain(|one| *one != name);
+                }
+            }
+        }
+        closing
+    }
+
+    /// The sockets that lose their last descriptor when a program ends.
+    fn ends(&self, program: usize, is_last: bool) -> Vec<u64> {
+        let own = format!("{OPEN}fd:{program}:");
+        let all = self
+            .holders
+            .iter()
+            .filter(|(_, names)| is_last && names.iter().all(|name| name.starts_with(&own)));
+        all.map(|(inode, _)| *inode).collect()
+    }
+
+    fn packet(&mut self, packet: &Packet) -> String {
+        for port in [packet.from.port(), packet.to.port()] {
+            if !self.ports.contains(&port) {
+                self.ports.push(port);
+            }
+        }
+        let ends = format!("{} -> {}", short(packet.from), short(packet.to));
+        let carried = || match packet.data.len() {
+            0 => String::new(),
+            1 => format!("  1 byte {}", quoted(&packet.data)),
+            length => format!("  {length} bytes {}", quoted(&packet.data)),
+        };
+        match &packet.kind {
+            Kind::Segment { flags, sequence } => {
+                let (again, missing) = self.follow(packet, flags, *sequence);
+                let again = if again { ", again" } else { "" };
+                let segment = format!("{ends}  {}{again}{}", flags.join(" "), carried());
+                if missing > 0 {
+                    return format!("(missed before: {missing} bytes)  {segment}");
+                }
+                segment
+            }
+            Kind::Datagram if packet.data.is_empty() => {
+                format!("{ends}  datagram  0 bytes")
+            }
+            Kind::Datagram => format!("{ends}  datagram{}", carried()),
+            Kind::Refused => format!("{ends}  ICMP: port unreachable"),
+        }
+    }
+
+    /// Whether a segment comes again, and how many bytes before it were not
+    /// seen: the kernel drops what the tap has no room for.
+    fn follow(&mut self, packet: &Packet, flags: &[&str], sequence: u32) -> (bool, u32) {
+        let has = |flag| u32::from(flags.contains(&flag));
+        let length = u32::try_from(packet.data.len()).unwrap_or_default();
+        let length = length + has("SYN") + has("FIN");
+        let end = sequence.wrapping_add(length);
+        let expected = self.next.insert((packet.from, packet.to), end);
+        let Some(expected) = expected else { return (false, 0) };
+        if has("SYN") == 1 {
+            // (Another connection may have the same two ports.)
+            return (end == expected, 0);
+        }
+        let ahead = sequence.wrapping_sub(expected);
+        if ahead <= u32::MAX / 2 {
+            return (false, ahead);
+        }
+        self.next.insert((packet.from, packet.to), expected);
+        (length > 0, 0)
+    }
+
+    /// What differs from the last reading.
+    fn changes(&mut self, reading: &[Row]) -> Vec<String> {
+        let old = std::mem::replace(&mut self.rows, reading.to_vec());
+        let is_same = |one: &Row, other: &Row| {
+            one.is_tcp == other.is_tcp
+                && if one.is_tcp {
+                    (one.local, one.remote) == (other.local, other.remote)
+                } else {
+                    one.inode == other.inode
+                }
+        };
+        let mut all: Vec<(Option<&Row>, Option<&Row>)> = old
+            .iter()
+            .map(|row| (Some(row), reading.iter().find(|new| is_same(row, new))))
+            .collect();
+        let is_new = |row: &&Row| !old.iter().any(|other| is_same(row, other));
+        all.extend(reading.iter().filter(is_new).map(|row| (None, Some(row))));
+        // The tables have an order of their own, and so have the kernel's
+        // numbers. Here: listeners, clients, the listeners' ends, and of each
+        // the one that was seen first. (A port can come twice.)
+        let place = |port| self.ports.iter().position(|one| *one == port);
+        let served = |port| reading.iter().chain(&old).any(|row| is_listener(row, port));
+        let known = |row: &Row| {
+            let key = (row.local, row.remote);
+            self.known.iter().position(|one| *one == key).unwrap_or(usize::MAX)
+        };
+        all.sort_by_key(|(old, new)| {
+            let row = new.or(*old).expect("one of them");
+            let (local, remote) = (row.local, row.remote);
+            let kind = match row.state {
+                "LISTEN" => 0,
+                _ if !served(local.port()) => 1,
+                _ => 2,
+            };
+            let ports = (place(local.port()), place(remote.port()));
+            (kind, known(row), ports, local, remote)
+        });
+        let new: Vec<_> = all
+            .iter()
+            .filter_map(|(old, new)| if old.is_none() { *new } else { None })
+            .map(|row| (row.local, row.remote))
+            .collect();
+        self.known.extend(new);
+        all.into_iter().flat_map(|(old, new)| self.change(old, new)).collect()
+    }
+
+    fn change(&self, old: Option<&Row>, new: Option<&Row>) -> Vec<String> {
+        let Some(row) = new.or(old) else { return vec![] };
+        let holder = |row: &Row| self.holders.get(&row.inode)?.first().cloned();
+        let name = new.and_then(holder).or_else(|| old.and_then(holder));
+        let ends = if row.state == "LISTEN" || row.remote.port() == 0 {
+            format!("at {}", short(row.local))
+        } else {
+            format!("{} to {}", short(row.local), short(row.remote))
+        };
+        let name = name.map_or(ends.clone(), |name| format!("{name}, {ends}"));
+        let mut lines = vec![];
+        let none = if row.is_tcp { "CLOSED" } else { "unbound" };
+        let (before, after) =
+            (old.map_or(none, |row| row.state), new.map_or(none, |row| row.state));
+        let is_orphan = |row: Option<&Row>| row.is_some_and(|row| row.inode == 0);
+        let gone = is_orphan(new) && old.is_some_and(|row| self.closing.contains(&row.inode));
+        let gone = if gone { ", descriptor closed" } else { "" };
+        let is_child = after != "LISTEN"
+            && row.is_tcp
+            && self.rows.iter().any(|other| is_listener(other, row.local.port()));
+        if old.is_none() && is_child && !is_orphan(new) {
+            lines.push(format!("state   {name}: {after}"));
+        } else if old.is_none() && is_orphan(new) {
+            lines.push(format!("state   {name}: {after}, no descriptor yet"));
+        } else if is_orphan(old) && new.is_some_and(|row| row.inode != 0) {
+            lines.push(format!("state   {name}: {after}, has a descriptor"));
+        } else if before != after {
+            lines.push(format!("state   {name}: {before} -> {after}{gone}"));
+        } else if !gone.is_empty() {
+            lines.push(format!("state   {name}: {after}{gone}"));
+        }
+        let zero = |row: Option<&Row>, of: fn(&Row) -> u32| row.map_or(0, of);
+        let mut queue = |what: &str, of: fn(&Row) -> u32, exact: bool| {
+            let text = |length: u32| match (exact, length) {
+                (true, _) => length.to_string(),
+                (false, 0) => "empty".to_owned(),
+                (false, _) => "not empty".to_owned(),
+            };
+            let (before, after) = (text(zero(old, of)), text(zero(new, of)));
+            // What is left of a socket in TIME-WAIT has no queues.
+            let has_queues = new.is_some_and(|row| row.state != "TIME-WAIT");
+            if before != after && has_queues {
+                lines.push(format!("queue   {name}: {what} {before} -> {after}"));
+            }
+        };
+        let receive = if row.state == "LISTEN" { "accept queue" } else { "Recv-Q" };
+        queue(receive, |row| row.receive_queue, row.is_tcp);
+        queue("Send-Q", |row| row.send_queue, row.is_tcp);
+        lines
+    }
+}
+
+/// Whether this is the listener at that port.
+fn is_listener(row: &Row, port: u16) -> bool {
+    row.state == "LISTEN" && row.local.port() == port
+}
+
+/// An address in a packet or a state: on this machine, the port says it all.
+fn short(address: SocketAddr) -> String {
+    format!("{OPEN}port:{address}{CLOSE}")
+}
+
+/// The text of a call, with long strings cut.
+fn shortened(text: &str) -> String {
+    static STRING: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#).expect("a valid pattern"));
+    let cut = |found: &Captures<'_>| {
+        let mut bytes = unescaped(&found[1]);
+        if found.get(2).is_some() {
+            bytes.resize(bytes.len().max(SHOWN + 1), b'.');
+        }
+        quoted(&bytes)
+    };
+    STRING.replace_all(text, cut).into_owned()
+}
+
+/// Bytes as a string, cut if they are many.
+fn quoted(bytes: &[u8]) -> String {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(error) if bytes.len() > SHOWN && error.valid_up_to() >= SHOWN => {
+            String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned()
+        }
+        Err(_) => {
+            let cut = &bytes[..bytes.len().min(SHOWN)];
+            let more = if bytes.len() > SHOWN { "..." } else { "" };
+            return format!("\"{}\"{more}", cut.escape_ascii());
+        }
+    };
+    let cut: String = text.chars().take(SHOWN).collect();
+    let more = if cut.len() < bytes.len() { "..." } else { "" };
+    let escaped: String = cut.chars().flat_map(escape).collect();
+    format!("\"{escaped}\"{more}")
+}
+
+fn escape(character: char) -> Vec<char> {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\0'..='\x1f' => {
+            let byte = [u8::try_from(character).unwrap_or(b'?')];
+            byte.escape_ascii().to_string().chars().collect()
+        }
+        other => vec![other],
+    }
+}
+
+/// Says whose descriptors these are.
+fn owned(text: &str, program: usize) -> String {
+    text.replace(&format!("{OPEN}fd:"), &format!("{OPEN}fd:{program}:"))
+}
+
+/// Marks what a line of a transcript says about descriptors and ports.
+fn marked_line(program: usize, line: &str) -> String {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+        let text = concat!(
+            r"(?<descriptor>descriptor )(\d+)",
+            r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)",
+            r"|(nc (?:-u )?)(127\.0\.0\.1|::1) (\d+)",
+        );
+        Regex::new(text).expect("a valid pattern")
+    });
+    let mark = |found: &Captures<'_>| match (found.get(2), found.get(3)) {
+        (Some(number), _) => {
+            format!("descriptor {OPEN}fd:{program}:{}{CLOSE}", number.as_str())
+        }
+        (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &found[0]),
+        _ => {
+            let (ip, port) = (&found[6], &found[7]);
+            format!("{}{ip} {OPEN}number:{port}{CLOSE}", &found[5])
+        }
+    };
+    PATTERN.replace_all(line, mark).into_owned()
+}
+
+/// The text; what repeats itself is said once.
+fn folded(groups: &[Group], show: Show, names: &[String]) -> String {
+    let mut text = String::new();
+    for group in groups {
+        let mut steps: Vec<Vec<String>> = vec![];
+        for step in &group.steps {
+            let mut lines = vec![];
+            let has_more = (show.packets && !step.packets.is_empty())
+                || (show.states && !step.states.is_empty());
+            if show.calls || (has_more && step.call.starts_with('(')) {
+                lines.push(format!("  call    {}", step.call));
+            }
+            if show.packets {
+                let packets = step.packets.iter();
+                lines.extend(few(packets.map(|one| format!("  packet    {one}"))));
+            }
+            if show.states {
+                lines.extend(few(step.states.iter().map(|one| {
+                    let (kind, rest) = one.split_once("   ").unwrap_or((one, ""));
+                    format!("  {kind}     {rest}")
+                })));
+            }
+            if !lines.is_empty() {
+                steps.push(lines);
+            }
+        }
+        let title = match (names.get(group.program), names.len() > 1) {
+            (Some(name), true) => format!("{name}: {}", group.title),
+            _ if group.title.is_empty() => "(after the last line)".to_owned(),
+            _ => group.title.clone(),
+        };
+        text += title.trim_end();
+        text.push('\n');
+        for line in fold(&steps) {
+            text += &line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// As many times with only other numbers is too long to read.
+const MANY: usize = 8;
+
+/// The longest piece that is looked for again.
+const LONGEST: usize = 30;
+
+/// Says once what comes again and again: many times with only other numbers,
+/// or a call that asks again because there was nothing yet. (How often it
+/// asks depends on the time that things take.)
+fn fold(steps: &[Vec<String>]) -> Vec<String> {
+    let steps = &asked_once(steps);
+    let shapes: Vec<String> = steps.iter().map(|step| shape(&step.join("\n"))).collect();
+    let mut lines = vec![];
+    let mut at = 0;
+    'steps: while at < steps.len() {
+        for length in 1..=((steps.len() - at) / 2).min(LONGEST) {
+            let first = &shapes[at..at + length];
+            let times = shapes[at..].chunks_exact(length).take_while(|chunk| *chunk == first);
+            let times = times.count();
+            if times >= MANY {
+                lines.extend(steps[at..at + length].iter().flatten().cloned());
+                let what =
+                    if length == 1 { "again and again" } else { "all of this again and again" };
+                lines.push(format!("  ...     {what}"));
+                at += times * length;
+                continue 'steps;
+            }
+        }
+        lines.extend(steps[at].iter().cloned());
+        at += 1;
+    }
+    lines
+}
+
+/// Shows once a call that asks the same again and again until there is
+/// something: how often it does depends on the time that things take.
+fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
+    let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
+    let asks =
+        |step: &[String]| matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)));
+    let mut kept: Vec<Vec<String>> = vec![];
+    for step in steps {
+        // A limit that has run out a little early is waited for once more.
+        let waited = step.last().is_some_and(|it| it.ends_with("(Timeout)"));
+        if waited && kept.last() == Some(step) {
+            continue;
+        }
+        if !asks(step) || !kept.contains(step) {
+            kept.push(step.clone());
+        }
+    }
+    kept
+}
+
+/// What happened without a call: a timer ran out.
+const BY_ITSELF: &str = "(the kernel, by itself)";
+
+/// Calls that cannot be the reason for a packet.
+fn only_asks(name: &str) -> bool {
+    ["getsockname", "getpeername", "getsockopt", "fcntl"].contains(&name)
+}
+
+/// Lines of one call, without those that differ only in their numbers.
+fn few(lines: impl Iterator<Item = String>) -> Vec<String> {
+    fold(&lines.map(|line| vec![line]).collect::<Vec<_>>())
+}
+
+/// A text without its numbers.
+fn shape(text: &str) -> String {
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new("\u{1}[^\u{2}]*\u{2}|[0-9]+|\"[^\"]*\"").expect("a valid pattern")
+    });
+    NUMBER.replace_all(text, "#").into_owned()
+}
+
+/// Which port and which descriptor has which number: as in the transcript,
+/// and those that it does not name after them.
+struct Numbers {
+    ports: Vec<u16>,
+    descriptors: Vec<String>,
+    picked: RangeInclusive<u16>,
+}
+
+static MARK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}").expect("a valid pattern")
+});
+
+impl Numbers {
+    fn new(events: &[Event]) -> Self {
+        let mut numbers = Self { ports: vec![], descriptors: vec![], picked: picked() };
+        for event in events {
+            if let Said::Text(line) = &event.said {
+                numbers.apply(&marked_line(event.program, line));
+            }
+        }
+        numbers
+    }
+
+    /// Puts numbers in the place of marks.
+    fn apply(&mut self, text: &str) -> String {
+        let number = |found: &Captures<'_>| {
+            let what = &found[2];
+            match &found[1] {
+                "fd" => {
+                    let place = self.descriptors.iter().position(|one| one == what);
+                    let place = place.unwrap_or_else(|| {
+                        self.descriptors.push(what.to_owned());
+                        self.descriptors.len() - 1
+                    });
+                    format!("FD{}", place + 1)
+                }
+                "number" => self.port(what.parse().unwrap_or_default()),
+                kind => {
+                    let Ok(address) = what.parse::<SocketAddr>() else {
+                        return what.to_owned();
+                    };
+                    let port = self.port(address.port());
+                    match address {
+                        _ if kind == "port" && address.ip().is_loopback() => port,
+                        SocketAddr::V4(v4) => format!("{}:{port}", v4.ip()),
+                        SocketAddr::V6(v6) => {
+                            format!("[{}]:{port}", v6.ip())
+                        }
+                    }
+                }
+            }
+        };
+        MARK.replace_all(text, number).into_owned()
+    }
+
+    fn port(&mut self, port: u16) -> String {
+        if !self.picked.contains(&port) {
+            return port.to_string();
+        }
+        let place = self.ports.iter().position(|one| *one == port);
+        let place = place.unwrap_or_else(|| {
+            self.ports.push(port);
+            self.ports.len() - 1
+        });
+        format!("PORT{}", place + 1)
+    }
+}
+
+/// The ports that the kernel picks by itself; others were asked for.
+fn picked() -> RangeInclusive<u16> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let range = range.unwrap_or_default();
+    let mut ends = range.split_whitespace().filter_map(|end| end.parse().ok());
+    match (ends.next(), ends.next()) {
+        (Some(first), Some(last)) => first..=last,
+        _ => 32_768..=60_999,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(flags: &[&'static str], sequence: u32, data: &str) -> Packet {
+        Packet {
+            from: ([127, 0, 0, 1], 1).into(),
+            to: ([127, 0, 0, 1], 2).into(),
+            kind: Kind::Segment { flags: flags.to_vec(), sequence },
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn what_comes_again_and_what_was_missed_is_told() {
+        let mut builder = Builder::new(&[]);
+        let last = u32::MAX;
+        let mut told = |flags: &[&'static str], sequence, data: &str| {
+            let text = builder.packet(&segment(flags, sequence, data));
+            (text.contains(", again"), text.contains("missed before: 3 bytes"))
+        };
+        assert_eq!(told(&["SYN"], last, ""), (false, false));
+        assert_eq!(told(&["SYN"], last, ""), (true, false));
+        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (false, false));
+        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (true, false));
+        assert_eq!(told(&["ACK"], 4, ""), (false, false));
+        assert_eq!(told(&["ACK"], 4, ""), (false, false));
+        assert_eq!(told(&["PSH", "ACK"], 7, "late"), (false, true));
+        assert_eq!(told(&["FIN", "ACK"], 11, ""), (false, false));
+        assert_eq!(told(&["FIN", "ACK"], 11, ""), (true, false));
+        assert_eq!(told(&["RST"], 12, ""), (false, false));
+        assert_eq!(told(&["SYN"], 500, ""), (false, false));
+    }
+
+    #[test]
+    fn long_and_strange_strings_are_cut_and_escaped() {
+        assert_eq!(quoted("\u{4f60}\"\n\u{1}".as_bytes()), r#""你\"\n\x01""#);
+        assert_eq!(quoted(&[b'a'; 30]), format!("\"{}\"...", "a".repeat(24)));
+        assert_eq!(quoted(&[0xFF, b'a']), r#""\xffa""#);
+        assert_eq!(unescaped(r"\344\275\240\n\7"), b"\xe4\xbd\xa0\n\x07");
+    }
+
+    #[test]
+    fn what_repeats_itself_is_told_once() {
+        let step = |number: usize| vec![format!("  call    send() = {number}")];
+        let few: Vec<_> = (0..MANY - 1).map(step).collect();
+        assert_eq!(fold(&few).len(), MANY - 1);
+        let many: Vec<_> = (0..MANY).map(step).collect();
+        assert_eq!(fold(&many), [&*many[0][0], "  ...     again and again"]);
+        let asked = vec![vec!["  call    recv() = EAGAIN".to_owned()]; 3];
+        assert_eq!(fold(&asked).len(), 1);
+    }
+}
