@@ -4,13 +4,10 @@
 
 use crate::support::{compare, succeeds};
 
-/// One test per lesson, named by it, and the list of all of them: the name
-/// and the program.
+/// One test per lesson, named by it, and the list of all of them.
 macro_rules! lessons {
     ($($test:ident $name:literal)*) => {
-        pub const LESSONS: &[(&str, &str)] = &[
-            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
-        ];
+        pub const LESSONS: &[&str] = &[$($name),*];
         $(
             #[test]
             fn $test() {
@@ -22,10 +19,8 @@ macro_rules! lessons {
 
 macro_rules! chat {
     ($($name:literal)*) => {
-        /// The programs of the chat: name and program.
-        pub const CHAT: &[(&str, &str)] = &[
-            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
-        ];
+        /// The programs of the chat.
+        pub const CHAT: &[&str] = &[$($name),*];
     };
 }
 
@@ -64,7 +59,7 @@ fn the_same_transcript_in_16_runs_8_at_once_beside_busy_loops() {
                 }
             });
         }
-        for (name, _) in LESSONS {
+        for name in LESSONS {
             for _ in 0..2 {
                 let runs: Vec<_> =
                     (0..8).map(|_| scope.spawn(|| compare_with_transcript(name))).collect();
