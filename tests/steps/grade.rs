@@ -22,7 +22,7 @@ use std::thread;
 
 use assert_cmd::Command;
 
-use crate::machine::{built, command, tool};
+use crate::machine::{command, programs, tool};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
@@ -101,16 +101,16 @@ fn cases() -> Vec<Case> {
         verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
-    let (programs, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
+    let (folder, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
     assert_eq!(told, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
     for (source, verdict) in sources.iter().zip(verdicts) {
         let (title, exercise, verdict) = verdict;
-        let program = programs.join(&source.name);
+        let program = folder.join(&source.name);
         cases.push(Case { title, exercise, program, verdict });
     }
     for exercise in titles(&solutions, ".rs") {
-        let program = PathBuf::from(&built("your-turn", "--bins")[&exercise]);
+        let program = PathBuf::from(&programs("your-turn")[&exercise]);
         let (title, verdict) = (exercise.clone(), Verdict::AsGiven);
         cases.push(Case { title, exercise, program, verdict });
     }

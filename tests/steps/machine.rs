@@ -64,14 +64,19 @@ pub fn succeeds(compiler: &mut process::Command) -> Vec<u8> {
     output.stdout
 }
 
-/// The programs of a package, or its examples, by name. They are built the first time that one
-/// is asked for, and cargo says where they are: a test never runs a stale one.
-pub fn built(package: &str, what: &'static str) -> &'static BTreeMap<String, String> {
+/// The programs of a package by name. They are built the first time that one is asked for, and
+/// cargo says where they are: a test never runs a stale one.
+pub fn programs(package: &str) -> &'static BTreeMap<String, String> {
     static BUILT: Mutex<BTreeMap<String, &BTreeMap<String, String>>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(|failed| failed.into_inner());
     built.entry(package.to_owned()).or_insert_with(|| {
         let mut build = cargo();
-        build.current_dir(top()).args(["build", "--quiet", "--package", package, what]);
+        build.current_dir(top()).args(["build", "--quiet"]);
+        match package {
+            // As plain `cargo test` does it, which has built them then.
+            EXAMPLES => build.arg("--examples"),
+            _ => build.args(["--package", package]),
+        };
         let messages = succeeds(build.arg("--message-format=json-render-diagnostics"));
         let messages = messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let programs = messages.filter_map(|line| {
@@ -85,14 +90,16 @@ pub fn built(package: &str, what: &'static str) -> &'static BTreeMap<String, Str
 
 /// `cargo trace` or `cargo grade`, by the name of its program.
 pub fn tool(name: &str) -> &'static Path {
-    Path::new(&built(&format!("socket-steps-{name}"), "--bins")[name])
+    Path::new(&programs(&format!("socket-steps-{name}"))[name])
 }
+
+const EXAMPLES: &str = "socket-steps";
 
 /// The program of an example.
 pub fn program(name: &str) -> &'static str {
-    static EXAMPLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    static PROGRAMS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
         if cfg!(not(windows)) || cargo_starts() {
-            return built("socket-steps", "--examples").clone();
+            return programs(EXAMPLES).clone();
         }
         // Plain `cargo test`, which began this, has just built the examples.
         let here = env::current_exe().expect("a path");
@@ -101,7 +108,7 @@ pub fn program(name: &str) -> &'static str {
         let path = |name: &str| path(name).to_str().expect("UTF-8").to_owned();
         crate::support::examples().map(|name| (name.to_owned(), path(name))).collect()
     });
-    EXAMPLES.get(name).expect(name)
+    PROGRAMS.get(name).expect(name)
 }
 
 /// Whether the tests can start cargo. Under Wine they cannot.

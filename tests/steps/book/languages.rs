@@ -4,7 +4,7 @@
 //! Not part of a usual run, as tokio is built for it:
 //! `cargo test --test steps -- --ignored book`.
 
-use crate::machine::{PYTHON, built, cargo_starts, command, has};
+use crate::machine::{PYTHON, cargo_starts, command, has, programs};
 use crate::support::top;
 
 /// Runs a program that must make all of its calls.
@@ -57,7 +57,7 @@ fn rust() {
     if !cargo_starts() {
         return;
     }
-    let programs = built("socket-steps-languages", "--bins");
+    let programs = programs("socket-steps-languages");
     for language in ["std", "socket2", "tokio"] {
         makes_every_call(language, &mut command(&programs[&format!("calls_{language}")]));
     }
