@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -53,12 +54,15 @@ pub fn spawn(command: &mut process::Command) -> Child {
 
 /// The cargo that runs this test.
 pub fn cargo() -> process::Command {
+    LazyLock::force(&FIT);
     process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Runs a compiler, which may take longer than a lesson may.
 pub fn succeeds(compiler: &mut process::Command) -> Vec<u8> {
-    let output = compiler.output().expect("it starts");
+    let output = compiler.output();
+    let output =
+        output.unwrap_or_else(|error| unreachable!("{compiler:?} does not start: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{compiler:?}:\n{errors}");
     output.stdout
@@ -132,6 +136,18 @@ pub fn has(programs: &[&str]) -> bool {
     absent.is_empty()
 }
 
+/// Whether the queue of a listener holds so many clients here; where not, that is [`missing`].
+pub fn queues(clients: u32) -> bool {
+    let most = fs::read_to_string("/proc/sys/net/core/somaxconn");
+    let most = most.ok().and_then(|number| number.trim().parse().ok()).unwrap_or(u32::MAX);
+    let fit = most >= clients;
+    if !fit {
+        let raise = "sysctl -w net.core.somaxconn=4096";
+        missing(&format!("a queue of {clients} is cut down to {most} (somaxconn: {raise})"));
+    }
+    fit
+}
+
 /// Python's name.
 pub const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
@@ -166,7 +182,7 @@ static FIT: LazyLock<()> = LazyLock::new(|| {
         unfit.push(format!("100 threads more are too many ({error}): ulimit -u 1000"));
     }
     let (descriptors, _) = descriptors();
-    if descriptors < 200 {
+    if descriptors < 256 {
         unfit.push(format!("{descriptors} descriptors are too few: ulimit -n 1024"));
     }
     if !unfit.is_empty() {

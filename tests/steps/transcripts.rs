@@ -2,6 +2,7 @@
 //!
 //! The files in `examples/transcripts` hold what they print.
 
+use crate::machine::queues;
 use crate::support::{compare, succeeds};
 
 /// One test per lesson, named by it, and the list of all of them.
@@ -38,7 +39,7 @@ pub fn compare_alone(name: &str, transcript: &str) {
     if name == "14_full_queue" && !cfg!(target_os = "linux") {
         let first = "client 1  connect     connected";
         assert!(transcript.contains(first), "{transcript}");
-    } else {
+    } else if name != "14_full_queue" || queues(100) {
         compare(name, transcript);
     }
 }

@@ -256,8 +256,10 @@ fn what_is_no_frame_is_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn step_03_listen_has_room_for_its_backlog() {
-    let terminal = Terminal::start("03_listen", &["127.0.0.1:0"]);
-    let mut terminal = terminal;
+    if !crate::machine::queues(100) {
+        return;
+    }
+    let mut terminal = Terminal::start("03_listen", &["127.0.0.1:0"]);
     let server = terminal.invited_to();
     let _queued: Vec<_> = (0..101).map(|_| connect(server)).collect();
     let short = Duration::from_millis(200);
