@@ -17,12 +17,10 @@ mod command_line;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use assert_cmd::Command;
 
-use crate::machine::{command, programs, tool};
+use crate::machine::{beside_busy_loops, command, programs, tool, turn};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
@@ -179,19 +177,10 @@ fn grade_judges_rightly() {
     let notes = tempfile::tempdir().expect("a folder");
     let rounds = std::env::var("ROUNDS").ok();
     let rounds = rounds.map_or(1, |rounds| rounds.parse().expect("a number"));
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        if rounds > 1 {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                });
-            }
-        }
+    let work = || {
         for round in 1..=rounds {
-            let cases = cases();
+            // They are built first: that may take its time beside others.
+            let (cases, _turn) = (cases(), turn());
             let (all, start) = (cases.len(), std::time::Instant::now());
             let failed = side_by_side(cases, AT_A_TIME, |case| {
                 is_judged_rightly(case, round, notes.path());
@@ -208,12 +197,9 @@ fn grade_judges_rightly() {
                 _ => failed,
             };
             let failed: Vec<_> = failed.iter().map(|case| &case.program).collect();
-            if !failed.is_empty() {
-                stop.store(true, Ordering::Relaxed);
-            }
             assert!(failed.is_empty(), "judged wrongly: {failed:#?}");
         }
-        stop.store(true, Ordering::Relaxed);
-    });
+    };
+    beside_busy_loops(if rounds > 1 { 2 } else { 0 }, work);
     none_is_left_out();
 }

@@ -8,7 +8,8 @@ use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{self, Child};
-use std::sync::{LazyLock, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -165,6 +166,35 @@ pub fn skip(why: &str) {
     if SKIPPED.lock().is_ok_and(|mut skipped| skipped.insert(why.to_owned())) {
         let _ = io::stderr().write_all(format!("skipped: {}\n", why.trim_end()).as_bytes());
     }
+}
+
+/// Tests that keep every core busy, and those that look at the clock, take turns.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|failed| failed.into_inner())
+}
+
+/// Runs this beside so many threads that do nothing but keep a core busy.
+pub fn beside_busy_loops<T>(number: usize, work: impl FnOnce() -> T) -> T {
+    struct Stop<'a>(&'a AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..number {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        // Also when the work panics.
+        let _stop = Stop(&stop);
+        work()
+    })
 }
 
 /// What no test can do without is looked at before the first program starts. One of these is

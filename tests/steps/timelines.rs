@@ -7,12 +7,12 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{env, fs, thread};
 
 use tempfile::tempdir;
 
-use crate::machine::{command, missing, program, tool};
+use crate::machine::{beside_busy_loops, command, missing, program, tool, turn};
 use crate::support::{assert_snapshot, snapshot, top};
 
 /// Of these, sizes and order are the kernel's own affair, or that of threads.
@@ -59,17 +59,9 @@ static ALONE: RwLock<()> = RwLock::new(());
 fn the_same_in_each_round_beside_busy_loops() {
     let rounds = env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
     let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
-    let _alone = ALONE.write();
+    let (_alone, _turn) = (ALONE.write(), turn());
     let next = AtomicUsize::new(0);
-    let busy = AtomicBool::new(true);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while busy.load(Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
+    let work = || {
         let compare_some = || {
             loop {
                 let number = next.fetch_add(1, Relaxed);
@@ -83,11 +75,12 @@ fn the_same_in_each_round_beside_busy_loops() {
                 }
             }
         };
-        let workers = [(); 3].map(|()| scope.spawn(compare_some));
-        let results = workers.map(|worker| worker.join());
-        busy.store(false, Relaxed);
-        assert!(results.iter().all(Result::is_ok), "see above");
-    });
+        thread::scope(|scope| {
+            let workers = [(); 3].map(|()| scope.spawn(compare_some));
+            assert!(workers.map(|worker| worker.join()).iter().all(Result::is_ok), "see above");
+        });
+    };
+    beside_busy_loops(2, work);
 }
 
 /// Compares what `cargo trace` shows of an example, or of a chat, with the

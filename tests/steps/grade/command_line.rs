@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 
 use super::{VERDICTS, grader, graders, joined, text};
-use crate::machine::{cargo, has, launch, spawn, succeeds, tool};
+use crate::machine::{cargo, has, launch, spawn, succeeds, tool, turn};
 use crate::support::{assert_snapshot, top, within_limit};
 
 /// A reader's copy of this crate, in which exercises can be written.
@@ -236,6 +236,7 @@ fn grade_ends_what_does_not_end() {
     if !has(&["python3"]) {
         return;
     }
+    let _turn = turn();
     // One that hangs, and says nothing.
     let (status, shown, time) = python("import time\ntime.sleep(1000)\n");
     assert_eq!(status, 1, "{shown}");
