@@ -27,7 +27,7 @@ fn main() {
         nix::unistd::alarm::set(seconds);
     }
     let error = Command::new(&program).args(arguments).exec();
-    eprintln!("{} does not start: {error}", program.display());
+    eprintln!("{} does not start: {error}", std::path::Path::new(&program).display());
     std::process::exit(127);
 }
 
