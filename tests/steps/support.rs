@@ -54,7 +54,7 @@ pub fn run_with(
 ) -> (i32, String, String) {
     let output = command(program(name)).args(arguments).write_stdin(input).output();
     let output = output.expect("it starts");
-    let [shown, errors] = [output.stdout, output.stderr].map(|o| String::from_utf8(o));
+    let [shown, errors] = [output.stdout, output.stderr].map(String::from_utf8);
     let (shown, errors) = (shown.expect("UTF-8"), errors.expect("UTF-8"));
     let Some(status) = output.status.code() else {
         unreachable!("{name}: {} after:\n{shown}{errors}", output.status)
