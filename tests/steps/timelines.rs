@@ -7,13 +7,13 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::{env, fs, process::Command, thread};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{env, fs, thread};
 
-use expect_test::expect_file;
 use tempfile::tempdir;
 
-use crate::support::{output, program, top};
+use crate::machine::{beside_busy_loops, command, missing, program, tool, turn};
+use crate::support::{assert_snapshot, snapshot, top};
 
 /// Of these, sizes and order are the kernel's own affair, or that of threads.
 const DIFFERS: &[&str] = &["10_short_write", "16_clean_stop", "16_one_at_a_time"];
@@ -42,13 +42,6 @@ include!("examples.in");
 
 const CHATS: [&str; 2] = ["07_chat", "07_chat_udp"];
 
-/// These two are part of every run.
-#[test]
-fn of_a_connection_and_of_datagrams() {
-    compare("04_accept");
-    compare("04_accept_udp");
-}
-
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn chats() {
@@ -66,17 +59,9 @@ static ALONE: RwLock<()> = RwLock::new(());
 fn the_same_in_each_round_beside_busy_loops() {
     let rounds = env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
     let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
-    let _alone = ALONE.write();
+    let (_alone, _turn) = (ALONE.write(), turn());
     let next = AtomicUsize::new(0);
-    let busy = AtomicBool::new(true);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while busy.load(Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
+    let work = || {
         let compare_some = || {
             loop {
                 let number = next.fetch_add(1, Relaxed);
@@ -90,11 +75,12 @@ fn the_same_in_each_round_beside_busy_loops() {
                 }
             }
         };
-        let workers = [(); 3].map(|()| scope.spawn(compare_some));
-        let results = workers.map(|worker| worker.join());
-        busy.store(false, Relaxed);
-        assert!(results.iter().all(Result::is_ok), "see above");
-    });
+        thread::scope(|scope| {
+            let workers = [(); 3].map(|()| scope.spawn(compare_some));
+            assert!(workers.map(|worker| worker.join()).iter().all(Result::is_ok), "see above");
+        });
+    };
+    beside_busy_loops(2, work);
 }
 
 /// Compares what `cargo trace` shows of an example, or of a chat, with the
@@ -117,11 +103,10 @@ fn compare(name: &str) {
         assert!(timeline.contains("\n  call    socket("), "{timeline}");
         return;
     }
-    let file = top().join(format!("examples/timelines/{name}.txt"));
     // (5000 datagrams: on a busy machine the kernel may hand one of them on
     // only after the next call, and then the run is another one. Once more.)
     if name == "15_lost_datagrams_udp" {
-        let expected = fs::read_to_string(&file).unwrap_or_default();
+        let expected = snapshot("timelines", name);
         for _ in 0..4 {
             if timeline == expected {
                 break;
@@ -130,23 +115,23 @@ fn compare(name: &str) {
             timeline = again.expect("as the first time");
         }
     }
-    expect_file![file].assert_eq(&timeline);
+    assert_snapshot("timelines", name, &timeline);
 }
 
 /// The README quotes one.
 #[test]
 fn the_readme_quotes_a_timeline() {
-    let read = |path: &str| fs::read_to_string(top().join(path)).expect(path);
-    let readme = read("README.md");
+    let readme = fs::read_to_string(top().join("README.md")).expect("it");
     let (_, quoted) = readme.split_once("cargo trace 04_accept\n").expect("it");
     let (_, quoted) = quoted.split_once("```text\n").expect("a block");
     let (quoted, _) = quoted.split_once("```").expect("its end");
     assert!(quoted.lines().count() > 5, "{quoted}");
-    let timeline = read("examples/timelines/04_accept.txt");
+    let timeline = snapshot("timelines", "04_accept");
     assert!(timeline.contains(quoted), "not in the timeline:\n{quoted}");
 }
 
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_fault_is_shown_and_the_program_says_why() {
     let program = program("04_accept");
     let arguments = ["--calls", "--fault", "accept=EMFILE:2", "--", program];
@@ -163,6 +148,7 @@ fn a_fault_is_shown_and_the_program_says_why() {
 }
 
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_server_is_ended_when_its_client_has_gone() {
     let folder = tempdir().expect("a folder");
     let picture = folder.path().join("picture.svg");
@@ -179,13 +165,13 @@ fn a_server_is_ended_when_its_client_has_gone() {
 
 /// Exit status 2 and one line, for what is missing and for what is wrong.
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn one_line_says_what_is_missing() {
     let folder = tempdir().expect("a folder");
     let bin = folder.path();
-    let tool = env!("CARGO_BIN_EXE_trace_for_tests");
     let says = |arguments: &[&str], words: &str| {
-        let output =
-            Command::new(tool).args(arguments).env("PATH", bin).output().expect("it starts");
+        let output = command(tool("trace")).args(arguments).env("PATH", bin).output();
+        let output = output.expect("it starts");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
@@ -208,19 +194,13 @@ fn one_line_says_what_is_missing() {
     says(&["no_such_example"], "no_such_example is no example");
 }
 
-/// Says that a test was not made, and why. In CI it must be.
-pub fn skipped(why: &str) {
-    assert!(env::var_os("CI").is_none(), "{why}");
-    eprintln!("skipped: {why}");
-}
-
 /// What `cargo trace` prints; `None`: it cannot work here.
 pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
-    let mut tool = Command::new(env!("CARGO_BIN_EXE_trace_for_tests"));
-    let output = output(tool.args(arguments), input);
+    let output = command(tool("trace")).args(arguments).write_stdin(input).output();
+    let output = output.expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(2) && errors.starts_with("cargo trace ") {
-        skipped(&errors);
+        missing(&errors);
         return None;
     }
     assert!(output.status.success(), "{errors}");
