@@ -288,10 +288,10 @@ fn after_a_reset(sends: usize) -> io::Result<()> {
 /// example that opens two sockets, and may have one.
 #[cfg(unix)]
 fn at_the_limit() -> io::Result<()> {
-    let program = crate::support::program("04_connect");
-    let mut shell = std::process::Command::new("sh");
+    let program = crate::machine::program("04_connect");
+    let mut shell = crate::machine::command("sh");
     shell.args(["-c", "ulimit -n 4 && exec \"$0\"", program]);
-    let output = crate::support::output(&mut shell, "");
+    let output = shell.output()?;
     let told = String::from_utf8_lossy(&output.stderr);
     let words = "too many open files or sockets (os error ";
     let (_, rest) = told.split_once(words).expect("it failed with that");

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use tempfile::tempdir;
 
-use crate::support::{output, program};
-use crate::timelines::skipped;
+use crate::machine::{command, missing, program, tool};
+use crate::timelines::trace;
 
 /// Without those whose number of calls or packets depends on the time.
 const EXAMPLES: [&str; 14] = [
@@ -50,23 +49,17 @@ fn tcpdump_sees_the_same_packets_in_the_same_run() {
     for name in EXAMPLES {
         let folder = tempdir().expect("a folder");
         let file = folder.path().join("packets");
-        let tool = env!("CARGO_BIN_EXE_trace_for_tests");
-        let run = output(
-            Command::new("unshare")
-                .args(NOT_ROOT)
-                .args(["bash", "-c", WATCHED, "bash"])
-                .arg(&file)
-                .args([tool, program(name)]),
-            "",
-        );
+        let mut watched = command("unshare");
+        watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
+        let run = watched.arg(tool("trace")).arg(program(name)).output().expect("it starts");
         let log = fs::read_to_string(file.with_extension("log"));
         if !run.status.success() || log.is_ok_and(|log| log.contains("not found")) {
             let errors = String::from_utf8_lossy(&run.stderr);
-            return skipped(&format!("no namespace, or no tcpdump: {errors}"));
+            return missing(&format!("no namespace, or no tcpdump: {errors}"));
         }
         let timeline = String::from_utf8_lossy(&run.stdout);
-        let mut tcpdump = Command::new("tcpdump");
-        let seen = output(tcpdump.args(["-n", "-t", "-r"]).arg(&file), "");
+        let seen = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
+        let seen = seen.expect("it starts");
         let seen = String::from_utf8_lossy(&seen.stdout);
         let (ours, theirs) = (packets(&timeline), captured(&seen));
         assert!(!ours.is_empty() || name.starts_with("0"), "{timeline}");
@@ -163,20 +156,16 @@ fn strace_alone_sees_the_same_calls() {
     for name in EXAMPLES {
         let folder = tempdir().expect("a folder");
         let file = folder.path().join("calls");
-        let run = output(
-            Command::new("unshare")
-                .args(["-Urn", "sh", "-c", PLAIN, "sh"])
-                .arg(&file)
-                .arg(program(name)),
-            "",
-        );
+        let mut plain = command("unshare");
+        plain.args(["-Urn", "sh", "-c", PLAIN, "sh"]).arg(&file).arg(program(name));
+        let run = plain.output().expect("it starts");
         if !run.status.success() {
             let errors = String::from_utf8_lossy(&run.stderr);
-            return skipped(&format!("no namespace, or no strace: {errors}"));
+            return missing(&format!("no namespace, or no strace: {errors}"));
         }
         let text = fs::read_to_string(&file).expect("what strace wrote");
         let arguments = ["--", program(name)];
-        let Some(timeline) = crate::timelines::trace(&arguments, "") else {
+        let Some(timeline) = trace(&arguments, "") else {
             return;
         };
         assert_eq!(calls(&timeline), traced(&text), "{name}\n{timeline}\n{text}");

@@ -9,6 +9,7 @@ use std::thread;
 use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Lang, shown};
 
+use crate::machine::{PYTHON, has, launch};
 use crate::support::{
     Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect, families, rest, run,
     run_with, succeeds, top, wait_for_bytes,
@@ -27,8 +28,7 @@ pub fn in_lang(name: &str, lang: &str) -> String {
 
 /// A Python program from `tests/peers`.
 pub fn python(script: &str, arguments: &[&str]) -> Command {
-    let name = if cfg!(windows) { "python" } else { "python3" };
-    let mut command = Command::new(name);
+    let mut command = launch(PYTHON);
     command
         .arg(top().join("tests/peers").join(script))
         .args(arguments)
@@ -111,6 +111,9 @@ fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
 
 #[test]
 fn our_client_with_a_server_in_python() {
+    if !has(&[PYTHON]) {
+        return;
+    }
     for (lang, words) in LANGS {
         let (ours, theirs) = python_server("tcp_server.py", "07_chat_client", lang);
         compare(&in_lang("07_chat_client", lang), &ours);
@@ -120,6 +123,9 @@ fn our_client_with_a_server_in_python() {
 
 #[test]
 fn our_server_with_a_client_in_python() {
+    if !has(&[PYTHON]) {
+        return;
+    }
     for (lang, words) in LANGS {
         let (mut server, address) = serve(lang);
         let theirs = python_client("tcp_client.py", address, lang);
@@ -407,9 +413,12 @@ fn no_server_at_all_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_person_at_a_terminal_is_asked() {
+    if !has(&[PYTHON]) {
+        return;
+    }
     for (lang, prompt, end) in [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")] {
         let (server, address) = serve(lang);
-        let client = crate::support::program("07_chat_client");
+        let client = crate::machine::program("07_chat_client");
         let address = address.to_string();
         let shown =
             python_shows("terminal.py", &[prompt, client, &address, lang, LINES[0], LINES[1], end]);

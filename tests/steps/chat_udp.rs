@@ -6,6 +6,7 @@ use std::thread;
 use socket_steps::chat::Lang;
 
 use crate::chat::{LANGS, LINES, in_lang, python_client, python_server, replies, texts};
+use crate::machine::{PYTHON, has};
 use crate::support::{
     Terminal, as_ipv4, closed_udp_port, compare, datagrams, families, receive, run_with, succeeds,
 };
@@ -46,6 +47,9 @@ fn run_in(lang: &str, server: &str, input: &str) -> (i32, String, String) {
 
 #[test]
 fn our_client_with_a_server_in_python() {
+    if !has(&[PYTHON]) {
+        return;
+    }
     for (lang, words) in LANGS {
         let (ours, theirs) = python_server("udp_server.py", "07_chat_client_udp", lang);
         compare(&in_lang("07_chat_client_udp", lang), &ours);
@@ -55,6 +59,9 @@ fn our_client_with_a_server_in_python() {
 
 #[test]
 fn our_server_with_a_client_in_python() {
+    if !has(&[PYTHON]) {
+        return;
+    }
     for (lang, words) in LANGS {
         let (mut server, address) = serve(lang);
         let theirs = python_client("udp_client.py", address, lang);

@@ -6,13 +6,12 @@ use crate::support::{closed_tcp_port, examples, run, succeeds};
 
 /// The examples that bind the address they are given.
 pub fn servers() -> impl Iterator<Item = &'static str> {
-    let names = examples().map(|(name, _)| name);
-    names.filter(|name| ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no)))
+    examples().filter(|name| ["01_", "_connect", "_client"].iter().all(|no| !name.contains(no)))
 }
 
 #[test]
 fn help_is_short_and_says_how_to_run() {
-    for (name, _) in examples() {
+    for name in examples() {
         for flag in ["--help", "-h"] {
             let help = succeeds(name, &[flag], "");
             let kind = if name.ends_with("_udp") { "UDP" } else { "TCP" };
@@ -30,7 +29,7 @@ fn help_is_short_and_says_how_to_run() {
 
 #[test]
 fn a_bad_argument_is_2_with_usage() {
-    for (name, _) in examples() {
+    for name in examples() {
         for arguments in [
             &["8090"][..],
             &["127.0.0.1"],
@@ -51,7 +50,7 @@ fn a_bad_argument_is_2_with_usage() {
 
 #[test]
 fn only_step_7_speaks_two_languages() {
-    for (name, _) in examples() {
+    for name in examples() {
         if name.starts_with("07_chat") {
             continue;
         }
@@ -128,7 +127,7 @@ fn a_chinese_conversation_is_chinese() {
         "07_chat_client_udp@doubled@zh",
         "07_chat_client_udp@no_server@zh",
     ] {
-        is_chinese(&crate::support::snapshot(name));
+        is_chinese(&crate::support::snapshot(crate::support::TRANSCRIPTS, name));
     }
 }
 
@@ -218,23 +217,22 @@ fn a_udp_server_that_is_not_there_is_told() {
 #[test]
 #[cfg(unix)]
 fn a_closed_standard_output_is_no_panic() {
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::thread::{Builder, scope};
 
+    use crate::machine::{launch, program, spawn};
+
     scope(|scope| {
-        for (name, path) in crate::transcripts::LESSONS {
+        for name in crate::transcripts::LESSONS {
             // (The name of the thread is in the message when it panics.)
             let thread = Builder::new().name((*name).to_owned());
             let started = thread.spawn_scoped(scope, move || {
                 for argument in [None, Some("--help")] {
-                    let mut child = Command::new(path)
-                        .args(argument)
-                        .stdout(Stdio::piped())
-                        .stderr(Stdio::piped())
-                        .spawn()
-                        .expect("the example starts");
+                    let mut example = launch(program(name));
+                    example.args(argument).stdout(Stdio::piped()).stderr(Stdio::piped());
+                    let mut child = spawn(&mut example);
                     drop(child.stdout.take());
-                    let output = crate::support::outcome(child);
+                    let output = child.wait_with_output().expect("a status");
                     let errors = String::from_utf8_lossy(&output.stderr);
                     assert_eq!(errors, "", "{name}");
                     assert!(output.status.success(), "{name}");
@@ -250,18 +248,15 @@ fn a_closed_standard_output_is_no_panic() {
 #[cfg(target_os = "linux")]
 fn a_transcript_that_cannot_be_written_is_told() {
     use std::fs::File;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
-    use crate::support::{outcome, program};
+    use crate::machine::{launch, program, spawn};
 
     for (name, argument) in [("04_accept", None), ("01_create", Some("-h"))] {
         let full = File::options().write(true).open("/dev/full");
-        let child = Command::new(program(name))
-            .args(argument)
-            .stdout(full.expect("/dev/full"))
-            .stderr(Stdio::piped())
-            .spawn();
-        let output = outcome(child.expect("the example starts"));
+        let mut example = launch(program(name));
+        example.args(argument).stdout(full.expect("/dev/full")).stderr(Stdio::piped());
+        let output = spawn(&mut example).wait_with_output().expect("a status");
         assert_eq!(output.status.code(), Some(1), "{name}");
         let told = String::from_utf8_lossy(&output.stderr);
         let begin = "error: standard output: no storage space\n";

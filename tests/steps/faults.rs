@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::atlas::{rows, same_kind};
-use crate::support::program;
+use crate::machine::program;
 use crate::timelines::trace;
 
 /// The row's call; what fails; in which example.
@@ -24,6 +24,7 @@ const FAULTS: [(&str, &str, &str); 11] = [
 ];
 
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
     let rows: Vec<_> = rows().into_iter().filter(|row| row.linux.ends_with(", injected")).collect();
     let injected: BTreeSet<_> = rows.iter().map(|row| &*row.call).collect();
@@ -57,6 +58,7 @@ fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
 
 /// One client's misfortune is not the server's end.
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_server_goes_on() {
     let [server, client] = ["07_chat_server", "07_chat_client"].map(program);
     for fault in ["accept=ECONNABORTED", "accept=EINTR", "accept=EMFILE"] {

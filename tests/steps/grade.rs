@@ -16,15 +16,15 @@ mod command_line;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use expect_test::expect_file;
+use assert_cmd::Command;
 
-use crate::book::languages::{cargo, succeeds};
+use crate::machine::{command, programs, tool};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
-use crate::support::{numbered, output, top};
+use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
 /// How many are graded at a time: most of them wait.
 const AT_A_TIME: usize = 8;
@@ -51,25 +51,12 @@ fn graders() -> PathBuf {
     top().join("tools/grade")
 }
 
-/// What the grader shows, where the book has it.
-fn transcript(title: &str) -> PathBuf {
-    graders().join(format!("transcripts/{title}.txt"))
-}
-
-/// Builds the grader and the exercises; gives the folder of their programs.
-fn built() -> PathBuf {
-    let mut build = cargo();
-    build.current_dir(top()).args(["build", "--locked", "--quiet"]);
-    let packages = ["socket-steps-grade", "your-turn"];
-    succeeds(build.args(packages.map(|name| format!("--package={name}"))));
-    // (This test is in a folder beside them.)
-    let here = std::env::current_exe().expect("a path");
-    here.ancestors().nth(2).expect("a folder").to_owned()
-}
+/// What the grader shows: in `examples`, where the book has it.
+const VERDICTS: &str = "verdicts";
 
 /// The grader, with notes of its own on what is done.
-fn grader(programs: &Path, notes: &Path) -> Command {
-    let mut grade = Command::new(programs.join("grade"));
+fn grader(notes: &Path) -> Command {
+    let mut grade = command(tool("grade"));
     grade.env("GRADE_PROGRESS", notes);
     grade
 }
@@ -84,7 +71,7 @@ fn joined(text: &str) -> String {
 }
 
 /// The solutions and the mistakes, built.
-fn cases(given: &Path) -> Vec<Case> {
+fn cases() -> Vec<Case> {
     let (mut sources, mut verdicts) = (Vec::new(), Vec::new());
     let solutions = graders().join("solutions");
     let mistakes = graders().join("mistakes");
@@ -114,16 +101,16 @@ fn cases(given: &Path) -> Vec<Case> {
         verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
-    let (programs, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
+    let (folder, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
     assert_eq!(told, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
     for (source, verdict) in sources.iter().zip(verdicts) {
         let (title, exercise, verdict) = verdict;
-        let program = programs.join(&source.name);
+        let program = folder.join(&source.name);
         cases.push(Case { title, exercise, program, verdict });
     }
     for exercise in titles(&solutions, ".rs") {
-        let program = given.join(&exercise);
+        let program = PathBuf::from(&programs("your-turn")[&exercise]);
         let (title, verdict) = (exercise.clone(), Verdict::AsGiven);
         cases.push(Case { title, exercise, program, verdict });
     }
@@ -131,11 +118,11 @@ fn cases(given: &Path) -> Vec<Case> {
 }
 
 /// Grades it, and compares the verdict.
-fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
-    let mut grade = grader(programs, &notes.join(&case.exercise));
+fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
+    let mut grade = grader(&notes.join(&case.exercise));
     let seed = format!("--seed={round}");
-    grade.args([&case.exercise, &seed, "--"]).arg(&case.program);
-    let output = output(&mut grade, "");
+    let output = grade.args([&case.exercise, &seed, "--"]).arg(&case.program).output();
+    let output = output.expect("it starts");
     let (shown, status) = (text(&output), output.status.code());
     let said = joined(&shown);
     let program = case.program.display();
@@ -143,7 +130,7 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
         Verdict::Passes => {
             assert_eq!(status, Some(0), "{program}:\n{shown}");
             let end = shown.find("  Next: ").unwrap_or(shown.len());
-            expect_file![transcript(&case.title)].assert_eq(&shown[..end]);
+            assert_snapshot(VERDICTS, &case.title, &shown[..end]);
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
@@ -156,9 +143,8 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
                 status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
             // (Those that the book shows.)
-            let file = transcript(&case.title);
-            if file.exists() {
-                expect_file![file].assert_eq(&numbered(&shown));
+            if snapshot_path(VERDICTS, &case.title).exists() {
+                assert_snapshot(VERDICTS, &case.title, &numbered(&shown));
             }
         }
     }
@@ -178,8 +164,7 @@ fn none_is_left_out() {
         })
         .collect();
     for exercise in titles(&graders().join("solutions"), ".rs") {
-        let shown = fs::read_to_string(transcript(&exercise));
-        let shown = shown.expect("what the grader shows");
+        let shown = snapshot(VERDICTS, &exercise);
         let checks = shown.lines().filter_map(|line| line.strip_prefix("  ok"));
         for title in checks.map(str::trim) {
             let there = failing.iter().any(|(of, check)| *of == exercise && check == title);
@@ -191,7 +176,6 @@ fn none_is_left_out() {
 #[test]
 #[ignore = "builds a hundred programs"]
 fn grade_judges_rightly() {
-    let programs = built();
     let notes = tempfile::tempdir().expect("a folder");
     let rounds = std::env::var("ROUNDS").ok();
     let rounds = rounds.map_or(1, |rounds| rounds.parse().expect("a number"));
@@ -207,10 +191,10 @@ fn grade_judges_rightly() {
             }
         }
         for round in 1..=rounds {
-            let cases = cases(&programs);
+            let cases = cases();
             let (all, start) = (cases.len(), std::time::Instant::now());
             let failed = side_by_side(cases, AT_A_TIME, |case| {
-                is_judged_rightly(case, round, &programs, notes.path());
+                is_judged_rightly(case, round, notes.path());
             });
             eprintln!("round {round}: {all} in {:?}", start.elapsed());
             // (Once more, and alone: side by side some programs wait longer
@@ -219,7 +203,7 @@ fn grade_judges_rightly() {
             let failed = match rounds {
                 1 => side_by_side(failed, 1, |case| {
                     eprintln!("once more: {}", case.program.display());
-                    is_judged_rightly(case, round, &programs, notes.path());
+                    is_judged_rightly(case, round, notes.path());
                 }),
                 _ => failed,
             };

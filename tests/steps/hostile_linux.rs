@@ -3,7 +3,6 @@
 //! somebody forged, and with a crowd before the door. Linux shows and does
 //! what that needs.
 
-use std::fmt::Display;
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -18,14 +17,10 @@ use crate::chat::python;
 use crate::hostile::{
     TCP, UDP, each, greeted, leave, start, still_serves, talk, talk_udp, udp_client,
 };
+use crate::machine::{descriptors, has, launch, missing, program, queues, skip, spawn};
 use crate::support::{
-    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, outcome, program, receive,
-    within_limit,
+    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, receive, within_limit,
 };
-
-fn skipped(why: impl Display) {
-    eprintln!("skipped: {why}");
-}
 
 /// An ordinary client over UDP.
 fn still_serves_udp(server: SocketAddr) {
@@ -86,18 +81,12 @@ fn traced(id: u32) {
 /// unless that is not to be had here.
 fn strace(id: u32, options: &[&str], during: impl FnOnce()) -> Option<String> {
     until(id, "S");
-    let strace = Command::new("strace")
-        .args(["-f", "-p", &id.to_string()])
-        .args(options)
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut strace = match strace {
-        Ok(strace) => strace,
-        Err(error) => {
-            skipped(format!("no strace ({error})"));
-            return None;
-        }
-    };
+    if !has(&["strace"]) {
+        return None;
+    }
+    let mut strace = launch("strace");
+    strace.args(["-f", "-p", &id.to_string()]).args(options).stderr(Stdio::piped());
+    let mut strace = spawn(&mut strace);
     // Of each thread: who traces it.
     let is_traced = || {
         let mut tasks = fs::read_dir(format!("/proc/{id}/task")).ok()?;
@@ -114,13 +103,13 @@ fn strace(id: u32, options: &[&str], during: impl FnOnce()) -> Option<String> {
     });
     if attached != Some(true) {
         let _ = strace.kill();
-        let words = outcome(strace).stderr;
-        skipped(String::from_utf8_lossy(&words));
+        let words = strace.wait_with_output().expect("a status").stderr;
+        skip(&String::from_utf8_lossy(&words));
         return None;
     }
     during();
     signal("INT", strace.id());
-    let words = outcome(strace).stderr;
+    let words = strace.wait_with_output().expect("a status").stderr;
     until(id, "SR");
     Some(String::from_utf8_lossy(&words).into_owned())
 }
@@ -281,9 +270,7 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
         let descriptors = if places == 1 { "4" } else { "7" };
         let limit = "ulimit -S -n $0 && exec \"$@\"";
         let arguments = ["-c", limit, descriptors, program(name)];
-        let mut command = Command::new("sh");
-        let command = command.args(arguments).arg("127.0.0.1:0");
-        let mut terminal = Terminal::open(command);
+        let mut terminal = Terminal::open(launch("sh").args(arguments).arg("127.0.0.1:0"));
         let server = terminal.invited_to();
         let fit = if places == 1 { 0 } else { 3 };
         let served: Vec<_> = (0..fit).map(|_| greeted(server)).collect();
@@ -293,10 +280,10 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
         if places == 1 {
             let id = terminal.id().to_string();
             let prlimit = ["--pid", &id, "--nofile=64:"];
-            let raised = Command::new("prlimit").args(prlimit).status();
-            if !raised.is_ok_and(|status| status.success()) {
-                return skipped("no prlimit, to give it more again");
+            if !has(&["prlimit"]) {
+                return;
             }
+            assert!(Command::new("prlimit").args(prlimit).status().expect("it").success());
         }
         served.iter().for_each(leave);
         drop(served);
@@ -320,15 +307,17 @@ fn step_16_goes_on_when_it_can_start_no_thread() {
         // Two conversations; one thread accepts, and perhaps one waits for
         // Enter.
         let limit = format!("--nproc={}", 3 + more);
-        let mut command = Command::new("prlimit");
-        command.args([&limit, "setpriv", &user, &group, "--clear-groups"]);
-        let can = command.arg("true").output();
-        if !can.is_ok_and(|output| output.status.success()) {
-            return skipped("no user of its own for a server");
+        // A signal of the launcher's would not outlive the change of the user.
+        let as_user = ["setpriv", &user, &group, "--clear-groups", "--pdeathsig=KILL"];
+        if !has(&["prlimit", "setpriv"]) {
+            return;
         }
-        let mut command = Command::new("prlimit");
-        command.args([&limit, "setpriv", &user, &group, "--clear-groups"]);
-        command.args([program(name), "127.0.0.1:0"]);
+        let can = Command::new("prlimit").arg(&limit).args(as_user).arg("true").output();
+        if !can.is_ok_and(|output| output.status.success()) {
+            return skip("no user of its own for a server");
+        }
+        let mut command = launch("prlimit");
+        command.arg(&limit).args(as_user).args([program(name), "127.0.0.1:0"]);
         let mut terminal = Terminal::open(&mut command);
         let server = terminal.invited_to();
         let served = [(); 2].map(|()| greeted(server));
@@ -389,7 +378,7 @@ fn raw() -> Option<Socket> {
     let raw = Socket::new(Domain::IPV4, Type::from(SOCK_RAW), Some(protocol));
     match raw {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            skipped("no right to forge packets");
+            skip("no right to forge packets");
             None
         }
         raw => Some(raw.expect("a raw socket")),
@@ -515,10 +504,15 @@ fn the_udp_client_finds_a_server_that_comes_back() {
 /// fewer do, more than fit into a queue of std's length, 128.)
 #[test]
 fn a_crowd_before_the_door_is_greeted() {
-    let most = fs::read_to_string("/proc/sys/net/core/somaxconn");
-    let most: u32 = most.expect("it").trim().parse().expect("a number");
+    let most = descriptors().1;
+    if most < 650 {
+        return missing(&format!("a crowd of 600 needs 650 descriptors, not {most} (ulimit -n)"));
+    }
+    if !has(&["python3"]) || !queues(600) {
+        return;
+    }
     each(&[(TCP[2].0, 600), (TCP[3].0, 150)], |name, crowd| {
-        let number = most.min(crowd).to_string();
+        let number = crowd.to_string();
         let (terminal, server) = start(name);
         until(terminal.id(), "S");
         signal("STOP", terminal.id());

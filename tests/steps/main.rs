@@ -16,6 +16,7 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hostile_linux;
 mod house_rules;
+mod machine;
 #[cfg(target_os = "linux")]
 mod patched;
 mod support;

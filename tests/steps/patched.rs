@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use crate::book::languages::cargo;
+use crate::machine::cargo;
 use crate::support::top;
 
 /// The names of a folder's files that end so, without that.

@@ -5,30 +5,24 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use assert_cmd::assert::OutputAssertExt as _;
 use regex::{Captures, Regex};
 use socket2::{Domain, Socket, Type};
 
+use crate::machine::{command, launch, missing, program, skip, spawn};
 use crate::transcripts::{CHAT, LESSONS};
 
-/// No example takes a tenth of this. One that does hangs, and is killed; and
-/// every wait of the tests themselves ends then.
+/// No example takes a tenth of this. One that does hangs, and is ended; and every wait of the
+/// tests themselves ends then.
 pub const HANG_LIMIT: Duration = Duration::from_secs(60);
 
 /// No program shows or sends as much. One that does would never end.
 const ENDLESS: u64 = 1 << 20;
-
-/// The program of an example, fresh: cargo built it for this test.
-pub fn program(name: &str) -> &'static str {
-    let found = examples().find(|(example, _)| *example == name);
-    found.expect("an example that examples.in lists").1
-}
 
 /// The text of an example.
 pub fn source(name: &str) -> String {
@@ -36,8 +30,8 @@ pub fn source(name: &str) -> String {
     fs::read_to_string(path).expect(name)
 }
 
-/// All examples, lessons and chat programs: name and program.
-pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// All examples, lessons and chat programs.
+pub fn examples() -> impl Iterator<Item = &'static str> {
     LESSONS.iter().chain(CHAT).copied()
 }
 
@@ -58,73 +52,22 @@ pub fn run_with(
     arguments: &[&str],
     input: impl Into<Vec<u8>>,
 ) -> (i32, String, String) {
-    let mut command = Command::new(program(name));
-    let output = output(command.args(arguments), input);
-    (
-        output.status.code().expect("it ended by itself"),
-        String::from_utf8(output.stdout).expect("UTF-8"),
-        String::from_utf8(output.stderr).expect("UTF-8"),
-    )
+    let output = command(program(name)).args(arguments).write_stdin(input).output();
+    let output = output.expect("it starts");
+    let [shown, errors] = [output.stdout, output.stderr].map(|o| String::from_utf8(o));
+    let (shown, errors) = (shown.expect("UTF-8"), errors.expect("UTF-8"));
+    let Some(status) = output.status.code() else {
+        unreachable!("{name}: {} after:\n{shown}{errors}", output.status)
+    };
+    (status, shown, errors)
 }
 
 /// Runs an example that must succeed and have nothing to complain of; gives
 /// its transcript.
 pub fn succeeds(name: &str, arguments: &[&str], input: impl Into<Vec<u8>>) -> String {
-    let mut command = Command::new(program(name));
-    let output = output(command.args(arguments), input);
-    let output = output.assert().success().stderr("");
-    String::from_utf8(output.get_output().stdout.clone()).expect("UTF-8")
-}
-
-/// Runs any program to its end, with `input` on its standard input.
-pub fn output(command: &mut Command, input: impl Into<Vec<u8>>) -> Output {
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.expect("the program starts");
-    let (mut stdin, input) = (child.stdin.take(), input.into());
-    thread::spawn(move || {
-        // It may end before it has read all of it.
-        stdin.as_mut().map(|stdin| stdin.write_all(&input))
-    });
-    outcome(child)
-}
-
-/// What a program still shows, and how it ends.
-pub fn outcome(mut child: Child) -> Output {
-    let stdout = child.stdout.take().map(read_all);
-    let stderr = child.stderr.take().map(read_all);
-    let status = wait(&mut child);
-    let text = |from: Option<thread::JoinHandle<Vec<u8>>>| {
-        from.map_or(vec![], |from| from.join().expect("a reader"))
-    };
-    let (stdout, stderr) = (text(stdout), text(stderr));
-    let shown = [&stdout[..], &stderr].map(String::from_utf8_lossy);
-    let status = status.unwrap_or_else(|| hangs(&shown.concat()));
-    Output { status, stdout, stderr }
-}
-
-/// Reads in another thread, so that the program need not wait for it.
-fn read_all(from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut all = Vec::new();
-        // (Where it breaks off, the comparison says so.)
-        let _ = from.take(ENDLESS).read_to_end(&mut all);
-        all
-    })
-}
-
-fn hangs(shown: &str) -> ! {
-    let shown = String::from_iter(shown.chars().take(2000));
-    unreachable!("it hangs, and is killed, after:\n{shown}")
-}
-
-/// How a program ends, or `None`: not in time, and so it was killed.
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let ended = within_limit(|| child.try_wait().expect("a status"));
-    if ended.is_none() {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    ended
+    let mut command = command(program(name));
+    let assert = command.args(arguments).write_stdin(input).assert().success().stderr("");
+    String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
 }
 
 /// Asks again and again until there is an answer; `None` if time is up.
@@ -145,7 +88,7 @@ pub fn families() -> Vec<&'static str> {
     if TcpListener::bind("[::1]:0").is_ok() {
         families.push("[::1]:0");
     } else {
-        eprintln!("skipped on [::1]: this machine has no IPv6");
+        missing("this machine has no [::1] (IPv6)");
     }
     families
 }
@@ -264,14 +207,11 @@ pub fn numbered(transcript: &str) -> String {
 /// where that differs, with `NAME@windows.snap`.
 pub fn compare(name: &str, transcript: &str) {
     if let Some(why) = only_wine_differs(name) {
-        eprintln!("skipped {name}: {why}");
-        return;
+        return skip(&format!("{name}: {why}"));
     }
     let windows = format!("{name}@windows");
-    match cfg!(windows) && snapshot_path(&windows).exists() {
-        true => assert_snapshot(&windows, &numbered(transcript)),
-        false => assert_snapshot(name, &numbered(transcript)),
-    }
+    let differs = cfg!(windows) && snapshot_path(TRANSCRIPTS, &windows).exists();
+    assert_snapshot(TRANSCRIPTS, if differs { &windows } else { name }, &numbered(transcript));
 }
 
 /// Why this transcript is not Windows' own where Wine answers the calls.
@@ -292,21 +232,28 @@ fn only_wine_differs(name: &str) -> Option<&'static str> {
     }
 }
 
-pub fn assert_snapshot(name: &str, content: &str) {
+/// The folder of the transcripts in `examples`.
+pub const TRANSCRIPTS: &str = "transcripts";
+
+/// Compares with `examples/FOLDER/NAME.snap`.
+///
+/// The snapshots are in folders without a Cargo.toml: cargo-insta looks into no others.
+pub fn assert_snapshot(folder: &str, name: &str, content: &str) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../examples/transcripts");
+    settings.set_snapshot_path(format!("../../examples/{folder}"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, content));
 }
 
-fn snapshot_path(name: &str) -> PathBuf {
-    top().join(format!("examples/transcripts/{name}.snap"))
+pub fn snapshot_path(folder: &str, name: &str) -> PathBuf {
+    top().join(format!("examples/{folder}/{name}.snap"))
 }
 
 /// The content of a snapshot, without its header.
-pub fn snapshot(name: &str) -> String {
-    let text = fs::read_to_string(snapshot_path(name)).expect(name);
+pub fn snapshot(folder: &str, name: &str) -> String {
+    let text = fs::read_to_string(snapshot_path(folder, name)).expect(name);
+    let text = text.replace("\r\n", "\n");
     text.splitn(3, "---\n").nth(2).expect("a header").to_owned()
 }
 
@@ -331,17 +278,13 @@ pub struct Terminal {
 impl Terminal {
     /// Starts an example there.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
-        Self::open(Command::new(program(name)).args(arguments))
+        Self::open(launch(program(name)).args(arguments))
     }
 
     /// Starts any program there.
     pub fn open(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = spawn(command);
         let output = child.stdout.take().expect("piped").take(ENDLESS);
         let (sender, lines) = channel();
         thread::spawn(move || {
@@ -409,13 +352,16 @@ impl Terminal {
                 break end;
             }
         };
-        if end == RecvTimeoutError::Timeout {
-            hangs(&self.shown);
-        }
-        let status = wait(&mut self.child);
-        let status = status.unwrap_or_else(|| hangs(&self.shown));
+        let ended = end == RecvTimeoutError::Disconnected;
+        let status = if ended { within_limit(|| self.status()) } else { None };
+        let Some(status) = status else { unreachable!("it hangs after:\n{}", self.shown) };
         assert!(status.success(), "{status} after:\n{}", self.shown);
         std::mem::take(&mut self.shown)
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a status")
     }
 }
 
@@ -424,11 +370,6 @@ impl Terminal {
     /// The number of its process.
     pub fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// How it ended, if it has.
-    pub fn status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a status")
     }
 
     /// What it has shown in what was waited for.

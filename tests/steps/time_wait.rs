@@ -3,12 +3,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::command_line::servers;
-use crate::support::{accept, connect, outcome, program, rest, source, within_limit};
+use crate::machine::{launch, program, spawn};
+use crate::support::{accept, connect, rest, source, within_limit};
 
 const TIME_WAIT: &str = "06";
 const LISTEN: &str = "0A";
@@ -27,19 +28,15 @@ fn a_listener_gets_a_port_that_is_in_time_wait() {
     assert!(listeners.len() > 10, "{listeners:?}");
     for name in listeners {
         let address = port_in_time_wait();
-        let mut example = Command::new(program(name))
-            .arg(address.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the example starts");
+        let mut example = launch(program(name));
+        example.arg(address.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut example = spawn(example.stderr(Stdio::piped()));
         let bound = within_limit(|| {
             let ended = example.try_wait().expect("a status").is_some();
             (ended || is_in(LISTEN, address)).then_some(())
         });
         let _ = example.kill();
-        let errors = outcome(example).stderr;
+        let errors = example.wait_with_output().expect("a status").stderr;
         assert_eq!(String::from_utf8_lossy(&errors), "", "{name}");
         bound.expect(name);
     }

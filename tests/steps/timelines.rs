@@ -6,12 +6,13 @@
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::{env, fs, process::Command, thread};
+use std::{env, fs, thread};
 
-use expect_test::expect_file;
+use assert_cmd::Command;
 use tempfile::tempdir;
 
-use crate::support::{output, program, top};
+use crate::machine::{command, missing, program, tool};
+use crate::support::{assert_snapshot, snapshot, top};
 
 /// Of these, sizes and order are the kernel's own affair, or that of threads.
 const DIFFERS: &[&str] = &["10_short_write", "16_clean_stop", "16_one_at_a_time"];
@@ -39,13 +40,6 @@ macro_rules! chat {
 include!("examples.in");
 
 const CHATS: [&str; 2] = ["07_chat", "07_chat_udp"];
-
-/// These two are part of every run.
-#[test]
-fn of_a_connection_and_of_datagrams() {
-    compare("04_accept");
-    compare("04_accept_udp");
-}
 
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
@@ -115,11 +109,10 @@ fn compare(name: &str) {
         assert!(timeline.contains("\n  call    socket("), "{timeline}");
         return;
     }
-    let file = top().join(format!("examples/timelines/{name}.txt"));
     // 5000 datagrams: on a busy machine the kernel may hand one of them on only after the next
     // call, and then the run is another one. Once more.
     if name == "15_lost_datagrams_udp" {
-        let expected = fs::read_to_string(&file).unwrap_or_default();
+        let expected = snapshot("timelines", name);
         for _ in 0..4 {
             if timeline == expected {
                 break;
@@ -128,23 +121,23 @@ fn compare(name: &str) {
             timeline = again.expect("as the first time");
         }
     }
-    expect_file![file].assert_eq(&timeline);
+    assert_snapshot("timelines", name, &timeline);
 }
 
 /// The README quotes one.
 #[test]
 fn the_readme_quotes_a_timeline() {
-    let read = |path: &str| fs::read_to_string(top().join(path)).expect(path);
-    let readme = read("README.md");
+    let readme = fs::read_to_string(top().join("README.md")).expect("it");
     let (_, quoted) = readme.split_once("cargo trace 04_accept\n").expect("it");
     let (_, quoted) = quoted.split_once("```text\n").expect("a block");
     let (quoted, _) = quoted.split_once("```").expect("its end");
     assert!(quoted.lines().count() > 5, "{quoted}");
-    let timeline = read("examples/timelines/04_accept.txt");
+    let timeline = snapshot("timelines", "04_accept");
     assert!(timeline.contains(quoted), "not in the timeline:\n{quoted}");
 }
 
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_fault_is_shown_and_the_program_says_why() {
     let program = program("04_accept");
     let arguments = ["--calls", "--fault", "accept=EMFILE:2", "--", program];
@@ -161,6 +154,7 @@ fn a_fault_is_shown_and_the_program_says_why() {
 }
 
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_server_is_ended_when_its_client_has_gone() {
     let folder = tempdir().expect("a folder");
     let picture = folder.path().join("picture.svg");
@@ -177,13 +171,13 @@ fn a_server_is_ended_when_its_client_has_gone() {
 
 /// Exit status 2 and one line, for what is missing and for what is wrong.
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn one_line_says_what_is_missing() {
     let folder = tempdir().expect("a folder");
     let bin = folder.path();
-    let tool = env!("CARGO_BIN_EXE_trace_for_tests");
     let says = |arguments: &[&str], words: &str| {
-        let output =
-            Command::new(tool).args(arguments).env("PATH", bin).output().expect("it starts");
+        let output = command(tool("trace")).args(arguments).env("PATH", bin).output();
+        let output = output.expect("it starts");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
@@ -205,15 +199,16 @@ fn one_line_says_what_is_missing() {
 
 /// In a namespace in which nobody can make another one.
 #[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn one_line_says_that_there_can_be_no_network() {
     const NO_MORE: &str = "cd /proc/sys/user && echo 0 >max_user_namespaces && \
                            echo 0 >max_net_namespaces && exec \"$@\"";
-    let mut unshare = Command::new("unshare");
-    unshare.args(["-Ur", "sh", "-c", NO_MORE, "sh", env!("CARGO_BIN_EXE_trace_for_tests")]);
-    let output = output(unshare.args(["--", "/bin/true"]), "");
+    let mut unshare = command("unshare");
+    unshare.args(["-Ur", "sh", "-c", NO_MORE, "sh"]).arg(tool("trace")).args(["--", "/bin/true"]);
+    let output = unshare.output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     if output.status.code() != Some(2) {
-        return skipped(&errors);
+        return missing(&errors);
     }
     let words =
         "cargo trace needs a network namespace of its own, and this system allows none (No space";
@@ -242,13 +237,13 @@ fn the_program_that_cargo_has_built_is_traced() {
                 &format!("fn main() {{ println!(\"{name}, {number}\") }}"),
             );
         }
-        let mut tool = Command::new(env!("CARGO_BIN_EXE_trace_for_tests"));
+        let mut tool = command(tool("trace"));
         tool.args(["one", "--with", "two"]).current_dir(folder.path().join("below"));
         match target {
             Some(target) => tool.env("CARGO_TARGET_DIR", target),
             None => tool.env_remove("CARGO_TARGET_DIR"),
         };
-        let Some(timeline) = timeline(&mut tool, "") else { return };
+        let Some(timeline) = timeline(&mut tool) else { return };
         for name in ["one", "two"] {
             let line = format!("{name}: {name}, {number}\n");
             assert!(timeline.contains(&line), "{line}{timeline}");
@@ -256,23 +251,16 @@ fn the_program_that_cargo_has_built_is_traced() {
     }
 }
 
-/// Says that a test was not made, and why. In CI it must be.
-pub fn skipped(why: &str) {
-    assert!(env::var_os("CI").is_none(), "{why}");
-    eprintln!("skipped: {why}");
-}
-
 /// What `cargo trace` prints; `None`: it cannot work here.
 pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
-    let mut tool = Command::new(env!("CARGO_BIN_EXE_trace_for_tests"));
-    timeline(tool.args(arguments), input)
+    timeline(command(tool("trace")).args(arguments).write_stdin(input))
 }
 
-fn timeline(tool: &mut Command, input: &str) -> Option<String> {
-    let output = output(tool, input);
+fn timeline(tool: &mut Command) -> Option<String> {
+    let output = tool.output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(2) && errors.starts_with("cargo trace ") {
-        skipped(&errors);
+        missing(&errors);
         return None;
     }
     assert!(output.status.success(), "{errors}");

@@ -2,15 +2,13 @@
 //!
 //! The files in `examples/transcripts` hold what they print.
 
+use crate::machine::queues;
 use crate::support::{compare, succeeds};
 
-/// One test per lesson, named by it, and the list of all of them: the name
-/// and the program.
+/// One test per lesson, named by it, and the list of all of them.
 macro_rules! lessons {
     ($($test:ident $name:literal)*) => {
-        pub const LESSONS: &[(&str, &str)] = &[
-            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
-        ];
+        pub const LESSONS: &[&str] = &[$($name),*];
         $(
             #[test]
             fn $test() {
@@ -22,10 +20,8 @@ macro_rules! lessons {
 
 macro_rules! chat {
     ($($name:literal)*) => {
-        /// The programs of the chat: name and program.
-        pub const CHAT: &[(&str, &str)] = &[
-            $(($name, env!(concat!("CARGO_BIN_EXE_", $name)))),*
-        ];
+        /// The programs of the chat.
+        pub const CHAT: &[&str] = &[$($name),*];
     };
 }
 
@@ -43,7 +39,7 @@ pub fn compare_alone(name: &str, transcript: &str) {
     if name == "14_full_queue" && !cfg!(target_os = "linux") {
         let first = "client 1  connect     connected";
         assert!(transcript.contains(first), "{transcript}");
-    } else {
+    } else if name != "14_full_queue" || queues(100) {
         compare(name, transcript);
     }
 }
@@ -64,7 +60,7 @@ fn the_same_transcript_in_16_runs_8_at_once_beside_busy_loops() {
                 }
             });
         }
-        for (name, _) in LESSONS {
+        for name in LESSONS {
             for _ in 0..2 {
                 let runs: Vec<_> =
                     (0..8).map(|_| scope.spawn(|| compare_with_transcript(name))).collect();

@@ -256,8 +256,10 @@ fn what_is_no_frame_is_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn step_03_listen_has_room_for_its_backlog() {
-    let terminal = Terminal::start("03_listen", &["127.0.0.1:0"]);
-    let mut terminal = terminal;
+    if !crate::machine::queues(100) {
+        return;
+    }
+    let mut terminal = Terminal::start("03_listen", &["127.0.0.1:0"]);
     let server = terminal.invited_to();
     let _queued: Vec<_> = (0..101).map(|_| connect(server)).collect();
     let short = Duration::from_millis(200);
@@ -344,10 +346,8 @@ fn step_16_clean_stop() {
 /// address that they are given, and again at once on the same port.
 #[test]
 fn part_3_plays_on_the_address_that_it_is_given() {
-    let part_3 = LESSONS
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| *name > "08" && !source(name).contains("invite("));
+    let alone = |name: &&&str| **name > "08" && !source(name).contains("invite(");
+    let part_3 = LESSONS.iter().filter(alone);
     thread::scope(|scope| {
         for name in part_3 {
             for family in families() {

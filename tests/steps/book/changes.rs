@@ -12,9 +12,9 @@
 //! - `type: ...`: it is the chat's server, and its client is this command.
 //! - `number differs`: one with seven digits does, from machine to machine.
 //!
-//! What comes of it is `examples/changes/EXAMPLE.NAME.txt`: what the compiler
+//! What comes of it is `examples/changes/EXAMPLE.NAME.snap`: what the compiler
 //! says, what is printed, how it ends. The chat's programs have a second one,
-//! `EXAMPLE.NAME.zh.txt`: in Chinese. `UPDATE_EXPECT=1` writes these anew.
+//! `EXAMPLE.NAME.zh.snap`: in Chinese.
 //!
 //! All of them take a minute, so plain `cargo test` only looks whether each
 //! patch still fits.
@@ -22,16 +22,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use expect_test::expect_file;
-
-use super::languages::is_here;
 use crate::chat::LANGS;
+use crate::machine::{command, has, launch, program};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{
-    Terminal, closed_tcp_port, closed_udp_port, numbered, output, program, snapshot, source, top,
+    TRANSCRIPTS, Terminal, assert_snapshot, closed_tcp_port, closed_udp_port, numbered, snapshot,
+    source, top,
 };
 
 /// Who prints nothing for so long, and does nothing, waits.
@@ -68,10 +66,10 @@ impl Change {
         Ok(Self { title, example, header, text })
     }
 
-    /// What comes of it in this language; or in the only one.
-    fn outcome(&self, lang: &str) -> PathBuf {
-        let end = if lang == "en" { "txt" } else { "zh.txt" };
-        folder().join(format!("{}.{end}", self.title))
+    /// The name of what comes of it in this language; or in the only one.
+    fn outcome(&self, lang: &str) -> String {
+        let end = if lang == "en" { "" } else { ".zh" };
+        format!("{}{end}", self.title)
     }
 
     /// The languages that its programs speak.
@@ -139,9 +137,9 @@ enum End {
 
 /// Starts a program in a terminal that shows its errors as well.
 fn start(program: &Path, arguments: &str) -> Terminal {
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
-    Terminal::open(command.args(arguments.split_whitespace()))
+    let mut shell = launch("sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
+    Terminal::open(shell.args(arguments.split_whitespace()))
 }
 
 /// Watches a program until it ends, or is seen to wait or to go on forever.
@@ -205,7 +203,7 @@ fn alone(change: &Change, program: &Path) -> String {
         end => format!("({end:?})\n"),
     };
     // Without the change, something else is shown.
-    let plain = change.header.is_empty().then(|| snapshot(&change.example));
+    let plain = change.header.is_empty().then(|| snapshot(TRANSCRIPTS, &change.example));
     assert_ne!(plain.as_ref(), Some(&numbered(&shown)), "{}", change.title);
     shown
 }
@@ -223,9 +221,8 @@ fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
     let client = || start(Path::new(program("07_chat_client")), &arguments);
 
     if let Some(typed) = change.argument("type: ") {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &typed.replace("8090", port)]);
-        let typed = output(&mut shell, "");
+        let mut shell = command("sh");
+        let typed = shell.args(["-c", &typed.replace("8090", port)]).output().expect("sh");
         return String::from_utf8(typed.stdout).expect("UTF-8") + "\n";
     }
     if change.says("two clients") {
@@ -288,12 +285,8 @@ fn every_change_still_fits() {
             assert!(HEADER.contains(&words), "{}: {line}", change.title);
         }
     }
-    let files = titles(&folder(), ".txt");
-    let mut files: Vec<_> =
-        files.iter().map(|title| folder().join(format!("{title}.txt"))).collect();
-    files.sort();
     outcomes.sort();
-    assert_eq!(files, outcomes);
+    assert_eq!(titles(&folder(), ".snap"), outcomes);
 }
 
 #[test]
@@ -303,7 +296,7 @@ fn changes() {
     let changes: Result<Vec<_>, _> = changes.collect();
     let mut changes = changes.expect("every change fits");
     assert!(changes.len() > 50, "only {}", changes.len());
-    if !is_here(Command::new("nc").arg("-h")) {
+    if !has(&["nc"]) {
         changes.retain(|change| change.argument("type: ").is_none());
     }
     let (programs, said) = build(&changes);
@@ -320,7 +313,7 @@ fn changes() {
     let failed = side_by_side(left, AT_A_TIME, |(change, lang)| {
         let said = said.get(&change.program()).unwrap_or(&none);
         let told = what_comes_of(change, lang, &programs, said);
-        expect_file![change.outcome(lang)].assert_eq(&told);
+        assert_snapshot("changes", &change.outcome(lang), &told);
     });
     let failed = failed.iter().map(|(change, lang)| change.outcome(lang));
     let failed: Vec<_> = failed.collect();

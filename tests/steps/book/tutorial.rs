@@ -1,7 +1,7 @@
 //! The page "From the Python tutorial": a server and a client in Python as a
 //! first tutorial writes them (`examples/tutorial`), and what goes wrong
 //! with them. What the page shows of each run is compared with a file beside
-//! them. `UPDATE_EXPECT=1` writes these anew.
+//! them.
 //!
 //! In a network of its own, so that their port 8090 is free; in English, and
 //! in the tutorial's Chinese.
@@ -12,11 +12,11 @@ use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use expect_test::expect_file;
 use regex::{Captures, Regex};
 
 use super::wire::in_a_network;
-use crate::support::{Terminal, output, top, within_limit};
+use crate::machine::launch;
+use crate::support::{Terminal, assert_snapshot, top, within_limit};
 
 /// What the Chinese programs say, and the English ones.
 const WORDS: [(&str, &str); 13] = [
@@ -58,28 +58,24 @@ impl In {
         }
     }
 
-    /// `NAME.py` or `NAME.zh.py`.
-    fn file(self, name: &str, ending: &str) -> String {
+    /// `NAME` or `NAME.zh`.
+    fn edition(self, name: &str) -> String {
         match self {
-            Self::English => {
-                format!("examples/tutorial/{name}.{ending}")
-            }
-            Self::Chinese => {
-                format!("examples/tutorial/{name}.zh.{ending}")
-            }
+            Self::English => name.to_owned(),
+            Self::Chinese => format!("{name}.zh"),
         }
+    }
+
+    fn file(self, name: &str) -> String {
+        format!("examples/tutorial/{}.py", self.edition(name))
     }
 
     /// Starts one of the two programs, as `python3 FILE` would on a terminal:
     /// line by line, and what goes to standard error among it.
     fn start(self, name: &str) -> Terminal {
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "exec python3 -u \"$0\" 2>&1"])
-            .arg(self.file(name, "py"))
-            .env("PYTHONIOENCODING", "utf-8")
-            .current_dir(top());
-        Terminal::open(&mut command)
+        let mut shell = launch("sh");
+        shell.args(["-c", "exec python3 -u \"$0\" 2>&1", &self.file(name)]);
+        Terminal::open(shell.env("PYTHONIOENCODING", "utf-8").current_dir(top()))
     }
 
     fn server(self) -> Terminal {
@@ -103,7 +99,7 @@ impl In {
     /// What to type to run one of the two, or an example.
     fn command(self, program: &str) -> String {
         if !program.starts_with("07") {
-            return format!("python3 {}", self.file(program, "py"));
+            return format!("python3 {}", self.file(program));
         }
         let mut words = vec!["cargo run -q --example", program];
         if !self.option().is_empty() {
@@ -120,9 +116,7 @@ impl In {
             format!("$ {command}\n{}\n", screen.trim_end())
         });
         let shown = screens.collect::<Vec<_>>().join("\n");
-        let shown = plain(&shown);
-        let file = top().join(self.file(name, "txt"));
-        expect_file![file].assert_eq(&shown);
+        assert_snapshot("tutorial", &self.edition(name), &plain(&shown));
     }
 
     /// A client's screen, with what was typed.
@@ -170,9 +164,8 @@ fn receives(terminal: &Terminal) {
 
 /// Ctrl-C.
 fn interrupt(terminal: &Terminal) {
-    let mut kill = Command::new("kill");
-    kill.args(["-INT", &terminal.id().to_string()]);
-    assert!(output(&mut kill, "").status.success());
+    let kill = Command::new("kill").args(["-INT", &terminal.id().to_string()]).status();
+    assert!(kill.expect("it starts").success());
 }
 
 fn both(test: &str, scene: impl Fn(In)) {
@@ -188,7 +181,7 @@ fn both(test: &str, scene: impl Fn(In)) {
 fn the_chinese_programs_are_the_english_ones() {
     for name in ["server", "client"] {
         let read = |lang: In| {
-            let path = top().join(lang.file(name, "py"));
+            let path = top().join(lang.file(name));
             fs::read_to_string(path).expect("a program")
         };
         let mut translated = read(In::English);

@@ -1,6 +1,6 @@
 //! The page "Look at the wire yourself": each command that it shows is run, and
 //! what comes of it compared with a file of `examples/wire`, which the page
-//! includes. `UPDATE_EXPECT=1` writes these anew.
+//! includes.
 //!
 //! Each test is in a network of its own: nobody else has its port 8090, and it
 //! needs no root. Where a tool is missing, it says so and passes, but not in CI.
@@ -13,13 +13,12 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use expect_test::expect_file;
 use regex::{Captures, Regex};
 
-use super::languages::is_here;
 use crate::beside::NOT_ROOT;
-use crate::support::{Terminal, output, program, top, within_limit};
-use crate::timelines::{skipped, trace};
+use crate::machine::{command, has, launch, missing, program};
+use crate::support::{Terminal, assert_snapshot, within_limit};
+use crate::timelines::trace;
 
 const AT: &str = "127.0.0.1:8090";
 
@@ -36,39 +35,37 @@ const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
 /// `scene` there.
 pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
-        let up = ["link", "set", "lo", "up"];
-        assert!(output(Command::new("ip").args(up), "").status.success());
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.expect("ip starts").success());
         return scene();
     }
-    let all_here =
-        ["ip", "unshare"].iter().chain(tools).all(|tool| is_here(Command::new(tool).arg("--help")));
-    if !all_here {
+    if !has(&["ip", "unshare"]) || !has(tools) {
         return;
     }
-    let unshare = || {
-        let mut unshare = Command::new("unshare");
-        unshare.args(NOT_ROOT);
-        unshare
-    };
-    let tried = output(unshare().arg("true"), "");
+    let tried = command("unshare").args(NOT_ROOT).arg("true").output().expect("it starts");
     if !tried.status.success() {
         let why = String::from_utf8_lossy(&tried.stderr);
-        return skipped(&format!("no network of one's own: {why}"));
+        return missing(&format!("no network of one's own: {why}"));
     }
     let this = env::current_exe().expect("a path");
-    let mut run = unshare();
-    run.arg(this).args([test, "--exact", "--ignored", "--nocapture"]);
-    // (No limit: every wait in there has one.)
+    // There is no limit to it: every wait in there has one.
+    let mut run = launch("unshare");
+    run.args(NOT_ROOT).arg(this).args([test, "--exact", "--ignored", "--nocapture"]);
     let run = run.env(INSIDE, "1").output().expect("it starts");
     let shown = [&run.stdout, &run.stderr].map(|o| String::from_utf8_lossy(o));
     let ran = run.status.success() && shown[0].contains("1 passed");
     assert!(ran, "{}", shown.concat());
 }
 
+/// What a program prints that succeeds.
+fn stdout(command: &mut assert_cmd::Command) -> String {
+    let run = command.assert().success();
+    String::from_utf8(run.get_output().stdout.clone()).expect("UTF-8")
+}
+
 fn is_in_the_book(name: &str, shown: &str) {
     assert!(shown.lines().count() > 1, "{name}: {shown}");
-    let file = top().join(format!("examples/wire/{name}.txt"));
-    expect_file![file].assert_eq(shown);
+    assert_snapshot("wire", name, shown);
 }
 
 /// And a server that is not an example.
@@ -79,7 +76,7 @@ fn cargo_trace() {
     if let Some(timeline) = trace(&packets, "") {
         is_in_the_book("trace_packets", &timeline);
     }
-    if is_here(Command::new("python3").arg("--version")) {
+    if has(&["python3"]) {
         let server = "import socket; socket.create_server(('127.0.0.1', 0))";
         let calls = ["--calls", "--", "python3", "-c", server];
         let Some(timeline) = trace(&calls, "") else { return };
@@ -95,11 +92,7 @@ fn strace() {
         // (Who started the tests may have left descriptors open.)
         let shell = "exec 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
             exec strace -f -e trace=%network,close \"$0\"";
-        let mut strace = Command::new("sh");
-        strace.args(["-c", shell, program("04_accept")]);
-        let shown = output(&mut strace, "");
-        assert!(shown.status.success(), "{shown:?}");
-        let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+        let shown = stdout(command("sh").args(["-c", shell, program("04_accept")]));
         // Ahead of it, the libraries are loaded.
         let first = shown.find("socket(").expect(&shown);
         is_in_the_book("strace", &plain(&shown[first..]));
@@ -140,8 +133,7 @@ fn tcpdump_of_a_quick_close() {
     in_a_network(test, &["tcpdump"], || {
         let run = || {
             let mut tcpdump = tcpdump("tcp");
-            let run = output(&mut Command::new(program("04_accept")), "");
-            assert!(run.status.success(), "{run:?}");
+            command(program("04_accept")).assert().success();
             // Two ends, and the acknowledgement of the second.
             tcpdump.wait_for("[F.]");
             tcpdump.wait_for("[F.]");
@@ -192,16 +184,14 @@ fn ss_of_udp() {
 
 /// `nc`, with an example at the other end.
 fn nc(options: &[&str]) -> Terminal {
-    let mut nc = Command::new("nc");
-    Terminal::open(nc.args(options).args(["127.0.0.1", "8090"]))
+    Terminal::open(launch("nc").args(options).args(["127.0.0.1", "8090"]))
 }
 
 /// tcpdump, as soon as it listens.
 fn tcpdump(filter: &str) -> Terminal {
     // (Line by line and at once, as on a terminal; and its messages, too.)
     let shell = "exec tcpdump -l --immediate-mode -i lo -n \"$0\" 2>&1";
-    let mut command = Command::new("sh");
-    let mut tcpdump = Terminal::open(command.args(["-c", shell, filter]));
+    let mut tcpdump = Terminal::open(launch("sh").args(["-c", shell, filter]));
     tcpdump.wait_for("listening on lo");
     tcpdump
 }
@@ -230,10 +220,7 @@ fn packets(shown: &str) -> String {
 /// and first the socket at port 8090 that waits for clients.
 fn ss(option: &str, until: &str) -> String {
     let shown = within_limit(|| {
-        let shown = output(Command::new("ss").arg(option), "");
-        assert!(shown.status.success(), "{shown:?}");
-        let shown = String::from_utf8(shown.stdout).expect("UTF-8");
-        let table = table(&shown);
+        let table = table(&stdout(command("ss").arg(option)));
         table.contains(until).then_some(table)
     });
     shown.expect(until)

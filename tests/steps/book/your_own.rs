@@ -8,18 +8,16 @@ use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
-use super::languages::{cargo, is_here, succeeds};
-use crate::support::{Terminal, closed_tcp_port, connect, expect, output, rest, top};
+use crate::machine::{cargo, cargo_starts, command, launch, succeeds};
+use crate::support::{Terminal, assert_snapshot, closed_tcp_port, connect, expect, rest, top};
 
 const PROGRAMS: [&str; 4] = ["tcp_client", "udp_client", "tcp_server", "udp_server"];
 
 #[test]
 #[ignore = "builds a project of its own"]
 fn your_own_programs_talk_to_the_examples_and_to_each_other() {
-    // (Under Wine there is none that these tests could start.)
-    if !is_here(cargo().arg("--version")) {
+    if !cargo_starts() {
         return;
     }
     // Not in `target`: cargo would write this project into the workspace.
@@ -51,8 +49,7 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
         is_in_the_book(&printed, &server.finish(), address);
     }
     for (client, server) in [("tcp_client", "tcp_server"), ("udp_client", "udp_server")] {
-        let mut command = Command::new(program(&programs, server));
-        let mut terminal = Terminal::open(command.arg("127.0.0.1:0"));
+        let mut terminal = Terminal::open(launch(program(&programs, server)).arg("127.0.0.1:0"));
         let line = terminal.wait_for(" at ");
         let here = line.rsplit(' ').next().expect("a last word");
         let address = here.parse().expect("an address");
@@ -64,8 +61,7 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     // forgotten. A second run has the port at once.
     let mut at = "127.0.0.1:0".to_owned();
     for _ in 0..2 {
-        let mut server = Command::new(program(&programs, "tcp_server"));
-        let mut terminal = Terminal::open(server.arg(&at));
+        let mut terminal = Terminal::open(launch(program(&programs, "tcp_server")).arg(&at));
         let line = terminal.wait_for(" at ");
         at = line.rsplit(' ').next().expect("a last word").to_owned();
         let client = connect(at.parse().expect("an address"));
@@ -78,11 +74,9 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     let held = closed_tcp_port();
     let closed = held.local_addr().expect("an address").as_socket();
     let closed = closed.expect("an IP address").to_string();
-    let mut client = Command::new(program(&programs, "tcp_client"));
-    let refused = output(client.arg(closed), "");
-    let error = String::from_utf8_lossy(&refused.stderr);
+    let refused = command(program(&programs, "tcp_client")).arg(closed).assert().code(1);
+    let error = String::from_utf8_lossy(&refused.get_output().stderr);
     assert!(error.contains("kind: ConnectionRefused"), "{error}");
-    assert_eq!(refused.status.code(), Some(1));
 }
 
 /// Without an address, a client goes where the page says that it goes.
@@ -103,20 +97,15 @@ fn program(folder: &Path, name: &str) -> std::path::PathBuf {
 
 /// Runs a client of the page against a server.
 fn runs_with(folder: &Path, client: &str, server: SocketAddr) {
-    let mut command = Command::new(program(folder, client));
-    let output = output(command.arg(server.to_string()), "");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{errors}");
-    let shown = String::from_utf8_lossy(&output.stdout);
-    is_in_the_book(client, &shown, server);
+    let run = command(program(folder, client)).arg(server.to_string()).assert();
+    let run = run.success().stderr("");
+    is_in_the_book(client, &String::from_utf8_lossy(&run.get_output().stdout), server);
 }
 
 /// Compares what was printed with what the page shows, where the port is 8090.
 fn is_in_the_book(name: &str, shown: &str, server: SocketAddr) {
-    let path = top().join(format!("examples/your_own/{name}.txt"));
-    let printed = fs::read_to_string(path).expect(name);
     let port = server.port();
     let shown = shown.replace(&format!("127.0.0.1:{port}"), "127.0.0.1:8090");
     let shown = shown.replace(&format!(" {port}\n"), " 8090\n");
-    assert_eq!(shown, printed.replace("\r\n", "\n"), "{name}.txt");
+    assert_snapshot("your_own", name, &shown);
 }

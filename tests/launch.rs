@@ -1,0 +1,35 @@
+//! How the tests start a program: `launch PARENT SECONDS PROGRAM ARGUMENT...`
+//! becomes that program, and
+//!
+//! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
+//! - on Linux it is killed when the thread that started it ends, whatever ends that.
+
+#[cfg(unix)]
+fn main() {
+    use std::os::unix::process::{CommandExt as _, parent_id};
+    use std::process::Command;
+
+    let mut arguments = std::env::args_os().skip(1);
+    let number = |word: std::ffi::OsString| word.to_str().and_then(|word| word.parse().ok());
+    let (parent, seconds) = (arguments.next().and_then(number), arguments.next().and_then(number));
+    let program = arguments.next();
+    let (Some(parent), Some(seconds), Some(program)) = (parent, seconds, program) else {
+        eprintln!("usage: launch PARENT SECONDS PROGRAM ARGUMENT...");
+        std::process::exit(2);
+    };
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL).expect("a signal");
+    // Its parent may have ended before it asked for that.
+    if parent_id() != parent {
+        return;
+    }
+    if seconds > 0 {
+        nix::unistd::alarm::set(seconds);
+    }
+    let error = Command::new(&program).args(arguments).exec();
+    eprintln!("{} does not start: {error}", program.display());
+    std::process::exit(127);
+}
+
+#[cfg(not(unix))]
+fn main() {}
