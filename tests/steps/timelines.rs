@@ -271,7 +271,7 @@ pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
 fn timeline(tool: &mut Command, input: &str) -> Option<String> {
     let output = output(tool, input);
     let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(2) && errors.starts_with("cargo trace ") {
+    if output.status.code() == Some(2) && errors.contains(" needs ") {
         skipped(&errors);
         return None;
     }
