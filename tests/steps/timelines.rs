@@ -259,7 +259,7 @@ pub fn trace(arguments: &[&str], input: &str) -> Option<String> {
 fn timeline(tool: &mut Command) -> Option<String> {
     let output = tool.output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(2) && errors.starts_with("cargo trace ") {
+    if output.status.code() == Some(2) && errors.contains(" needs ") {
         missing(&errors);
         return None;
     }

@@ -70,7 +70,7 @@ pub enum Phase {
 }
 
 impl Tracee {
-    /// Starts `command` under strace, with `faults` in strace's words.
+    /// Starts a program under strace.
     ///
     /// # Errors
     /// In words, if it cannot be started.
