@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_lite::Regex;
 use tempfile::tempdir;
 
 use crate::machine::{command, missing, program, tool};

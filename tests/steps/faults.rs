@@ -84,12 +84,12 @@ fn every_server_goes_on() {
     ];
     let accepts = tcp
         .into_iter()
-        .flat_map(|server| faults.map(|(fault, told)| (server, "07_chat_client", fault, told)));
+        .flat_map(|server| faults.map(|(fault, words)| (server, "07_chat_client", fault, words)));
     let receives = [
         ("16_one_at_a_time", "07_chat_client", "recv=EINTR", ""),
         ("07_chat_server_udp", "07_chat_client_udp", "recv=EINTR", ""),
     ];
-    for (server, client, fault, told) in accepts.chain(receives) {
+    for (server, client, fault, error) in accepts.chain(receives) {
         let (server, client) = (program(server), program(client));
         let arguments = ["--fault", fault, "--", server, AT, "--with", "--", client, AT];
         let Some(timeline) = trace(&arguments, "hi\nquit\n") else {
@@ -97,13 +97,12 @@ fn every_server_goes_on() {
         };
         for words in [
             " (injected)\n",
-            told,
+            error,
             &format!("{}: server: Server received: hi\n", name(client)),
             &format!("{}: client closed\n", name(client)),
             &format!("({} still waited in ", name(server)),
         ] {
-            let found = timeline.contains(words);
-            assert!(found, "{fault}: {words}\n{timeline}");
+            assert!(timeline.contains(words), "{fault}: {words}\n{timeline}");
         }
         assert!(!timeline.contains("error: "), "{fault}\n{timeline}");
     }

@@ -93,9 +93,10 @@ pub fn programs(package: &str) -> &'static BTreeMap<String, String> {
     })
 }
 
-/// `cargo trace` or `cargo grade`, by the name of its program.
+/// The program of `cargo trace` or `cargo grade`.
 pub fn tool(name: &str) -> &'static Path {
-    Path::new(&programs(&format!("socket-steps-{name}"))[name])
+    let programs = programs(&format!("socket-steps-{name}"));
+    Path::new(programs.values().next().expect("a program"))
 }
 
 const EXAMPLES: &str = "socket-steps";

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use regex::{Captures, Regex};
+use regex_lite::{Captures, Regex};
 use socket2::{Domain, Socket, Type};
 
 use crate::machine::{command, launch, missing, program, skip, spawn};

@@ -12,7 +12,7 @@ use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex_lite::{Captures, Regex};
 
 use super::wire::in_a_network;
 use crate::machine::launch;

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex_lite::{Captures, Regex};
 
 use crate::beside::NOT_ROOT;
 use crate::machine::{command, has, launch, missing, program};

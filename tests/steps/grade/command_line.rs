@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::{VERDICTS, grader, graders, joined, text};
 use crate::machine::{cargo, has, launch, spawn, succeeds, tool, turn};

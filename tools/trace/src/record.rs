@@ -1,17 +1,19 @@
 //! Runs programs step by step, and writes down what happened.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use nix::sys::signal::Signal;
 
-use crate::held::{Doing, Held};
-use crate::strace::{Line, Lines, Said};
-use crate::tables::{self, Families, Row};
+use crate::order::Order;
+use crate::strace::{Action, Line, Lines, without_thread};
+use crate::tables::{self, Family, Row};
 use crate::tap::{Packet, Tap};
+use crate::tracee::{Phase, Tracee};
 
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
@@ -23,163 +25,155 @@ const LONG: Duration = Duration::from_millis(50);
 pub struct Event {
     /// Which of the programs.
     pub program: usize,
-    pub said: Said,
+    pub action: Action,
     pub packets: Vec<Packet>,
-    /// What the tables said in the end; before that, what they said while the
-    /// call waited.
+    /// What the tables said while the call waited, and in the end.
     pub readings: Vec<Vec<Row>>,
 }
 
-/// What to run.
-pub struct Order {
-    /// Name and command of each program. The second one starts when the
-    /// first one waits.
-    pub programs: Vec<(String, Vec<String>)>,
-    /// In strace's words.
-    pub faults: Vec<String>,
-    /// How long nothing may happen.
-    pub patience: Duration,
-}
-
-struct Recorder {
+struct Recorder<'a> {
+    order: &'a Order,
     tap: Tap,
-    families: Families,
+    families: BTreeSet<Family>,
+    programs: Vec<Tracee>,
+    /// Of each program.
     lines: Vec<Lines>,
     events: Vec<Event>,
     /// Seen since the last event.
     packets: Vec<Packet>,
     waiting: Vec<Vec<Row>>,
+    /// What each program was at that did not end by itself; from then on, all are to end.
+    endings: Vec<String>,
 }
 
-/// Runs the programs to their end, or until nothing has happened for too
-/// long: then the second value says what they were at.
+/// Runs the programs to their end, or until nothing has happened for too long: then the second
+/// value says what they were at. The second program starts when the first one waits.
 ///
 /// # Errors
 /// In words: no right to look at packets, no strace.
 pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
-    let tap = Tap::open().map_err(|error| format!("no packet socket: {error}"))?;
     let mut recorder = Recorder {
-        tap,
-        families: Families::default(),
+        order,
+        tap: Tap::open().map_err(|error| format!("no packet socket: {error}"))?,
+        families: BTreeSet::new(),
+        programs: vec![],
         lines: vec![],
         events: vec![],
         packets: vec![],
         waiting: vec![],
+        endings: vec![],
     };
-    let mut programs: Vec<Held> = vec![];
-    let mut left = vec![];
-    let mut current = 0;
-    let mut since = Instant::now();
-    let mut ending = false;
-    loop {
-        if let [program] = &programs[..] {
-            program.wait();
-        }
-        let doing: Vec<Doing> = programs.iter_mut().map(Held::doing).collect::<Result<_, _>>()?;
-        // With several programs, only one goes on at a time.
-        if doing.iter().any(|one| matches!(one, Doing::Running)) {
-            if since.elapsed() > order.patience + LONG {
-                // Busy with something else than sockets.
-                end(&mut programs, &mut left, &recorder, &mut ending)?;
-                since = Instant::now();
-            }
-            thread::sleep(Duration::from_micros(30));
-            continue;
-        }
-        let held = |index: &usize| matches!(doing[*index], Doing::Held);
-        let all = programs.len();
-        let next = (current..all).chain(0..current.min(all)).find(held);
-        if let Some(index) = next {
-            current = index;
-            since = Instant::now();
-            recorder.step(index, &mut programs[index])?;
-            continue;
-        }
-        if let Some((name, command)) = order.programs.get(all).filter(|_| !ending) {
-            // The others wait, or have ended.
-            let input =
-                if all + 1 == order.programs.len() { Stdio::inherit() } else { Stdio::null() };
-            let program = Held::start(name, command, &order.faults, input)?;
-            recorder.lines.push(Lines::new(&program.output));
-            programs.push(program);
-            current = all;
-            since = Instant::now();
-            continue;
-        }
-        if doing.iter().all(|one| matches!(one, Doing::Ended)) {
-            break;
-        }
-        let waited = since.elapsed();
-        // A server waits for the next client when all of ours are gone. (It
-        // may also sleep for a moment.)
-        let alone = all > 1 && matches!(doing[all - 1], Doing::Ended);
-        let enough = waited > if alone { 20 * LONG } else { order.patience };
-        if enough || (STOP.load(Ordering::Relaxed) && !ending) {
-            end(&mut programs, &mut left, &recorder, &mut ending)?;
-            since = Instant::now();
-        } else if waited > LONG && recorder.waiting.is_empty() {
-            recorder.look_while_waiting()?;
-        }
-        thread::sleep(Duration::from_micros(200));
-    }
+    recorder.run()?;
     recorder.finish()?;
-    Ok((recorder.events, left))
+    Ok((recorder.events, recorder.endings))
 }
 
-/// Ends what still runs: with a polite signal the first time.
-fn end(
-    programs: &mut [Held],
-    left: &mut Vec<String>,
-    recorder: &Recorder,
-    ending: &mut bool,
-) -> Result<(), String> {
-    let signal = if *ending { Signal::KILL } else { Signal::TERM };
-    for (index, program) in programs.iter_mut().enumerate() {
-        if program.ended {
-            continue;
-        }
-        if !*ending {
-            let at = recorder.lines[index].at(program.begun());
-            left.push(format!("({} {at}, and was ended)", program.name));
-        }
-        program.end(signal);
-        if *ending {
-            program.give_up();
-        }
-    }
-    *ending = true;
-    Ok(())
-}
-
-/// Calls after which there is no need to look. (They are many, and a look
-/// takes some milliseconds.)
-fn changes_nothing(begun: &str) -> bool {
-    let call = begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
-    let call = call.map_or(begun, |(_, call)| call);
+/// Calls after which there is no need to look: they are many, and a look takes some milliseconds.
+fn changes_nothing(line: &str) -> bool {
+    let call = without_thread(line);
     let quiet =
         ["write(1<", "write(2<", "fcntl(", "getsockname(", "ioctl(", "socket(", "setsockopt("];
     quiet.iter().any(|start| call.starts_with(start))
 }
 
-impl Recorder {
-    /// Writes down what a program has just done, and lets it go on.
-    fn step(&mut self, index: usize, program: &mut Held) -> Result<(), String> {
-        let reading = if changes_nothing(program.begun()) { None } else { Some(self.look()?) };
-        let text = program.line()?;
-        self.lines[index].events = self.events.len();
-        let lines = self.lines[index].read(&text, &mut program.printed)?;
-        for Line { said, waited_since } in lines {
-            match waited_since {
-                Some(since) => self.note_woken(index, said, since),
-                None => self.note(index, said, reading.clone()),
+impl Recorder<'_> {
+    fn run(&mut self) -> Result<(), String> {
+        let mut current = 0;
+        let mut since = Instant::now();
+        loop {
+            if let [program] = &self.programs[..] {
+                program.wait();
+            }
+            let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
+            let phases = phases?;
+            // With several programs, only one goes on at a time.
+            if phases.contains(&Phase::Run) {
+                if since.elapsed() > self.order.patience + LONG {
+                    // Busy with something else than sockets.
+                    self.end();
+                    since = Instant::now();
+                }
+                thread::sleep(Duration::from_micros(30));
+                continue;
+            }
+            let all = phases.len();
+            let mut next = (current..all).chain(0..current.min(all));
+            if let Some(index) = next.find(|index| phases[*index] == Phase::Halt) {
+                current = index;
+                since = Instant::now();
+                self.step(index)?;
+                continue;
+            }
+            if all < self.order.programs.len() && self.endings.is_empty() {
+                // The others wait, or have ended.
+                self.start(all)?;
+                current = all;
+                since = Instant::now();
+                continue;
+            }
+            if phases.iter().all(|phase| *phase == Phase::End) {
+                return Ok(());
+            }
+            let waited = since.elapsed();
+            // A server waits for the next client when all of ours are gone. But a program may also
+            // sleep for a moment.
+            let alone = all > 1 && phases[all - 1] == Phase::End;
+            let enough = waited > if alone { 20 * LONG } else { self.order.patience };
+            if enough || (STOP.load(Ordering::Relaxed) && self.endings.is_empty()) {
+                self.end();
+                since = Instant::now();
+            } else if waited > LONG && self.waiting.is_empty() {
+                let rows = self.look()?;
+                self.waiting.push(rows);
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Starts a program. The last one has the keyboard.
+    fn start(&mut self, index: usize) -> Result<(), String> {
+        let is_last = index + 1 == self.order.programs.len();
+        let input = if is_last { Stdio::inherit() } else { Stdio::null() };
+        let program = Tracee::start(&self.order.programs[index], &self.order.faults, input)?;
+        self.lines.push(Lines::new(&program.output_name));
+        self.programs.push(program);
+        Ok(())
+    }
+
+    /// Ends what still runs: with a polite signal the first time.
+    fn end(&mut self) {
+        let is_first = self.endings.is_empty();
+        for (index, program) in self.programs.iter_mut().enumerate() {
+            if program.has_ended {
+                continue;
+            }
+            if is_first {
+                let name = self.order.programs[index].short_name();
+                let at = self.lines[index].at(&program.beginning);
+                self.endings.push(format!("({name} {at}, and was ended)"));
+                program.end(Signal::SIGTERM);
+            } else {
+                program.give_up();
             }
         }
-        self.families = self.lines.iter().fold(self.families, |all, lines| Families {
-            tcp: all.tcp || lines.families.tcp,
-            tcp6: all.tcp6 || lines.families.tcp6,
-            udp: all.udp || lines.families.udp,
-            udp6: all.udp6 || lines.families.udp6,
-        });
+    }
+
+    /// Writes down what a program has just done, and lets it go on.
+    fn step(&mut self, index: usize) -> Result<(), String> {
+        let looks = !changes_nothing(&self.programs[index].beginning);
+        let reading = if looks { Some(self.look()?) } else { None };
+        let program = &mut self.programs[index];
+        let text = program.line()?;
+        let reader = &mut self.lines[index];
+        reader.events = self.events.len();
+        let lines = reader.read(&text, &mut program.bytes)?;
+        self.families.extend(&reader.families);
+        for Line { action, waited_since } in lines {
+            match waited_since {
+                Some(since) => self.note_woken(index, action, since),
+                None => self.note(index, action, reading.clone()),
+            }
+        }
         Ok(())
     }
 
@@ -187,13 +181,13 @@ impl Recorder {
     fn look(&mut self) -> Result<Vec<Row>, String> {
         let failed = |error: io::Error| format!("the packet socket: {error}");
         loop {
-            // (Not for long: they may be somebody else's.)
+            // Not for long: they may be somebody else's.
             let start = Instant::now();
             while tables::packets_wait() && start.elapsed() < LONG {
                 thread::sleep(Duration::from_micros(100));
             }
             self.packets.extend(self.tap.drain().map_err(failed)?);
-            let rows = tables::read(self.families)?;
+            let rows = tables::read(&self.families)?;
             // A timer may have sent one in between.
             let late = self.tap.drain().map_err(failed)?;
             if late.is_empty() {
@@ -203,40 +197,34 @@ impl Recorder {
         }
     }
 
-    /// A call that another thread has woken stands after the call that woke
-    /// it, whenever strace gets to see it.
-    fn note_woken(&mut self, program: usize, said: Said, since: usize) {
-        let acts = |event: &Event| match &event.said {
-            Said::Call(call) => call.acts,
+    /// A call that another thread has woken stands after the call that woke it, whenever strace
+    /// gets to see it.
+    fn note_woken(&mut self, program: usize, action: Action, since: usize) {
+        let wakes = |event: &Event| match &event.action {
+            Action::Call(call) => call.wakes,
             _ => false,
         };
         let later = self.events.get(since..).unwrap_or_default();
-        let place = later.iter().rposition(acts).map(|at| since + at + 1);
+        let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
         let (packets, readings) = (vec![], vec![]);
-        let event = Event { program, said, packets, readings };
+        let event = Event { program, action, packets, readings };
         self.events.insert(place, event);
     }
 
-    fn note(&mut self, program: usize, said: Said, reading: Option<Vec<Row>>) {
+    fn note(&mut self, program: usize, action: Action, reading: Option<Vec<Row>>) {
         let mut readings = std::mem::take(&mut self.waiting);
         readings.extend(reading);
         let packets = std::mem::take(&mut self.packets);
-        self.events.push(Event { program, said, packets, readings });
-    }
-
-    fn look_while_waiting(&mut self) -> Result<(), String> {
-        let rows = self.look()?;
-        self.waiting.push(rows);
-        Ok(())
+        self.events.push(Event { program, action, packets, readings });
     }
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
         let rows = self.look()?;
         for index in 0..self.lines.len() {
-            for Line { said, .. } in self.lines[index].rest() {
-                self.note(index, said, Some(rows.clone()));
+            for Line { action, .. } in self.lines[index].rest() {
+                self.note(index, action, Some(rows.clone()));
             }
         }
         Ok(())

@@ -1,20 +1,19 @@
 //! Reads what strace writes: one line per call.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-use crate::tables::Families;
+use crate::tables::Family;
 
-/// A descriptor or an address in a text, to be numbered later: `{fd:3}`,
-/// `{at:127.0.0.1:8090}` between two characters that no program prints.
+/// A descriptor or an address in a text, to be numbered later: `{fd:3}`, `{at:127.0.0.1:8090}`
+/// between two characters that no program prints.
 pub const OPEN: char = '\u{1}';
 pub const CLOSE: char = '\u{2}';
 
 /// What a program did that is to be shown.
-#[derive(Clone, Debug)]
-pub enum Said {
+pub enum Action {
     /// A line on its standard output or error.
     Text(String),
     Call(Call),
@@ -22,27 +21,25 @@ pub enum Said {
     End(String),
 }
 
-#[derive(Clone, Debug)]
 pub struct Call {
     pub name: String,
     /// All of it, as strace wrote it, with descriptors and addresses marked.
     pub text: String,
-    /// The sockets that it names, and the one that it gave: descriptor and
-    /// the kernel's number.
+    /// The sockets that it names, and the one that it gave: descriptor and the kernel's number.
     pub sockets: Vec<(i32, u64)>,
     /// Whether it can bring another call to its end.
-    pub acts: bool,
+    pub wakes: bool,
 }
 
 pub struct Line {
-    pub said: Said,
-    /// It waited, and another thread has probably ended that: how many events
-    /// there were when it began.
+    pub action: Action,
+    /// It waited, and another thread has probably ended that: how many events there were when it
+    /// began.
     pub waited_since: Option<usize>,
 }
 
-/// A call that has begun.
-struct Begun {
+/// A call that has not returned.
+struct OpenCall {
     text: String,
     order: usize,
     /// How many events there were.
@@ -52,20 +49,19 @@ struct Begun {
 /// Reads the lines of one program.
 #[derive(Default)]
 pub struct Lines {
-    pub families: Families,
-    begun: BTreeMap<Option<u32>, Begun>,
+    pub families: BTreeSet<Family>,
+    open: BTreeMap<Option<u32>, OpenCall>,
     order: usize,
     /// How many events there are so far; the recorder says so.
     pub events: usize,
     /// The sockets of the internet; a program can have others.
     sockets: HashSet<u64>,
-    /// See `Held`.
-    output: String,
+    /// Where the program prints to, as strace writes it behind a descriptor.
+    output_name: String,
     /// The beginning of a line that the program prints.
-    printed: String,
-    /// Results of calls that another thread has brought to an end and that
-    /// is not through itself.
-    later: Vec<(Option<u32>, Said)>,
+    beginning: String,
+    /// What another thread has brought about that is not through itself.
+    later: Vec<(Option<u32>, Action)>,
 }
 
 /// Pieces of strace's lines.
@@ -99,7 +95,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
         // What tells the length of an address, before or after the call.
         length: regex("(\u{2}), (?:\\[\\d+(?: => \\d+)?\\]|16|28)|, 0x[0-9a-f]+, \\[\\d+\\]"),
         pointer: regex(r"0x[0-9a-f]{6,}"),
-        // (An older strace shows the bytes of it.)
+        // An older strace shows the bytes of it.
         timeout: regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#),
         wait: regex(r"(\], \d+), [1-9]\d*\) ="),
         ready: regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"),
@@ -109,15 +105,15 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
 });
 
 impl Lines {
-    pub fn new(output: &str) -> Self {
-        Self { output: output.to_owned(), ..Self::default() }
+    pub fn new(output_name: &str) -> Self {
+        Self { output_name: output_name.to_owned(), ..Self::default() }
     }
 
     /// Reads what strace wrote: no event, or some.
     ///
     /// # Errors
     /// What strace itself complains of.
-    pub fn read(&mut self, text: &str, printed: &mut Vec<u8>) -> Result<Vec<Line>, String> {
+    pub fn read(&mut self, text: &str, bytes: &mut Vec<u8>) -> Result<Vec<Line>, String> {
         let mut events = vec![];
         for line in text.lines() {
             if let Some(complaint) = line.strip_prefix("strace: ") {
@@ -133,7 +129,7 @@ impl Lines {
                 }
                 None => (None, line),
             };
-            self.read_line(thread, line, printed, &mut events);
+            self.read_line(thread, line, bytes, &mut events);
         }
         Ok(events)
     }
@@ -142,89 +138,86 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         line: &str,
-        printed: &mut Vec<u8>,
+        bytes: &mut Vec<u8>,
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
             let end = end.trim_end_matches(" +++").to_owned();
-            self.say(thread, Said::End(end), None, events);
+            self.push(thread, Action::End(end), None, events);
             return;
         }
         if line.starts_with("--- ") {
             return;
         }
-        if let Some(begun) = line.strip_suffix(" <unfinished ...>") {
+        if let Some(text) = line.strip_suffix(" <unfinished ...>") {
             self.order += 1;
-            let begun = Begun { text: begun.to_owned(), order: self.order, at: self.events };
-            self.begun.insert(thread, begun);
+            let call = OpenCall { text: text.to_owned(), order: self.order, at: self.events };
+            self.open.insert(thread, call);
             return;
         }
         let (text, order, waited_since) = match line.strip_prefix("<... ") {
             Some(rest) => {
                 let (name, rest) = rest.split_once(" resumed>").unwrap_or((rest, ""));
-                // (A thread has no number in strace's lines while it is the
-                // only one.)
-                let same = |(_, begun): &(_, &Begun)| {
-                    begun.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('('))
+                // A thread has no number in strace's lines while it is the only one.
+                let same = |(_, call): &(_, &OpenCall)| {
+                    call.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('('))
                 };
-                let key = match self.begun.contains_key(&thread) {
+                let key = match self.open.contains_key(&thread) {
                     true => Some(thread),
-                    false => self.begun.iter().find(same).map(|(key, _)| *key),
+                    false => self.open.iter().find(same).map(|(key, _)| *key),
                 };
-                let Some(begun) = key.and_then(|key| self.begun.remove(&key)) else {
+                let Some(call) = key.and_then(|key| self.open.remove(&key)) else {
                     return;
                 };
-                let waits = !acts(&begun.text) && !rest.contains("= -1 EAGAIN");
-                let since = waits.then_some(begun.at);
-                (begun.text + rest, begun.order, since)
+                let waits = !wakes(&call.text) && !rest.contains("= -1 EAGAIN");
+                let since = waits.then_some(call.at);
+                (call.text + rest, call.order, since)
             }
             None => {
                 self.order += 1;
                 (line.to_owned(), self.order, None)
             }
         };
-        for said in self.call(&text, printed) {
-            // Another thread's send may have brought this to an end: then
-            // the send stands first, although it returns a moment later.
-            let acting = |begun: &Begun| begun.order > order && acts(&begun.text);
-            if self.begun.values().any(acting) {
-                self.later.push((thread, said));
+        for action in self.call(&text, bytes) {
+            // Another thread's send may have brought this to an end: then the send stands first,
+            // although it returns a moment later.
+            let is_cause = |call: &OpenCall| call.order > order && wakes(&call.text);
+            if self.open.values().any(is_cause) {
+                self.later.push((thread, action));
             } else {
-                self.say(thread, said, waited_since, events);
+                self.push(thread, action, waited_since, events);
             }
         }
-        if !self.begun.values().any(|begun| acts(&begun.text)) {
+        if !self.open.values().any(|call| wakes(&call.text)) {
             events.extend(self.rest());
         }
     }
 
-    fn say(
+    fn push(
         &mut self,
         thread: Option<u32>,
-        said: Said,
+        action: Action,
         waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
         if self.later.iter().any(|(other, _)| *other == thread) {
-            self.later.push((thread, said));
+            self.later.push((thread, action));
         } else {
-            events.push(Line { said, waited_since });
+            events.push(Line { action, waited_since });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
         let later = std::mem::take(&mut self.later);
-        let line = |(_, said)| Line { said, waited_since: None };
+        let line = |(_, action)| Line { action, waited_since: None };
         later.into_iter().map(line).collect()
     }
 
-    /// What the program is at, when its last line begins with `begun`.
-    pub fn at(&self, begun: &str) -> String {
-        let call = begun.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
-        let begun = call.map_or(begun, |(_, call)| call);
-        let last = self.begun.values().next_back();
-        let text = if begun.is_empty() { last.map_or("", |one| &one.text) } else { begun };
+    /// What the program is at, when its last line begins so.
+    pub fn at(&self, beginning: &str) -> String {
+        let last = || self.open.values().next_back().map_or("", |call| &call.text);
+        let text = if beginning.is_empty() { last() } else { without_thread(beginning) };
         match text.split_once('(') {
             Some((name, _)) => format!("still waited in {}", name.trim()),
             None => "was still busy".to_owned(),
@@ -232,14 +225,13 @@ impl Lines {
     }
 
     /// A finished call, if it is about a socket; or the lines that it prints.
-    fn call(&mut self, text: &str, printed: &mut Vec<u8>) -> Vec<Said> {
+    fn call(&mut self, text: &str, bytes: &mut Vec<u8>) -> Vec<Action> {
         let patterns = &*PATTERNS;
-        let Some(found) = patterns.line.captures(text) else {
+        let Some(parts) = patterns.line.captures(text) else {
             return vec![];
         };
-        let (name, arguments, result) = (&found[1], &found[2], found[3].trim());
-        // The debug builds of Rust make sure that a descriptor is open
-        // before they close it.
+        let (name, arguments, result) = (&parts[1], &parts[2], parts[3].trim());
+        // The debug builds of Rust make sure that a descriptor is open before they close it.
         if name == "fcntl" && arguments.ends_with("F_GETFD") {
             return vec![];
         }
@@ -249,21 +241,21 @@ impl Lines {
         }
         if name == "write" {
             let prints = arguments.strip_prefix(['1', '2']);
-            if prints.is_some_and(|rest| rest.starts_with(&self.output)) {
+            if prints.is_some_and(|rest| rest.starts_with(&self.output_name)) {
                 let length = result.parse().unwrap_or(0);
-                return self.prints(arguments, length, printed);
+                return self.prints(arguments, length, bytes);
             }
         }
         if name == "socket" || name == "socketpair" {
             let domain = arguments.split(',').next().unwrap_or_default();
             let stream = arguments.contains("SOCK_STREAM");
-            match (domain, stream) {
-                ("AF_INET", true) => self.families.tcp = true,
-                ("AF_INET6", true) => self.families.tcp6 = true,
-                ("AF_INET", false) => self.families.udp = true,
-                ("AF_INET6", false) => self.families.udp6 = true,
+            self.families.insert(match (domain, stream) {
+                ("AF_INET", true) => Family::Tcp,
+                ("AF_INET6", true) => Family::Tcp6,
+                ("AF_INET", false) => Family::Udp,
+                ("AF_INET6", false) => Family::Udp6,
                 _ => return vec![],
-            }
+            });
             self.sockets.extend(sockets(result).map(|(_, inode)| inode));
         }
         let named = |text| sockets(text).filter(|(_, inode)| self.sockets.contains(inode));
@@ -282,34 +274,40 @@ impl Lines {
             }
             _ => result.to_owned(),
         };
-        let acts = acts(text);
+        let wakes = wakes(text);
         let text = marked(&format!("{name}({arguments}) = {result}"));
         let text = fixed(name, &text);
-        vec![Said::Call(Call { name: name.to_owned(), text, sockets: all, acts })]
+        vec![Action::Call(Call { name: name.to_owned(), text, sockets: all, wakes })]
     }
 
-    /// The text that a `write` shows, line by line.
-    /// strace may have cut it; then the pipe has it whole.
-    fn prints(&mut self, arguments: &str, length: usize, printed: &mut Vec<u8>) -> Vec<Said> {
+    /// The text that a `write` shows, line by line. strace may have cut it; then the pipe has it
+    /// whole.
+    fn prints(&mut self, arguments: &str, length: usize, bytes: &mut Vec<u8>) -> Vec<Action> {
         let start = arguments.find('"').map_or(arguments.len(), |at| at + 1);
         let end = arguments.rfind('"').unwrap_or(start).max(start);
-        let mut bytes = unescaped(&arguments[start..end]);
-        let whole: Vec<u8> = printed.drain(..length.min(printed.len())).collect();
-        if whole.starts_with(&bytes) {
-            bytes = whole;
+        let mut text = unescaped(&arguments[start..end]);
+        let whole: Vec<u8> = bytes.drain(..length.min(bytes.len())).collect();
+        if whole.starts_with(&text) {
+            text = whole;
         }
-        self.printed += &String::from_utf8_lossy(&bytes);
+        self.beginning += &String::from_utf8_lossy(&text);
         let mut lines = vec![];
-        while let Some((line, rest)) = self.printed.split_once('\n') {
-            lines.push(Said::Text(line.to_owned()));
-            self.printed = rest.to_owned();
+        while let Some((line, rest)) = self.beginning.split_once('\n') {
+            lines.push(Action::Text(line.to_owned()));
+            self.beginning = rest.to_owned();
         }
         lines
     }
 }
 
+/// A line without the number of its thread.
+pub fn without_thread(line: &str) -> &str {
+    let call = line.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
+    call.map_or(line, |(_, call)| call)
+}
+
 /// Whether a call can bring another one to its end.
-pub fn acts(text: &str) -> bool {
+fn wakes(text: &str) -> bool {
     text.contains("<socket:[")
         && ["send", "write", "connect", "close", "shutdown"]
             .iter()
@@ -320,50 +318,50 @@ fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
     PATTERNS
         .descriptor
         .captures_iter(text)
-        .filter_map(|found| Some((found[1].parse().ok()?, found[2].parse().ok()?)))
+        .filter_map(|parts| Some((parts[1].parse().ok()?, parts[2].parse().ok()?)))
 }
 
 /// Marks descriptors and addresses.
 fn marked(text: &str) -> String {
     let patterns = &*PATTERNS;
     // Which of them are ready, strace says without the kernel's numbers.
-    let text = patterns.ready.replace_all(text, |found: &Captures<'_>| {
-        let is_socket = found.get(3).is_none() && text.contains(&format!("{}<socket:[", &found[2]));
-        let number = &found[2];
+    let text = patterns.ready.replace_all(text, |parts: &Captures<'_>| {
+        let is_socket = parts.get(3).is_none() && text.contains(&format!("{}<socket:[", &parts[2]));
+        let number = &parts[2];
         match is_socket {
-            true => format!("{}{number}<socket:[0]>", &found[1]),
-            false => found[0].to_owned(),
+            true => format!("{}{number}<socket:[0]>", &parts[1]),
+            false => parts[0].to_owned(),
         }
     });
     let text = patterns
         .descriptor
-        .replace_all(&text, |found: &Captures<'_>| format!("{OPEN}fd:{}{CLOSE}", &found[1]));
-    let text = patterns.v4.replace_all(&text, |found: &Captures<'_>| {
-        format!("{OPEN}at:{}:{}{CLOSE}", &found[2], &found[1])
+        .replace_all(&text, |parts: &Captures<'_>| format!("{OPEN}fd:{}{CLOSE}", &parts[1]));
+    let text = patterns.v4.replace_all(&text, |parts: &Captures<'_>| {
+        format!("{OPEN}at:{}:{}{CLOSE}", &parts[2], &parts[1])
     });
-    let text = patterns.v6.replace_all(&text, |found: &Captures<'_>| {
-        format!("{OPEN}at:[{}]:{}{CLOSE}", &found[2], &found[1])
+    let text = patterns.v6.replace_all(&text, |parts: &Captures<'_>| {
+        format!("{OPEN}at:[{}]:{}{CLOSE}", &parts[2], &parts[1])
     });
     let text = patterns.length.replace_all(&text, "$1");
     let text = patterns.pointer.replace_all(&text, "POINTER");
     patterns.other.replace_all(&text, "$1").into_owned()
 }
 
-/// Puts into one form what differs between versions of strace, and from run
-/// to run: how long a `poll` may still wait.
+/// Puts into one form what differs between versions of strace, and from run to run: how long a
+/// `poll` may still wait.
 fn fixed(name: &str, text: &str) -> String {
     let patterns = &*PATTERNS;
     if name.ends_with("sockopt") {
         return patterns
             .timeout
-            .replace(text, |found: &Captures<'_>| {
-                let bytes = unescaped(&found[1]);
+            .replace(text, |parts: &Captures<'_>| {
+                let bytes = unescaped(&parts[1]);
                 let number = |at: usize| {
                     let eight = bytes.get(at..at + 8).and_then(|some| some.try_into().ok());
                     eight.map_or(0, i64::from_ne_bytes)
                 };
                 let (seconds, rest) = (number(0), number(8));
-                // (A time that is not round is what was left of one.)
+                // A time that is not round is what was left of one.
                 if rest % 50_000 != 0 {
                     return "TIMEO_OLD, TIME".to_owned();
                 }

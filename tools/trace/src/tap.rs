@@ -1,11 +1,11 @@
 //! The tap: sees every packet on the loopback interface.
 //!
-//! A **packet socket** (see packet(7)) belongs to no connection. The kernel
-//! gives it a copy of each packet that arrives, headers and all. Here every
-//! packet is sent and received on one machine, so each is seen once.
+//! A **packet socket** (see packet(7)) belongs to no connection. The kernel gives it a copy of each
+//! packet that arrives, headers and all. Here every packet is sent and received on one machine, so
+//! each is seen once.
 //!
-//! Opening one needs the right to look at everybody's packets
-//! (CAP_NET_RAW). In a network namespace of one's own, one has it.
+//! Opening one needs the right to look at everybody's packets (CAP_NET_RAW). In a network namespace
+//! of one's own, one has it.
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
@@ -13,14 +13,12 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Linux' numbers for a packet socket. (With its feature `all`, socket2 has
-/// names for them.)
+/// Linux' numbers for a packet socket.
 const AF_PACKET: i32 = 17;
 const SOCK_RAW: i32 = 3;
 
-/// The two kinds of packets to ask for, by their numbers in an Ethernet
-/// header. (Asking for all kinds would show each packet twice: once as it
-/// leaves, once as it arrives.)
+/// The two kinds of packets to ask for, by their numbers in an Ethernet header. Asking for all
+/// kinds would show each packet twice: once as it leaves, once as it arrives.
 const KINDS: [u16; 2] = [ETH_P_IP, ETH_P_IPV6];
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86DD;
@@ -137,8 +135,7 @@ impl Packet {
                 let ports = (udp.source_port(), udp.destination_port());
                 Some(packet(ports.0, ports.1, Kind::Datagram, udp.payload()))
             }
-            // "Port unreachable" carries the beginning of the packet that it
-            // is about.
+            // "Port unreachable" carries the beginning of the packet that it is about.
             TransportSlice::Icmpv4(icmp) => Self::refused(icmp.payload()),
             TransportSlice::Icmpv6(icmp) => Self::refused(icmp.payload()),
         }

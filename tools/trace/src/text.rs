@@ -7,17 +7,14 @@ use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-use crate::command_line::Show;
+use crate::order::Show;
 use crate::record::Event;
-use crate::strace::{CLOSE, Call, OPEN, Said, unescaped};
+use crate::strace::{Action, CLOSE, Call, OPEN, unescaped};
 use crate::tables::Row;
 use crate::tap::{Kind, Packet};
 
 /// More of what a packet or a call carries is not shown.
 const SHOWN: usize = 24;
-
-/// Everything.
-pub const ALL: Show = Show { calls: true, packets: true, states: true };
 
 /// One line of the transcript with everything that led to it.
 #[derive(Default)]
@@ -35,16 +32,11 @@ struct Step {
     states: Vec<String>,
 }
 
-/// The timeline, with everything numbered.
-pub fn timeline(events: &[Event], left: &[String], names: &[String], show: Show) -> String {
+/// The timeline, with everything numbered, and at its end what did not end by itself.
+pub fn timeline(events: &[Event], endings: &[String], names: &[&str], show: Show) -> String {
     let groups = Builder::new(names).build(events);
-    let marked = folded(&groups, show, names);
-    let mut text = Numbers::new(events).apply(&marked);
-    for line in left {
-        text += line;
-        text.push('\n');
-    }
-    text
+    let text = Numbers::new(events).apply(&folded(&groups, show, names));
+    endings.iter().fold(text, |text, line| text + line + "\n")
 }
 
 struct Builder {
@@ -63,7 +55,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(names: &[String]) -> Self {
+    fn new(names: &[&str]) -> Self {
         Self {
             many: names.len() > 1,
             rows: vec![],
@@ -95,10 +87,10 @@ impl Builder {
                 packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
                 ..Step::default()
             };
-            self.closing = match &event.said {
-                Said::Call(call) => self.hold(event.program, call),
-                Said::End(_) => self.ends(event.program, is_last(index)),
-                Said::Text(_) => vec![],
+            self.closing = match &event.action {
+                Action::Call(call) => self.hold(event.program, call),
+                Action::End(_) => self.ends(event.program, is_last(index)),
+                Action::Text(_) => vec![],
             };
             for reading in &event.readings {
                 step.states.extend(self.changes(reading));
@@ -106,8 +98,8 @@ impl Builder {
             for inode in std::mem::take(&mut self.closing) {
                 self.holders.remove(&inode);
             }
-            match &event.said {
-                Said::Text(line) => {
+            match &event.action {
+                Action::Text(line) => {
                     if step != Step::default() {
                         group.steps.push(Step { call: BY_ITSELF.into(), ..step });
                     }
@@ -115,7 +107,7 @@ impl Builder {
                     let next = Group { program: event.program, ..Group::default() };
                     groups.push(std::mem::replace(&mut group, next));
                 }
-                Said::Call(call) => {
+                Action::Call(call) => {
                     if only_asks(&call.name) && step != Step::default() {
                         let call = BY_ITSELF.to_owned();
                         group.steps.push(Step { call, ..step });
@@ -124,8 +116,8 @@ impl Builder {
                     step.call = owned(&shortened(&call.text), event.program);
                     group.steps.push(step);
                 }
-                Said::End(end) => {
-                    // (Threads end quietly, and so do the helpers of a script.)
+                Action::End(end) => {
+                    // Threads end quietly, and so do the helpers of a script.
                     let matters = end != "exited with 0" || self.many;
                     if step != Step::default() || (matters && is_last(index)) {
                         step.call = format!("({end})");
@@ -140,8 +132,7 @@ impl Builder {
         groups
     }
 
-    /// Learns which descriptors there are. Gives the sockets that lose their
-    /// last one.
+    /// Learns which descriptors there are. Gives the sockets that lose their last one.
     fn hold(&mut self, program: usize, call: &Call) -> Vec<u64> {
         let mut closing = vec![];
         for (descriptor, inode) in &call.sockets {
@@ -151,7 +142,7 @@ impl Builder {
                 names.push(name.clone());
             }
             if call.name == "close" {
-                // (The last one stays until the states are read.)
+                // The last one stays until the states are read.
                 if names.len() == 1 {
                     closing.push(*inode);
                 } else {
@@ -202,8 +193,8 @@ impl Builder {
         }
     }
 
-    /// Whether a segment comes again, and how many bytes before it were not
-    /// seen: the kernel drops what the tap has no room for.
+    /// Whether a segment comes again, and how many bytes before it were not seen: the kernel drops
+    /// what the tap has no room for.
     fn follow(&mut self, packet: &Packet, flags: &[&str], sequence: u32) -> (bool, u32) {
         let has = |flag| u32::from(flags.contains(&flag));
         let length = u32::try_from(packet.data.len()).unwrap_or_default();
@@ -212,7 +203,7 @@ impl Builder {
         let expected = self.next.insert((packet.from, packet.to), end);
         let Some(expected) = expected else { return (false, 0) };
         if has("SYN") == 1 {
-            // (Another connection may have the same two ports.)
+            // Another connection may have the same two ports.
             return (end == expected, 0);
         }
         let ahead = sequence.wrapping_sub(expected);
@@ -240,9 +231,9 @@ impl Builder {
             .collect();
         let is_new = |row: &&Row| !old.iter().any(|other| is_same(row, other));
         all.extend(reading.iter().filter(is_new).map(|row| (None, Some(row))));
-        // The tables have an order of their own, and so have the kernel's
-        // numbers. Here: listeners, clients, the listeners' ends, and of each
-        // the one that was seen first. (A port can come twice.)
+        // The tables have an order of their own, and so have the kernel's numbers. Here: listeners,
+        // clients, the listeners' ends, and of each the one that was seen first. A port can come
+        // twice.
         let place = |port| self.ports.iter().position(|one| *one == port);
         let served = |port| reading.iter().chain(&old).any(|row| is_listener(row, port));
         let known = |row: &Row| {
@@ -335,9 +326,9 @@ fn short(address: SocketAddr) -> String {
 fn shortened(text: &str) -> String {
     static STRING: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#).expect("a valid pattern"));
-    let cut = |found: &Captures<'_>| {
-        let mut bytes = unescaped(&found[1]);
-        if found.get(2).is_some() {
+    let cut = |parts: &Captures<'_>| {
+        let mut bytes = unescaped(&parts[1]);
+        if parts.get(2).is_some() {
             bytes.resize(bytes.len().max(SHOWN + 1), b'.');
         }
         quoted(&bytes)
@@ -389,21 +380,21 @@ fn marked_line(program: usize, line: &str) -> String {
         );
         Regex::new(text).expect("a valid pattern")
     });
-    let mark = |found: &Captures<'_>| match (found.get(2), found.get(3)) {
+    let mark = |parts: &Captures<'_>| match (parts.get(2), parts.get(3)) {
         (Some(number), _) => {
             format!("descriptor {OPEN}fd:{program}:{}{CLOSE}", number.as_str())
         }
-        (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &found[0]),
+        (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
         _ => {
-            let (ip, port) = (&found[6], &found[7]);
-            format!("{}{ip} {OPEN}number:{port}{CLOSE}", &found[5])
+            let (ip, port) = (&parts[6], &parts[7]);
+            format!("{}{ip} {OPEN}number:{port}{CLOSE}", &parts[5])
         }
     };
     PATTERN.replace_all(line, mark).into_owned()
 }
 
 /// The text; what repeats itself is said once.
-fn folded(groups: &[Group], show: Show, names: &[String]) -> String {
+fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
     let mut text = String::new();
     for group in groups {
         let mut steps: Vec<Vec<String>> = vec![];
@@ -449,9 +440,8 @@ const MANY: usize = 8;
 /// The longest piece that is looked for again.
 const LONGEST: usize = 30;
 
-/// Says once what comes again and again: many times with only other numbers,
-/// or a call that asks again because there was nothing yet. (How often it
-/// asks depends on the time that things take.)
+/// Says once what comes again and again: many times with only other numbers, or a call that asks
+/// again because there was nothing yet.
 fn fold(steps: &[Vec<String>]) -> Vec<String> {
     let steps = &asked_once(steps);
     let shapes: Vec<String> = steps.iter().map(|step| shape(&step.join("\n"))).collect();
@@ -477,8 +467,8 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// Shows once a call that asks the same again and again until there is
-/// something: how often it does depends on the time that things take.
+/// Shows once a call that asks the same again and again until there is something: how often it does
+/// depends on the time that things take.
 fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
     let asks =
@@ -518,8 +508,8 @@ fn shape(text: &str) -> String {
     NUMBER.replace_all(text, "#").into_owned()
 }
 
-/// Which port and which descriptor has which number: as in the transcript,
-/// and those that it does not name after them.
+/// Which port and which descriptor has which number: as in the transcript, and those that it does
+/// not name after them.
 struct Numbers {
     ports: Vec<u16>,
     descriptors: Vec<String>,
@@ -534,7 +524,7 @@ impl Numbers {
     fn new(events: &[Event]) -> Self {
         let mut numbers = Self { ports: vec![], descriptors: vec![], picked: picked() };
         for event in events {
-            if let Said::Text(line) = &event.said {
+            if let Action::Text(line) = &event.action {
                 numbers.apply(&marked_line(event.program, line));
             }
         }
@@ -543,9 +533,9 @@ impl Numbers {
 
     /// Puts numbers in the place of marks.
     fn apply(&mut self, text: &str) -> String {
-        let number = |found: &Captures<'_>| {
-            let what = &found[2];
-            match &found[1] {
+        let number = |parts: &Captures<'_>| {
+            let what = &parts[2];
+            match &parts[1] {
                 "fd" => {
                     let place = self.descriptors.iter().position(|one| one == what);
                     let place = place.unwrap_or_else(|| {
@@ -611,24 +601,24 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_and_what_was_missed_is_told() {
+    fn what_comes_again_and_what_was_missed_is_shown() {
         let mut builder = Builder::new(&[]);
         let last = u32::MAX;
-        let mut told = |flags: &[&'static str], sequence, data: &str| {
+        let mut shown = |flags: &[&'static str], sequence, data: &str| {
             let text = builder.packet(&segment(flags, sequence, data));
             (text.contains(", again"), text.contains("missed before: 3 bytes"))
         };
-        assert_eq!(told(&["SYN"], last, ""), (false, false));
-        assert_eq!(told(&["SYN"], last, ""), (true, false));
-        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (false, false));
-        assert_eq!(told(&["PSH", "ACK"], 0, "four"), (true, false));
-        assert_eq!(told(&["ACK"], 4, ""), (false, false));
-        assert_eq!(told(&["ACK"], 4, ""), (false, false));
-        assert_eq!(told(&["PSH", "ACK"], 7, "late"), (false, true));
-        assert_eq!(told(&["FIN", "ACK"], 11, ""), (false, false));
-        assert_eq!(told(&["FIN", "ACK"], 11, ""), (true, false));
-        assert_eq!(told(&["RST"], 12, ""), (false, false));
-        assert_eq!(told(&["SYN"], 500, ""), (false, false));
+        assert_eq!(shown(&["SYN"], last, ""), (false, false));
+        assert_eq!(shown(&["SYN"], last, ""), (true, false));
+        assert_eq!(shown(&["PSH", "ACK"], 0, "four"), (false, false));
+        assert_eq!(shown(&["PSH", "ACK"], 0, "four"), (true, false));
+        assert_eq!(shown(&["ACK"], 4, ""), (false, false));
+        assert_eq!(shown(&["ACK"], 4, ""), (false, false));
+        assert_eq!(shown(&["PSH", "ACK"], 7, "late"), (false, true));
+        assert_eq!(shown(&["FIN", "ACK"], 11, ""), (false, false));
+        assert_eq!(shown(&["FIN", "ACK"], 11, ""), (true, false));
+        assert_eq!(shown(&["RST"], 12, ""), (false, false));
+        assert_eq!(shown(&["SYN"], 500, ""), (false, false));
     }
 
     #[test]
@@ -640,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_itself_is_told_once() {
+    fn what_repeats_itself_is_shown_once() {
         let step = |number: usize| vec![format!("  call    send() = {number}")];
         let few: Vec<_> = (0..MANY - 1).map(step).collect();
         assert_eq!(fold(&few).len(), MANY - 1);

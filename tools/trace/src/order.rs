@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt as _;
+
 /// What is asked for.
 pub enum Wish {
     Help,
-    /// Draw the timelines in these files.
-    Draw(Vec<String>),
     Trace(Order),
 }
 
@@ -21,18 +22,24 @@ pub struct Order {
     pub svg: Option<PathBuf>,
     /// How long nothing may happen.
     pub patience: Duration,
-    /// This process is in a namespace of its own already, and everything is
-    /// built.
+    /// This process is in a namespace of its own already: the tests compare what others see there.
     pub inside: bool,
 }
 
 #[derive(Debug)]
 pub struct Program {
-    /// The name of an example or of an exercise, or a program.
+    /// A program, or the name of an example or of an exercise; then its path.
     pub name: String,
     pub arguments: Vec<String>,
-    /// Any program, not one of the course's.
+    /// Any program, not an example.
     pub foreign: bool,
+}
+
+impl Program {
+    /// Its name without the folder.
+    pub fn short_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
 }
 
 /// Which kinds of lines to print.
@@ -41,6 +48,10 @@ pub struct Show {
     pub calls: bool,
     pub packets: bool,
     pub states: bool,
+}
+
+impl Show {
+    pub const ALL: Self = Self { calls: true, packets: true, states: true };
 }
 
 /// Lets a call fail.
@@ -57,9 +68,7 @@ impl Wish {
     ///
     /// # Errors
     /// In words.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        use lexopt::Arg::{Long, Short, Value};
-
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_iter(arguments);
         let mut order = Order {
             programs: vec![],
@@ -69,69 +78,50 @@ impl Wish {
             patience: Duration::from_secs(10),
             inside: false,
         };
-        let words = |error: lexopt::Error| error.to_string();
-        let text = |value: OsString| {
-            value.into_string().map_err(|value| format!("{value:?} is not UTF-8"))
-        };
         let first = loop {
             // What follows `--` is a command as it stands.
-            let mut raw = parser.raw_args().map_err(words)?;
-            if raw.peek().is_some_and(|next| next == "--") {
-                raw.next();
-                break raw.next().map(text).transpose()?.map(|name| (name, true));
+            let mut raw = parser.raw_args()?;
+            if raw.next_if(|next| next == "--").is_some() {
+                break raw.next().map(|name| (name, true));
             }
-            match parser.next().map_err(words)? {
+            match parser.next()? {
                 None => break None,
-                Some(Value(name)) => break Some((text(name)?, false)),
+                Some(Value(name)) => break Some((name, false)),
                 Some(Short('h') | Long("help")) => return Ok(Self::Help),
                 Some(Long("calls")) => order.show.calls = true,
                 Some(Long("packets")) => order.show.packets = true,
                 Some(Long("states")) => order.show.states = true,
                 Some(Long("inside")) => order.inside = true,
-                Some(Long("svg")) => {
-                    order.svg = Some(parser.value().map_err(words)?.into());
-                }
-                Some(Long("draw")) => {
-                    let wanted = parser.raw_args().map_err(words)?.map(text);
-                    return wanted.collect::<Result<_, _>>().map(Self::Draw);
-                }
+                Some(Long("svg")) => order.svg = Some(parser.value()?.into()),
                 Some(Long("fault")) => {
-                    let fault = text(parser.value().map_err(words)?)?;
-                    order.faults.push(Fault::read(&fault)?);
+                    order.faults.push(Fault::read(&parser.value()?.string()?)?);
                 }
                 Some(Long("wait")) => {
-                    let seconds = text(parser.value().map_err(words)?)?;
-                    let few = seconds.parse().ok().filter(|few| (1..=600).contains(few));
+                    let seconds = parser.value()?.parse().ok();
+                    let few = seconds.filter(|seconds| (1..=600).contains(seconds));
                     let few = few.ok_or("--wait: a number of seconds, 1 to 600")?;
                     order.patience = Duration::from_secs(few);
                 }
-                Some(other) => return Err(other.unexpected().to_string()),
+                Some(other) => return Err(other.unexpected()),
             }
         };
-        let Some((name, foreign)) = first else {
-            return Err("which program? cargo trace 04_accept, or \
-                        cargo trace --help"
-                .to_owned());
-        };
-        let mut program = Program { name, arguments: vec![], foreign };
-        let mut rest = parser.raw_args().map_err(words)?.map(text);
-        while let Some(argument) = rest.next().transpose()? {
+        let (name, foreign) =
+            first.ok_or("which program? cargo trace 04_accept, or cargo trace --help")?;
+        let mut program = Program { name: name.string()?, arguments: vec![], foreign };
+        let mut rest = parser.raw_args()?;
+        while let Some(argument) = rest.next() {
             if argument != "--with" {
-                program.arguments.push(argument);
+                program.arguments.push(argument.string()?);
                 continue;
             }
             order.programs.push(program);
-            let mut name = rest.next().transpose()?;
-            let foreign = name.as_deref() == Some("--");
-            if foreign {
-                name = rest.next().transpose()?;
-            }
-            let name = name.ok_or("--with: which program?")?;
+            let foreign = rest.next_if(|next| next == "--").is_some();
+            let name = rest.next().ok_or("--with: which program?")?.string()?;
             program = Program { name, arguments: vec![], foreign };
         }
         order.programs.push(program);
         if order.show == Show::default() {
-            order.show = Show { calls: true, packets: true, states: true };
+            order.show = Show::ALL;
         }
         Ok(Self::Trace(order))
     }
@@ -164,17 +154,10 @@ impl Fault {
         }
         let number = when.strip_suffix('+').unwrap_or(when);
         if !number.parse().is_ok_and(|number: u16| number > 0) {
-            return Err(format!(
-                "--fault {text}: which of the calls? {call}={error}:2 (or \
-                 2+: from the second on)"
-            ));
+            let two = format!("{call}={error}:2 (or 2+: from the second on)");
+            return Err(format!("--fault {text}: which of the calls? {two}"));
         }
         Ok(Self { call: call.to_owned(), error: error.to_owned(), when: when.to_owned() })
-    }
-
-    /// As an option for `cargo trace` itself.
-    pub fn as_option(&self) -> String {
-        format!("{}={}:{}", self.call, self.error, self.when)
     }
 
     /// In strace's words.

@@ -1,0 +1,123 @@
+//! The words of the drawing itself, which may be in another language. What the run printed and the
+//! names of calls, states and flags are the same in each.
+
+use std::collections::HashMap;
+
+/// In English. In braces: what the drawing puts there.
+pub(crate) const ENGLISH: [&str; 23] = [
+    "What the kernel did: {name}",
+    "Time goes down. The text below the picture says the same and more.",
+    "client",
+    "server",
+    "program",
+    "kernel",
+    "wire",
+    "datagram",
+    "{packet}, again",
+    "{packet}, 1 byte",
+    "{packet}, {number} bytes",
+    "ICMP: port unreachable",
+    "{descriptor} LISTEN at {port}",
+    "{port}, no FD: {state}",
+    "unbound",
+    "unconnected",
+    "connected",
+    "accept queue",
+    "empty",
+    "filled",
+    "option {descriptor}",
+    "blocking",
+    "non-blocking",
+];
+
+/// Lines of a timeline that no program printed.
+pub(crate) const NOTES: [&str; 7] = [
+    "(after the last line)",
+    "(the kernel, by itself)",
+    "(exited with {status})",
+    "({program} still waited in {call}, and was ended)",
+    "({program} was still busy, and was ended)",
+    "again and again",
+    "all of this again and again",
+];
+
+/// The drawing's words in some language; what it does not have is English.
+#[derive(Default)]
+pub struct Words(HashMap<String, String>);
+
+impl Words {
+    /// The words by what they are in English.
+    ///
+    /// # Errors
+    /// If the drawing has no such words, or if a translation has not the same braces.
+    pub fn new(translations: HashMap<String, String>) -> Result<Self, String> {
+        for (english, translation) in &translations {
+            let all = [&ENGLISH[..], &NOTES].concat();
+            if !all.contains(&english.as_str()) {
+                let all = all.join("', '");
+                return Err(format!("the drawing does not say '{english}', but '{all}'"));
+            }
+            if sorted_holes(english) != sorted_holes(translation) {
+                return Err(format!("not the same braces: '{english}', '{translation}'"));
+            }
+        }
+        Ok(Self(translations))
+    }
+
+    /// The translation of `text`, if it has one.
+    pub(crate) fn of<'a>(&'a self, text: &'a str) -> &'a str {
+        self.0.get(text).map_or(text, |words| words)
+    }
+
+    /// The words for `english`, with the values in its braces.
+    pub(crate) fn fill(&self, english: &str, values: &[&str]) -> String {
+        let filled = |words: String, (hole, value): (&str, &&str)| words.replace(hole, value);
+        holes(english).zip(values).fold(self.of(english).to_owned(), filled)
+    }
+
+    /// The words for a whole line of a timeline, if it is one of the notes.
+    pub(crate) fn note(&self, line: &str) -> String {
+        let same = |english: &&str| Some(self.fill(english, &values(english, line)?));
+        NOTES.iter().find_map(same).unwrap_or_else(|| line.to_owned())
+    }
+}
+
+/// The braces in a text, each with what is between them.
+fn holes(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('{').filter_map(|(at, _)| Some(&text[at..=at + text[at..].find('}')?]))
+}
+
+fn sorted_holes(text: &str) -> Vec<&str> {
+    let mut all: Vec<_> = holes(text).collect();
+    all.sort_unstable();
+    all
+}
+
+/// What stands in the place of the braces; `None`: this is another text.
+fn values<'a>(english: &str, mut line: &'a str) -> Option<Vec<&'a str>> {
+    let mut values = vec![];
+    for piece in english.split('{') {
+        let Some((_, after)) = piece.split_once('}') else {
+            line = line.strip_prefix(piece)?;
+            continue;
+        };
+        let end = if after.is_empty() { line.len() } else { line.find(after)? };
+        values.push(&line[..end]);
+        line = &line[end + after.len()..];
+    }
+    line.is_empty().then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_words_are_refused() {
+        for (english, other) in
+            [("lines", "x"), ("wire", "{wire}"), ("(exited with {status})", "x")]
+        {
+            assert!(Words::new([(english.to_owned(), other.to_owned())].into()).is_err());
+        }
+    }
+}

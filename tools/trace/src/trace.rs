@@ -1,0 +1,70 @@
+//! Runs the programs that are asked for, and shows what happened.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use timeline::{Timeline, Words};
+
+use crate::order::{Order, Program, Show};
+use crate::record::{STOP, record};
+use crate::{course, namespace, text};
+
+/// What is needed, and the package that has it on Debian and Ubuntu.
+const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
+
+/// Finds the programs, or has them built, goes into a namespace, and shows what happens there.
+///
+/// # Errors
+/// In words: what is missing, what does not exist.
+pub fn trace(mut order: Order) -> Result<(), String> {
+    for (tool, package) in TOOLS {
+        if on_the_path(tool).is_none() {
+            return Err(format!(
+                "cargo trace needs {tool}: sudo apt install {package} (or \
+                 your system's package {package})"
+            ));
+        }
+    }
+    for program in &mut order.programs {
+        let path = find(program)?.into_os_string();
+        program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
+    }
+    if !order.inside {
+        namespace::enter()?;
+    }
+    namespace::set_up()?;
+    // Ctrl-C ends the program; what was seen until then is shown.
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed))
+        .map_err(|error| error.to_string())?;
+    let names: Vec<&str> = order.programs.iter().map(Program::short_name).collect();
+    let (events, endings) = record(&order)?;
+    print!("{}", text::timeline(&events, &endings, &names, order.show));
+    if let Some(file) = &order.svg {
+        let all = text::timeline(&events, &endings, &names, Show::ALL);
+        let picture = Timeline::read(&all).svg(&names.join(" with "), &[], &Words::default())?;
+        std::fs::write(file, picture)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// The path of a program, or of an example, which is built.
+fn find(program: &Program) -> Result<PathBuf, String> {
+    let name = &program.name;
+    match on_the_path(name) {
+        Some(path) => Ok(path),
+        None if program.foreign => Err(format!("there is no program {name}")),
+        None => course::build(name),
+    }
+}
+
+/// Where a program is: the name may be a path.
+fn on_the_path(name: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(|path| path.is_file());
+    }
+    let path = env::var_os("PATH")?;
+    let mut all = env::split_paths(&path).map(|folder| folder.join(name));
+    all.find(|path| path.is_file())
+}

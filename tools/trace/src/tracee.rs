@@ -1,0 +1,275 @@
+//! A program that strace watches, and that takes one step at a time.
+//!
+//! strace writes a line in two parts: the first when the program enters a call, the rest when the
+//! call has returned. Until it could write, it lets the program wait. So its output goes into a
+//! pipe with room for a single part: while the end of one call lies there unread, the next call has
+//! begun on paper only. In that time everything can be looked at in peace.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::fstat;
+use nix::unistd::{Pid, pipe2, read};
+use procfs::process::{ProcState, Process, Stat, Task};
+
+use crate::order::{Fault, Program};
+
+/// The calls to show: all on sockets, and those that a program can use for sockets and for files.
+const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
+dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
+sendfile,splice";
+
+/// More of a string than this, strace leaves out.
+const STRING: &str = "100";
+
+/// A program that sleeps for so long, and is in no call that we know, waits.
+const A_MOMENT: Duration = Duration::from_millis(20);
+
+/// A thread that computes for longer is not waited for.
+const LONG: Duration = Duration::from_millis(500);
+
+/// The most that a pipe takes in one piece (PIPE_BUF).
+const PART: usize = 4096;
+
+pub struct Tracee {
+    /// Where it prints to, as strace writes it behind a descriptor.
+    pub output_name: String,
+    output: OwnedFd,
+    /// What came out there, and is in no line of a timeline yet.
+    pub bytes: Vec<u8>,
+    strace: Child,
+    pipe: OwnedFd,
+    /// For looking into the pipe without taking out.
+    glass: (OwnedFd, OwnedFd),
+    /// The beginning of the line of the call that it is in.
+    pub beginning: String,
+    /// It has, or had, several threads.
+    threads: bool,
+    /// Since when a finished call has been there.
+    since: Option<Instant>,
+    /// When it last did something.
+    last: Instant,
+    pub has_ended: bool,
+}
+
+/// What a program is at.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Phase {
+    /// It runs, or strace is at work.
+    Run,
+    /// It finished a call, or ended, and cannot begin another one.
+    Halt,
+    /// It waits in a call, or sleeps.
+    Wait,
+    End,
+}
+
+impl Tracee {
+    /// Starts a program under strace.
+    ///
+    /// # Errors
+    /// In words, if it cannot be started.
+    pub fn start(program: &Program, faults: &[Fault], input: Stdio) -> Result<Self, String> {
+        let pipe = || {
+            let (out, into) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC)?;
+            fcntl(&into, FcntlArg::F_SETPIPE_SZ(PART.try_into().map_err(|_| Errno::EINVAL)?))?;
+            Ok((out, into))
+        };
+        let no_pipe = |error: Errno| format!("no pipe: {error}");
+        let (out, into) = pipe().map_err(no_pipe)?;
+        let glass = pipe().map_err(no_pipe)?;
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-q", "-y", "--seccomp-bpf"]);
+        strace.args(["-e", "signal=none", "-s", STRING, "-e", CALLS]);
+        for fault in faults {
+            strace.args(["-e", &fault.as_injection()]);
+        }
+        // What the program prints; strace's lines say when.
+        let (output, print) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
+        let inode = fstat(&print).map_err(no_pipe)?.st_ino;
+        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
+        // strace writes to its standard error, so the program needs another one.
+        strace.args(["sh", "-c", r#"exec "$@" 2>&1"#, "sh", &program.name]);
+        strace.args(&program.arguments);
+        let strace = strace
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(input)
+            .stdout(print)
+            .stderr(into)
+            .spawn()
+            .map_err(|error| format!("strace cannot be started: {error}"))?;
+        Ok(Self {
+            output_name: format!("<pipe:[{inode}]>"),
+            output,
+            bytes: vec![],
+            strace,
+            pipe: out,
+            glass,
+            beginning: String::new(),
+            threads: false,
+            since: None,
+            last: Instant::now(),
+            has_ended: false,
+        })
+    }
+
+    /// Waits until there is something in the pipe, but not for long.
+    pub fn wait(&self) {
+        // If that fails, we ask again sooner.
+        let _ = poll(&mut [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)], 5u8);
+    }
+
+    /// What it is at. Takes in the beginnings of lines.
+    pub fn phase(&mut self) -> Result<Phase, String> {
+        let mut part = [0; PART];
+        // An error: there is nothing.
+        while let Ok(length @ 1..) = read(&self.output, &mut part) {
+            self.bytes.extend(&part[..length]);
+        }
+        if self.has_ended {
+            return Ok(Phase::End);
+        }
+        if let Some(phase) = self.look()? {
+            return Ok(phase);
+        }
+        // Nothing there. Does it wait, or just take its time?
+        if !self.sleeps() {
+            self.last = Instant::now();
+            return Ok(Phase::Run);
+        }
+        // It may have been on its way before it slept. And if it is in no call that we know, the
+        // next one may be near.
+        let waits = !self.beginning.is_empty() || self.last.elapsed() > A_MOMENT;
+        let otherwise = if waits { Phase::Wait } else { Phase::Run };
+        Ok(self.look()?.unwrap_or(otherwise))
+    }
+
+    /// Whether there is something in the pipe; the beginning of a line is taken out.
+    fn look(&mut self) -> Result<Option<Phase>, String> {
+        let Some(part) = self.peek()? else { return Ok(None) };
+        if part.is_empty() {
+            let _ = self.strace.wait();
+            self.has_ended = true;
+            return Ok(Some(Phase::End));
+        }
+        self.last = Instant::now();
+        self.threads |= part.starts_with(b"[pid");
+        if part.ends_with(b"\n") {
+            // A call can wake another thread: it has the time that it needs to come to a halt, too.
+            let since = *self.since.get_or_insert_with(Instant::now);
+            if self.threads && since.elapsed() < LONG && self.is_busy() {
+                return Ok(Some(Phase::Run));
+            }
+            return Ok(Some(Phase::Halt));
+        }
+        self.take()?;
+        Ok(Some(Phase::Run))
+    }
+
+    /// The line that it finished; with it, the program may go on.
+    pub fn line(&mut self) -> Result<String, String> {
+        self.take()?;
+        self.since = None;
+        Ok(std::mem::take(&mut self.beginning))
+    }
+
+    fn take(&mut self) -> Result<(), String> {
+        let mut part = [0; PART];
+        let length = read(&self.pipe, &mut part).map_err(broken)?;
+        self.beginning += &String::from_utf8_lossy(&part[..length]);
+        Ok(())
+    }
+
+    /// What lies in the pipe: nothing yet, or a part, or its end (no bytes).
+    fn peek(&self) -> Result<Option<Vec<u8>>, String> {
+        match tee(&self.pipe, &self.glass.1, PART, SpliceFFlags::SPLICE_F_NONBLOCK) {
+            Ok(0) => Ok(Some(vec![])),
+            Ok(_) => {
+                let mut part = vec![0; PART];
+                let length = read(&self.glass.0, &mut part).map_err(broken)?;
+                part.truncate(length);
+                Ok(Some(part))
+            }
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// strace's own number.
+    fn pid(&self) -> i32 {
+        i32::try_from(self.strace.id()).unwrap_or_default()
+    }
+
+    /// Whether a thread of the program runs.
+    fn is_busy(&self) -> bool {
+        use ProcState::{Sleeping, Tracing, Zombie};
+        let rests = |stat: Stat| matches!(stat.state(), Ok(Sleeping | Tracing | Zombie));
+        let mut all = self.tracees().into_iter().flat_map(tasks);
+        all.any(|task| task.stat().is_ok_and(|stat| !rests(stat)))
+    }
+
+    /// Whether strace and all threads of the program sleep.
+    fn sleeps(&self) -> bool {
+        let is_asleep = |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping));
+        let sleeps = |pid: &i32| {
+            let tasks = tasks(*pid);
+            !tasks.is_empty() && tasks.iter().all(|task| task.stat().is_ok_and(is_asleep))
+        };
+        let tracees = self.tracees();
+        sleeps(&self.pid()) && !tracees.is_empty() && tracees.iter().all(sleeps)
+    }
+
+    /// The programs that strace started, and those that they started.
+    fn tracees(&self) -> Vec<i32> {
+        let mut all = vec![self.pid()];
+        let mut next = 0;
+        while let Some(&parent) = all.get(next) {
+            // One that has ended has no children.
+            let main = Process::new(parent).and_then(|process| process.task_from_tid(parent));
+            let children = main.and_then(|task| task.children()).unwrap_or_default();
+            all.extend(children.into_iter().filter_map(|pid| i32::try_from(pid).ok()));
+            next += 1;
+        }
+        all.split_off(1)
+    }
+
+    /// Ends the program and everything that it started.
+    pub fn end(&self, signal: Signal) {
+        for pid in self.tracees() {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Ends strace, too.
+    pub fn give_up(&mut self) {
+        if !self.has_ended {
+            self.end(Signal::SIGKILL);
+            // It may have ended by itself.
+            let _ = self.strace.kill();
+            let _ = self.strace.wait();
+            self.has_ended = true;
+        }
+    }
+}
+
+impl Drop for Tracee {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// The threads of a process, if there still are any.
+fn tasks(pid: i32) -> Vec<Task> {
+    let tasks = Process::new(pid).and_then(|process| process.tasks());
+    tasks.map_or(vec![], |tasks| tasks.flatten().collect())
+}
+
+fn broken(error: Errno) -> String {
+    format!("strace's pipe: {error}")
+}
