@@ -218,12 +218,7 @@ fn a_server_of_many_has_both_limits() {
 /// that the library gives.
 #[test]
 fn the_readme_names_what_is_not_in_an_example() {
-    for readme in readmes() {
-        names_what_is_not_in_an_example(&readme);
-    }
-}
-
-fn names_what_is_not_in_an_example(readme: &str) {
+    let readme = readme();
     let table = readme.find("\n| `run`").expect("the first of them");
     let named: BTreeSet<_> = readme[table + 1..]
         .lines()
@@ -251,64 +246,35 @@ fn names_what_is_not_in_an_example(readme: &str) {
 /// are the snapshots.
 #[test]
 fn the_readme_shows_the_real_transcripts() {
-    for readme in readmes() {
-        let blocks: Vec<_> = readme.split("```console\n$ cargo run -q --example ").collect();
-        assert_eq!(blocks.len(), 4, "three transcripts");
-        for block in &blocks[1..] {
-            let (command, shown) = block.split_once('\n').expect("one");
-            let (shown, _) = shown.split_once("```").expect("an end");
-            let name = match command {
-                "07_chat_client" => "07_chat_client@terminal",
-                "07_chat_server -- --lang zh" => "07_chat_server@zh",
-                "07_chat_client -- --lang zh" => "07_chat_client@terminal@zh",
-                other => other,
-            };
-            assert_eq!(numbered(shown), snapshot(name), "{name}");
-        }
+    let readme = readme();
+    let blocks: Vec<_> = readme.split("```console\n$ cargo run -q --example ").collect();
+    assert_eq!(blocks.len(), 4, "three transcripts");
+    for block in &blocks[1..] {
+        let (command, shown) = block.split_once('\n').expect("one");
+        let (shown, _) = shown.split_once("```").expect("an end");
+        let name = match command {
+            "07_chat_client" => "07_chat_client@terminal",
+            other => other,
+        };
+        assert_eq!(numbered(shown), snapshot(name), "{name}");
     }
 }
 
-/// The README, in English and in Chinese.
-fn readmes() -> [String; 2] {
-    ["README.md", "README.zh.md"].map(|name| fs::read_to_string(top().join(name)).expect(name))
-}
-
-/// Both have the same sections and the same blocks of code, but for what the
-/// chat's programs say.
-#[test]
-fn the_readmes_have_the_same_parts() {
-    let parts = |readme: &String| {
-        let mut parts = Vec::new();
-        for (number, part) in readme.split("```").enumerate() {
-            let is_code = number % 2 == 1;
-            if is_code && !part.starts_with("console\n$ cargo run -q --example 07") {
-                parts.push(part.to_owned());
-            } else if !is_code {
-                let is_heading = |line: &&str| line.starts_with('#');
-                let levels = part.lines().filter(is_heading);
-                let level = |line: &str| line.split(' ').next().map(str::to_owned);
-                parts.extend(levels.filter_map(level));
-                let rows = part.lines().filter(|line| line.starts_with('|'));
-                parts.push(format!("{} rows", rows.count()));
-            }
-        }
-        parts
-    };
-    let [english, chinese] = readmes().map(|readme| parts(&readme));
-    assert_eq!(english, chinese, "left: README.md, right: README.zh.md");
+/// The English one. (Whether the Chinese one follows is in `book/chinese.py`.)
+fn readme() -> String {
+    fs::read_to_string(top().join("README.md")).expect("README.md")
 }
 
 /// The table in the README names every example, and nothing else.
 #[test]
 fn the_readme_links_to_every_example() {
     let there: BTreeSet<_> = examples().map(|(name, _)| name).collect();
-    for readme in readmes() {
-        let linked: BTreeSet<_> = readme
-            .split("](examples/")
-            .skip(1)
-            .filter_map(|rest| rest.split_once(')'))
-            .filter_map(|(path, _)| path.strip_suffix(".rs"))
-            .collect();
-        assert_eq!(linked, there, "left: a README, right: examples/");
-    }
+    let readme = readme();
+    let linked: BTreeSet<_> = readme
+        .split("](examples/")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .filter_map(|(path, _)| path.strip_suffix(".rs"))
+        .collect();
+    assert_eq!(linked, there, "left: README.md, right: examples/");
 }

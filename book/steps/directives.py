@@ -1,0 +1,303 @@
+"""The directives of a page: what stands on it and comes from elsewhere.
+
+A directive stands on a line of its own (`line`, `code` and `call` may stand inside a line):
+
+    {{#step 04_accept // Step 4: accept.}}
+        The paragraph of examples/04_accept.rs that starts with this comment,
+        up to the next blank line, or the whole function where the comment is
+        that of a function. More paragraphs: `// First. // Second.`
+    {{#lines 04_accept // Step 4: accept.}}
+        The same, folded.
+    {{#block 09_glued_messages // The cure, the receiver's half}}
+        The same, past blank lines to the end of the block that follows: a whole
+        function, a whole loop.
+    {{#example 04_accept}}
+        The whole file, folded.
+    {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
+        What the run prints: examples/transcripts/NAME.snap without its header.
+        Where there is a NAME@windows.snap, it follows, folded.
+    {{#result 04_accept}}
+        The same, folded, for a run that the reader is to predict.
+    {{#change 01_create.second_socket // What it shows, in a sentence.}}
+        A change for the reader to make: examples/changes/NAME.patch; and folded
+        what comes of it, and the words.
+    {{#line 04_accept // nothing yet}}
+        The one line of that transcript with these words in it.
+    {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.snap}}
+        The whole file of examples/, open: a program, or what it prints. In the
+        Chinese edition, NAME.zh.rs or NAME.zh.snap, where there is one.
+    {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
+        What the kernel did, as a picture, drawn from examples/timelines;
+        with words, only the lines of the transcript that have them. Folded, the
+        timeline itself.
+    {{#timeline 04_accept // client connect}}
+        Only the text, open.
+    {{#seen 04_accept // accept queue 0}}
+        The one line of that timeline with these words in it.
+    {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
+        An exercise: the task, which is the head of examples/your_turn/NAME.rs;
+        folded, what the grader tries; folded, the solution and the words.
+    {{#code examples/tutorial/client.py // .connect(}}
+        The one line of this file of the project with these words in it, for a
+        cell of a table: without a comment after it, and the semicolon.
+    {{#picture tables}}
+        A drawing: src/img/NAME.svg.
+    {{#call Python accept}}
+        The line of examples/languages/calls.py that ends with the mark `# accept`,
+        for a cell of a table: without the mark, the semicolon, and a `let x =`.
+
+A file, a comment, a line or a mark that is not there exactly once, an empty code
+block and a directive that is left over fail the build.
+"""
+
+import html
+import re
+
+from . import examples
+from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded
+from .follow import exercise, exercise_page
+from .markdown import DIRECTIVE, FENCE, fence, folded, slug
+
+GRADE = ROOT / "tools" / "grade"
+CALLS = {
+    "socket2": "socket2.rs",
+    "Python": "calls.py",
+    "C": "calls.c",
+    "std": "std.rs",
+    "tokio": "tokio.rs",
+}
+LABEL = re.compile(r">([^<>]+)<")
+
+
+def labels(svg):
+    """The labels of a picture that have words in them."""
+    texts = [html.unescape(text.strip()) for text in LABEL.findall(svg)]
+    return [text for text in texts if re.search(r"[A-Za-z]{2}", text)]
+
+
+class Directives:
+    """Those of one page, in one edition; `drawings` has the picture of each `sequence`."""
+
+    def __init__(self, edition, drawings):
+        self.edition = edition
+        self.drawings = drawings
+        self.has_translated_code = False
+        self.known = {
+            name.removeprefix("put_"): getattr(self, name)
+            for name in dir(self) if name.startswith("put_")
+        }
+
+    def expand(self, text):
+        text = DIRECTIVE.sub(self.replace, text)
+        if "{{#" in text:
+            where = text.index("{{#")
+            raise Mistake(f"left over: {text[where:where + 60].splitlines()[0]}")
+        for found in FENCE.finditer(text):
+            if not found[3].strip():
+                raise Mistake(f"an empty code block: ```{found[2]}")
+            if not found[2]:
+                raise Mistake("a code block without a language")
+        return text
+
+    def replace(self, found):
+        what, arguments = found.groups()
+        if what not in self.known:
+            raise Mistake(f"left over: {found[0]}")
+        # (These words may have a link in them.)
+        most = 1 if what in ("change", "your_turn") else -1
+        try:
+            return self.known[what](*(part.strip() for part in arguments.split("//", most)))
+        except TypeError as error:
+            raise Mistake(f"{found[0]}: {error}") from error
+
+    # ---- Code.
+
+    def rust(self, program):
+        """With the comments in the language of this edition."""
+        if self.edition.is_english:
+            return fence("rust,ignore", program)
+        shown = examples.translated(
+            program, lambda text: self.edition.said("comments", text), self.edition.help.get
+        )
+        block = fence("rust,ignore", shown)
+        if shown == program.rstrip("\n") or self.has_translated_code:
+            return block
+        self.has_translated_code = True
+        return f"{block}\n\n{self.edition.word('comments')}"
+
+    def put_step(self, name, *starts):
+        return self.rust(examples.paragraphs(name, *starts))
+
+    def put_lines(self, name, *starts):
+        return folded(self.edition.word("code"), self.put_step(name, *starts))
+
+    def put_block(self, name, start):
+        return self.rust(examples.block(name, start))
+
+    def put_example(self, name):
+        summary = self.edition.word("whole file", f"<code>examples/{name}.rs</code>")
+        return folded(summary, self.rust(examples.source(name)))
+
+    def put_file(self, path):
+        folder, _, file = path.rpartition("/")
+        name, _, ending = file.rpartition(".")
+        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text"}.get(ending)
+        if kind is None:
+            raise Mistake(f"{path} is neither a program nor what it prints")
+        folder = EXAMPLES / folder
+        name = in_language(folder, name, ending, self.edition.language)
+        is_output = kind == "text"
+        return fence(kind, recorded(folder, name) if is_output else read(folder / f"{name}.{ending}"))
+
+    def put_code(self, path, part=""):
+        name, _, ending = path.rpartition(".")
+        name = in_language(ROOT, name, ending, self.edition.language)
+        lines = read(ROOT / f"{name}.{ending}").splitlines()
+        found = [line.strip() for line in lines if part in line]
+        if not part or len(found) != 1:
+            raise Mistake(f"{path}: {len(found)} lines have '{part}'")
+        shown = re.split(r"  #| //", found[0])[0].rstrip(";")
+        return "`" + shown.replace("|", r"\|") + "`"
+
+    def put_call(self, language_and_mark):
+        """The line of a program with this mark, as code in a cell of a table."""
+        language, _, mark = language_and_mark.partition(" ")
+        if language not in CALLS:
+            raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
+        marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
+        lines = read(EXAMPLES / "languages" / CALLS[language]).splitlines()
+        found = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
+        if not mark or len(found) != 1:
+            raise Mistake(f"{CALLS[language]}: {len(found)} lines end in '{mark}'")
+        shown = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", found[0])
+        if any(shown.count(a) != shown.count(b) for a, b in ("()", "[]", "{}")):
+            raise Mistake(f"{CALLS[language]}: only a part of a call: {shown}")
+        return "`" + shown.rstrip(";").replace("|", r"\|") + "`"
+
+    # ---- What a run prints.
+
+    def put_transcript(self, name):
+        lines = examples.transcript(name, self.edition.language)
+        shown = fence("text", "\n".join(lines)) + self.output_in_words(name)
+        windows = f"{name}@windows"
+        if is_recorded(EXAMPLES / "transcripts", windows):
+            there = fence("text", "\n".join(examples.transcript(windows)))
+            shown += "\n\n" + folded(self.edition.word("windows"), there)
+        return shown
+
+    def output_in_words(self, name):
+        """In another language: what the lines of a transcript say."""
+        if self.edition.is_english:
+            return ""
+        lines = [
+            f"- `` {line} `` {self.edition.said('output', line) or self.edition.word('untranslated')}"
+            for line in examples.output(name)
+        ]
+        return "\n\n" + folded(self.edition.word("output"), "\n".join(lines)) if lines else ""
+
+    def put_result(self, name):
+        return folded(self.edition.word("result"), self.put_transcript(name))
+
+    def put_line(self, name, words=""):
+        lines = examples.transcript(name)
+        found = examples.the_line(lines, words, f"{name}.snap")
+        # (In another language it stands in the same place.)
+        theirs = examples.transcript(name, self.edition.language)
+        shown = theirs[found] if len(theirs) == len(lines) else lines[found]
+        return f"`{' '.join(shown.split())}`"
+
+    def put_change(self, title, why=""):
+        """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
+        name = title.split(".")[0]
+        folder = EXAMPLES / "changes"
+        header, *hunks = re.split(
+            r"^@@ -(\d+).*\n", read(folder / f"{title}.patch"), flags=re.MULTILINE
+        )
+        what = [line for line in header.splitlines() if line[:4] not in ("--- ", "+++ ")]
+        if hunks:
+            lines = self.edition.word("and").join(hunks[0::2])
+            to_do = self.edition.word("change", f"`{name}`", lines) + "\n\n"
+            to_do += fence("diff", "...\n".join(hunks[1::2]))
+            if "a client" in what:
+                to_do += "\n\n" + self.edition.word("client", "`07_chat_client`")
+        else:
+            to_do = fence("sh", self.command(name, what))
+        outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
+        content = fence("text", outcome) + "\n\n" + why
+        return to_do + "\n\n" + folded(self.edition.word("outcome"), content.strip())
+
+    def command(self, name, header):
+        """What to type for a change that is no change of the code."""
+        for line in header:
+            key, _, value = line.partition(": ")
+            if key == "type":
+                return value
+            if key == "with":
+                return f"cargo run --example {name} -- {value.replace('CLOSED', '8090')}"
+        if "two clients" not in header:
+            raise Mistake(f"nothing to do in {name}: {header}")
+        language = "" if self.edition.is_english else f" -- --lang {self.edition.language}"
+        return "cargo run --example 07_chat_client" + language
+
+    # ---- What the kernel did.
+
+    def put_sequence(self, *name_and_lines):
+        text = folded(self.edition.word("as text"), self.put_timeline(*name_and_lines))
+        how = f'<a href="wire.html">{self.edition.word("how to read")}</a>'
+        caption = self.edition.word("caption", how)
+        return (
+            f"<figure>\n{self.drawings[name_and_lines]}"
+            f"<figcaption>{caption}</figcaption>\n</figure>\n\n{text}"
+        )
+
+    def put_timeline(self, name, *lines):
+        return fence("text", examples.timeline(name, *lines))
+
+    def put_seen(self, name, words=""):
+        lines = examples.timeline(name).splitlines()
+        found = examples.the_line(lines, words, f"the timeline of {name}")
+        return f"`{' '.join(lines[found].split())}`"
+
+    def put_picture(self, name):
+        """With its labels in the language of this edition."""
+
+        def label(found):
+            said = self.edition.said("labels", html.unescape(found[1].strip()))
+            return found[0] if said is None else f">{html.escape(said, quote=False)}<"
+
+        svg = read(PAGES / "img" / f"{name}.svg").rstrip()
+        return svg if self.edition.is_english else LABEL.sub(label, svg)
+
+    # ---- An exercise.
+
+    def put_your_turn(self, name, why=""):
+        if not why:
+            raise Mistake(f"say why the solution of {name} is so")
+        title, task, _ = exercise(name)
+        heading = title
+        if not self.edition.is_english:
+            (pair,) = exercise_page(name, self.edition.pages / "your_turn").pairs
+            attributes = f"#{slug(title)}"
+            if pair.trouble:
+                task = self.in_english(task)
+                attributes += " lang=en"
+            else:
+                heading, task = pair.chinese.part.heading, pair.chinese.part.body.strip()
+            heading += f" {{{attributes}}}"
+        command = f"cargo grade {name}"
+        verdicts = [EXAMPLES / "verdicts", GRADE / "transcripts"]
+        tries = recorded(next(folder for folder in verdicts if is_recorded(folder, name)), name)
+        solution = read(GRADE / "solutions" / f"{name}.rs")
+        return "\n\n".join([
+            f"### {heading}",
+            task,
+            self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
+            fence("sh", command),
+            folded(self.edition.word("tries"), fence("text", tries)),
+            folded(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
+        ])
+
+    def in_english(self, text, note="newer part"):
+        """What has no translation, or an old one, with a line that says so."""
+        note = f'<p class="behind">{self.edition.word(note)}</p>\n\n' if note else ""
+        return f'{note}<div lang="en">\n\n{text.strip()}\n\n</div>\n'
