@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .files import EXAMPLES, Mistake, read
-from .markdown import DIRECTIVE, FENCE, Part, parts
+from .markdown import DIRECTIVE, FENCE, Part, parts, reader_words
 
 MARK = re.compile(r"\n*<!-- follows (\S+)(?: ([0-9a-f]{8}) ([0-9a-f]{8}))? -->\n")
 
@@ -117,7 +117,7 @@ def page_of(english, path, same=Page.same):
 def directives(text):
     """Each directive, without the words for the reader."""
     return [
-        (what, rest.split("//")[0].strip() if what in ("change", "your_turn") else rest)
+        (what, rest.removesuffix(f"//{words}").strip() if (words := reader_words(what, rest)) else rest)
         for what, rest in DIRECTIVE.findall(text)
     ]
 

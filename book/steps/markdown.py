@@ -42,7 +42,13 @@ class Part:
         return self.line + self.body
 
     def state(self):
-        return state(self.text())
+        """Of its words. (Whether both editions have the same directives is compared.)"""
+        return state(DIRECTIVE.sub(lambda found: f"{{{{#{found[1]}}}}}{reader_words(*found.groups())}", self.text()))
+
+
+def reader_words(what, rest):
+    """The words of a directive that are for the reader, and so are translated."""
+    return rest.partition("//")[2] if what in ("change", "your_turn") else ""
 
 
 def state(text):

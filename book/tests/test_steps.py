@@ -85,6 +85,12 @@ class Parts(unittest.TestCase):
         self.assertNotEqual(state("one two"), state("one too"))
 
 
+    def test_of_a_directive_only_the_words_for_the_reader_count(self):
+        one, other = parts("# A\n\n{{#file a.txt}} {{#change x // Why.}}\n\n# A\n\n{{#file b.txt}} {{#change y // Why.}}\n")
+        self.assertEqual(one.state(), other.state())
+        self.assertNotEqual(one.state(), parts(one.text().replace("Why", "How"))[0].state())
+
+
 class Following(unittest.TestCase):
     def test_up_to_date(self):
         self.assertEqual(troubles(ENGLISH), {})
