@@ -112,6 +112,9 @@ def behind():
         if not page.is_translated:
             yield f"{name}: is not there yet"
             continue
+        if not page.pairs:
+            yield f"{name}: what it follows is not there any more"
+            continue
         for pair in page.pairs:
             if pair.trouble:
                 yield f"{name}: {pair.english.name} {pair.trouble}"

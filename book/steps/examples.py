@@ -134,22 +134,16 @@ def width(text):
 
 
 def wrapped(text, room):
-    """In lines of about the same length, and no more of them than needed."""
-    lines = filled(text, room)
-    while room > 1 and len(filled(text, room - 1)) == len(lines):
-        room -= 1
-        lines = filled(text, room)
-    return lines
-
-
-def filled(text, room):
-    """In lines of this width. Chinese has no spaces: it breaks between characters,
-    but not before the end of a sentence or a bracket, nor after its beginning."""
+    """In lines of this width. Chinese has no spaces: a line may break between any
+    characters, but not before the end of a sentence or a bracket, nor after its
+    beginning; better behind a mark or a space, where one is in the last half."""
     lines, now = [], ""
     for piece in re.findall(r"[（“《]*(?:`[^`]*`|[!-~]+|.)[，。：；、）？！”》…]*", text):
         if now and width(now + piece.rstrip()) > room:
-            lines.append(now.rstrip())
-            now = ""
+            pause = re.match(r"(.*[，。：；、）？！”》… ])", now)
+            end = len(pause[1]) if pause and 2 * width(pause[1]) > room else len(now)
+            lines.append(now[:end].rstrip())
+            now = now[end:]
         now = (now + piece).lstrip()
     return [*lines, now.rstrip()]
 

@@ -225,7 +225,8 @@ class Comments(unittest.TestCase):
         self.assertTrue(shown.startswith("//! 第一行\n//!     cargo run -- 1\n//! 第二行\n\nfn"), shown)
 
     def test_lines_break_between_characters(self):
-        self.assertEqual(examples.wrapped("一二三四。五六七八", 9), ["一二三", "四。五", "六七八"])
+        self.assertEqual(examples.wrapped("一二三四。五六七八", 9), ["一二三", "四。五六", "七八"])
+        self.assertEqual(examples.wrapped("一二三，四五六七", 12), ["一二三，", "四五六七"])
         self.assertEqual(examples.wrapped("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
 
 
