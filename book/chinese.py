@@ -40,58 +40,53 @@ def readme_difference(english, chinese):
     return None
 
 
-def texts():
-    """Each Chinese file, with how to compare it with what it follows."""
-    for name in sorted({path.name for folder in (PAGES, ZH.pages) for path in folder.glob("*.md")}):
-        path, english = ZH.pages / name, PAGES / name
-        if name != "SUMMARY.md":
-            yield path, lambda path=path, english=english: follow.page_of(
-                read(english) if english.is_file() else "", path, follow.difference
-            )
+def pages():
+    """Each Chinese file that is or should be there, beside what it follows."""
+    for name in sorted({path.name for folder in (PAGES, ZH.pages) for path in folder.glob("*.md")} - {"SUMMARY.md"}):
+        english = read(PAGES / name) if (PAGES / name).is_file() else ""
+        yield ZH.pages / name, follow.page_of(english, ZH.pages / name, follow.difference)
     tasks, folder = EXAMPLES / "your_turn", ZH.pages / "your_turn"
-    there = {path.stem for path in [*tasks.glob("*.rs"), *folder.glob("*.md")]}
-    for name in sorted(there):
-        yield folder / f"{name}.md", lambda name=name: (
-            follow.exercise_page(name, folder) if (tasks / f"{name}.rs").is_file()
-            else follow.page_of("", folder / f"{name}.md")
-        )
+    for name in sorted({path.stem for path in [*tasks.glob("*.rs"), *folder.glob("*.md")]}):
+        english = follow.exercise_text(name) if (tasks / f"{name}.rs").is_file() else ""
+        yield folder / f"{name}.md", follow.page_of(english, folder / f"{name}.md")
     path = ROOT / "README.zh.md"
-    yield path, lambda: follow.page_of(read(ROOT / "README.md"), path, readme_difference)
+    yield path, follow.page_of(read(ROOT / "README.md"), path, readme_difference)
 
 
 def messages():
     """What the PO files are to translate, and where each text stands."""
-    found = {name: {} for name in CATALOGUES}
     titles = re.findall(r"^# (.*)$|\[(.*?)\]\(", read(PAGES / "SUMMARY.md"), re.MULTILINE)[1:]
-    for text in [*WORDS.values(), *(one or other for one, other in titles)]:
-        found["words"].setdefault(text, "book/src/SUMMARY.md" if text not in WORDS.values() else "book/steps/edition.py")
-    for path in sorted(EXAMPLES.glob("*.rs")):
-        # (The head of a chat program is in src/help_zh.po: it says that itself.)
-        program = re.sub(r"^//!.*\n", "", read(path), flags=re.MULTILINE) if is_chat(path) else read(path)
-        for text in examples.comments(program):
-            found["comments"].setdefault(text, f"examples/{path.name}")
-    for path in sorted((EXAMPLES / "transcripts").glob("*.snap")):
-        for text in examples.output(path.stem):
-            found["output"].setdefault(text, f"examples/transcripts/{path.name}")
-    for path in sorted((PAGES / "img").glob("*.svg")):
-        for text in labels(read(path)):
-            found["labels"].setdefault(text, f"book/src/img/{path.name}")
-    return found
+    found = {
+        "words": [(text, "book/steps/edition.py") for text in WORDS.values()]
+        + [(one or other, "book/src/SUMMARY.md") for one, other in titles],
+        "comments": [
+            (text, f"examples/{path.name}") for path in sorted(EXAMPLES.glob("*.rs"))
+            for text in examples.comments(halves(path)[1])
+        ],
+        "output": [
+            (text, f"examples/transcripts/{path.name}")
+            for path in sorted((EXAMPLES / "transcripts").glob("*.snap")) for text in examples.output(path.stem)
+        ],
+        "labels": [
+            (text, f"book/src/img/{path.name}")
+            for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
+        ],
+    }
+    return {name: dict(texts) for name, texts in found.items()}
 
 
-def is_chat(path):
-    return path.stem.startswith("07_chat")
+def halves(path):
+    """A program's head, if it is one of the chat's, which say that on --help; and the rest."""
+    lines = read(path).splitlines()
+    head = [line for line in lines if line.startswith("//!") and path.stem.startswith("07_chat")]
+    return "\n".join(head), "\n".join(lines[len(head):])
 
 
 def untranslated_help():
-    """Paragraphs that the chat's programs say in English, on --help --lang zh."""
-    for path in filter(is_chat, sorted(EXAMPLES.glob("*.rs"))):
-        head = "\n".join(line for line in read(path).splitlines() if line.startswith("//!"))
-        wanted = []
-        examples.comments(head, lambda paragraph: wanted.append(paragraph) or "")
-        for paragraph in wanted:
-            if paragraph not in ZH.help:
-                yield f"src/help_zh.po: no translation of: {paragraph}"
+    wanted = []
+    for path in sorted(EXAMPLES.glob("*.rs")):
+        examples.comments(halves(path)[0], lambda paragraph: wanted.append(paragraph) or "")
+    return [f"src/help_zh.po: no translation of: {one}" for one in wanted if one not in ZH.help]
 
 
 def old_transcripts():
@@ -106,14 +101,10 @@ def old_transcripts():
 
 
 def behind():
-    for path, compare in texts():
+    for path, page in pages():
         name = path.relative_to(ROOT).as_posix()
-        page = compare()
-        if not page.is_translated:
-            yield f"{name}: is not there yet"
-            continue
-        if not page.pairs:
-            yield f"{name}: what it follows is not there any more"
+        if not page.is_translated or not page.pairs:
+            yield f"{name}: {'what it follows is gone' if page.is_translated else 'is not there yet'}"
             continue
         for pair in page.pairs:
             if pair.trouble:
@@ -125,25 +116,19 @@ def behind():
     yield from old_transcripts()
     yield from untranslated_help()
     for name, wanted in messages().items():
-        there = ZH.catalogues[name]
-        for text in wanted:
-            if text not in there:
-                yield f"book/zh/{name}.po: no translation of: {text}"
-        for text in there.keys() - wanted.keys():
-            yield f"book/zh/{name}.po: nothing in English says any more: {text}"
+        there = ZH.catalogues[name].keys()
+        yield from (f"book/zh/{name}.po: no translation of: {text}" for text in wanted if text not in there)
+        yield from (f"book/zh/{name}.po: nothing says any more: {text}" for text in there - wanted.keys())
 
 
 def note(names):
-    """Writes the marks of these pages anew, where Chinese was changed."""
-    chosen = [(path, compare) for path, compare in texts() if path.stem in names and path.is_file()]
-    if len({path.stem for path, _ in chosen}) != len(set(names)):
-        raise Mistake(f"no such page among {sorted(path.stem for path, _ in texts())}")
-    refused = []
-    for path, compare in chosen:
-        page = compare()
-        refused += [f"{path.name}: {one}" for one in page.note()]
+    """Writes the marks of these pages anew, where Chinese was changed; says where not."""
+    chosen = [(path, page) for path, page in pages() if path.stem in names and page.is_translated]
+    if len(chosen) != len(set(names)):
+        raise Mistake(f"no such page among {sorted(path.stem for path, _ in pages())}")
+    for path, page in chosen:
+        yield from (f"{path.name}: {one}" for one in page.note())
         path.write_text(page.text(), encoding="utf-8", newline="\n")
-    return refused
 
 
 def merge():
@@ -164,13 +149,11 @@ def merge():
 
 
 def main(arguments):
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")
     if arguments[:1] == ["note"] and len(arguments) > 1:
-        refused = note(arguments[1:])
+        refused = list(note(arguments[1:]))
         for one in refused:
-            print(f"not noted: {one}", file=sys.stderr)
-        return 1 if refused else 0
+            print(f"not noted: {one}")
+        return bool(refused)
     if arguments == ["merge"]:
         return merge()
     if arguments not in ([], ["--published"]):
@@ -179,10 +162,11 @@ def main(arguments):
     for one in found:
         print(f"behind: {one}")
     print(f"Chinese: {len(found)} places are behind")
-    return 1 if found and arguments else 0
+    return bool(found and arguments)
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")
     try:
         sys.exit(main(sys.argv[1:]))
     except Mistake as mistake:

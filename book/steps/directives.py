@@ -55,16 +55,12 @@ import re
 
 from . import examples
 from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded
-from .follow import exercise, exercise_page
+from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, folded, slug
 
 GRADE = ROOT / "tools" / "grade"
 CALLS = {
-    "socket2": "socket2.rs",
-    "Python": "calls.py",
-    "C": "calls.c",
-    "std": "std.rs",
-    "tokio": "tokio.rs",
+    "socket2": "socket2.rs", "Python": "calls.py", "C": "calls.c", "std": "std.rs", "tokio": "tokio.rs",
 }
 LABEL = re.compile(r">([^<>]+)<")
 
@@ -276,7 +272,7 @@ class Directives:
         title, task, _ = exercise(name)
         heading = title
         if not self.edition.is_english:
-            (pair,) = exercise_page(name, self.edition.pages / "your_turn").pairs
+            (pair,) = page_of(exercise_text(name), self.edition.pages / "your_turn" / f"{name}.md").pairs
             attributes = f"#{slug(title)}"
             if pair.trouble:
                 task = self.in_english(task)
