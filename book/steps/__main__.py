@@ -14,7 +14,7 @@ from .directives import Directives
 from .drawings import draw
 from .edition import Edition
 from .files import Mistake
-from .markdown import DIRECTIVE, folded, parts
+from .markdown import DIRECTIVE, fold, parts
 
 # The parts that answer the reader's guesses: they open after these.
 ANSWER = "What the kernel did"
@@ -76,7 +76,7 @@ class Chapter:
         for pair, (edition, body) in zip(self.page.pairs, self.texts()):
             body = directives[edition].expand(body)
             if pair.english.heading == ANSWER:
-                body = "\n" + folded(edition.word("open"), body.strip()) + "\n\n"
+                body = "\n" + fold(edition.word("open"), body.strip()) + "\n\n"
             heading = pair.english.line
             if self.edition.is_english:
                 pass

@@ -54,9 +54,10 @@ import html
 import re
 
 from . import examples
+from .edition import squeeze
 from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded
 from .follow import exercise, exercise_text, page_of
-from .markdown import DIRECTIVE, FENCE, fence, folded, slug
+from .markdown import DIRECTIVE, FENCE, fence, fold, slug
 
 GRADE = ROOT / "tools" / "grade"
 CALLS = {
@@ -71,6 +72,11 @@ def labels(svg):
     return [text for text in texts if re.search(r"[A-Za-z]{2}", text)]
 
 
+def cell(code):
+    """In a cell of a table."""
+    return "`" + code.rstrip(";").replace("|", r"\|") + "`"
+
+
 class Directives:
     """Those of one page, in one edition; `drawings` has the picture of each `sequence`."""
 
@@ -78,7 +84,7 @@ class Directives:
         self.edition = edition
         self.drawings = drawings
         self.has_translated_code = False
-        self.known = {
+        self.table = {
             name.removeprefix("put_"): getattr(self, name)
             for name in dir(self) if name.startswith("put_")
         }
@@ -97,12 +103,12 @@ class Directives:
 
     def replace(self, found):
         what, arguments = found.groups()
-        if what not in self.known:
+        if what not in self.table:
             raise Mistake(f"left over: {found[0]}")
-        # (These words may have a link in them.)
+        # The words of these two may have a link in them.
         most = 1 if what in ("change", "your_turn") else -1
         try:
-            return self.known[what](*(part.strip() for part in arguments.split("//", most)))
+            return self.table[what](*(part.strip() for part in arguments.split("//", most)))
         except TypeError as error:
             raise Mistake(f"{found[0]}: {error}") from error
 
@@ -112,11 +118,11 @@ class Directives:
         """With the comments in the language of this edition."""
         if self.edition.is_english:
             return fence("rust,ignore", program)
-        shown = examples.translated(
-            program, lambda text: self.edition.said("comments", text), self.edition.help.get
+        code = examples.translate(
+            program, lambda text: self.edition.translation("comments", text), self.edition.help.get
         )
-        block = fence("rust,ignore", shown)
-        if shown == program.rstrip("\n") or self.has_translated_code:
+        block = fence("rust,ignore", code)
+        if code == program.rstrip("\n") or self.has_translated_code:
             return block
         self.has_translated_code = True
         return f"{block}\n\n{self.edition.word('comments')}"
@@ -125,14 +131,14 @@ class Directives:
         return self.rust(examples.paragraphs(name, *starts))
 
     def put_lines(self, name, *starts):
-        return folded(self.edition.word("code"), self.put_step(name, *starts))
+        return fold(self.edition.word("code"), self.put_step(name, *starts))
 
     def put_block(self, name, start):
         return self.rust(examples.block(name, start))
 
     def put_example(self, name):
         summary = self.edition.word("whole file", f"<code>examples/{name}.rs</code>")
-        return folded(summary, self.rust(examples.source(name)))
+        return fold(summary, self.rust(examples.source(name)))
 
     def put_file(self, path):
         folder, _, file = path.rpartition("/")
@@ -149,11 +155,8 @@ class Directives:
         name, _, ending = path.rpartition(".")
         name = in_language(ROOT, name, ending, self.edition.language)
         lines = read(ROOT / f"{name}.{ending}").splitlines()
-        found = [line.strip() for line in lines if part in line]
-        if not part or len(found) != 1:
-            raise Mistake(f"{path}: {len(found)} lines have '{part}'")
-        shown = re.split(r"  #| //", found[0])[0].rstrip(";")
-        return "`" + shown.replace("|", r"\|") + "`"
+        line = lines[examples.the_line(lines, part, path)].strip()
+        return cell(re.split(r"  #| //", line)[0])
 
     def put_call(self, language_and_mark):
         """The line of a program with this mark, as code in a cell of a table."""
@@ -162,45 +165,45 @@ class Directives:
             raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
         marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
         lines = read(EXAMPLES / "languages" / CALLS[language]).splitlines()
-        found = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
-        if not mark or len(found) != 1:
-            raise Mistake(f"{CALLS[language]}: {len(found)} lines end in '{mark}'")
-        shown = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", found[0])
-        if any(shown.count(a) != shown.count(b) for a, b in ("()", "[]", "{}")):
-            raise Mistake(f"{CALLS[language]}: only a part of a call: {shown}")
-        return "`" + shown.rstrip(";").replace("|", r"\|") + "`"
+        code = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
+        if not mark or len(code) != 1:
+            raise Mistake(f"{CALLS[language]}: {len(code)} lines end in '{mark}'")
+        call = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", code[0])
+        if any(call.count(a) != call.count(b) for a, b in ("()", "[]", "{}")):
+            raise Mistake(f"{CALLS[language]}: only a part of a call: {call}")
+        return cell(call)
 
     # ---- What a run prints.
 
     def put_transcript(self, name):
         lines = examples.transcript(name, self.edition.language)
-        shown = fence("text", "\n".join(lines)) + self.output_in_words(name)
+        text = fence("text", "\n".join(lines)) + self.output_in_words(name)
         windows = f"{name}@windows"
         if is_recorded(EXAMPLES / "transcripts", windows):
-            there = fence("text", "\n".join(examples.transcript(windows)))
-            shown += "\n\n" + folded(self.edition.word("windows"), there)
-        return shown
+            other = fence("text", "\n".join(examples.transcript(windows)))
+            text += "\n\n" + fold(self.edition.word("windows"), other)
+        return text
 
     def output_in_words(self, name):
         """In another language: what the lines of a transcript say."""
         if self.edition.is_english:
             return ""
         lines = [
-            f"- `` {line} `` {self.edition.said('output', line) or self.edition.word('untranslated')}"
+            f"- `` {line} `` {self.edition.translation('output', line) or self.edition.word('untranslated')}"
             for line in examples.output(name)
         ]
-        return "\n\n" + folded(self.edition.word("output"), "\n".join(lines)) if lines else ""
+        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines)) if lines else ""
 
     def put_result(self, name):
-        return folded(self.edition.word("result"), self.put_transcript(name))
+        return fold(self.edition.word("result"), self.put_transcript(name))
 
     def put_line(self, name, words=""):
         lines = examples.transcript(name)
-        found = examples.the_line(lines, words, f"{name}.snap")
-        # (In another language it stands in the same place.)
-        theirs = examples.transcript(name, self.edition.language)
-        shown = theirs[found] if len(theirs) == len(lines) else lines[found]
-        return f"`{' '.join(shown.split())}`"
+        number = examples.the_line(lines, words, f"{name}.snap")
+        # In another language it stands in the same place.
+        translation = examples.transcript(name, self.edition.language)
+        line = (translation if len(translation) == len(lines) else lines)[number]
+        return f"`{squeeze(line)}`"
 
     def put_change(self, title, why=""):
         """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
@@ -220,7 +223,7 @@ class Directives:
             to_do = fence("sh", self.command(name, what))
         outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
         content = fence("text", outcome) + "\n\n" + why
-        return to_do + "\n\n" + folded(self.edition.word("outcome"), content.strip())
+        return to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
 
     def command(self, name, header):
         """What to type for a change that is no change of the code."""
@@ -238,7 +241,7 @@ class Directives:
     # ---- What the kernel did.
 
     def put_sequence(self, *name_and_lines):
-        text = folded(self.edition.word("as text"), self.put_timeline(*name_and_lines))
+        text = fold(self.edition.word("as text"), self.put_timeline(*name_and_lines))
         how = f'<a href="wire.html">{self.edition.word("how to read")}</a>'
         caption = self.edition.word("caption", how)
         return (
@@ -251,15 +254,15 @@ class Directives:
 
     def put_seen(self, name, words=""):
         lines = examples.timeline(name).splitlines()
-        found = examples.the_line(lines, words, f"the timeline of {name}")
-        return f"`{' '.join(lines[found].split())}`"
+        number = examples.the_line(lines, words, f"the timeline of {name}")
+        return f"`{squeeze(lines[number])}`"
 
     def put_picture(self, name):
         """With its labels in the language of this edition."""
 
-        def label(found):
-            said = self.edition.said("labels", html.unescape(found[1].strip()))
-            return found[0] if said is None else f">{html.escape(said, quote=False)}<"
+        def label(match):
+            text = self.edition.translation("labels", html.unescape(match[1].strip()))
+            return match[0] if text is None else f">{html.escape(text, quote=False)}<"
 
         svg = read(PAGES / "img" / f"{name}.svg").rstrip()
         return svg if self.edition.is_english else LABEL.sub(label, svg)
@@ -289,8 +292,8 @@ class Directives:
             task,
             self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
             fence("sh", command),
-            folded(self.edition.word("tries"), fence("text", tries)),
-            folded(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
+            fold(self.edition.word("tries"), fence("text", tries)),
+            fold(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
         ])
 
     def in_english(self, text, note="newer part"):

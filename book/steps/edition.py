@@ -42,7 +42,7 @@ CATALOGUES = {
 }
 
 
-def squeezed(text):
+def squeeze(text):
     return " ".join(text.split())
 
 
@@ -59,22 +59,22 @@ class Edition:
             path = self.pages / f"{name}.po"
             if path.is_file():
                 self.catalogues[name] = po.translations(read(path), path.name)
-        # The head comments of the programs that say them themselves, on --help.
+        # The head comments of the chat's programs, which print them on --help.
         path = ROOT / "src" / f"help_{language}.po"
         if path.is_file():
-            said = po.translations(read(path), path.name)
-            self.help = {squeezed(english): text for english, text in said.items()}
+            texts = po.translations(read(path), path.name)
+            self.help = {squeeze(english): text for english, text in texts.items()}
         path = self.pages / "drawing.json"
         if path.is_file():
             self.drawing = json.loads(read(path))
 
-    def said(self, catalogue, english):
+    def translation(self, catalogue, english):
         """In the language of this edition; None where there is no translation."""
         return english if self.is_english else self.catalogues[catalogue].get(english)
 
     def word(self, key, *values):
-        return (self.said("words", WORDS[key]) or WORDS[key]).format(*values)
+        return (self.translation("words", WORDS[key]) or WORDS[key]).format(*values)
 
     def title(self, english):
         """Of a page, or of a part of the book, in the table of contents."""
-        return self.said("words", english) or english
+        return self.translation("words", english) or english

@@ -4,7 +4,7 @@ import re
 import textwrap
 import unicodedata
 
-from .edition import squeezed
+from .edition import squeeze
 from .files import EXAMPLES, Mistake, is_recorded, read, recorded
 
 WIDTH = 76
@@ -23,13 +23,13 @@ def indentation(line):
 
 def comment_line(name, lines, start):
     """The number of the line with the comment that starts so."""
-    found = [
+    numbers = [
         number for number, line in enumerate(lines)
         if re.match(rf"\s*///? {re.escape(start)}", line)
     ]
-    if len(found) != 1:
-        raise Mistake(f"{name}.rs: {len(found)} comments start '// {start}'")
-    return found[0]
+    if len(numbers) != 1:
+        raise Mistake(f"{name}.rs: {len(numbers)} comments start '// {start}'")
+    return numbers[0]
 
 
 def block(name, start):
@@ -51,10 +51,10 @@ def paragraphs(name, *starts):
     if not starts:
         raise Mistake("say where the paragraph starts: {{#step NAME // Words}}")
     lines = source(name).splitlines()
-    shown = "\n\n".join(paragraph(name, lines, start) for start in starts)
-    if shown.count("{") != shown.count("}"):
+    code = "\n\n".join(paragraph(name, lines, start) for start in starts)
+    if code.count("{") != code.count("}"):
         raise Mistake(f"{name}.rs: a block that does not close below '// {starts}'")
-    return textwrap.dedent(shown)
+    return textwrap.dedent(code)
 
 
 def paragraph(name, lines, start):
@@ -76,64 +76,60 @@ COMMENT = re.compile(r"(\s*//[!/]?) ?(.*)")
 COMMENT_BEHIND = re.compile(r"(.*[^:\"/]\s+// )(.*)")
 
 
-def translated(program, translate, whole=lambda paragraph: None):
-    """The same code, with each comment as `translate` says it (None: as it is).
+def translate(program, translation, whole=lambda paragraph: None):
+    """The same code, with each comment as `translation` has it (None: as it is).
 
     A paragraph of comment is one text without its line breaks, and an indented
     command ends it. `whole` is asked first, for the paragraph with its commands.
     """
-    shown, run = [], []
+    output, paragraph = [], []  # of (mark, text, line)
 
-    def put(run):
-        text = translate(squeezed(" ".join(text for _, text, _ in run))) if run else None
-        lead = run[0][0] + " " if run else ""
-        shown.extend(
-            [line for *_, line in run] if text is None
-            else [lead + one for one in wrapped(text, WIDTH - len(lead))]
-        )
+    def put(piece):
+        text = translation(squeeze(" ".join(text for _, text, _ in piece))) if piece else None
+        if text is None:
+            output.extend(line for *_, line in piece)
+        else:
+            mark = piece[0][0] + " "
+            output.extend(mark + line for line in wrap(text, WIDTH - len(mark)))
 
     def end():
-        text = whole(squeezed(" ".join(text for _, text, _ in run))) if run else None
+        text = whole(squeeze(" ".join(text for _, text, _ in paragraph))) if paragraph else None
         if text is not None:
-            lead = run[0][0] + " "
-            shown.extend(lead + line for line in text.splitlines())
+            output.extend(f"{paragraph[0][0]} {line}" for line in text.splitlines())
         else:
-            words = []
-            for lead, text, line in run:
-                if text.startswith("    "):
-                    put(words)
-                    shown.append(line)
-                    words = []
-                else:
-                    words.append((lead, text, line))
-            put(words)
-        run.clear()
+            commands = [at for at, (_, text, _) in enumerate(paragraph) if text.startswith("    ")]
+            start = 0
+            for at in [*commands, len(paragraph)]:
+                put(paragraph[start:at])
+                output.extend(line for *_, line in paragraph[at:at + 1])
+                start = at + 1
+        paragraph.clear()
 
     for line in program.splitlines():
         comment = COMMENT.fullmatch(line)
         if comment and comment[2].strip():
-            run.append((comment[1], comment[2], line))
+            paragraph.append((comment[1], comment[2], line))
             continue
         end()
         behind = None if comment else COMMENT_BEHIND.fullmatch(line)
-        text = behind and translate(behind[2])
-        shown.append(line if text is None else behind[1] + text)
+        text = behind and translation(behind[2])
+        output.append(line if text is None else behind[1] + text)
     end()
-    return "\n".join(shown)
+    return "\n".join(output)
 
 
 def comments(program, whole=lambda paragraph: None):
     """The comments of a program, each as a text of its own."""
-    found = []
-    translated(program, found.append, whole)
-    return found
+    texts = []
+    translate(program, texts.append, whole)
+    return texts
 
 
 def width(text):
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
-def wrapped(text, room):
+def wrap(text, room):
     """In lines of this width. Chinese has no spaces: a line may break between any
     characters, but not before the end of a sentence or a bracket, nor after its
     beginning; better behind a mark or a space, where one is in the last half."""
@@ -188,9 +184,9 @@ def output(name):
     """
     if name.startswith("07_chat"):
         return []
-    said = dict.fromkeys(map(pattern, transcript(name)))
+    patterns = dict.fromkeys(map(pattern, transcript(name)))
     return [
-        line for line in said
+        line for line in patterns
         if not re.match(r"(?:nc|cargo|printf) ", line)
         and re.search("[A-Za-z]{2}", re.sub("ADDRESS|FD|PORT", "", line))
     ]
@@ -198,11 +194,11 @@ def output(name):
 
 def the_line(lines, words, where):
     """The number of the one line that has these words, however it is spaced."""
-    words = squeezed(words)
-    found = [number for number, line in enumerate(lines) if words in squeezed(line)]
-    if not words or len(found) != 1:
-        raise Mistake(f"{where}: {len(found)} lines have '{words}'")
-    return found[0]
+    words = squeeze(words)
+    numbers = [number for number, line in enumerate(lines) if words in squeeze(line)]
+    if not words or len(numbers) != 1:
+        raise Mistake(f"{where}: {len(numbers)} lines have '{words}'")
+    return numbers[0]
 
 
 # ---- What the kernel did.
@@ -213,7 +209,7 @@ def timeline(name, *lines):
     text = recorded(EXAMPLES / "timelines", name)
     if not lines:
         return text
-    lines = [squeezed(line) for line in lines]
+    lines = [squeeze(line) for line in lines]
     groups = re.split(r"^(?! )", text, flags=re.MULTILINE)
     titles = [" ".join(columns(group.split("\n")[0])) for group in groups]
     return "".join(

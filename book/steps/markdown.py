@@ -17,7 +17,7 @@ def fence(kind, text):
     return f"```{kind}\n{text.rstrip()}\n```"
 
 
-def folded(summary, content):
+def fold(summary, content):
     return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
 
 

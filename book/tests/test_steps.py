@@ -215,19 +215,19 @@ class Comments(unittest.TestCase):
     def test_in_their_places(self):
         said = {"What it is, in two lines.": "这是什么。", "behind": "在后面"}
         self.assertEqual(
-            examples.translated(PROGRAM, said.get),
+            examples.translate(PROGRAM, said.get),
             PROGRAM.replace("What it is,\n//! in two lines.", "这是什么。").replace("// behind", "// 在后面").rstrip(),
         )
 
     def test_a_paragraph_with_its_commands(self):
         said = {"What it is, in two lines. cargo run And then.": "第一行\n    cargo run -- 1\n第二行"}
-        shown = examples.translated(PROGRAM, {}.get, said.get)
+        shown = examples.translate(PROGRAM, {}.get, said.get)
         self.assertTrue(shown.startswith("//! 第一行\n//!     cargo run -- 1\n//! 第二行\n\nfn"), shown)
 
     def test_lines_break_between_characters(self):
-        self.assertEqual(examples.wrapped("一二三四。五六七八", 9), ["一二三", "四。五六", "七八"])
-        self.assertEqual(examples.wrapped("一二三，四五六七", 12), ["一二三，", "四五六七"])
-        self.assertEqual(examples.wrapped("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
+        self.assertEqual(examples.wrap("一二三四。五六七八", 9), ["一二三", "四。五六", "七八"])
+        self.assertEqual(examples.wrap("一二三，四五六七", 12), ["一二三，", "四五六七"])
+        self.assertEqual(examples.wrap("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
 
 
 class Output(unittest.TestCase):
