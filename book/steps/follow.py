@@ -88,7 +88,11 @@ def pair(english, chinese, same=Page.same):
     A part is found by its name, or else by its state: so it may move, and what
     stands above it may get another heading.
     """
-    theirs = chinese_parts(chinese) if chinese is not None else []
+    theirs, none = [], "is new"
+    try:
+        theirs = chinese_parts(chinese or "")
+    except Mistake as mistake:
+        none = f"cannot be read: the page {mistake}"
     by_name = {one.name: one for one in reversed(theirs) if one.name}
     by_state = {one.english: one for one in theirs if one.english}
     pairs = []
@@ -99,7 +103,7 @@ def pair(english, chinese, same=Page.same):
             found = by_state.get(now, found)
         trouble = None
         if found is None:
-            trouble = "is new"
+            trouble = none
         elif found.english is None:
             trouble = "is not noted yet"
         elif found.english != now:

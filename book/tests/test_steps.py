@@ -119,6 +119,10 @@ class Following(unittest.TestCase):
         page = follow.pair(ENGLISH, None)
         self.assertEqual((page.is_translated, len(page.troubles())), (False, 5))
 
+    def test_a_page_without_heading(self):
+        found = troubles(ENGLISH, "说明。\n\n" + CHINESE)
+        self.assertIn("does not begin with a heading", found["a-page"])
+
     def test_another_link_tag_or_code_falls_back_to_english(self):
         for there, instead, what in [
             ("(x.md)", "(y.md)", "links"), ("no heading", "another", "code"),
