@@ -128,7 +128,8 @@ def note(names):
         raise Mistake(f"no such page among {sorted(path.stem for path, _ in pages())}")
     for path, page in chosen:
         yield from (f"{path.name}: {one}" for one in page.note())
-        path.write_text(page.text(), encoding="utf-8", newline="\n")
+        if page.chinese:
+            path.write_text(page.text(), encoding="utf-8", newline="\n")
 
 
 def merge():

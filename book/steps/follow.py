@@ -56,6 +56,8 @@ class Page:
     def note(self):
         """Writes into the marks that the Chinese parts follow the English as it is
         now, but for those that were not changed since that was written last."""
+        if not self.chinese:
+            return [pair.trouble for pair in self.pairs[:1]]
         refused = [f"'{one.part.heading}' follows nothing that is there" for one in self.without_english()]
         for english, chinese in ((pair.english, pair.chinese) for pair in self.pairs if pair.chinese):
             if different := self.same(english, chinese.part):

@@ -122,6 +122,7 @@ class Following(unittest.TestCase):
     def test_a_page_without_heading(self):
         found = troubles(ENGLISH, "说明。\n\n" + CHINESE)
         self.assertIn("does not begin with a heading", found["a-page"])
+        self.assertIn("does not begin with a heading", follow.pair(ENGLISH, "说明。").note()[0])
 
     def test_another_link_tag_or_code_falls_back_to_english(self):
         for there, instead, what in [
