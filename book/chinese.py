@@ -21,7 +21,7 @@ from pathlib import Path
 
 from steps import examples, follow, po
 from steps.directives import labels
-from steps.edition import CATALOGUES, WORDS, Edition
+from steps.edition import WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, read
 
 ZH = Edition("zh")

@@ -33,13 +33,9 @@ WORDS = {
     "no page": "This page has not been translated yet.",
 }
 
-# The PO files of a language, and what is in each.
-CATALOGUES = {
-    "words": "what the tools put on a page, and the table of contents",
-    "comments": "the comments of the examples",
-    "output": "the lines that the examples print",
-    "labels": "the labels of the pictures in src/img",
-}
+# The PO files of a language: these words and the table of contents, the comments of the
+# examples, the lines that they print, the labels of the pictures in src/img.
+CATALOGUES = ["words", "comments", "output", "labels"]
 
 
 def squeeze(text):

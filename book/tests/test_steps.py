@@ -8,7 +8,7 @@ from steps import examples, follow, po
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
-from steps.files import Mistake, recorded
+from steps.files import PAGES, Mistake, read, recorded
 from steps.markdown import parts, state
 
 ENGLISH = """# A page
@@ -114,6 +114,9 @@ class Following(unittest.TestCase):
         page = follow.pair(head + "## Another" + rest + "\n## Break it" + broken, CHINESE)
         self.assertEqual([pair.chinese.name for pair in page.pairs if not pair.trouble],
                          ["a-page", "another", "another/predict", "break-it", "break-it/predict"])
+
+    def test_what_stands_below_another_heading_is_still_up_to_date(self):
+        self.assertEqual(troubles(ENGLISH.replace("## Another", "## Somewhere else")), {"somewhere-else": "is new"})
 
     def test_no_page_at_all(self):
         page = follow.pair(ENGLISH, None)
@@ -283,6 +286,12 @@ class OnThePages(unittest.TestCase):
         self.assertIn("# A page {#a-page lang=en}\n\n<p class=\"behind\">", text)
         self.assertIn("## Section {#section lang=en}\n\n<div lang=\"en\">\n\nMore.\n\n</div>", text)
         self.assertEqual(text.count("behind"), 1)
+
+    def test_a_new_part_of_a_real_page_is_english_and_the_page_says_so(self):
+        text = self.build(read(PAGES / "next.md") + "\n## Brand new\n\nWords.\n", path="next.md")["content"]
+        note = f'<p class="behind">{Edition("zh").word("newer part")}</p>'
+        self.assertIn(f'## Brand new {{#brand-new lang=en}}\n\n{note}\n\n<div lang="en">\n\nWords.\n\n</div>', text)
+        self.assertIn(Edition("zh").word("newer page"), text)
 
     def test_a_mistake_names_its_page(self):
         chapter = {"name": "A", "path": "a.md", "content": "# A\n\n{{#line}}\n{{#x y}}\n", "sub_items": []}
