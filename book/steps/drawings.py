@@ -26,4 +26,4 @@ def draw(wanted, words):
         raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
     except subprocess.CalledProcessError as error:
         raise Mistake(f"the pictures cannot be drawn (exit status {error.returncode}, see above)") from error
-    return dict(zip(wanted, json.loads(done.stdout), strict=True))
+    return dict(zip(wanted, json.loads(done.stdout)))

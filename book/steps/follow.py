@@ -6,6 +6,8 @@ state that one was, and in which state it was itself when somebody noted that:
     <!-- follows break-it 1a2b3c4d 5e6f7a8b -->
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Callable
