@@ -18,8 +18,6 @@ from .markdown import DIRECTIVE, fold, parts
 
 # The parts that answer the reader's guesses: they open after these.
 ANSWER = "What the kernel did"
-OTHER = {"en": ("zh", "zh-CN", "中文"), "zh": ("en", "en", "English")}
-FOLDER = {"en": "", "zh": "zh"}  # where an edition is built
 
 
 def chapters(items):
@@ -31,13 +29,13 @@ def chapters(items):
 
 def switch(path, language):
     """The link to this page in the other edition (steps.js knows the place)."""
-    to, tag, name = OTHER[language]
-    folders = [".." if FOLDER[language] else "", FOLDER[to]]
-    page = "/".join([*filter(None, folders), path])
-    # (Its words are not between the tags: there the search would find them.)
+    page = path[:-3] + ".html"
+    to, language, name = {
+        "en": (f"zh/{page}", "zh-CN", "中文"), "zh": (f"../{page}", "en", "English"),
+    }[language]
+    # Its words are not between the tags: there the search would find them.
     return (
-        f'<a class="edition" href="{page[:-3]}.html" hreflang="{tag}" '
-        f'lang="{tag}" aria-label="{name}"></a>\n\n'
+        f'<a class="edition" href="{to}" hreflang="{language}" lang="{language}" aria-label="{name}"></a>\n\n'
     )
 
 

@@ -54,8 +54,7 @@ import html
 import re
 
 from . import examples
-from .edition import squeeze
-from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded
+from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
 

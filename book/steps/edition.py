@@ -6,7 +6,7 @@ What has no translation is shown in English; nothing fails for want of one.
 import json
 
 from . import po
-from .files import BOOK, ROOT, read
+from .files import BOOK, ROOT, read, squeeze
 
 # What the tools themselves put on a page.
 WORDS = {
@@ -36,10 +36,6 @@ WORDS = {
 # The PO files of a language: these words and the table of contents, the comments of the
 # examples, the lines that they print, the labels of the pictures in src/img.
 CATALOGUES = ["words", "comments", "output", "labels"]
-
-
-def squeeze(text):
-    return " ".join(text.split())
 
 
 class Edition:

@@ -4,8 +4,7 @@ import re
 import textwrap
 import unicodedata
 
-from .edition import squeeze
-from .files import EXAMPLES, Mistake, is_recorded, read, recorded
+from .files import EXAMPLES, Mistake, is_recorded, read, recorded, squeeze
 
 WIDTH = 76
 

@@ -38,5 +38,9 @@ def is_recorded(folder, name):
 def in_language(folder, name, ending, language):
     """NAME, or NAME.zh where this edition has a file of its own."""
     own = f"{name}.{language}"
-    there = is_recorded(folder, own) if ending in ("snap", "txt") else (folder / f"{own}.{ending}").is_file()
-    return own if there else name
+    exists = is_recorded(folder, own) if ending in ("snap", "txt") else (folder / f"{own}.{ending}").is_file()
+    return own if exists else name
+
+
+def squeeze(text):
+    return " ".join(text.split())
