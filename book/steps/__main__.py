@@ -10,7 +10,7 @@ import re
 import sys
 
 from . import follow
-from .directives import Directives
+from .directives import BEHIND, Directives
 from .drawings import draw
 from .edition import Edition
 from .files import Mistake
@@ -67,28 +67,24 @@ class Chapter:
                         yield tuple(part.strip() for part in arguments.split("//"))
 
     def text(self, drawings):
-        directives = {
-            one: Directives(one, drawings[one]) for one in {self.edition, self.english}
-        }
-        shown = []
+        directives = {one: Directives(one, drawings[one]) for one in {self.edition, self.english}}
+        text = []
         for pair, (edition, body) in zip(self.page.pairs, self.texts()):
+            heading = pair.english.line
             body = directives[edition].expand(body)
             if pair.english.heading == ANSWER:
-                body = "\n" + fold(edition.word("open"), body.strip()) + "\n\n"
-            heading = pair.english.line
-            if self.edition.is_english:
-                pass
-            elif edition is self.english:
+                body = f"\n{fold(edition.word('open'), body.strip())}\n\n"
+            if edition is not self.edition:
                 heading = f"{'#' * pair.english.level} {pair.english.heading} {{#{pair.english.id} lang=en}}\n"
                 note = "newer part" if self.page.is_translated else None
-                body = "\n" + directives[self.edition].in_english(body, note) + "\n"
-            else:
+                body = f"\n{directives[self.edition].in_english(body, note)}\n"
+            elif not edition.is_english:
                 heading = f"{'#' * pair.english.level} {pair.chinese.part.heading} {{#{pair.english.id}}}\n"
-            if pair is self.page.pairs[0] and self.page.troubles():
-                note = "newer page" if self.page.is_translated else "no page"
-                heading += f'\n<p class="behind">{self.edition.word(note)}</p>\n'
-            shown += [heading, body]
-        return switch(self.path, self.edition.language) + "".join(shown)
+            text += [heading, body]
+        if self.page.troubles() or BEHIND in "".join(text):
+            note = "newer page" if self.page.is_translated else "no page"
+            text.insert(1, f"\n{BEHIND}{self.edition.word(note)}</p>\n")
+        return switch(self.path, self.edition.language) + "".join(text)
 
 
 def link_examples(text, home):

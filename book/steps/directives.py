@@ -62,6 +62,7 @@ GRADE = ROOT / "tools" / "grade"
 CALLS = {
     "socket2": "socket2.rs", "Python": "calls.py", "C": "calls.c", "std": "std.rs", "tokio": "tokio.rs",
 }
+BEHIND = '<p class="behind">'  # and in which way, for the reader
 LABEL = re.compile(r">([^<>]+)<")
 
 
@@ -297,5 +298,5 @@ class Directives:
 
     def in_english(self, text, note="newer part"):
         """What has no translation, or an old one, with a line that says so."""
-        note = f'<p class="behind">{self.edition.word(note)}</p>\n\n' if note else ""
+        note = f"{BEHIND}{self.edition.word(note)}</p>\n\n" if note else ""
         return f'{note}<div lang="en">\n\n{text.strip()}\n\n</div>\n'
