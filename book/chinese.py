@@ -56,7 +56,7 @@ def pages():
 def messages():
     """What the PO files are to translate, and where each text stands."""
     titles = re.findall(r"^# (.*)$|\[(.*?)\]\(", read(PAGES / "SUMMARY.md"), re.MULTILINE)[1:]
-    found = {
+    texts = {
         "words": [(text, "book/steps/edition.py") for text in WORDS.values()]
         + [(one or other, "book/src/SUMMARY.md") for one, other in titles],
         "comments": [
@@ -72,7 +72,7 @@ def messages():
             for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
         ],
     }
-    return {name: dict(texts) for name, texts in found.items()}
+    return {name: dict(places) for name, places in texts.items()}
 
 
 def halves(path):
@@ -83,17 +83,17 @@ def halves(path):
 
 
 def untranslated_help():
-    wanted = []
+    paragraphs = []
     for path in sorted(EXAMPLES.glob("*.rs")):
-        examples.comments(halves(path)[0], lambda paragraph: wanted.append(paragraph) or "")
-    return [f"src/help_zh.po: no translation of: {one}" for one in wanted if one not in ZH.help]
+        examples.comments(halves(path)[0], lambda paragraph: paragraphs.append(paragraph) or "")
+    return [f"src/help_zh.po: no translation of: {one}" for one in paragraphs if one not in ZH.help]
 
 
 def old_transcripts():
     """What README.zh.md shows and the programs do not print any more."""
     numbers = re.compile(r"(?:PORT|FD)?\d+")
-    shown = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(ROOT / "README.zh.md"))
-    for command, lines in shown:
+    blocks = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(ROOT / "README.zh.md"))
+    for command, lines in blocks:
         name = command.replace("07_chat_client", "07_chat_client@terminal").replace(" -- --lang zh", "@zh")
         printed = "\n".join(examples.transcript(name))
         if numbers.sub("N", lines).strip() != numbers.sub("N", printed).strip():
@@ -115,29 +115,29 @@ def behind():
             yield f"{name}: '{one.part.heading}' follows nothing that is there in English"
     yield from old_transcripts()
     yield from untranslated_help()
-    for name, wanted in messages().items():
-        there = ZH.catalogues[name].keys()
-        yield from (f"book/zh/{name}.po: no translation of: {text}" for text in wanted if text not in there)
-        yield from (f"book/zh/{name}.po: nothing says any more: {text}" for text in there - wanted.keys())
+    for name, texts in messages().items():
+        translations = ZH.catalogues[name].keys()
+        yield from (f"book/zh/{name}.po: no translation of: {text}" for text in texts if text not in translations)
+        yield from (f"book/zh/{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
 
 
 def note(names):
     """Writes the marks of these pages anew, where Chinese was changed; says where not."""
-    chosen = [(path, page) for path, page in pages() if path.stem in names and page.is_translated]
-    if len(chosen) != len(set(names)):
+    choice = [(path, page) for path, page in pages() if path.stem in names and page.is_translated]
+    if len(choice) != len(set(names)):
         raise Mistake(f"no such page among {sorted(path.stem for path, _ in pages())}")
-    for path, page in chosen:
+    for path, page in choice:
         yield from (f"{path.name}: {one}" for one in page.note())
         if page.chinese:
             path.write_text(page.text(), encoding="utf-8", newline="\n")
 
 
 def merge():
-    for name, wanted in messages().items():
+    for name, texts in messages().items():
         path = ZH.pages / f"{name}.po"
         with tempfile.TemporaryDirectory() as folder:
             template = Path(folder) / f"{name}.pot"
-            template.write_text(po.template(wanted), encoding="utf-8", newline="\n")
+            template.write_text(po.template(texts), encoding="utf-8", newline="\n")
             if not path.is_file():
                 path.write_bytes(template.read_bytes())
             try:
@@ -159,11 +159,11 @@ def main(arguments):
         return merge()
     if arguments not in ([], ["--published"]):
         sys.exit(__doc__)
-    found = list(behind())
-    for one in found:
+    places = list(behind())
+    for one in places:
         print(f"behind: {one}")
-    print(f"Chinese: {len(found)} places are behind")
-    return bool(found and arguments)
+    print(f"Chinese: {len(places)} places are behind")
+    return bool(places and arguments)
 
 
 if __name__ == "__main__":

@@ -90,10 +90,10 @@ class Chapter:
 def link_examples(text, home):
     """The last column of the atlas leads to the chapters."""
 
-    def replace(found):
-        if found[1] not in home:
-            raise Mistake(f"no chapter has the example {found[1]}")
-        return f"[`{found[1]}`]({home[found[1]]}) |"
+    def replace(match):
+        if match[1] not in home:
+            raise Mistake(f"no chapter has the example {match[1]}")
+        return f"[`{match[1]}`]({home[match[1]]}) |"
 
     return re.sub(r"`(\d\d_\w+)` \|$", replace, text, flags=re.MULTILINE)
 
@@ -116,8 +116,8 @@ def process(book, language):
             mistakes.append(f"{chapter['path']}: {mistake}")
     drawings = {}
     for one in {edition, english}:
-        wanted = dict.fromkeys(name for _, page in pages for name in page.pictures(one))
-        drawings[one] = draw(list(wanted), one.drawing)
+        pictures = dict.fromkeys(name for _, page in pages for name in page.pictures(one))
+        drawings[one] = draw(list(pictures), one.drawing)
     for chapter, page in pages:
         try:
             chapter["content"] = page.text(drawings)

@@ -94,23 +94,23 @@ class Directives:
         if "{{#" in text:
             where = text.index("{{#")
             raise Mistake(f"left over: {text[where:where + 60].splitlines()[0]}")
-        for found in FENCE.finditer(text):
-            if not found[3].strip():
-                raise Mistake(f"an empty code block: ```{found[2]}")
-            if not found[2]:
+        for match in FENCE.finditer(text):
+            if not match[3].strip():
+                raise Mistake(f"an empty code block: ```{match[2]}")
+            if not match[2]:
                 raise Mistake("a code block without a language")
         return text
 
-    def replace(self, found):
-        what, arguments = found.groups()
+    def replace(self, match):
+        what, arguments = match.groups()
         if what not in self.table:
-            raise Mistake(f"left over: {found[0]}")
+            raise Mistake(f"left over: {match[0]}")
         # The words of these two may have a link in them.
         most = 1 if what in ("change", "your_turn") else -1
         try:
             return self.table[what](*(part.strip() for part in arguments.split("//", most)))
         except TypeError as error:
-            raise Mistake(f"{found[0]}: {error}") from error
+            raise Mistake(f"{match[0]}: {error}") from error
 
     # ---- Code.
 

@@ -10,12 +10,12 @@ from .files import ROOT, Mistake
 DRAW = ["run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
 
 
-def draw(wanted, words):
+def draw(names, words):
     """The SVG of each (name, line of the transcript ...), in these words of a language."""
-    if not wanted:
+    if not names:
         return {}
     pictures = [
-        {"name": name, "timeline": timeline(name), "lines": lines} for name, *lines in wanted
+        {"name": name, "timeline": timeline(name), "lines": lines} for name, *lines in names
     ]
     try:
         done = subprocess.run(
@@ -26,4 +26,4 @@ def draw(wanted, words):
         raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
     except subprocess.CalledProcessError as error:
         raise Mistake(f"the pictures cannot be drawn (exit status {error.returncode}, see above)") from error
-    return dict(zip(wanted, json.loads(done.stdout)))
+    return dict(zip(names, json.loads(done.stdout)))

@@ -72,12 +72,12 @@ class Page:
 
 
 def chinese_parts(text):
-    found = []
+    chinese = []
     for part in parts(text):
         mark = MARK.match(part.body)
         part.body = MARK.sub("", part.body, count=1) if mark else part.body
-        found.append(Chinese(part, *(mark.groups() if mark else ())))
-    return found
+        chinese.append(Chinese(part, *(mark.groups() if mark else ())))
+    return chinese
 
 
 def with_mark(one):
@@ -92,30 +92,30 @@ def pair(english, chinese, same=Page.same):
     A part is found by its name, or else by its state: so it may move, and what
     stands above it may get another heading.
     """
-    theirs, none = [], "is new"
+    followers, missing = [], "is new"
     try:
-        theirs = chinese_parts(chinese or "")
+        followers = chinese_parts(chinese or "")
     except Mistake as mistake:
-        none = f"cannot be read: the page {mistake}"
-    by_name = {one.name: one for one in reversed(theirs) if one.name}
-    by_state = {one.english: one for one in theirs if one.english}
+        missing = f"cannot be read: the page {mistake}"
+    by_name = {one.name: one for one in reversed(followers) if one.name}
+    by_state = {one.english: one for one in followers if one.english}
     pairs = []
     for part in parts(english):
         now = part.state()
-        found = by_name.get(part.name)
-        if found is None or found.english != now:
-            found = by_state.get(now, found)
+        follower = by_name.get(part.name)
+        if follower is None or follower.english != now:
+            follower = by_state.get(now, follower)
         trouble = None
-        if found is None:
-            trouble = none
-        elif found.english is None:
+        if follower is None:
+            trouble = missing
+        elif follower.english is None:
             trouble = "is not noted yet"
-        elif found.english != now:
+        elif follower.english != now:
             trouble = f"has changed (it is {now} now)"
-        elif difference := same(part, found.part):
+        elif difference := same(part, follower.part):
             trouble = f"differs: {difference}"
-        pairs.append(Pair(part, found, trouble))
-    return Page(pairs, theirs, chinese is not None, same)
+        pairs.append(Pair(part, follower, trouble))
+    return Page(pairs, followers, chinese is not None, same)
 
 
 def page_of(english, path, same=Page.same):
@@ -132,7 +132,7 @@ def directives(text):
 
 def links(text):
     """Where it leads to, in the order of the names."""
-    text = DIRECTIVE.sub(lambda found: found[2], text)
+    text = DIRECTIVE.sub(lambda match: match[2], text)
     return sorted(one or two for one, two in re.findall(r"\]\(([^)\s]+)\)|href=['\"]([^'\"]+)", text))
 
 
@@ -156,11 +156,11 @@ def difference(english, chinese):
     if english.level != chinese.level:
         return f"its heading has the level {chinese.level}, not {english.level}"
     for what, of in [("directives", directives), ("links", links), ("code", code), ("HTML tags", tags)]:
-        theirs, ours = of(english.body), of(chinese.body)
-        if ours != theirs:
-            missing, more = (list((Counter(a) - Counter(b)).keys()) for a, b in [(theirs, ours), (ours, theirs)])
+        model, actual = of(english.body), of(chinese.body)
+        if actual != model:
+            missing, more = (list((Counter(a) - Counter(b)).keys()) for a, b in [(model, actual), (actual, model)])
             return f"its {what} are not the English ones: missing {missing}, more {more}"
-    # (The English names only what the kernel did in that run: tests/structure.py.)
+    # The English names only what the kernel did in that run: tests/structure.py.
     if english.name.endswith("/what-the-kernel-did"):
         if more := sorted(names(chinese.body) - names(english.body)):
             return f"it names {more}, and the English does not"

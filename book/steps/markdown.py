@@ -43,7 +43,7 @@ class Part:
 
     def state(self):
         """Of its words. (Whether both editions have the same directives is compared.)"""
-        return state(DIRECTIVE.sub(lambda found: f"{{{{#{found[1]}}}}}{reader_words(*found.groups())}", self.text()))
+        return state(DIRECTIVE.sub(lambda match: f"{{{{#{match[1]}}}}}{reader_words(*match.groups())}", self.text()))
 
 
 def reader_words(what, rest):
@@ -57,7 +57,7 @@ def state(text):
 
 
 def parts(text):
-    found, ids, names, above = [], {}, {}, {}
+    page, ids, names, above = [], {}, {}, {}
     place = 0  # behind the fences so far
     fences = [(match.start(), match.end()) for match in FENCE.finditer(text)]
     for line in text.splitlines(keepends=True):
@@ -65,11 +65,11 @@ def parts(text):
         place += len(line)
         heading = None if in_code else HEADING.fullmatch(line.rstrip("\n"))
         if heading is None:
-            if not found:
+            if not page:
                 if line.strip():
                     raise Mistake(f"does not begin with a heading, but with: {line.strip()}")
                 continue
-            found[-1].body += line
+            page[-1].body += line
             continue
         level, words, given = len(heading[1]), heading[2], heading[3]
         plain = given or slug(words)
@@ -78,8 +78,8 @@ def parts(text):
         above[level] = plain
         number = names[name] = names.get(name, 0) + 1
         count = ids[plain] = ids.get(plain, -1) + (not given)  # of the same words
-        found.append(Part(
+        page.append(Part(
             level, words, plain if given or not count else f"{plain}-{count}",
             name if number == 1 else f"{name}-{number}", line, "",
         ))
-    return found
+    return page

@@ -17,11 +17,11 @@ HEADER = [
 
 def translations(text, name="a PO file"):
     """What is translated: no entry that is empty or fuzzy."""
-    found, entry, fuzzy, last = {}, {}, False, None
+    texts, entry, fuzzy, last = {}, {}, False, None
 
     def end():
         if entry.get("msgid") and entry.get("msgstr") and not fuzzy:
-            found[entry["msgid"]] = entry["msgstr"]
+            texts[entry["msgid"]] = entry["msgstr"]
 
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
@@ -40,7 +40,7 @@ def translations(text, name="a PO file"):
         last = string[1] or last
         entry[last] = entry.get(last, "") + json.loads(string[2])
     end()
-    return found
+    return texts
 
 
 def template(messages):

@@ -97,11 +97,11 @@ def programs():
 def chapters():
     """The Markdown of each chapter that SUMMARY.md lists."""
     summary = (PAGES / "SUMMARY.md").read_text(encoding="utf-8")
-    listed = re.findall(r"\]\(([^)]+\.md)\)", summary)
-    there = {path.name for path in PAGES.glob("*.md")} - {"SUMMARY.md"}
-    for name in sorted(there - set(listed)):
+    chapters = re.findall(r"\]\(([^)]+\.md)\)", summary)
+    files = {path.name for path in PAGES.glob("*.md")} - {"SUMMARY.md"}
+    for name in sorted(files - set(chapters)):
         mistake("SUMMARY.md", f"does not list {name}")
-    return {name: (PAGES / name).read_text(encoding="utf-8") for name in listed}
+    return {name: (PAGES / name).read_text(encoding="utf-8") for name in chapters}
 
 
 def check_links(pages):
@@ -133,22 +133,22 @@ def check_pages(pages):
             mistake(name, f"{size} bytes; {LARGEST_PAGE} are allowed")
         if "{{#" in "".join(page.text):
             mistake(name, "a directive is left over")
-        # (Between punctuation and a Chinese character, Markdown ends none.)
+        # Between punctuation and a Chinese character, Markdown ends none.
         for stars in re.findall(r".{0,20}\*\*.{0,20}", "".join(page.prose)):
             mistake(name, f"bold type without an end: {stars}")
 
 
 def check_examples(texts):
     everything = "\n".join(texts.values())
-    included = set(re.findall(r"\{\{#example (\S+?)\}\}", everything))
-    for name in sorted(programs() - included):
+    sources = set(re.findall(r"\{\{#example (\S+?)\}\}", everything))
+    for name in sorted(programs() - sources):
         mistake("examples", f"no chapter includes {name}.rs")
-    shown = set(re.findall(r"\{\{#(?:transcript|result) (\S+?)\}\}", everything))
-    there = {path.stem for path in (EXAMPLES / "transcripts").glob("*.snap")}
-    # (What Windows prints comes below what the others print, and on a Chinese
-    # page the Chinese one in its place.)
-    shown |= {f"{name}@{other}" for name in shown for other in ("windows", "zh")}
-    for name in sorted(there - shown):
+    outputs = set(re.findall(r"\{\{#(?:transcript|result) (\S+?)\}\}", everything))
+    files = {path.stem for path in (EXAMPLES / "transcripts").glob("*.snap")}
+    # What Windows prints comes below what the others print, and on a Chinese
+    # page the Chinese one in its place.
+    outputs |= {f"{name}@{other}" for name in outputs for other in ("windows", "zh")}
+    for name in sorted(files - outputs):
         mistake("transcripts", f"no chapter shows {name}.snap")
 
 
@@ -197,16 +197,16 @@ def check_program(name, section):
     for example in re.findall(r"`(\w+)`", heading):
         if f"{{{{#example {example}}}}}" not in section:
             mistake(name, f"'{heading}' does not show {example}.rs")
-    # (A result is folded by its directive.)
+    # A result is folded by its directive.
     section = re.sub(r"\{\{#result [^}]*\}\}", "<summary>What </summary>", section)
     places = [section.find(part) for part in PROGRAM]
     if -1 in places or places != sorted(places):
         mistake(name, f"'{heading}' has not all parts in their order: {places}")
     # Nothing is given away: code and output are folded until they are explained.
-    asked = section[: places[-1]]
-    unfolded = re.sub(r"<details>.*?</details>", "", asked, flags=re.DOTALL)
-    shown = re.findall(r"\{\{#(?!lines |example )\w+|^```(?!sh$|$).*", unfolded, re.MULTILINE)
-    for what in shown:
+    question = section[: places[-1]]
+    open_text = re.sub(r"<details>.*?</details>", "", question, flags=re.DOTALL)
+    answers = re.findall(r"\{\{#(?!lines |example )\w+|^```(?!sh$|$).*", open_text, re.MULTILINE)
+    for what in answers:
         mistake(name, f"'{heading}' gives the answer away: {what}")
     if "{{#line " not in section[places[-1] :]:
         mistake(name, f"'{heading}' explains no line of what it prints")
@@ -215,43 +215,43 @@ def check_program(name, section):
 def check_kernel(texts):
     """The picture leads, and the words name nothing that is not in it."""
     folder = EXAMPLES / "timelines"
-    shown = set()
+    pictures = set()
     for name, text in texts.items():
-        shown |= set(re.findall(r"\{\{#sequence ([^ }]+)", text))
+        pictures |= set(re.findall(r"\{\{#sequence ([^ }]+)", text))
         if not re.match(r"\d\d-", name):
             continue
         for section in re.split(r"^## ", text, flags=re.MULTILINE):
-            _, _, told = section.partition("\n### What the kernel did\n")
-            wanted = [
+            _, _, prose = section.partition("\n### What the kernel did\n")
+            programs = [
                 example for example in re.findall(r"\{\{#example (\w+)\}\}", section)
                 if is_recorded(folder, example)
             ]
-            drawn = re.findall(r"\{\{#sequence (\w+)\}\}", told)
-            if set(wanted) - set(drawn):
-                mistake(name, f"no picture of {sorted(set(wanted) - set(drawn))}")
-            if not drawn:
+            drawings = re.findall(r"\{\{#sequence (\w+)\}\}", prose)
+            if set(programs) - set(drawings):
+                mistake(name, f"no picture of {sorted(set(programs) - set(drawings))}")
+            if not drawings:
                 continue
-            if not told.lstrip().startswith("{{#sequence"):
-                mistake(name, f"words before the picture of {drawn[0]}")
-            timeline = "".join(map(examples.timeline, drawn))
-            told = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)", "", told)
-            told = re.sub(r"^\|.*$", "", told, flags=re.MULTILINE)
-            named = {word: word for word in re.findall(STATES_AND_FLAGS, told)}
-            named |= {
-                word: CALLS[word] for word in re.findall(r"`(\w+)`", told) if word in CALLS
+            if not prose.lstrip().startswith("{{#sequence"):
+                mistake(name, f"words before the picture of {drawings[0]}")
+            timeline = "".join(map(examples.timeline, drawings))
+            prose = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)", "", prose)
+            prose = re.sub(r"^\|.*$", "", prose, flags=re.MULTILINE)
+            names = {word: word for word in re.findall(STATES_AND_FLAGS, prose)}
+            names |= {
+                word: CALLS[word] for word in re.findall(r"`(\w+)`", prose) if word in CALLS
             }
-            for word, seen in sorted(named.items()):
-                if seen not in timeline and (name, word) not in NOT_DONE:
-                    mistake(name, f"{word} is not in the timeline of {' and '.join(drawn)}")
+            for word, trace in sorted(names.items()):
+                if trace not in timeline and (name, word) not in NOT_DONE:
+                    mistake(name, f"{word} is not in the timeline of {' and '.join(drawings)}")
     for file in [*folder.glob("*.txt"), *folder.glob("*.snap")]:
-        if file.stem not in shown:
+        if file.stem not in pictures:
             mistake("timelines", f"no page shows {file.name}")
 
 
 def check_changes(texts):
     """Each tested change is on one page, under "Break it", with its own title."""
-    there = {path.stem for path in (EXAMPLES / "changes").glob("*.patch")}
-    shown = []
+    files = {path.stem for path in (EXAMPLES / "changes").glob("*.patch")}
+    uses = []
     for name, text in texts.items():
         _, _, section = text.partition("\n## Break it\n")
         section = section.partition("\n## ")[0]
@@ -259,28 +259,28 @@ def check_changes(texts):
         changes = re.findall(r"\{\{#change (\S+?)[ }]", section)
         if len(titles) != len(changes):
             mistake(name, f"{len(titles)} things to break, {len(changes)} tested")
-        shown += changes
-    for change in sorted(there ^ set(shown)):
+        uses += changes
+    for change in sorted(files ^ set(uses)):
         mistake("changes", f"{change} is not both tested and shown")
-    for change in sorted({change for change in shown if shown.count(change) > 1}):
+    for change in sorted({change for change in uses if uses.count(change) > 1}):
         mistake("changes", f"{change} is shown twice")
 
 
 def check_exercises(texts):
     """Each exercise is on one page, its step's, and is no long reading."""
-    there = {path.stem: path for path in (EXAMPLES / "your_turn").glob("*.rs")}
-    shown = []
+    files = {path.stem: path for path in (EXAMPLES / "your_turn").glob("*.rs")}
+    uses = []
     for name, text in texts.items():
         _, _, section = text.partition("\n## Your turn\n")
         for exercise, why in re.findall(r"\{\{#your_turn (\S+) //([^}]*)\}\}", section):
-            shown.append(exercise)
+            uses.append(exercise)
             if exercise[:2] != name[:2]:
                 mistake(name, f"has the exercise {exercise}, of another step")
             if count_words(why) > MOST_WORDS_OF_A_REASON:
                 mistake(exercise, f"{count_words(why)} words on why the solution is so")
-    for exercise in sorted(set(there) ^ set(shown)):
+    for exercise in sorted(set(files) ^ set(uses)):
         mistake("exercises", f"{exercise} is not both a file and on a page")
-    for name, path in there.items():
+    for name, path in files.items():
         lines = path.read_text(encoding="utf-8").splitlines()
         count = count_words("\n".join(line[3:] for line in lines if line[:3] == "//!"))
         if count > MOST_WORDS_OF_A_TASK:
