@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from steps import examples, follow, po
+from steps import drawings, examples, follow, po
 from steps.directives import labels
 from steps.edition import WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, read
@@ -115,6 +115,8 @@ def behind():
             yield f"{name}: '{one.part.heading}' follows nothing that is there in English"
     yield from old_transcripts()
     yield from untranslated_help()
+    if trouble := drawings.trouble(ZH.drawing):
+        yield f"book/zh/drawing.json: {trouble}"
     for name, texts in messages().items():
         translations = ZH.catalogues[name].keys()
         yield from (f"book/zh/{name}.po: no translation of: {text}" for text in texts if text not in translations)

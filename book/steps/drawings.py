@@ -10,20 +10,33 @@ from .files import ROOT, Mistake
 DRAW = ["run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
 
 
+def run(words, pictures):
+    try:
+        return subprocess.run(
+            [os.environ.get("CARGO", "cargo"), *DRAW], cwd=ROOT, encoding="utf-8",
+            input=json.dumps({"words": words, "pictures": pictures}), capture_output=True,
+        )
+    except FileNotFoundError:
+        raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
+
+
 def draw(names, words):
-    """The SVG of each (name, line of the transcript ...), in these words of a language."""
+    """The SVG of each (name, line of the transcript ...), in these words of a language:
+    in English, if the drawing has others by now."""
     if not names:
         return {}
     pictures = [
         {"name": name, "timeline": timeline(name), "lines": lines} for name, *lines in names
     ]
-    try:
-        done = subprocess.run(
-            [os.environ.get("CARGO", "cargo"), *DRAW], cwd=ROOT, check=True, encoding="utf-8",
-            input=json.dumps({"words": words, "pictures": pictures}), stdout=subprocess.PIPE,
-        )
-    except FileNotFoundError:
-        raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
-    except subprocess.CalledProcessError as error:
-        raise Mistake(f"the pictures cannot be drawn (exit status {error.returncode}, see above)") from error
+    done = run(words, pictures)
+    if done.returncode and words:
+        done = run({}, pictures)
+    if done.returncode:
+        raise Mistake(f"the pictures cannot be drawn: {done.stderr.strip()}")
     return dict(zip(names, json.loads(done.stdout)))
+
+
+def trouble(words):
+    """Why these words cannot be used, if so."""
+    done = run(words, [])
+    return done.stderr.strip() if done.returncode else None
