@@ -2,19 +2,21 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 from .examples import timeline
 from .files import ROOT, Mistake
 
-DRAW = ["run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
+CARGO = os.environ.get("CARGO", "cargo")
+DRAW = [CARGO, "run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
 
 
 def run(words, pictures):
     try:
         return subprocess.run(
-            [os.environ.get("CARGO", "cargo"), *DRAW], cwd=ROOT, encoding="utf-8",
-            input=json.dumps({"words": words, "pictures": pictures}), capture_output=True,
+            DRAW, cwd=ROOT, encoding="utf-8", capture_output=True,
+            input=json.dumps({"words": words, "pictures": pictures}),
         )
     except FileNotFoundError:
         raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
@@ -37,6 +39,8 @@ def draw(names, words):
 
 
 def trouble(words):
-    """Why these words cannot be used, if so."""
+    """Why these words cannot be used, if so, and if there is a cargo to ask."""
+    if not words or not shutil.which(CARGO):
+        return None
     done = run(words, [])
     return done.stderr.strip() if done.returncode else None

@@ -1,10 +1,12 @@
 """What puts the pages together: python3 -m unittest tests/test_*.py, in book/."""
 
+import subprocess
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
-from steps import examples, follow, po
+from steps import drawings, examples, follow, po
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
@@ -258,6 +260,29 @@ class Output(unittest.TestCase):
             for name, what in [("d", "header"), ("e", "cannot read")]:
                 with self.assertRaisesRegex(Mistake, what):
                     recorded(folder, name)
+
+
+class Drawings(unittest.TestCase):
+    def answer(self, *answers):
+        """What `run` gives: exit status, standard output, standard error."""
+        done = [subprocess.CompletedProcess([], *one) for one in answers]
+        return unittest.mock.patch.object(drawings, "run", side_effect=done)
+
+    def test_a_picture_for_each_name(self):
+        with self.answer((0, '["<svg>"]', "")):
+            self.assertEqual(drawings.draw([("04_accept", "client")], {}), {("04_accept", "client"): "<svg>"})
+        self.assertEqual(drawings.draw([], {}), {})
+
+    def test_with_old_words_it_is_english(self):
+        with self.answer((1, "", "no such word"), (0, '["<svg>"]', "")) as run:
+            drawings.draw([("04_accept",)], {"old": "旧"})
+            self.assertEqual([call.args[0] for call in run.call_args_list], [{"old": "旧"}, {}])
+
+    def test_what_went_wrong(self):
+        with self.answer((1, "", "no such line\n")), self.assertRaisesRegex(Mistake, "drawn: no such line$"):
+            drawings.draw([("04_accept",)], {})
+        with unittest.mock.patch.object(drawings, "DRAW", ["no-such-cargo"]), self.assertRaisesRegex(Mistake, "needs cargo"):
+            drawings.draw([("04_accept",)], {})
 
 
 class OnThePages(unittest.TestCase):
