@@ -22,7 +22,7 @@ from pathlib import Path
 from steps import drawings, examples, follow, po
 from steps.directives import labels
 from steps.edition import WORDS, Edition
-from steps.files import EXAMPLES, PAGES, ROOT, Mistake, read
+from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
 
 ZH = Edition("zh")
 
@@ -95,7 +95,8 @@ def old_transcripts():
     blocks = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(ROOT / "README.zh.md"))
     for command, lines in blocks:
         name = command.replace("07_chat_client", "07_chat_client@terminal").replace(" -- --lang zh", "@zh")
-        printed = "\n".join(examples.transcript(name))
+        is_there = is_recorded(EXAMPLES / "transcripts", name)
+        printed = "\n".join(examples.transcript(name)) if is_there else ""
         if numbers.sub("N", lines).strip() != numbers.sub("N", printed).strip():
             yield f"README.zh.md: shows what {name} does not print any more"
 
