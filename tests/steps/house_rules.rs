@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, source, top};
+use crate::support::{assert_snapshot, examples, numbered, snapshot, source, top};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -25,26 +25,46 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     files
 }
 
-/// The list of the examples is written here: whoever adds one, or takes one out, runs the tests
-/// twice.
+/// The two lists of the examples, for cargo and for the tests, are written
+/// here: whoever adds an example runs the tests twice.
 #[test]
-fn the_list_names_every_example() {
-    let path = top().join("tests/steps/examples.in");
-    let list = fs::read_to_string(&path).expect("a list").replace("\r\n", "\n");
-    let [mut chat, mut lessons] = [const { String::new() }; 2];
+fn the_lists_name_every_example() {
+    let [mut bins, mut chat, mut lessons] = [const { String::new() }; 3];
     for (name, _) in files("examples", "rs") {
+        bins += &format!(
+            "\n[[bin]]\nname = {name:?}\npath = \"../examples/{name}.rs\"\n\
+             test = false\ndoc = false\n"
+        );
         match name.starts_with("07_chat_") {
             true => chat += &format!("    {name:?}\n"),
             false => lessons += &format!("    step_{name} {name:?}\n"),
         }
     }
-    let wanted = format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n");
-    if list != wanted {
-        // (A checkout may be read-only.)
-        let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
-        let then = if written { "It does now: run the tests again, and commit it." } else { "" };
-        unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
+    let manifest = top().join("tests/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("it");
+    let manifest = manifest.replace("\r\n", "\n");
+    let first = "\n[[bin]]\nname = \"01";
+    let (by_hand, _) = manifest.split_once(first).expect("a list");
+    let (mut wrong, mut written) = (Vec::new(), Vec::new());
+    for (path, wanted) in [
+        ("tests/Cargo.toml", format!("{by_hand}{bins}")),
+        ("tests/steps/examples.in", format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n")),
+    ] {
+        let there = fs::read_to_string(top().join(path)).expect(path);
+        if there.replace("\r\n", "\n") != wanted {
+            wrong.push(path);
+            // (A checkout may be read-only.)
+            let may = env::var_os("CI").is_none();
+            if may && fs::write(top().join(path), wanted).is_ok() {
+                written.push(path);
+            }
+        }
     }
+    assert!(
+        wrong.is_empty(),
+        "{wrong:?} did not name what is in examples/. Written anew: \
+         {written:?}. Run the tests again, and commit them."
+    );
 }
 
 /// What differs on Windows is shown there, beside what it differs from.
@@ -52,21 +72,22 @@ fn the_list_names_every_example() {
 fn every_transcript_of_windows_differs_from_the_other() {
     for (name, _) in files("examples/transcripts", "snap") {
         let Some(other) = name.strip_suffix("@windows") else { continue };
-        let [there, here] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
+        let [there, here] = [&name, other].map(snapshot);
         assert_ne!(there, here, "{name}");
         // Elsewhere no test prints this. insta must not take it for left over.
-        assert_snapshot(TRANSCRIPTS, &name, &there);
+        assert_snapshot(&name, &there);
     }
 }
 
 #[test]
 fn every_call_of_part_1_has_a_twin() {
-    for name in LESSONS.iter().filter(|name| **name < "07") {
+    let names: Vec<_> = LESSONS.iter().map(|(name, _)| *name).collect();
+    for name in names.iter().filter(|name| **name < "07") {
         let twin = match name.strip_suffix("_udp") {
             Some(tcp) => tcp.to_owned(),
             None => format!("{name}_udp"),
         };
-        assert!(LESSONS.contains(&twin.as_str()), "{name} without {twin}");
+        assert!(names.contains(&twin.as_str()), "{name} without {twin}");
     }
 }
 
@@ -197,12 +218,7 @@ fn a_server_of_many_has_both_limits() {
 /// that the library gives.
 #[test]
 fn the_readme_names_what_is_not_in_an_example() {
-    for readme in readmes() {
-        names_what_is_not_in_an_example(&readme);
-    }
-}
-
-fn names_what_is_not_in_an_example(readme: &str) {
+    let readme = readme();
     let table = readme.find("\n| `run`").expect("the first of them");
     let named: BTreeSet<_> = readme[table + 1..]
         .lines()
@@ -230,64 +246,35 @@ fn names_what_is_not_in_an_example(readme: &str) {
 /// are the snapshots.
 #[test]
 fn the_readme_shows_the_real_transcripts() {
-    for readme in readmes() {
-        let blocks: Vec<_> = readme.split("```console\n$ cargo run -q --example ").collect();
-        assert_eq!(blocks.len(), 4, "three transcripts");
-        for block in &blocks[1..] {
-            let (command, shown) = block.split_once('\n').expect("one");
-            let (shown, _) = shown.split_once("```").expect("an end");
-            let name = match command {
-                "07_chat_client" => "07_chat_client@terminal",
-                "07_chat_server -- --lang zh" => "07_chat_server@zh",
-                "07_chat_client -- --lang zh" => "07_chat_client@terminal@zh",
-                other => other,
-            };
-            assert_eq!(numbered(shown), snapshot(TRANSCRIPTS, name), "{name}");
-        }
+    let readme = readme();
+    let blocks: Vec<_> = readme.split("```console\n$ cargo run -q --example ").collect();
+    assert_eq!(blocks.len(), 4, "three transcripts");
+    for block in &blocks[1..] {
+        let (command, shown) = block.split_once('\n').expect("one");
+        let (shown, _) = shown.split_once("```").expect("an end");
+        let name = match command {
+            "07_chat_client" => "07_chat_client@terminal",
+            other => other,
+        };
+        assert_eq!(numbered(shown), snapshot(TRANSCRIPTS, name), "{name}");
     }
 }
 
-/// The README, in English and in Chinese.
-fn readmes() -> [String; 2] {
-    ["README.md", "README.zh.md"].map(|name| fs::read_to_string(top().join(name)).expect(name))
-}
-
-/// Both have the same sections and the same blocks of code, but for what the
-/// chat's programs say.
-#[test]
-fn the_readmes_have_the_same_parts() {
-    let parts = |readme: &String| {
-        let mut parts = Vec::new();
-        for (number, part) in readme.split("```").enumerate() {
-            let is_code = number % 2 == 1;
-            if is_code && !part.starts_with("console\n$ cargo run -q --example 07") {
-                parts.push(part.to_owned());
-            } else if !is_code {
-                let is_heading = |line: &&str| line.starts_with('#');
-                let levels = part.lines().filter(is_heading);
-                let level = |line: &str| line.split(' ').next().map(str::to_owned);
-                parts.extend(levels.filter_map(level));
-                let rows = part.lines().filter(|line| line.starts_with('|'));
-                parts.push(format!("{} rows", rows.count()));
-            }
-        }
-        parts
-    };
-    let [english, chinese] = readmes().map(|readme| parts(&readme));
-    assert_eq!(english, chinese, "left: README.md, right: README.zh.md");
+/// The English one. (Whether the Chinese one follows is in `book/chinese.py`.)
+fn readme() -> String {
+    fs::read_to_string(top().join("README.md")).expect("README.md")
 }
 
 /// The table in the README names every example, and nothing else.
 #[test]
 fn the_readme_links_to_every_example() {
     let there: BTreeSet<_> = examples().collect();
-    for readme in readmes() {
-        let linked: BTreeSet<_> = readme
-            .split("](examples/")
-            .skip(1)
-            .filter_map(|rest| rest.split_once(')'))
-            .filter_map(|(path, _)| path.strip_suffix(".rs"))
-            .collect();
-        assert_eq!(linked, there, "left: a README, right: examples/");
-    }
+    let readme = readme();
+    let linked: BTreeSet<_> = readme
+        .split("](examples/")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .filter_map(|(path, _)| path.strip_suffix(".rs"))
+        .collect();
+    assert_eq!(linked, there, "left: README.md, right: examples/");
 }

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""The Chinese edition: what is behind the English one, and how it is brought up to date.
+
+    python3 book/chinese.py
+        Lists what is behind. That is no mistake: the book shows English there.
+    python3 book/chinese.py --published
+        The same, and exit status 1 if there is anything.
+    python3 book/chinese.py note 03-listen ...
+        Notes that the parts of these pages follow the English ones as they are
+        now: those that were changed since this was noted last, and no others.
+    python3 book/chinese.py merge
+        Brings book/zh/*.po up to date with the English (by gettext's msgmerge):
+        what is new has no translation, what has changed is "fuzzy".
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from steps import drawings, examples, follow, po
+from steps.directives import labels
+from steps.edition import WORDS, Edition
+from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
+
+ZH = Edition("zh")
+
+
+def readme_difference(english, chinese):
+    """As on a page, but for links, and the chat: it speaks Chinese there."""
+    for what, of in [
+        ("code", lambda text: [one for one in follow.code(text) if "--example 07" not in one]),
+        ("rows of tables", lambda text: len(re.findall(r"^\|", text, re.MULTILINE))),
+        ("names in tables", lambda text: re.findall(r"^\| ((?:`[^`]*`(?:, )?)+) \|", text, re.MULTILINE)),
+        ("examples", lambda text: sorted(re.findall(r"\]\((examples/\w+\.rs)\)", text))),
+    ]:
+        if of(english.body) != of(chinese.body):
+            return f"its {what} are not the English ones"
+    return None
+
+
+def pages():
+    """Each Chinese file that is or should be there, beside what it follows."""
+    for name in sorted({path.name for folder in (PAGES, ZH.pages) for path in folder.glob("*.md")} - {"SUMMARY.md"}):
+        english = read(PAGES / name) if (PAGES / name).is_file() else ""
+        yield ZH.pages / name, follow.page_of(english, ZH.pages / name, follow.difference)
+    tasks, folder = EXAMPLES / "your_turn", ZH.pages / "your_turn"
+    for name in sorted({path.stem for path in [*tasks.glob("*.rs"), *folder.glob("*.md")]}):
+        english = follow.exercise_text(name) if (tasks / f"{name}.rs").is_file() else ""
+        yield folder / f"{name}.md", follow.page_of(english, folder / f"{name}.md")
+    path = ROOT / "README.zh.md"
+    yield path, follow.page_of(read(ROOT / "README.md"), path, readme_difference)
+
+
+def messages():
+    """What the PO files are to translate, and where each text stands."""
+    titles = re.findall(r"^# (.*)$|\[(.*?)\]\(", read(PAGES / "SUMMARY.md"), re.MULTILINE)[1:]
+    texts = {
+        "words": [(text, "book/steps/edition.py") for text in WORDS.values()]
+        + [(one or other, "book/src/SUMMARY.md") for one, other in titles],
+        "comments": [
+            (text, f"examples/{path.name}") for path in sorted(EXAMPLES.glob("*.rs"))
+            for text in examples.comments(halves(path)[1])
+        ],
+        "output": [
+            (text, f"examples/transcripts/{path.name}")
+            for path in sorted((EXAMPLES / "transcripts").glob("*.snap")) for text in examples.output(path.stem)
+        ],
+        "labels": [
+            (text, f"book/src/img/{path.name}")
+            for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
+        ],
+    }
+    return {name: dict(places) for name, places in texts.items()}
+
+
+def halves(path):
+    """A program's head, if it is one of the chat's, which say that on --help; and the rest."""
+    lines = read(path).splitlines()
+    head = [line for line in lines if line.startswith("//!") and path.stem.startswith("07_chat")]
+    return "\n".join(head), "\n".join(lines[len(head):])
+
+
+def untranslated_help():
+    paragraphs = []
+    for path in sorted(EXAMPLES.glob("*.rs")):
+        examples.comments(halves(path)[0], lambda paragraph: paragraphs.append(paragraph) or "")
+    return [f"src/help_zh.po: no translation of: {one}" for one in paragraphs if one not in ZH.help]
+
+
+def old_transcripts():
+    """What README.zh.md shows and the programs do not print any more."""
+    numbers = re.compile(r"(?:PORT|FD)?\d+")
+    blocks = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(ROOT / "README.zh.md"))
+    for command, lines in blocks:
+        name = command.replace("07_chat_client", "07_chat_client@terminal").replace(" -- --lang zh", "@zh")
+        is_there = is_recorded(EXAMPLES / "transcripts", name)
+        printed = "\n".join(examples.transcript(name)) if is_there else ""
+        if numbers.sub("N", lines).strip() != numbers.sub("N", printed).strip():
+            yield f"README.zh.md: shows what {name} does not print any more"
+
+
+def behind():
+    for path, page in pages():
+        name = path.relative_to(ROOT).as_posix()
+        if not page.is_translated or not page.pairs:
+            yield f"{name}: {'what it follows is gone' if page.is_translated else 'is not there yet'}"
+            continue
+        for pair in page.pairs:
+            if pair.trouble:
+                yield f"{name}: {pair.english.name} {pair.trouble}"
+            elif pair.chinese.has_changed():
+                yield f"{name}: {pair.english.name} was changed in Chinese, and that is not noted"
+        for one in page.without_english():
+            yield f"{name}: '{one.part.heading}' follows nothing that is there in English"
+    yield from old_transcripts()
+    yield from untranslated_help()
+    if trouble := drawings.trouble(ZH.drawing):
+        yield f"book/zh/drawing.json: {trouble}"
+    for name, texts in messages().items():
+        translations = ZH.catalogues[name].keys()
+        yield from (f"book/zh/{name}.po: no translation of: {text}" for text in texts if text not in translations)
+        yield from (f"book/zh/{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
+
+
+def note(names):
+    """Writes the marks of these pages anew, where Chinese was changed; says where not."""
+    choice = [(path, page) for path, page in pages() if path.stem in names and page.is_translated]
+    if len(choice) != len(set(names)):
+        raise Mistake(f"no such page among {sorted(path.stem for path, _ in pages())}")
+    for path, page in choice:
+        yield from (f"{path.name}: {one}" for one in page.note())
+        if page.chinese:
+            path.write_text(page.text(), encoding="utf-8", newline="\n")
+
+
+def merge():
+    for name, texts in messages().items():
+        path = ZH.pages / f"{name}.po"
+        with tempfile.TemporaryDirectory() as folder:
+            template = Path(folder) / f"{name}.pot"
+            template.write_text(po.template(texts), encoding="utf-8", newline="\n")
+            if not path.is_file():
+                path.write_bytes(template.read_bytes())
+            try:
+                subprocess.run(
+                    ["msgmerge", "--quiet", "--update", "--backup=none", "--previous", "--no-wrap",
+                     path, template], check=True,
+                )
+            except FileNotFoundError:
+                raise Mistake("this needs msgmerge, which is part of gettext: apt install gettext") from None
+
+
+def main(arguments):
+    if arguments[:1] == ["note"] and len(arguments) > 1:
+        refused = list(note(arguments[1:]))
+        for one in refused:
+            print(f"not noted: {one}")
+        return bool(refused)
+    if arguments == ["merge"]:
+        return merge()
+    if arguments not in ([], ["--published"]):
+        sys.exit(__doc__)
+    places = list(behind())
+    for one in places:
+        print(f"behind: {one}")
+    print(f"Chinese: {len(places)} places are behind")
+    return bool(places and arguments)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Mistake as mistake:
+        sys.exit(f"error: {mistake}")

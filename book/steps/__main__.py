@@ -1,0 +1,153 @@
+"""The mdBook preprocessor: `python3 -m steps`, in the folder of the book.
+
+mdBook hands over the English pages, for either edition. For the Chinese one,
+each is put together again: the same parts in the same order, in Chinese where
+that is up to date (see follow.py).
+"""
+
+import json
+import re
+import sys
+
+from . import follow
+from .directives import BEHIND, Directives
+from .drawings import draw
+from .edition import Edition
+from .files import Mistake
+from .markdown import DIRECTIVE, fold, parts
+
+# The parts that answer the reader's guesses: they open after these.
+ANSWER = "What the kernel did"
+
+
+def chapters(items):
+    for item in items:
+        if isinstance(item, dict) and "Chapter" in item:
+            yield item["Chapter"]
+            yield from chapters(item["Chapter"]["sub_items"])
+
+
+def switch(path, language):
+    """The link to this page in the other edition (steps.js knows the place)."""
+    page = path[:-3] + ".html"
+    to, language, name = {
+        "en": (f"zh/{page}", "zh-CN", "中文"), "zh": (f"../{page}", "en", "English"),
+    }[language]
+    # Its words are not between the tags: there the search would find them.
+    return (
+        f'<a class="edition" href="{to}" hreflang="{language}" lang="{language}" aria-label="{name}"></a>\n\n'
+    )
+
+
+class Chapter:
+    """One page: its parts, each in the language that it is shown in."""
+
+    def __init__(self, chapter, edition, english):
+        self.path = chapter["path"]
+        self.edition, self.english = edition, english
+        if edition.is_english:
+            self.page = follow.Page([follow.Pair(part) for part in parts(chapter["content"])])
+        else:
+            own = edition.pages / self.path
+            self.page = follow.page_of(chapter["content"], own, follow.difference)
+
+    def texts(self):
+        for pair in self.page.pairs:
+            if pair.trouble or self.edition.is_english:
+                yield self.english, pair.english.body
+            else:
+                yield self.edition, pair.chinese.part.body
+
+    def pictures(self, edition):
+        """What `sequence` wants drawn in this edition."""
+        for one, text in self.texts():
+            if one is edition:
+                for what, arguments in DIRECTIVE.findall(text):
+                    if what == "sequence":
+                        yield tuple(part.strip() for part in arguments.split("//"))
+
+    def text(self, drawings):
+        directives = {one: Directives(one, drawings[one]) for one in {self.edition, self.english}}
+        text = []
+        for pair, (edition, body) in zip(self.page.pairs, self.texts()):
+            heading = pair.english.line
+            body = directives[edition].expand(body)
+            if pair.english.heading == ANSWER:
+                body = f"\n{fold(edition.word('open'), body.strip())}\n\n"
+            if edition is not self.edition:
+                heading = f"{'#' * pair.english.level} {pair.english.heading} {{#{pair.english.id} lang=en}}\n"
+                note = "newer part" if self.page.is_translated else None
+                body = f"\n{directives[self.edition].in_english(body, note)}\n"
+            elif not edition.is_english:
+                heading = f"{'#' * pair.english.level} {pair.chinese.part.heading} {{#{pair.english.id}}}\n"
+            text += [heading, body]
+        if self.page.troubles() or BEHIND in "".join(text):
+            note = "newer page" if self.page.is_translated else "no page"
+            text.insert(1, f"\n{BEHIND}{self.edition.word(note)}</p>\n")
+        return switch(self.path, self.edition.language) + "".join(text)
+
+
+def link_examples(text, home):
+    """The last column of the atlas leads to the chapters."""
+
+    def replace(match):
+        if match[1] not in home:
+            raise Mistake(f"no chapter has the example {match[1]}")
+        return f"[`{match[1]}`]({home[match[1]]}) |"
+
+    return re.sub(r"`(\d\d_\w+)` \|$", replace, text, flags=re.MULTILINE)
+
+
+def process(book, language):
+    """Puts what belongs there into the pages of a book; gives the mistakes."""
+    english = Edition()
+    edition = english if language == "en" else Edition(language)
+    mistakes = []
+    home = {  # in which chapter an example is
+        name: chapter["path"]
+        for chapter in chapters(book["items"])
+        for name in re.findall(r"\{\{#example (\w+)\}\}", chapter["content"])
+    }
+    pages = []
+    for chapter in chapters(book["items"]):
+        try:
+            pages.append((chapter, Chapter(chapter, edition, english)))
+        except Mistake as mistake:
+            mistakes.append(f"{chapter['path']}: {mistake}")
+    drawings = {}
+    for one in {edition, english}:
+        pictures = dict.fromkeys(name for _, page in pages for name in page.pictures(one))
+        drawings[one] = draw(list(pictures), one.drawing)
+    for chapter, page in pages:
+        try:
+            chapter["content"] = page.text(drawings)
+            if page.path == "error-atlas.md":
+                chapter["content"] = link_examples(chapter["content"], home)
+        except Mistake as mistake:
+            mistakes.append(f"{page.path}: {mistake}")
+        chapter["name"] = edition.title(chapter["name"])
+    for item in book["items"]:
+        if "PartTitle" in item:
+            item["PartTitle"] = edition.title(item["PartTitle"])
+    return mistakes
+
+
+def main():
+    if len(sys.argv) > 1:  # `supports html`
+        return
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")
+    context, book = json.load(sys.stdin)
+    try:
+        mistakes = process(book, context["config"]["book"]["language"].split("-")[0])
+    except Mistake as mistake:
+        mistakes = [mistake]
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)
+    if mistakes:
+        sys.exit(1)
+    json.dump(book, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""The directives of a page: what stands on it and comes from elsewhere.
+
+A directive stands on a line of its own (`line`, `code` and `call` may stand inside a line):
+
+    {{#step 04_accept // Step 4: accept.}}
+        The paragraph of examples/04_accept.rs that starts with this comment,
+        up to the next blank line, or the whole function where the comment is
+        that of a function. More paragraphs: `// First. // Second.`
+    {{#lines 04_accept // Step 4: accept.}}
+        The same, folded.
+    {{#block 09_glued_messages // The cure, the receiver's half}}
+        The same, past blank lines to the end of the block that follows: a whole
+        function, a whole loop.
+    {{#example 04_accept}}
+        The whole file, folded.
+    {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
+        What the run prints: examples/transcripts/NAME.snap without its header.
+        Where there is a NAME@windows.snap, it follows, folded.
+    {{#result 04_accept}}
+        The same, folded, for a run that the reader is to predict.
+    {{#change 01_create.second_socket // What it shows, in a sentence.}}
+        A change for the reader to make: examples/changes/NAME.patch; and folded
+        what comes of it, and the words.
+    {{#line 04_accept // nothing yet}}
+        The one line of that transcript with these words in it.
+    {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.snap}}
+        The whole file of examples/, open: a program, or what it prints. In the
+        Chinese edition, NAME.zh.rs or NAME.zh.snap, where there is one.
+    {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
+        What the kernel did, as a picture, drawn from examples/timelines;
+        with words, only the lines of the transcript that have them. Folded, the
+        timeline itself.
+    {{#timeline 04_accept // client connect}}
+        Only the text, open.
+    {{#seen 04_accept // accept queue 0}}
+        The one line of that timeline with these words in it.
+    {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
+        An exercise: the task, which is the head of examples/your_turn/NAME.rs;
+        folded, what the grader tries; folded, the solution and the words.
+    {{#code examples/tutorial/client.py // .connect(}}
+        The one line of this file of the project with these words in it, for a
+        cell of a table: without a comment after it, and the semicolon.
+    {{#picture tables}}
+        A drawing: src/img/NAME.svg.
+    {{#call Python accept}}
+        The line of examples/languages/calls.py that ends with the mark `# accept`,
+        for a cell of a table: without the mark, the semicolon, and a `let x =`.
+
+A file, a comment, a line or a mark that is not there exactly once, an empty code
+block and a directive that is left over fail the build.
+"""
+
+import html
+import re
+
+from . import examples
+from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
+from .follow import exercise, exercise_text, page_of
+from .markdown import DIRECTIVE, FENCE, fence, fold, slug
+
+GRADE = ROOT / "tools" / "grade"
+CALLS = {
+    "socket2": "socket2.rs", "Python": "calls.py", "C": "calls.c", "std": "std.rs", "tokio": "tokio.rs",
+}
+BEHIND = '<p class="behind">'  # and in which way, for the reader
+LABEL = re.compile(r">([^<>]+)<")
+
+
+def labels(svg):
+    """The labels of a picture that have words in them."""
+    texts = [html.unescape(text.strip()) for text in LABEL.findall(svg)]
+    return [text for text in texts if re.search(r"[A-Za-z]{2}", text)]
+
+
+def cell(code):
+    """In a cell of a table."""
+    return "`" + code.rstrip(";").replace("|", r"\|") + "`"
+
+
+class Directives:
+    """Those of one page, in one edition; `drawings` has the picture of each `sequence`."""
+
+    def __init__(self, edition, drawings):
+        self.edition = edition
+        self.drawings = drawings
+        self.has_translated_code = False
+        self.table = {
+            name.removeprefix("put_"): getattr(self, name)
+            for name in dir(self) if name.startswith("put_")
+        }
+
+    def expand(self, text):
+        text = DIRECTIVE.sub(self.replace, text)
+        if "{{#" in text:
+            where = text.index("{{#")
+            raise Mistake(f"left over: {text[where:where + 60].splitlines()[0]}")
+        for match in FENCE.finditer(text):
+            if not match[3].strip():
+                raise Mistake(f"an empty code block: ```{match[2]}")
+            if not match[2]:
+                raise Mistake("a code block without a language")
+        return text
+
+    def replace(self, match):
+        what, arguments = match.groups()
+        if what not in self.table:
+            raise Mistake(f"left over: {match[0]}")
+        # The words of these two may have a link in them.
+        most = 1 if what in ("change", "your_turn") else -1
+        try:
+            return self.table[what](*(part.strip() for part in arguments.split("//", most)))
+        except TypeError as error:
+            raise Mistake(f"{match[0]}: {error}") from error
+
+    # ---- Code.
+
+    def rust(self, program):
+        """With the comments in the language of this edition."""
+        if self.edition.is_english:
+            return fence("rust,ignore", program)
+        code = examples.translate(
+            program, lambda text: self.edition.translation("comments", text), self.edition.help.get
+        )
+        block = fence("rust,ignore", code)
+        if code == program.rstrip("\n") or self.has_translated_code:
+            return block
+        self.has_translated_code = True
+        return f"{block}\n\n{self.edition.word('comments')}"
+
+    def put_step(self, name, *starts):
+        return self.rust(examples.paragraphs(name, *starts))
+
+    def put_lines(self, name, *starts):
+        return fold(self.edition.word("code"), self.put_step(name, *starts))
+
+    def put_block(self, name, start):
+        return self.rust(examples.block(name, start))
+
+    def put_example(self, name):
+        summary = self.edition.word("whole file", f"<code>examples/{name}.rs</code>")
+        return fold(summary, self.rust(examples.source(name)))
+
+    def put_file(self, path):
+        folder, _, file = path.rpartition("/")
+        name, _, ending = file.rpartition(".")
+        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text"}.get(ending)
+        if kind is None:
+            raise Mistake(f"{path} is neither a program nor what it prints")
+        folder = EXAMPLES / folder
+        name = in_language(folder, name, ending, self.edition.language)
+        is_output = kind == "text"
+        return fence(kind, recorded(folder, name) if is_output else read(folder / f"{name}.{ending}"))
+
+    def put_code(self, path, part=""):
+        name, _, ending = path.rpartition(".")
+        name = in_language(ROOT, name, ending, self.edition.language)
+        lines = read(ROOT / f"{name}.{ending}").splitlines()
+        line = lines[examples.the_line(lines, part, path)].strip()
+        return cell(re.split(r"  #| //", line)[0])
+
+    def put_call(self, language_and_mark):
+        """The line of a program with this mark, as code in a cell of a table."""
+        language, _, mark = language_and_mark.partition(" ")
+        if language not in CALLS:
+            raise Mistake(f"no language '{language}': {', '.join(CALLS)}")
+        marked = re.compile(rf"(\S.*?)\s+(?://|#) {re.escape(mark)}")
+        lines = read(EXAMPLES / "languages" / CALLS[language]).splitlines()
+        code = [match[1] for match in map(marked.fullmatch, map(str.strip, lines)) if match]
+        if not mark or len(code) != 1:
+            raise Mistake(f"{CALLS[language]}: {len(code)} lines end in '{mark}'")
+        call = re.sub(r"^(?:let (?:mut )?|int |ssize_t )\w+ = ", "", code[0])
+        if any(call.count(a) != call.count(b) for a, b in ("()", "[]", "{}")):
+            raise Mistake(f"{CALLS[language]}: only a part of a call: {call}")
+        return cell(call)
+
+    # ---- What a run prints.
+
+    def put_transcript(self, name):
+        lines = examples.transcript(name, self.edition.language)
+        text = fence("text", "\n".join(lines)) + self.output_in_words(name)
+        windows = f"{name}@windows"
+        if is_recorded(EXAMPLES / "transcripts", windows):
+            other = fence("text", "\n".join(examples.transcript(windows)))
+            text += "\n\n" + fold(self.edition.word("windows"), other)
+        return text
+
+    def output_in_words(self, name):
+        """In another language: what the lines of a transcript say."""
+        if self.edition.is_english:
+            return ""
+        lines = [
+            f"- `` {line} `` {self.edition.translation('output', line) or self.edition.word('untranslated')}"
+            for line in examples.output(name)
+        ]
+        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines)) if lines else ""
+
+    def put_result(self, name):
+        return fold(self.edition.word("result"), self.put_transcript(name))
+
+    def put_line(self, name, words=""):
+        lines = examples.transcript(name)
+        number = examples.the_line(lines, words, f"{name}.snap")
+        # In another language it stands in the same place.
+        translation = examples.transcript(name, self.edition.language)
+        line = (translation if len(translation) == len(lines) else lines)[number]
+        return f"`{squeeze(line)}`"
+
+    def put_change(self, title, why=""):
+        """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
+        name = title.split(".")[0]
+        folder = EXAMPLES / "changes"
+        header, *hunks = re.split(
+            r"^@@ -(\d+).*\n", read(folder / f"{title}.patch"), flags=re.MULTILINE
+        )
+        what = [line for line in header.splitlines() if line[:4] not in ("--- ", "+++ ")]
+        if hunks:
+            lines = self.edition.word("and").join(hunks[0::2])
+            to_do = self.edition.word("change", f"`{name}`", lines) + "\n\n"
+            to_do += fence("diff", "...\n".join(hunks[1::2]))
+            if "a client" in what:
+                to_do += "\n\n" + self.edition.word("client", "`07_chat_client`")
+        else:
+            to_do = fence("sh", self.command(name, what))
+        outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
+        content = fence("text", outcome) + "\n\n" + why
+        return to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
+
+    def command(self, name, header):
+        """What to type for a change that is no change of the code."""
+        for line in header:
+            key, _, value = line.partition(": ")
+            if key == "type":
+                return value
+            if key == "with":
+                return f"cargo run --example {name} -- {value.replace('CLOSED', '8090')}"
+        if "two clients" not in header:
+            raise Mistake(f"nothing to do in {name}: {header}")
+        language = "" if self.edition.is_english else f" -- --lang {self.edition.language}"
+        return "cargo run --example 07_chat_client" + language
+
+    # ---- What the kernel did.
+
+    def put_sequence(self, *name_and_lines):
+        text = fold(self.edition.word("as text"), self.put_timeline(*name_and_lines))
+        how = f'<a href="wire.html">{self.edition.word("how to read")}</a>'
+        caption = self.edition.word("caption", how)
+        return (
+            f"<figure>\n{self.drawings[name_and_lines]}"
+            f"<figcaption>{caption}</figcaption>\n</figure>\n\n{text}"
+        )
+
+    def put_timeline(self, name, *lines):
+        return fence("text", examples.timeline(name, *lines))
+
+    def put_seen(self, name, words=""):
+        lines = examples.timeline(name).splitlines()
+        number = examples.the_line(lines, words, f"the timeline of {name}")
+        return f"`{squeeze(lines[number])}`"
+
+    def put_picture(self, name):
+        """With its labels in the language of this edition."""
+
+        def label(match):
+            text = self.edition.translation("labels", html.unescape(match[1].strip()))
+            return match[0] if text is None else f">{html.escape(text, quote=False)}<"
+
+        svg = read(PAGES / "img" / f"{name}.svg").rstrip()
+        return svg if self.edition.is_english else LABEL.sub(label, svg)
+
+    # ---- An exercise.
+
+    def put_your_turn(self, name, why=""):
+        if not why:
+            raise Mistake(f"say why the solution of {name} is so")
+        title, task, _ = exercise(name)
+        heading = title
+        if not self.edition.is_english:
+            (pair,) = page_of(exercise_text(name), self.edition.pages / "your_turn" / f"{name}.md").pairs
+            attributes = f"#{slug(title)}"
+            if pair.trouble:
+                task = self.in_english(task)
+                attributes += " lang=en"
+            else:
+                heading, task = pair.chinese.part.heading, pair.chinese.part.body.strip()
+            heading += f" {{{attributes}}}"
+        command = f"cargo grade {name}"
+        verdicts = [EXAMPLES / "verdicts", GRADE / "transcripts"]
+        tries = recorded(next(folder for folder in verdicts if is_recorded(folder, name)), name)
+        solution = read(GRADE / "solutions" / f"{name}.rs")
+        return "\n\n".join([
+            f"### {heading}",
+            task,
+            self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
+            fence("sh", command),
+            fold(self.edition.word("tries"), fence("text", tries)),
+            fold(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
+        ])
+
+    def in_english(self, text, note="newer part"):
+        """What has no translation, or an old one, with a line that says so."""
+        note = f"{BEHIND}{self.edition.word(note)}</p>\n\n" if note else ""
+        return f'{note}<div lang="en">\n\n{text.strip()}\n\n</div>\n'

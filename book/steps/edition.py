@@ -1,0 +1,72 @@
+"""The two editions: English, and what a language has in place of it.
+
+What has no translation is shown in English; nothing fails for want of one.
+"""
+
+import json
+
+from . import po
+from .files import BOOK, ROOT, read, squeeze
+
+# What the tools themselves put on a page.
+WORDS = {
+    "code": "The code of this step",
+    "whole file": "The whole file: {}",
+    "windows": "On Windows",
+    "result": "What it prints",
+    "output": "What these lines mean",
+    "change": "In {}, from line {} on:",
+    "and": " and ",
+    "client": "Then start {}.",
+    "outcome": "What happens",
+    "as text": "The same as text",
+    "caption": "What the kernel did, in one run. Time goes down. {}",
+    "how to read": "How to read it",
+    "open": "Open this when you have guessed and run it",
+    "write": "Write it in {}, and check it ([how that works](your-turn.md)):",
+    "tries": "What the grader tries",
+    "solution": "A solution",
+    "comments": "In the file, the comments are in English.",
+    "untranslated": "not translated yet",
+    "newer part": "This part is newer than its translation, so it is in English.",
+    "newer page": "Parts of this page are newer than their translation; they are in English.",
+    "no page": "This page has not been translated yet.",
+}
+
+# The PO files of a language: these words and the table of contents, the comments of the
+# examples, the lines that they print, the labels of the pictures in src/img.
+CATALOGUES = ["words", "comments", "output", "labels"]
+
+
+class Edition:
+    def __init__(self, language="en"):
+        self.language = language
+        self.is_english = language == "en"
+        self.pages = BOOK / language
+        self.catalogues = {name: {} for name in CATALOGUES}
+        self.help, self.drawing = {}, {}
+        if self.is_english:
+            return
+        for name in CATALOGUES:
+            path = self.pages / f"{name}.po"
+            if path.is_file():
+                self.catalogues[name] = po.translations(read(path), path.name)
+        # The head comments of the chat's programs, which print them on --help.
+        path = ROOT / "src" / f"help_{language}.po"
+        if path.is_file():
+            texts = po.translations(read(path), path.name)
+            self.help = {squeeze(english): text for english, text in texts.items()}
+        path = self.pages / "drawing.json"
+        if path.is_file():
+            self.drawing = json.loads(read(path))
+
+    def translation(self, catalogue, english):
+        """In the language of this edition; None where there is no translation."""
+        return english if self.is_english else self.catalogues[catalogue].get(english)
+
+    def word(self, key, *values):
+        return (self.translation("words", WORDS[key]) or WORDS[key]).format(*values)
+
+    def title(self, english):
+        """Of a page, or of a part of the book, in the table of contents."""
+        return self.translation("words", english) or english
