@@ -1,11 +1,9 @@
 //! The command line of an example: nothing, an address, or `--help`.
 
-use std::ffi::OsString;
+use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
-
-use lexopt::{Arg, Error, Parser};
 
 use crate::chat::CHAT_ADDRESS;
 use crate::failure::Failure;
@@ -67,7 +65,12 @@ fn start(source: &str, is_chat: bool, lesson: Lesson<'_>) -> ExitCode {
         true => (CHAT_ADDRESS, "[ADDRESS] [--lang en|zh]"),
         false => (ANY_PORT, "[ADDRESS]"),
     };
-    let (lang, request) = parse(Parser::from_env(), is_chat);
+    let mut words = Vec::new();
+    for word in env::args_os() {
+        words.push(word.to_string_lossy().into_owned());
+    }
+    let (lang, request) =
+        parse(words.get(1..).unwrap_or_default(), is_chat);
     let error = lang.text("error");
     match request {
         Ok(Request::Help) => print(&help(source, lang), lang),
@@ -80,8 +83,8 @@ fn start(source: &str, is_chat: bool, lesson: Lesson<'_>) -> ExitCode {
             }
         }
         Err(mistake) => {
-            let program = std::env::args_os().next().unwrap_or_default();
-            let name = Path::new(&program).file_stem().unwrap_or_default();
+            let program = words.first().map_or("", String::as_str);
+            let name = Path::new(program).file_stem().unwrap_or_default();
             let usage = lang.say(
                 "usage: cargo run --example {name} -- {arguments}\n       \
                  cargo run --example {name} -- --help",
@@ -124,110 +127,91 @@ enum Request {
     Run(Option<SocketAddr>),
 }
 
-/// What is wrong with a command line.
+/// What is wrong with a command line, and with which word of it.
 #[derive(Debug)]
-enum Mistake {
-    /// `--lang` for a program that is not of the chat.
-    Lang,
-    /// A language that nobody speaks here.
-    Unknown(OsString),
-    Address(String),
-    Other(Error),
-}
-
-/// Reads a command line, to its end: the language counts for a mistake, too,
-/// wherever it stands. Of the rest counts what comes first.
-fn parse(
-    mut parser: Parser,
-    is_chat: bool,
-) -> (Lang, Result<Request, Mistake>) {
-    let mut lang = Lang::default();
-    let mut address = None;
-    let mut request = None;
-    loop {
-        let next = match parser.next() {
-            Ok(None) => break,
-            Err(error) => Err(Mistake::Other(error)),
-            Ok(Some(Arg::Short('h') | Arg::Long("help"))) => {
-                Ok(Request::Help)
-            }
-            Ok(Some(Arg::Long("lang"))) => {
-                let name = parser.value();
-                let text =
-                    name.as_ref().ok().and_then(|name| name.to_str());
-                let named = text.and_then(Lang::named);
-                lang = named.unwrap_or(lang);
-                match name {
-                    _ if !is_chat => Err(Mistake::Lang),
-                    Err(error) => Err(Mistake::Other(error)),
-                    Ok(_) if named.is_some() => continue,
-                    Ok(name) => Err(Mistake::Unknown(name)),
-                }
-            }
-            Ok(Some(Arg::Value(text))) if address.is_none() => {
-                let text = text.to_string_lossy();
-                match text.parse() {
-                    Err(_) => Err(Mistake::Address(text.into_owned())),
-                    Ok(given) => {
-                        address = Some(given);
-                        continue;
-                    }
-                }
-            }
-            Ok(Some(other)) => Err(Mistake::Other(other.unexpected())),
-        };
-        request.get_or_insert(next);
-    }
-    (lang, request.unwrap_or(Ok(Request::Run(address))))
+struct Mistake {
+    english: &'static str,
+    value: String,
 }
 
 impl Mistake {
     fn words(&self, lang: Lang) -> Words {
-        match self {
-            Self::Lang => {
-                let command =
-                    "cargo run --example 07_chat_server -- --lang zh";
-                lang.say(
-                    "only the chat of step 7 speaks two languages: {command}",
-                    &[("command", &command)],
-                )
-            }
-            Self::Unknown(name) => lang.say(
-                "--lang is en or zh, not {value}",
-                &[("value", &format!("{name:?}"))],
-            ),
-            Self::Address(text) => lang.say(
-                "{text} is not an address: {problem}\n\
-                 an address looks like this: 127.0.0.1:8090 or [::1]:8090",
-                &[
-                    ("text", &format!("{text:?}")),
-                    ("problem", &lang.text(problem(text))),
-                ],
-            ),
-            Self::Other(error) => unexpected(error, lang),
-        }
+        let value = &self.value;
+        lang.say(
+            self.english,
+            &[
+                ("value", value),
+                ("quoted", &format!("{value:?}")),
+                ("problem", &lang.text(problem(value))),
+            ],
+        )
     }
 }
 
-/// What [`lexopt`] says of an argument, in either language.
-fn unexpected(error: &Error, lang: Lang) -> Words {
-    match error {
-        Error::MissingValue { option } => {
-            let option = option.as_deref().unwrap_or_default();
-            lang.say(
-                "missing argument for option '{option}'",
-                &[("option", &option)],
-            )
-        }
-        Error::UnexpectedOption(option) => {
-            lang.say("invalid option '{option}'", &[("option", option)])
-        }
-        Error::UnexpectedArgument(value) => lang.say(
-            "unexpected argument {value}",
-            &[("value", &format!("{value:?}"))],
-        ),
-        other => lang.say(&other.to_string(), &[]),
+/// Reads the command line to its end: the language counts for a mistake, too,
+/// wherever it stands. Of the rest counts what comes first.
+fn parse(
+    words: &[String],
+    is_chat: bool,
+) -> (Lang, Result<Request, Mistake>) {
+    let mut lang = Lang::En;
+    let mut address = None;
+    let mut request = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (name, mut value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.as_str(), None),
+        };
+        let mistake = |english, value: &str| {
+            Err(Mistake { english, value: value.to_owned() })
+        };
+        let next = match name {
+            "-h" | "--help" => Ok(Request::Help),
+            "--lang" => {
+                if value.is_none() {
+                    value = words.next().map(String::as_str);
+                }
+                let named = value.and_then(Lang::named);
+                lang = named.unwrap_or(lang);
+                match value {
+                    _ if !is_chat => mistake(
+                        "only the chat of step 7 speaks two languages: \
+                         cargo run --example 07_chat_server -- --lang zh",
+                        "",
+                    ),
+                    None => mistake(
+                        "missing argument for option '{value}'",
+                        name,
+                    ),
+                    Some(_) if named.is_some() => continue,
+                    Some(other) => {
+                        mistake("--lang is en or zh, not {quoted}", other)
+                    }
+                }
+            }
+            name if name.starts_with('-') => {
+                mistake("invalid option '{value}'", name)
+            }
+            _ if address.is_some() => {
+                mistake("unexpected argument {quoted}", word)
+            }
+            _ => match word.parse() {
+                Ok(given) => {
+                    address = Some(given);
+                    continue;
+                }
+                Err(_) => mistake(
+                    "{quoted} is not an address: {problem}\n\
+                     an address looks like this: 127.0.0.1:8090 or \
+                     [::1]:8090",
+                    word,
+                ),
+            },
+        };
+        request.get_or_insert(next);
     }
+    (lang, request.unwrap_or(Ok(Request::Run(address))))
 }
 
 /// What is wrong with an IP address and a port.
@@ -240,7 +224,12 @@ fn problem(text: &str) -> &'static str {
         Ok(_) => return "the port is missing",
         Err(_) => {}
     }
-    let Some((host, port)) = text.rsplit_once(':') else {
+    let mut port = text;
+    while let Some((_, behind)) = port.split_once(':') {
+        port = behind;
+    }
+    let Some(host) = text[..text.len() - port.len()].strip_suffix(':')
+    else {
         return "an IP address, a colon and a port are needed";
     };
     let has_letter = host.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -258,7 +247,9 @@ mod tests {
     use super::*;
 
     fn parsed(words: &[&str]) -> (Lang, Result<Request, Mistake>) {
-        parse(Parser::from_args(words), true)
+        let words: Vec<_> =
+            words.iter().map(|word| word.to_string()).collect();
+        parse(&words, true)
     }
 
     fn mistake(words: &[&str]) -> String {
@@ -295,30 +286,29 @@ mod tests {
         }
     }
 
-    /// In English as [`lexopt`] says it.
     #[test]
-    fn a_mistake_is_told_in_the_language_that_was_asked_for() {
-        for words in [
-            &["8090"][..],
-            &["--fast"],
-            &["--fast=1"],
-            &["127.0.0.1:1", "127.0.0.1:2"],
-            &["--lang"],
-            &["--lang", "de"],
+    fn the_language_counts_wherever_it_stands() {
+        for (words, problem) in [
+            (&["8090"][..], "\"8090\" is not an address"),
+            (&["--fast"], "invalid option '--fast'"),
+            (&["--fast=1"], "invalid option '--fast'"),
+            (
+                &["127.0.0.1:1", "[::1]:2"],
+                "unexpected argument \"[::1]:2\"",
+            ),
+            (&["--lang", "de"], "--lang is en or zh, not \"de\""),
         ] {
-            let (lang, request) = parsed(words);
-            let request = request.expect_err("a mistake");
-            let english = request.words(lang).to_string();
-            if let Mistake::Other(error) = &request {
-                assert_eq!(english, error.to_string());
-            }
+            assert!(mistake(words).starts_with(problem), "{words:?}");
             let first = [&["--lang", "zh"], words].concat();
             let last = [words, &["--lang", "zh_CN.UTF-8"]].concat();
-            assert_eq!(parsed(&first).0, Lang::Zh, "{words:?}");
-            if words != ["--lang"] {
-                assert_eq!(parsed(&last).0, Lang::Zh, "{words:?}");
+            for words in [first, last] {
+                let (lang, request) = parsed(&words);
+                assert_eq!(lang, Lang::Zh, "{words:?}");
+                assert!(request.is_err(), "{words:?}");
             }
         }
+        let words = mistake(&["--lang"]);
+        assert_eq!(words, "missing argument for option '--lang'");
     }
 
     #[test]

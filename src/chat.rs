@@ -261,17 +261,24 @@ pub fn is_quit(text: &str) -> bool {
 /// commands) and the marks that reorder a line are written as `\u{1b}`, `\n`
 /// and the like. Everything else stays.
 pub fn shown(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
+    let mut safe = String::new();
     for c in text.chars() {
-        let reorders = matches!(
-            c,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-        );
-        if c.is_control() || reorders {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
+        match c {
+            '\t' => safe += "\\t",
+            '\r' => safe += "\\r",
+            '\n' => safe += "\\n",
+            '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{feff}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\0'..='\x1f'
+            | '\x7f'..='\u{9f}' => {
+                safe += &format!("\\u{{{:x}}}", u32::from(c));
+            }
+            _ => safe.push(c),
         }
     }
     safe

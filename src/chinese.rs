@@ -55,9 +55,9 @@ fn entries(po: &str) -> Vec<(String, String)> {
         while let Some(character) = characters.next() {
             match character {
                 '"' => break,
-                '\\' => match characters.next() {
-                    Some('n') => text.push('\n'),
-                    other => text.extend(other),
+                '\\' => match characters.next().unwrap_or('\\') {
+                    'n' => text.push('\n'),
+                    other => text.push(other),
                 },
                 _ => text.push(character),
             }

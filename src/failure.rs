@@ -122,10 +122,9 @@ impl Failure {
     }
 
     /// The line in which it stands. An `into` instead of a `?` has its place
-    /// in std, and not in `source`.
+    /// in std, and not in `source`: there the path of the file is whole.
     fn quote(&self, source: &str) -> Option<Quote> {
-        let file = Path::new(self.place.file());
-        if file.iter().any(|part| part == "library") {
+        if Path::new(self.place.file()).has_root() {
             return None;
         }
         Quote::find(source, self.place.line(), self.place.column())

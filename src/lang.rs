@@ -1,6 +1,6 @@
 //! The two languages, and what is said in either.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 
 use crate::chinese::chinese;
 
@@ -60,9 +60,10 @@ impl Lang {
         let mut text = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
             let (name, rest) = piece.split_once('}').unwrap_or((piece, ""));
-            for (_, value) in values.iter().filter(|value| value.0 == name)
-            {
-                let _ = write!(text, "{value}");
+            for (key, value) in values {
+                if *key == name {
+                    text += &value.to_string();
+                }
             }
             text += rest;
         }

@@ -15,36 +15,42 @@ impl Quote {
     /// Quotes from `source`. `line` and `column` count from 1, as in a
     /// [`std::panic::Location`].
     pub fn find(source: &str, line: u32, column: u32) -> Option<Self> {
-        let lines: Vec<&str> = source.lines().collect();
-        let line = (line as usize).checked_sub(1)?;
-        let column = (column as usize).checked_sub(1)?;
-        let (place, _) = lines.get(line)?.char_indices().nth(column)?;
-        let rest = lines[line][place..].trim_end().len();
-
-        // It goes up to a line that ends a statement, in both directions.
-        let mut first = line;
-        while first > 0 && !is_before(lines[first - 1].trim()) {
-            first -= 1;
-        }
-        let mut quote = Self { statement: String::new(), place: 0 };
-        for (number, part) in lines.iter().enumerate().skip(first) {
-            let text = &mut quote.statement;
-            let part = part.trim();
-            let is_joined = part.starts_with('.') || text.ends_with('(');
-            if !text.is_empty() && !is_joined {
-                text.push(' ');
+        let mut statement = String::new();
+        let mut place = None;
+        let mut is_new = true;
+        for (number, text) in (1..).zip(source.lines()) {
+            let part = text.trim();
+            if place.is_none() && is_new {
+                statement.clear();
             }
-            *text += part;
+            let is_joined =
+                part.starts_with('.') || statement.ends_with('(');
+            if !statement.is_empty() && !is_joined {
+                statement.push(' ');
+            }
+            statement += part;
             if number == line {
-                quote.place = text.len() - rest;
+                let mut rest = text.trim_end().chars();
+                for _ in 0..column.checked_sub(1)? {
+                    rest.next()?;
+                }
+                place = Some(statement.len() - rest.as_str().len());
             }
-            // An arm of a `match` ends in `?,`.
-            let is_end = part.ends_with([';', '{']) || part.ends_with("?,");
-            if number >= line && is_end {
-                break;
+            let last = part.as_bytes().last();
+            if let Some(place) = place {
+                // An arm of a `match` ends in `?,`.
+                let is_end = matches!(last, Some(b';' | b'{'));
+                if is_end || part.ends_with("?,") {
+                    return Some(Self { statement, place });
+                }
             }
+            let is_comment =
+                part.starts_with("//") || part.starts_with("#[");
+            let is_end =
+                matches!(last, None | Some(b';' | b'{' | b'}' | b','));
+            is_new = is_comment || is_end;
         }
-        Some(quote)
+        place.map(|place| Self { statement, place })
     }
 
     /// The call that failed: the first name before a `(`, and whether
@@ -69,21 +75,19 @@ impl Quote {
                 }
                 name => name,
             };
-            let mut words = inside.split(|c| !is_part_of_a_name(c));
-            return (call, words.any(|word| word == "address"));
+            for word in inside.split(|c| !is_part_of_a_name(c)) {
+                if word == "address" {
+                    return (call, true);
+                }
+            }
+            return (call, false);
         }
         (A_CALL, false)
     }
 }
 
-/// Whether a statement begins behind this line.
-fn is_before(line: &str) -> bool {
-    let is_comment = line.starts_with("//") || line.starts_with("#[");
-    line.is_empty() || is_comment || line.ends_with([';', '{', '}', ','])
-}
-
 fn is_part_of_a_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use crate::words::in_words;
 
 /// Prints one line of the transcript: who acts, the call, what came of it.
 pub fn say(who: &str, call: &str, what: impl Display) {
+    say_in_columns(who, call, &what);
+}
+
+fn say_in_columns(who: &str, call: &str, what: &dyn Display) {
     print(&format!("{who:<10}{call:<12}{what}\n"), Lang::En);
 }
 
