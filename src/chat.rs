@@ -383,12 +383,12 @@ pub fn reply_progress(text: &str, received: &[u8]) -> Progress {
 fn progress(
     text: &str,
     received: &[u8],
-    awaited: fn(Lang, &str) -> String,
+    message: fn(Lang, &str) -> String,
 ) -> Progress {
     let mut progress = Progress::Other;
     for lang in [Lang::Zh, Lang::En] {
-        let awaited = awaited(lang, text);
-        match awaited.as_bytes().strip_prefix(received) {
+        let message = message(lang, text);
+        match message.as_bytes().strip_prefix(received) {
             None => {}
             Some([]) => progress = Progress::Complete,
             Some(rest) => progress = Progress::Missing(rest.len()),

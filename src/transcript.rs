@@ -225,7 +225,7 @@ mod tests {
     fn a_line_is_read_to_its_end_however_long_it_is() {
         let long = "x".repeat(70_000);
         let input = format!("one\r\n\n{long}\nlast");
-        // (A small buffer, so that a line comes in many pieces.)
+        // A small buffer, so that a line comes in many pieces.
         let mut input = io::BufReader::with_capacity(7, input.as_bytes());
         let mut next = || read_line(&mut input).expect("it is readable");
         let line = |bytes: &[u8], length| {

@@ -261,8 +261,8 @@ mod tests {
             (number(23, 23), "socket", HERE, "sockets open"),
             (number(97, 47), "socket", "[::1]:1", "127.0.0.1:8090"),
         ] {
-            let told = advice(&error, call, Some(address(at)));
-            let (_, cure) = told.expect("an advice");
+            let advice = advice(&error, call, Some(address(at)));
+            let (_, cure) = advice.expect("an advice");
             assert!(cure.ends_with(words), "{error:?}, {call}: {cure}");
         }
         let low = advice(&kind(PermissionDenied), "bind", None);
@@ -273,9 +273,9 @@ mod tests {
         assert!(why.contains("all of its message"), "{why}");
         assert!(advice(&kind(OutOfMemory), "socket", None).is_none());
         for at in ["[fe80::1%2]:1", "[::1]:1", "127.0.0.1:1"] {
-            let told =
+            let advice =
                 advice(&kind(InvalidInput), "bind", Some(address(at)));
-            assert!(told.is_none(), "{at}");
+            assert!(advice.is_none(), "{at}");
         }
         assert!(advice(&number(90, 40), "send_to", None).is_none());
     }
@@ -325,7 +325,7 @@ mod tests {
         ] {
             assert_eq!(in_words(&error), words, "{error:?}");
         }
-        // (Windows says this of a non-blocking call in another way.)
+        // Windows says this of a non-blocking call in another way.
         if !cfg!(windows) {
             let error = number(115, 36);
             assert_eq!(in_words(&error), "operation in progress");

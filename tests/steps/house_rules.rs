@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::support::{assert_snapshot, examples, numbered, snapshot, source, top};
+use crate::support::{assert_snapshot, examples, numbered, output, snapshot, source, top};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -110,6 +111,33 @@ fn the_library_makes_no_socket_call() {
             assert!(!text.contains(word), "src/{name}.rs: {word}");
         }
     }
+}
+
+/// In this order each module of the library knows only those before it.
+#[test]
+fn no_arrow_runs_back_up_in_the_library() {
+    const ORDER: [&str; 9] =
+        ["words", "quote", "chinese", "lang", "transcript", "failure", "chat", "arguments", "lib"];
+    let modules = files("src", "rs");
+    assert_eq!(modules.len(), ORDER.len());
+    for (name, text) in modules {
+        let place = ORDER.iter().position(|module| *module == name);
+        for above in &ORDER[place.expect(&name)..] {
+            assert!(!text.contains(&format!("crate::{above}")), "{name} knows {above}");
+        }
+    }
+}
+
+/// A first `cargo run --example` compiles libc with the features of all default
+/// members. "extra_traits", which nix asks for, would double the time.
+#[test]
+fn the_tests_do_not_slow_down_the_first_run() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--locked", "--edges", "features", "--invert", "libc"]);
+    let tree = output(cargo.current_dir(top()), "");
+    let features = String::from_utf8_lossy(&tree.stdout);
+    assert!(features.contains("libc feature"), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(!features.contains("extra_traits"), "{features}");
 }
 
 /// The lines of a text that are neither blank nor comment.
