@@ -5,7 +5,8 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{assert_snapshot, examples, numbered, snapshot, source, top};
+use crate::machine::{cargo, succeeds};
+use crate::support::{TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, source, top};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -25,46 +26,26 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     files
 }
 
-/// The two lists of the examples, for cargo and for the tests, are written
-/// here: whoever adds an example runs the tests twice.
+/// The list of the examples is written here: whoever adds one, or takes one out, runs the tests
+/// twice.
 #[test]
-fn the_lists_name_every_example() {
-    let [mut bins, mut chat, mut lessons] = [const { String::new() }; 3];
+fn the_list_names_every_example() {
+    let path = top().join("tests/steps/examples.in");
+    let list = fs::read_to_string(&path).expect("a list").replace("\r\n", "\n");
+    let [mut chat, mut lessons] = [const { String::new() }; 2];
     for (name, _) in files("examples", "rs") {
-        bins += &format!(
-            "\n[[bin]]\nname = {name:?}\npath = \"../examples/{name}.rs\"\n\
-             test = false\ndoc = false\n"
-        );
         match name.starts_with("07_chat_") {
             true => chat += &format!("    {name:?}\n"),
             false => lessons += &format!("    step_{name} {name:?}\n"),
         }
     }
-    let manifest = top().join("tests/Cargo.toml");
-    let manifest = fs::read_to_string(manifest).expect("it");
-    let manifest = manifest.replace("\r\n", "\n");
-    let first = "\n[[bin]]\nname = \"01";
-    let (by_hand, _) = manifest.split_once(first).expect("a list");
-    let (mut wrong, mut written) = (Vec::new(), Vec::new());
-    for (path, wanted) in [
-        ("tests/Cargo.toml", format!("{by_hand}{bins}")),
-        ("tests/steps/examples.in", format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n")),
-    ] {
-        let there = fs::read_to_string(top().join(path)).expect(path);
-        if there.replace("\r\n", "\n") != wanted {
-            wrong.push(path);
-            // (A checkout may be read-only.)
-            let may = env::var_os("CI").is_none();
-            if may && fs::write(top().join(path), wanted).is_ok() {
-                written.push(path);
-            }
-        }
+    let wanted = format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n");
+    if list != wanted {
+        // (A checkout may be read-only.)
+        let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
+        let then = if written { "It does now: run the tests again, and commit it." } else { "" };
+        unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
     }
-    assert!(
-        wrong.is_empty(),
-        "{wrong:?} did not name what is in examples/. Written anew: \
-         {written:?}. Run the tests again, and commit them."
-    );
 }
 
 /// What differs on Windows is shown there, beside what it differs from.
@@ -72,22 +53,21 @@ fn the_lists_name_every_example() {
 fn every_transcript_of_windows_differs_from_the_other() {
     for (name, _) in files("examples/transcripts", "snap") {
         let Some(other) = name.strip_suffix("@windows") else { continue };
-        let [there, here] = [&name, other].map(snapshot);
+        let [there, here] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
         assert_ne!(there, here, "{name}");
         // Elsewhere no test prints this. insta must not take it for left over.
-        assert_snapshot(&name, &there);
+        assert_snapshot(TRANSCRIPTS, &name, &there);
     }
 }
 
 #[test]
 fn every_call_of_part_1_has_a_twin() {
-    let names: Vec<_> = LESSONS.iter().map(|(name, _)| *name).collect();
-    for name in names.iter().filter(|name| **name < "07") {
+    for name in LESSONS.iter().filter(|name| **name < "07") {
         let twin = match name.strip_suffix("_udp") {
             Some(tcp) => tcp.to_owned(),
             None => format!("{name}_udp"),
         };
-        assert!(names.contains(&twin.as_str()), "{name} without {twin}");
+        assert!(LESSONS.contains(&twin.as_str()), "{name} without {twin}");
     }
 }
 
@@ -110,6 +90,33 @@ fn the_library_makes_no_socket_call() {
             assert!(!text.contains(word), "src/{name}.rs: {word}");
         }
     }
+}
+
+/// In this order each module of the library knows only those before it.
+#[test]
+fn no_arrow_runs_back_up_in_the_library() {
+    const ORDER: [&str; 9] =
+        ["words", "quote", "chinese", "lang", "transcript", "failure", "chat", "arguments", "lib"];
+    let modules = files("src", "rs");
+    assert_eq!(modules.len(), ORDER.len());
+    for (name, text) in modules {
+        let place = ORDER.iter().position(|module| *module == name);
+        for above in &ORDER[place.expect(&name)..] {
+            assert!(!text.contains(&format!("crate::{above}")), "{name} knows {above}");
+        }
+    }
+}
+
+/// A first `cargo run --example` compiles libc with the features of all default members.
+/// "extra_traits", which nix asks for, would double the time.
+#[test]
+fn the_tests_do_not_slow_down_the_first_run() {
+    let mut cargo = cargo();
+    cargo.args(["tree", "--offline", "--locked", "--edges", "features", "--invert", "libc"]);
+    let features = succeeds(cargo.current_dir(top()));
+    let features = String::from_utf8_lossy(&features);
+    assert!(features.contains("libc feature"), "{features}");
+    assert!(!features.contains("extra_traits"), "{features}");
 }
 
 /// The lines of a text that are neither blank nor comment.
