@@ -62,7 +62,7 @@ fn built() -> PathBuf {
     build.current_dir(top()).args(["build", "--locked", "--quiet"]);
     let packages = ["socket-steps-grade", "your-turn"];
     succeeds(build.args(packages.map(|name| format!("--package={name}"))));
-    // (This test is in a folder beside them.)
+    // This test is in a folder beside them.
     let here = std::env::current_exe().expect("a path");
     here.ancestors().nth(2).expect("a folder").to_owned()
 }
@@ -155,7 +155,7 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
             let right =
                 status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
-            // (Those that the book shows.)
+            // Those that the book shows.
             let file = transcript(&case.title);
             if file.exists() {
                 expect_file![file].assert_eq(&numbered(&shown));
@@ -213,9 +213,9 @@ fn grade_judges_rightly() {
                 is_judged_rightly(case, round, &programs, notes.path());
             });
             eprintln!("round {round}: {all} in {:?}", start.elapsed());
-            // (Once more, and alone: side by side some programs wait longer
+            // Once more, and alone: side by side some programs wait longer
             // for their turn than the grader waits for them. Many rounds are
-            // there to find those; nothing is repeated then.)
+            // there to find those; nothing is repeated then.
             let failed = match rounds {
                 1 => side_by_side(failed, 1, |case| {
                     eprintln!("once more: {}", case.program.display());

@@ -68,7 +68,7 @@ fn grade_goes_with_its_reader() {
     assert_eq!((status, shown.as_str()), (1, ""), "{errors}");
     assert!(errors.starts_with("error[E0308]: mismatched types"), "{errors}");
     assert!(errors.contains("examples/your_turn/05_echo.rs:2:"), "{errors}");
-    // (It stops none of the others.)
+    // It stops none of the others.
     copy.solve("02_free_port");
     let (status, shown, errors) = copy.grade(&["02_free_port"]);
     assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
@@ -239,7 +239,7 @@ fn grade_ends_what_does_not_end() {
     assert_eq!(status, 1, "{shown}");
     assert!(shown.contains("It prints without end."), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
-    // (Who prints much to find a mistake does not wait for the grader.)
+    // Who prints much to find a mistake does not wait for the grader.
     let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
     let (status, shown, _) = python(&ECHO.replace("sendall(data)", chatty));
     assert_eq!(status, 0, "{shown}");
@@ -252,7 +252,7 @@ fn grade_ends_what_does_not_end() {
     let notes = tempfile::tempdir().expect("a folder");
     let script = notes.path().join("waits.py");
     let process = notes.path().join("process");
-    // (It is a child of the program, in a session of its own.)
+    // It is a child of the program, in a session of its own.
     let waits = format!(
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
          open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"
