@@ -13,6 +13,7 @@
 //! busy loops, and repeats nothing.
 
 mod command_line;
+mod lists;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What this machine allows. Where one of its limits is in the way of a check, the program is not
 //! to blame: the check is not run.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::UdpSocket;
 
 #[cfg(unix)]
@@ -119,20 +119,4 @@ pub fn allow_queue(needed: u32) -> Result<(), Wrong> {
 #[cfg(not(target_os = "linux"))]
 pub fn allow_queue(_: u32) -> Result<(), Wrong> {
     Ok(())
-}
-
-/// Why nothing can be built here, if it is for want of a folder for temporary files.
-pub fn temporary_files() -> Result<(), Wrong> {
-    let folder = std::env::temp_dir();
-    let path = folder.join(format!("grade-{}", std::process::id()));
-    let file = std::fs::File::create(&path);
-    let result = file.and_then(|mut file| file.write_all(&[0; 1 << 20]));
-    let _ = std::fs::remove_file(&path);
-    result.map_err(|error| {
-        Wrong::machine(format!(
-            "the compiler needs a folder for its temporary files, and {} is none: {error}. Name \
-             another: TMPDIR=FOLDER",
-            folder.display()
-        ))
-    })
 }

@@ -17,7 +17,7 @@ pub struct Verdict {
     /// The title of the check that failed.
     pub failed: Option<&'static str>,
     /// Checks that this machine does not allow: neither passed nor failed.
-    pub not_run: usize,
+    not_run: usize,
     compiles: bool,
     seed: u64,
     /// Whether the seed matters.
