@@ -1,3 +1,7 @@
+//! Calls: `bind`, `local_addr`.
+//! Idea: one error means "taken", the others don't.
+//! Usual mistake: the socket is closed, and the port is free again.
+
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 
@@ -10,8 +14,6 @@ use crate::wrong::{How, Wrong};
 
 /// How many ports are given.
 const PORTS: u16 = 5;
-
-pub const CHAPTER: &str = "Step 2: bind";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,10 +1,12 @@
+//! Calls: `listen`, `accept`.
+//! Idea: a queue, a socket for each guest.
+//! Usual mistake: waiting for a guest who says nothing.
+
 use crate::exercise::Check;
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 4: accept and connect";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,9 +1,11 @@
+//! Calls: `recv_from`, `send_to`.
+//! Idea: every datagram names its sender.
+//! Usual mistake: 0 bytes taken for the end.
+
 use crate::exercise::Check;
 use crate::grading::{Grading, address_of};
 use crate::wire::Datagrams;
 use crate::wrong::{How, Wrong, show};
-
-pub const CHAPTER: &str = "Step 4: accept and connect";
 
 pub const CHECKS: &[Check] = &[
     Check {

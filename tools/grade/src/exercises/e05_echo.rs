@@ -1,10 +1,12 @@
+//! Calls: `recv`, `send`.
+//! Idea: bytes, until 0.
+//! Usual mistake: one receive taken for one message.
+
 use crate::exercise::Check;
 use crate::grading::{NO_ROOM, restarts};
 use crate::machine;
 use crate::wire::{NO_ANSWER, pattern};
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 5: send and receive";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,9 +1,11 @@
+//! Calls: `shutdown`.
+//! Idea: who says when that it has finished.
+//! Usual mistake: closing with bytes on the way.
+
 use crate::exercise::Check;
 use crate::grading::{Grading, restarts};
 use crate::wire::{Peer, pattern};
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 6: close";
 
 pub const CHECKS: &[Check] = &[
     Check {

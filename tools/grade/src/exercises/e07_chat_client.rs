@@ -1,3 +1,7 @@
+//! Calls: all of them.
+//! Idea: a protocol without lengths.
+//! Usual mistake: one receive taken for one answer.
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::thread::sleep;
@@ -10,8 +14,6 @@ use crate::grading::Grading;
 use crate::program::{Program, quote};
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong, show};
-
-pub const CHAPTER: &str = "Step 7: the chat";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,3 +1,7 @@
+//! Calls: `bind`, `connect`.
+//! Idea: an address as a lock.
+//! Usual mistake: every error taken for "in use".
+
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
@@ -9,8 +13,6 @@ use crate::wire::Peer;
 use crate::wrong::{How, Wrong};
 
 const LINE: &str = "it runs already";
-
-pub const CHAPTER: &str = "Step 8: the address is already in use";
 
 pub const CHECKS: &[Check] = &[
     Check {

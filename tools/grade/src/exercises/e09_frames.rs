@@ -1,10 +1,12 @@
+//! Calls: `read_exact`.
+//! Idea: a length ahead of each message.
+//! Usual mistake: what came behind the message is thrown away.
+
 use crate::exercise::Check;
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 9: glued messages";
 
 pub const CHECKS: &[Check] = &[
     Check {

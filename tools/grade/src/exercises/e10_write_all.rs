@@ -1,3 +1,7 @@
+//! Calls: non-blocking `send`.
+//! Idea: keep the rest.
+//! Usual mistake: starting again from the first byte.
+
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -6,8 +10,6 @@ use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 10: a peer that doesn't receive";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,9 +1,11 @@
+//! Calls: `recv`.
+//! Idea: keep the incomplete character.
+//! Usual mistake: decoding each receive.
+
 use crate::exercise::Check;
 use crate::grading::{Grading, restarts};
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong, plural};
-
-pub const CHAPTER: &str = "Step 11: a split character";
 
 pub const CHECKS: &[Check] = &[
     Check {

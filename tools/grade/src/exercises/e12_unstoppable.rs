@@ -1,3 +1,7 @@
+//! Calls: `accept` in a loop.
+//! Idea: an error ends one conversation.
+//! Usual mistake: a `?` that ends the server.
+
 use std::io::{ErrorKind, Write as _};
 use std::thread::sleep;
 use std::time::Duration;
@@ -8,8 +12,6 @@ use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong};
-
-pub const CHAPTER: &str = "Step 12: the peer is gone";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,3 +1,7 @@
+//! Calls: limits.
+//! Idea: try again, and know what was answered.
+//! Usual mistake: a limit for each receive instead of each try.
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -6,8 +10,6 @@ use crate::grading::Grading;
 use crate::program::{ending, quote};
 use crate::stop_and_wait::{Next, Opponent, least};
 use crate::wrong::{How, Wrong, show};
-
-pub const CHAPTER: &str = "Step 13: waiting forever";
 
 pub const CHECKS: &[Check] = &[
     Check {

@@ -1,3 +1,7 @@
+//! Calls: `listen`, non-blocking `accept`.
+//! Idea: the queue works without the program.
+//! Usual mistake: a small backlog.
+
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,8 +12,6 @@ use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong, seconds};
-
-pub const CHAPTER: &str = "Step 14: a full queue";
 
 pub const CHECKS: &[Check] = &[
     Check {

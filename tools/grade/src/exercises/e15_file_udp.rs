@@ -1,3 +1,7 @@
+//! Calls: `send_to`, `recv_from`.
+//! Idea: numbers, answers, another try.
+//! Usual mistake: any answer taken for this one.
+
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::thread;
@@ -8,8 +12,6 @@ use crate::grading::{Grading, free_address};
 use crate::program::{ending, quote};
 use crate::stop_and_wait::{Next, Opponent, TRY};
 use crate::wrong::{How, Wrong, show};
-
-pub const CHAPTER: &str = "Step 15: lost and cut datagrams";
 
 pub const CHECKS: &[Check] = &[
     Check {

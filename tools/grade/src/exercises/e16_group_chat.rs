@@ -1,3 +1,7 @@
+//! Calls: threads, a lock.
+//! Idea: nobody waits for the slowest.
+//! Usual mistake: one who doesn't read stops all.
+
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Barrier;
@@ -14,8 +18,6 @@ use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
-
-pub const CHAPTER: &str = "Step 16: one at a time, then several";
 
 pub const CHECKS: &[Check] = &[
     Check {
