@@ -105,9 +105,8 @@ fn cases(given: &Path) -> Vec<Case> {
         let (header, text) =
             patched(&path, &solution.expect(&title)).expect("the patch of a mistake");
         let word = |key: &str| {
-            let mut found = header.iter();
-            let found = found.find_map(|line| line.strip_prefix(key));
-            found.ok_or(&title).expect(key).to_owned()
+            let word = header.iter().find_map(|line| line.strip_prefix(key));
+            word.ok_or(&title).expect(key).to_owned()
         };
         let (check, advice) = (word("check: "), word("advice: "));
         let name = title.replace('.', "-");
@@ -115,8 +114,8 @@ fn cases(given: &Path) -> Vec<Case> {
         verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
-    let (programs, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
-    assert_eq!(told, "", "a solution or a mistake has warnings");
+    let (programs, warnings) = build_all("graded", "socket2 = \"*\"\n", &sources);
+    assert_eq!(warnings, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
     for (source, verdict) in sources.iter().zip(verdicts) {
         let (title, exercise, verdict) = verdict;
@@ -138,7 +137,7 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
     grade.args([&case.exercise, &seed, "--"]).arg(&case.program);
     let output = output(&mut grade, "");
     let (shown, status) = (text(&output), output.status.code());
-    let said = joined(&shown);
+    let line = joined(&shown);
     let program = case.program.display();
     match &case.verdict {
         Verdict::Passes => {
@@ -148,13 +147,13 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
-            assert!(said.contains("has nothing yet"), "{program}:\n{shown}");
-            assert!(!said.contains(" ok "), "{program}:\n{shown}");
+            assert!(line.contains("has nothing yet"), "{program}:\n{shown}");
+            assert!(!line.contains(" ok "), "{program}:\n{shown}");
         }
         Verdict::Fails { check, advice } => {
             let fails = format!("FAIL {} ", joined(check));
             let right =
-                status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
+                status == Some(1) && line.contains(&fails) && line.contains(advice.as_str());
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
             // Those that the book shows.
             let file = transcript(&case.title);
@@ -183,8 +182,8 @@ fn none_is_left_out() {
         let shown = shown.expect("what the grader shows");
         let checks = shown.lines().filter_map(|line| line.strip_prefix("  ok"));
         for title in checks.map(str::trim) {
-            let there = failing.iter().any(|(of, check)| *of == exercise && check == title);
-            assert!(there, "{exercise}: no mistake fails at: {title}");
+            let fails = failing.iter().any(|(of, check)| *of == exercise && check == title);
+            assert!(fails, "{exercise}: no mistake fails at: {title}");
         }
     }
 }

@@ -121,6 +121,13 @@ impl Grading {
         started
     }
 
+    /// Starts the program, and connects to it.
+    pub fn start_and_connect(&mut self) -> Result<(Rc<Program>, Peer), Wrong> {
+        let program = self.start()?;
+        let peer = self.connect(&program)?;
+        Ok((program, peer))
+    }
+
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {

@@ -31,8 +31,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut guest = grading.connect(&program)?;
+            let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1).map_err(|wrong| {
                 let ended = matches!(wrong.how, How::End | How::Reset);
                 match ended && wrong.got.starts_with("nothing") {
@@ -50,8 +49,7 @@ pub const CHECKS: &[Check] = &[
              or by a thread, stays open. The listener is not the one to close."
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut guest = grading.connect(&program)?;
+            let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
             guest.expect_end().map_err(|wrong| match wrong.got.starts_with("more") {
                 true => wrong.advice(TOO_MUCH),

@@ -27,8 +27,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.expect_echo(b"hello")?;
             peer.expect_nothing()
         },
@@ -46,8 +45,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             for message in ["a longer message", "short", "x"] {
                 peer.expect_echo(message)?;
             }
@@ -68,8 +66,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             for byte in "你好, 世界 🌍".as_bytes().chunks(1) {
                 peer.expect_echo(byte)?;
             }
@@ -90,8 +87,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let all: Vec<u8> = (0..=255).rev().collect();
             peer.expect_echo(&all)
         },
@@ -115,8 +111,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let text = pattern(5000);
             for size in [1023, 1024, 1025, 2048, 2049, 4096, 5000] {
                 peer.expect_echo(&text[..size])?;
@@ -146,8 +141,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.send(b"the last words")?;
             peer.finish();
             peer.expect(b"the last words")?;
@@ -171,8 +165,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             machine::allow_queue(9)?;
-            let program = grading.start()?;
-            let mut first = grading.connect(&program)?;
+            let (program, mut first) = grading.start_and_connect()?;
             first.expect_echo("I am the first")?;
             let mut others = Vec::new();
             for number in 2..=10 {

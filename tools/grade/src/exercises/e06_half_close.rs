@@ -25,8 +25,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             for message in ["hello", "a second one", "and a third"] {
                 peer.expect_echo(message)?;
             }
@@ -46,8 +45,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.send(b"that is all")?;
             peer.finish();
             peer.expect(b"that is all")?;
@@ -68,8 +66,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let text = pattern(1000);
             peer.expect_echo(&text)?;
             peer.expect_end()
@@ -88,8 +85,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let text = pattern(1000);
             for piece in text.chunks(7) {
                 peer.expect_echo(piece)?;
@@ -112,8 +108,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let text = pattern(1024);
             peer.expect_echo(&text[..990])?;
             peer.send(&text[990..])?;
@@ -146,8 +141,7 @@ pub const CHECKS: &[Check] = &[
             peer.expect_end()?;
             peer.finish();
             // ... or follows when the client has got the end.
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.expect_echo(&text[..1000])?;
             peer.expect_end()?;
             for _ in 0..100 {

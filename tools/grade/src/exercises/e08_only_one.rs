@@ -32,8 +32,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             tells(&mut peer)
         },
     },

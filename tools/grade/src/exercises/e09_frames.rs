@@ -30,8 +30,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             answers(&mut peer, b"hello")?;
             answers(&mut peer, b"and a second one, please")?;
             peer.expect_nothing()
@@ -56,8 +55,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             answers(&mut peer, b"")?;
             answers(&mut peer, b"one")?;
             answers(&mut peer, b"")?;
@@ -79,8 +77,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             answers(&mut peer, "aé ß, 你好 🌍 ÿz".as_bytes())?;
             let all: Vec<u8> = (0..=255).collect();
             answers(&mut peer, &all[..128])?;
@@ -112,8 +109,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let texts = ["one", "two", "", "three"].map(str::as_bytes);
             let glued = texts.map(framed).concat();
             for _ in 0..3 {
@@ -144,8 +140,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             for message in ["hello", "it's me"] {
                 let message = framed(message.as_bytes());
                 for byte in message.chunks(1) {
@@ -179,8 +174,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             // 64 messages, cut at each place in turn, ...
             let (messages, answer) = row(0..=63);
             let all = messages.concat();
@@ -216,8 +210,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (program, mut peer) = grading.start_and_connect()?;
             peer.send([framed(b"one"), framed(b"two")].concat())?;
             peer.finish();
             peer.expect([framed(b"ONE"), framed(b"TWO")].concat())?;

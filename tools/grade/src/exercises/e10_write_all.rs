@@ -29,8 +29,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             begins(&mut peer)
         },
     },

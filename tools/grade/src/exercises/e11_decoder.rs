@@ -58,8 +58,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             for character in "né你🌍a".chars() {
                 let text = character.to_string();
                 let (last, first) = text.as_bytes().split_last().expect("not empty");
@@ -89,8 +88,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let text = "你好吗".as_bytes();
             peer.send(&text[..7])?;
             peer.expect(bracketed("你好"))?;
@@ -119,8 +117,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             let sort = "The quick brown fox, 敏捷的棕色狐狸, naïve café 🦊🌍! ";
             // 1 + 2 + ... + 1024 bytes are half a million.
             let text = sort.repeat(1024 * 1025 / 2 / sort.len());
@@ -156,8 +153,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.send(b"a\xffb")?;
             peer.expect(b"[a][?][b]")?;
             peer.send("你\u{0}")?;
@@ -196,8 +192,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (program, mut peer) = grading.start_and_connect()?;
             peer.send("你")?;
             peer.finish();
             peer.expect("[你]")?;
@@ -277,8 +272,7 @@ fn brought_back(peer: &mut Peer, text: &str) -> Result<(), Wrong> {
 
 /// One conversation, of several texts.
 fn talk(grading: &mut Grading, texts: &[&str]) -> Result<(), Wrong> {
-    let program = grading.start()?;
-    let mut peer = grading.connect(&program)?;
+    let (_, mut peer) = grading.start_and_connect()?;
     for text in texts {
         brought_back(&mut peer, text)?;
     }

@@ -32,8 +32,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.expect(HELLO)?;
             for message in ["how are you?", "good", "x"] {
                 peer.expect_echo(message).map_err(|wrong| wrong.advice(ECHO))?;
@@ -59,8 +58,7 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (_, mut peer) = grading.start_and_connect()?;
             peer.send(b"the last words")?;
             peer.finish();
             peer.expect(b"hello\nthe last words")?;
@@ -89,8 +87,7 @@ pub const CHECKS: &[Check] = &[
              the n bytes that recv gave, as they are in the buffer."
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut peer = grading.connect(&program)?;
+            let (program, mut peer) = grading.start_and_connect()?;
             peer.expect(HELLO)?;
             let all: Vec<u8> = (0..=255).rev().collect();
             peer.expect_echo(&all)?;
@@ -153,8 +150,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             machine::allow_queue(20)?;
-            let program = grading.start()?;
-            let mut first = grading.connect(&program)?;
+            let (program, mut first) = grading.start_and_connect()?;
             first.expect(HELLO)?;
             for number in 1..=20 {
                 let peer = grading.connect(&program);
@@ -178,8 +174,7 @@ pub const CHECKS: &[Check] = &[
              client."
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut first = grading.connect(&program)?;
+            let (program, mut first) = grading.start_and_connect()?;
             first.expect(HELLO)?;
             for _ in 0..5 {
                 // Its bytes and its end are there when it is accepted, and

@@ -35,13 +35,7 @@ pub const CHECKS: &[Check] = &[
                  than 0. It sends and waits four times; if all are answered, the status is 0."
             }
         },
-        run: |grading| {
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                play.answer(&ping)?;
-            }
-            play.finish()
-        },
+        run: |grading| Play::start(grading)?.through(Play::answer),
     },
     Check {
         title: "a ping that was lost is sent again",
@@ -68,14 +62,10 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             // It may count a try that was answered too late: a machine
             // can be busy. What it prints is compared with what came.
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                match (ping.number, ping.attempt) {
-                    (1 | 3, 1) => {}
-                    _ => play.answer(&ping)?,
-                }
-            }
-            play.finish()
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1 | 3, 1) => Ok(()),
+                _ => play.answer(ping),
+            })
         },
     },
     Check {
@@ -118,18 +108,17 @@ pub const CHECKS: &[Check] = &[
              else."
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                match (ping.number, ping.attempt) {
-                    (1, _) => {
-                        play.answer(&ping)?;
-                        play.send(&ping, b"pong 1")?;
-                    }
-                    (2, 1) => play.opponent.call_it("pong 1, twice"),
-                    _ => play.answer(&ping)?,
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, _) => {
+                    play.answer(ping)?;
+                    play.send(ping, b"pong 1")
                 }
-            }
-            play.finish()
+                (2, 1) => {
+                    play.opponent.call_it("pong 1, twice");
+                    Ok(())
+                }
+                _ => play.answer(ping),
+            })
         },
     },
     Check {
@@ -147,20 +136,17 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                match (ping.number, ping.attempt) {
-                    (1, _) => {}
-                    (2, 1) => {
-                        for _ in 0..3 {
-                            play.send(&ping, b"pong 1")?;
-                        }
-                        play.opponent.call_it("pong 1, three times, to ping 2");
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, _) => Ok(()),
+                (2, 1) => {
+                    for _ in 0..3 {
+                        play.send(ping, b"pong 1")?;
                     }
-                    _ => play.answer(&ping)?,
+                    play.opponent.call_it("pong 1, three times, to ping 2");
+                    Ok(())
                 }
-            }
-            play.finish()
+                _ => play.answer(ping),
+            })
         },
     },
     Check {
@@ -388,6 +374,17 @@ impl Play {
 
     fn current(&mut self) -> &mut Seen {
         &mut self.seen[self.opponent.number as usize]
+    }
+
+    /// Does this with each ping, up to the end of the program.
+    fn through(
+        mut self,
+        mut each: impl FnMut(&mut Self, &Ping) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        while let Some(ping) = self.next()? {
+            each(&mut self, &ping)?;
+        }
+        self.finish()
     }
 
     /// The next ping; `None`: the program has ended.

@@ -37,13 +37,7 @@ pub const CHECKS: &[Check] = &[
                  the file is complete? (If all did arrive: exit status 0.)"
             }
         },
-        run: |grading| {
-            let mut play = Play::start(grading, b"hello")?;
-            while let Some(part) = play.next()? {
-                play.answer(&part)?;
-            }
-            play.finish()
-        },
+        run: |grading| Play::start(grading, b"hello")?.through(Play::answer),
     },
     Check {
         title: "of an empty file, the end",
@@ -52,13 +46,7 @@ pub const CHECKS: &[Check] = &[
              nothing after the number. Then the line \"0 bytes sent\". Send the end after the loop \
              that reads, however often that went round."
         },
-        run: |grading| {
-            let mut play = Play::start(grading, b"")?;
-            while let Some(part) = play.next()? {
-                play.answer(&part)?;
-            }
-            play.finish()
-        },
+        run: |grading| Play::start(grading, b"")?.through(Play::answer),
     },
     Check {
         title: "a large one arrives whole, whatever its bytes",
@@ -111,15 +99,12 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let file = all_sorts(3000);
-            let mut play = Play::start(grading, &file)?;
-            while let Some(part) = play.next()? {
+            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
                 match (part.number, part.attempt) {
-                    (1 | 2, 1) => {}
-                    _ => play.answer(&part)?,
+                    (1 | 2, 1) => Ok(()),
+                    _ => play.answer(part),
                 }
-            }
-            play.finish()
+            })
         },
     },
     Check {
@@ -136,17 +121,15 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let mut play = Play::start(grading, b"hello")?;
-            while let Some(part) = play.next()? {
+            Play::start(grading, b"hello")?.through(|play, part| {
                 match (part.is_end, part.attempt) {
-                    (true, 1) => {}
+                    (true, 1) => Ok(()),
                     _ => {
                         play.says_nothing_yet()?;
-                        play.answer(&part)?;
+                        play.answer(part)
                     }
                 }
-            }
-            play.finish()
+            })
         },
     },
     Check {
@@ -158,21 +141,20 @@ pub const CHECKS: &[Check] = &[
              throw it away and receive again, in the same try."
         },
         run: |grading| {
-            let file = all_sorts(3000);
-            let mut play = Play::start(grading, &file)?;
-            while let Some(part) = play.next()? {
+            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
                 match (part.number, part.attempt) {
                     (1, _) => {
-                        play.answer(&part)?;
-                        play.answer(&part)?;
+                        play.answer(part)?;
+                        play.answer(part)
                     }
                     (2, 1) => {
-                        play.opponent.call_it("the answer to datagram 1, twice; none to datagram 2")
+                        play.opponent
+                            .call_it("the answer to datagram 1, twice; none to datagram 2");
+                        Ok(())
                     }
-                    _ => play.answer(&part)?,
+                    _ => play.answer(part),
                 }
-            }
-            play.finish()
+            })
         },
     },
     Check {
@@ -336,19 +318,16 @@ pub const CHECKS: &[Check] = &[
             }
         },
         run: |grading| {
-            let file = all_sorts(3000);
-            let mut play = Play::start(grading, &file)?;
-            while let Some(part) = play.next()? {
+            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
                 match (part.number, part.attempt) {
                     (2, 1) => {
                         play.opponent.close();
                         thread::sleep(TRY * 5 / 2);
-                        play.come_back(grading)?;
+                        play.come_back(grading)
                     }
-                    _ => play.answer(&part)?,
+                    _ => play.answer(part),
                 }
-            }
-            play.finish()
+            })
         },
     },
 ];
@@ -430,6 +409,17 @@ impl Play {
             "It said that all was sent, and the receiver had not answered all of it. Print that \
              line when the end was answered, too.",
         ))
+    }
+
+    /// Does this with each datagram, up to the end of the program.
+    fn through(
+        mut self,
+        mut each: impl FnMut(&mut Self, &Part) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        while let Some(part) = self.next()? {
+            each(&mut self, &part)?;
+        }
+        self.finish()
     }
 
     /// The next datagram; `None`: the program has ended.
