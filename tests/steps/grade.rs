@@ -13,6 +13,7 @@
 //! busy loops, and repeats nothing.
 
 mod command_line;
+mod elsewhere;
 mod lists;
 
 use std::fs;
@@ -63,7 +64,7 @@ fn built() -> PathBuf {
     build.current_dir(top()).args(["build", "--locked", "--quiet"]);
     let packages = ["socket-steps-grade", "your-turn"];
     succeeds(build.args(packages.map(|name| format!("--package={name}"))));
-    // This test is in a folder beside them.
+    // (This test is in a folder beside them.)
     let here = std::env::current_exe().expect("a path");
     here.ancestors().nth(2).expect("a folder").to_owned()
 }
@@ -105,8 +106,9 @@ fn cases(given: &Path) -> Vec<Case> {
         let (header, text) =
             patched(&path, &solution.expect(&title)).expect("the patch of a mistake");
         let word = |key: &str| {
-            let word = header.iter().find_map(|line| line.strip_prefix(key));
-            word.ok_or(&title).expect(key).to_owned()
+            let mut found = header.iter();
+            let found = found.find_map(|line| line.strip_prefix(key));
+            found.ok_or(&title).expect(key).to_owned()
         };
         let (check, advice) = (word("check: "), word("advice: "));
         let name = title.replace('.', "-");
@@ -114,8 +116,8 @@ fn cases(given: &Path) -> Vec<Case> {
         verdicts.push((title.clone(), exercise.to_owned(), verdict));
         sources.push(Program { name, file, text });
     }
-    let (programs, warnings) = build_all("graded", "socket2 = \"*\"\n", &sources);
-    assert_eq!(warnings, "", "a solution or a mistake has warnings");
+    let (programs, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
+    assert_eq!(told, "", "a solution or a mistake has warnings");
     let mut cases = Vec::new();
     for (source, verdict) in sources.iter().zip(verdicts) {
         let (title, exercise, verdict) = verdict;
@@ -137,7 +139,7 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
     grade.args([&case.exercise, &seed, "--"]).arg(&case.program);
     let output = output(&mut grade, "");
     let (shown, status) = (text(&output), output.status.code());
-    let line = joined(&shown);
+    let said = joined(&shown);
     let program = case.program.display();
     match &case.verdict {
         Verdict::Passes => {
@@ -147,15 +149,15 @@ fn is_judged_rightly(case: &Case, round: u32, programs: &Path, notes: &Path) {
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
-            assert!(line.contains("has nothing yet"), "{program}:\n{shown}");
-            assert!(!line.contains(" ok "), "{program}:\n{shown}");
+            assert!(said.contains("has nothing yet"), "{program}:\n{shown}");
+            assert!(!said.contains(" ok "), "{program}:\n{shown}");
         }
         Verdict::Fails { check, advice } => {
             let fails = format!("FAIL {} ", joined(check));
             let right =
-                status == Some(1) && line.contains(&fails) && line.contains(advice.as_str());
+                status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
-            // Those that the book shows.
+            // (Those that the book shows.)
             let file = transcript(&case.title);
             if file.exists() {
                 expect_file![file].assert_eq(&numbered(&shown));
@@ -182,8 +184,8 @@ fn none_is_left_out() {
         let shown = shown.expect("what the grader shows");
         let checks = shown.lines().filter_map(|line| line.strip_prefix("  ok"));
         for title in checks.map(str::trim) {
-            let fails = failing.iter().any(|(of, check)| *of == exercise && check == title);
-            assert!(fails, "{exercise}: no mistake fails at: {title}");
+            let there = failing.iter().any(|(of, check)| *of == exercise && check == title);
+            assert!(there, "{exercise}: no mistake fails at: {title}");
         }
     }
 }
@@ -213,9 +215,9 @@ fn grade_judges_rightly() {
                 is_judged_rightly(case, round, &programs, notes.path());
             });
             eprintln!("round {round}: {all} in {:?}", start.elapsed());
-            // Once more, and alone: side by side some programs wait longer
+            // (Once more, and alone: side by side some programs wait longer
             // for their turn than the grader waits for them. Many rounds are
-            // there to find those; nothing is repeated then.
+            // there to find those; nothing is repeated then.)
             let failed = match rounds {
                 1 => side_by_side(failed, 1, |case| {
                     eprintln!("once more: {}", case.program.display());

@@ -56,7 +56,7 @@ impl Copy {
 }
 
 /// Status, standard output, standard error.
-fn outcome(command: &mut Command) -> (i32, String, String) {
+pub fn outcome(command: &mut Command) -> (i32, String, String) {
     let output = command.output().expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().expect("a status"), text(&output), errors)
@@ -171,62 +171,6 @@ fn grade_gives_hints_one_at_a_time() {
     assert!(top().join(path).is_file(), "{shown}");
 }
 
-/// The grader, installed: away from any checkout, with notes where programs keep them.
-#[test]
-#[ignore = "with the other tests of the grader"]
-fn grade_needs_no_checkout() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let programs = built();
-    let grade = |arguments: &[&str]| {
-        let mut grade = Command::new(programs.join("grade"));
-        grade.current_dir(&folder).env("XDG_STATE_HOME", folder.path()).args(arguments);
-        outcome(&mut grade)
-    };
-    fs::write(folder.path().join("echo.py"), ECHO).expect("written");
-    let (status, shown, errors) = grade(&["05_echo", "--", "python3", "echo.py"]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
-    assert!(shown.ends_with("  Next: grade 02_free_port\n"), "{shown}");
-    let (_, shown, _) = grade(&[]);
-    assert!(shown.contains("  done  05_echo "), "{shown}");
-    let (status, shown, _) = grade(&["05_echo", "--solution"]);
-    let solution = fs::read_to_string(graders().join("solutions/05_echo.rs"));
-    assert_eq!((status, shown), (0, solution.expect("a file")));
-    for arguments in [&["05_echo"][..], &["--all"]] {
-        let (status, shown, errors) = grade(arguments);
-        assert_eq!((status, shown.as_str()), (2, ""), "{errors}");
-        let words = "or say how yours is started: grade 05_echo -- python3 my_program.py";
-        assert!(errors.contains(words), "{errors}");
-    }
-}
-
-/// What the machine does not allow is neither passed nor failed.
-#[test]
-#[ignore = "with the other tests of the grader"]
-fn grade_blames_the_machine_for_its_limits() {
-    let (programs, notes) = (built(), tempfile::tempdir().expect("a folder"));
-    let file = notes.path().join("echo.py");
-    fs::write(&file, ECHO).expect("written");
-    let queue = "ip link set lo up; echo 5 > /proc/sys/net/core/somaxconn; exec \"$@\"";
-    for (limit, passed, words) in [
-        (
-            &["prlimit", "--nofile=30"][..],
-            0,
-            "may have 30 open files here, and this check needs 32",
-        ),
-        (&["unshare", "-Urn"], 0, "127.0.0.1 cannot be reached"),
-        (&["unshare", "-Urn", "sh", "-c", queue, "sh"], 8, "(net.core.somaxconn), whatever listen"),
-    ] {
-        let mut grade = Command::new(limit[0]);
-        grade.args(&limit[1..]).arg(programs.join("grade")).args(["05_echo", "--", "python3"]);
-        let (status, shown, _) =
-            outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")));
-        let shown = joined(&shown);
-        assert_eq!((status, shown.matches(" ok ").count()), (1, passed), "{shown}");
-        assert!(shown.contains(words) && !shown.contains("FAIL"), "{shown}");
-        assert!(shown.contains("could not be run on this machine."), "{shown}");
-    }
-}
-
 /// Grades the echo server that this script in Python is.
 fn python(script: &str) -> (i32, String, Duration) {
     let (programs, notes) = (built(), tempfile::tempdir().expect("a folder"));
@@ -240,7 +184,7 @@ fn python(script: &str) -> (i32, String, Duration) {
     (status, text(&output), start.elapsed())
 }
 
-const ECHO: &str = "
+pub const ECHO: &str = "
 import socket, sys
 host, port = sys.argv[-1].split(':')
 listener = socket.socket()
