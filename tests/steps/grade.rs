@@ -13,6 +13,8 @@
 //! busy loops, and repeats nothing.
 
 mod command_line;
+mod elsewhere;
+mod lists;
 
 use std::fs;
 use std::path::{Path, PathBuf};

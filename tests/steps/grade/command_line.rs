@@ -40,16 +40,25 @@ impl Copy {
         self.write(exercise, &fs::read_to_string(solution).expect("a file"));
     }
 
-    /// The command, as it is typed: status, standard output, standard error.
+    /// The command, as it is typed.
     fn grade(&self, arguments: &[&str]) -> (i32, String, String) {
-        let mut grade = cargo();
-        grade.current_dir(&self.0).arg("grade").args(arguments);
-        let target = self.0.with_extension("target");
-        grade.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "1");
-        let output = grade.output().expect("cargo starts");
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code().expect("a status"), text(&output), errors)
+        self.grade_in("", "../copy.target", arguments)
     }
+
+    /// The same in a folder of it, with a target folder that begins there.
+    fn grade_in(&self, folder: &str, target: &str, arguments: &[&str]) -> (i32, String, String) {
+        let mut grade = cargo();
+        grade.current_dir(self.0.join(folder)).arg("grade").args(arguments);
+        grade.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "1");
+        outcome(&mut grade)
+    }
+}
+
+/// Status, standard output, standard error.
+pub fn outcome(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().expect("it starts");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().expect("a status"), text(&output), errors)
 }
 
 #[test]
@@ -67,11 +76,20 @@ fn grade_goes_with_its_reader() {
     assert_eq!((status, shown.as_str()), (1, ""), "{errors}");
     assert!(errors.starts_with("error[E0308]: mismatched types"), "{errors}");
     assert!(errors.contains("examples/your_turn/05_echo.rs:2:"), "{errors}");
-    // (It stops none of the others.)
+    // It stops none of the others.
     copy.solve("02_free_port");
     let (status, shown, errors) = copy.grade(&["02_free_port"]);
     assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
     assert!(shown.ends_with("  Next: cargo grade 04_doorman\n"), "{shown}");
+
+    // In a folder of it, the program is the one that cargo has just built.
+    copy.solve("05_echo");
+    let (folder, target) = ("examples/your_turn", "../../../copy.target");
+    let (status, shown, errors) = copy.grade_in(folder, target, &["05_echo"]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    copy.write("05_echo", "fn main() {}\n");
+    let (status, shown, errors) = copy.grade_in(folder, target, &["05_echo"]);
+    assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
 
     // What is done is known the next time.
     copy.solve("05_echo");
@@ -166,7 +184,7 @@ fn python(script: &str) -> (i32, String, Duration) {
     (status, text(&output), start.elapsed())
 }
 
-const ECHO: &str = "
+pub const ECHO: &str = "
 import socket, sys
 host, port = sys.argv[-1].split(':')
 listener = socket.socket()
@@ -249,7 +267,7 @@ fn grade_ends_what_does_not_end() {
     assert_eq!(status, 1, "{shown}");
     assert!(shown.contains("It prints without end."), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
-    // (Who prints much to find a mistake does not wait for the grader.)
+    // Who prints much to find a mistake does not wait for the grader.
     let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
     let (status, shown, _) = python(&ECHO.replace("sendall(data)", chatty));
     assert_eq!(status, 0, "{shown}");
@@ -262,7 +280,7 @@ fn grade_ends_what_does_not_end() {
     let notes = tempfile::tempdir().expect("a folder");
     let script = notes.path().join("waits.py");
     let process = notes.path().join("process");
-    // (It is a child of the program, in a session of its own.)
+    // It is a child of the program, in a session of its own.
     let waits = format!(
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
          open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"

@@ -4,19 +4,15 @@
 use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
-use crate::program::{Program, end_orphans};
-use crate::wire::{Datagrams, Peer};
+use crate::clock::Clock;
+use crate::machine;
+use crate::program::{Program, end_orphans, last_words};
+use crate::wire::{Bench, Datagrams, Peer};
 use crate::wrong::{How, Wrong};
-
-/// All the checks of an exercise together.
-pub const LIMIT: Duration = Duration::from_secs(10);
-/// So long is waited for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ports that no system gives away by itself (Linux from 32768 on, the others
 /// from 49152 on), so that nobody takes one between two runs of a program.
@@ -24,8 +20,7 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 pub struct Grading {
     command: Vec<String>,
-    began: Instant,
-    programs: Vec<Rc<Program>>,
+    bench: Rc<Bench>,
     chance: Rng,
     /// Whether a check has asked for chance: then the seed matters.
     pub by_chance: bool,
@@ -33,35 +28,32 @@ pub struct Grading {
     has_connected: Cell<bool>,
 }
 
-const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is the \
-     line \"ready\". Print it as soon as the socket is set up (a TCP server: \
-     after listen), on a line of its own. In a language that keeps its output \
-     for later, flush it: print(\"ready\", flush=True), fflush(stdout).";
+const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is \
+     the line \"ready\". Print it as soon as the socket is set up (a TCP server: after listen), on \
+     a line of its own. In a language that keeps its output for later, flush it: print(\"ready\", \
+     flush=True), fflush(stdout).";
 
-const NOBODY: &str = "Nobody listens at the address that was the program's last argument. \
-     Create, bind, listen, in this order; then print \"ready\", and keep the \
-     listener until the end.";
+const NOBODY: &str = "Nobody listens at the address that was the program's last argument. Create, \
+     bind, listen, in this order; then print \"ready\", and keep the listener until the end.";
 
 impl Grading {
     pub fn new(command: Vec<String>, seed: u64) -> Self {
         Self {
             command,
-            began: Instant::now(),
-            programs: Vec::new(),
+            bench: Rc::default(),
             chance: Rng::with_seed(seed),
             by_chance: false,
             has_connected: Cell::new(false),
         }
     }
 
-    pub fn time_is_up(&self) -> bool {
-        Instant::now() >= self.until()
+    pub fn clock(&self) -> &Clock {
+        &self.bench.clock
     }
 
-    /// Until when all checks of this exercise must be done. That a program
-    /// takes long to start does not count, within limits: some languages do.
-    pub fn until(&self) -> Instant {
-        self.began + LIMIT + crate::program::starting().min(LIMIT)
+    /// What the grader's sockets have in common.
+    pub fn bench(&self) -> &Rc<Bench> {
+        &self.bench
     }
 
     /// The same numbers again for the same seed.
@@ -73,6 +65,7 @@ impl Grading {
     /// Starts the program with an address that nobody has, and waits until it
     /// is ready.
     pub fn start(&mut self) -> Result<Rc<Program>, Wrong> {
+        self.bench.close_dropped();
         let mut tries = 3;
         loop {
             let address = free_address()?;
@@ -80,7 +73,7 @@ impl Grading {
             tries -= 1;
             let Err(wrong) = started else { return started };
             let was_taken = !is_free(address);
-            self.end_last();
+            self.give_up();
             if is_free(address) || tries == 0 {
                 return Err(match was_taken && wrong.how == How::Printed {
                     true => wrong.advice(ONLY_THE_LINE),
@@ -88,6 +81,7 @@ impl Grading {
                 });
             }
             // Somebody else has taken the port in the meantime: another one.
+            self.forget_last();
         }
     }
 
@@ -97,22 +91,24 @@ impl Grading {
     }
 
     /// The same, with anything else as the last argument.
-    pub fn start_with(&mut self, given: &str) -> Result<Rc<Program>, Wrong> {
-        let program = self.start_unready(given)?;
+    pub fn start_with(&mut self, argument: &str) -> Result<Rc<Program>, Wrong> {
+        let program = self.start_unready(argument)?;
         program.wait_until_ready()?;
         Ok(program)
     }
 
     /// Starts it, and does not wait until it is ready.
-    pub fn start_unready(&mut self, given: &str) -> Result<Rc<Program>, Wrong> {
-        let program = Program::start(&self.command, given, self.until(), PATIENCE)?;
-        self.programs.push(Rc::clone(&program));
+    pub fn start_unready(&mut self, argument: &str) -> Result<Rc<Program>, Wrong> {
+        self.bench.close_dropped();
+        let program = Program::start(&self.command, argument, &self.bench.clock)?;
+        self.bench.programs.borrow_mut().push(Rc::clone(&program));
         Ok(program)
     }
 
     /// As `start`, where a program can have so many open files at most. (On
     /// Windows there is no such limit.)
     pub fn start_with_files(&mut self, most: u32) -> Result<Rc<Program>, Wrong> {
+        machine::allow_files(most.into())?;
         let mut command = self.command.clone();
         if cfg!(unix) {
             let limited = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
@@ -125,18 +121,25 @@ impl Grading {
         started
     }
 
+    /// Starts the program, and connects to it.
+    pub fn start_and_connect(&mut self) -> Result<(Rc<Program>, Peer), Wrong> {
+        let program = self.start()?;
+        let peer = self.connect(&program)?;
+        Ok((program, peer))
+    }
+
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
-        self.noting(Peer::connect(address_of(program), self.until(), PATIENCE))
+        self.note(Peer::connect(address_of(program), &self.bench))
     }
 
-    fn noting(&self, peer: Result<Peer, Wrong>) -> Result<Peer, Wrong> {
+    fn note(&self, peer: Result<Peer, Wrong>) -> Result<Peer, Wrong> {
         if peer.is_ok() {
             self.has_connected.set(true);
         }
         peer.map_err(|wrong| match self.has_connected.get() {
-            // (The check knows better why not this time.)
+            // The check knows better why not this time.
             true => wrong,
             false => wrong.advice(NOBODY),
         })
@@ -144,9 +147,7 @@ impl Grading {
 
     /// The same, with a receive buffer of about so many bytes.
     pub fn connect_with_buffer(&self, program: &Program, size: usize) -> Result<Peer, Wrong> {
-        let address = address_of(program);
-        let peer = Peer::connect_with_buffer(address, size, self.until(), PATIENCE);
-        self.noting(peer)
+        self.note(Peer::connect_with_buffer(address_of(program), size, &self.bench))
     }
 
     /// A listener of the grader's, for a program that is a client.
@@ -156,7 +157,7 @@ impl Grading {
 
     /// Waits for the program to connect.
     pub fn accept(&self, listener: &TcpListener) -> Result<Peer, Wrong> {
-        crate::wire::accept(listener, self.until(), PATIENCE)
+        crate::wire::accept(listener, &self.bench)
     }
 
     /// A UDP socket of the grader's.
@@ -166,19 +167,30 @@ impl Grading {
 
     /// The same, at this address.
     pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
-        Datagrams::bind(at, self.until(), PATIENCE)
+        Datagrams::bind(at, &self.bench)
     }
 
-    /// Ends the program that was started last.
-    fn end_last(&mut self) {
-        if let Some(last) = self.programs.pop() {
-            last.kill();
+    /// Ends the program that was started last, for it cannot be reached.
+    pub fn give_up(&self) {
+        if let Some(last) = self.bench.programs.borrow().last() {
+            last.give_up();
         }
     }
 
+    /// It was not its fault: another one will be started.
+    pub fn forget_last(&self) {
+        self.bench.programs.borrow_mut().pop();
+    }
+
+    /// What there is to know about the programs that run: nobody has hung up on them yet.
+    pub fn last_words(&self) -> Vec<String> {
+        last_words(&self.bench.programs.borrow())
+    }
+
     /// Ends all that a check has started.
-    pub fn clear(&mut self) {
-        for program in self.programs.drain(..) {
+    pub fn clear(&self) {
+        self.bench.close_dropped();
+        for program in self.bench.programs.take() {
             program.kill();
         }
         end_orphans();
@@ -193,7 +205,7 @@ impl Drop for Grading {
 
 /// Where this program was told to be.
 pub fn address_of(program: &Program) -> SocketAddr {
-    program.given.parse().expect("it was given an address")
+    program.argument.parse().expect("it was given an address")
 }
 
 /// Ended at any moment, it must have its port again at once: `talk` makes sure
@@ -206,18 +218,21 @@ pub fn restarts(
     let mut peer = grading.connect(&first)?;
     talk(&mut peer)?;
     first.kill();
-    let again = "a second start right after the first run was ended, with a \
-                 client connected";
+    let again = "a second start right after the first run was ended, with a client connected";
     let second =
         grading.start_at(address_of(&first)).map_err(|wrong| wrong.after(again).advice(REUSE))?;
     let mut peer = grading.connect(&second)?;
     talk(&mut peer).map_err(|wrong| wrong.after(again))
 }
 
-const REUSE: &str = "The kernel keeps the address of a closed connection for a while, and \
-     refuses bind for it (\"address already in use\"). Set SO_REUSEADDR on the \
-     listener before bind (on Windows it is not needed, and means something \
-     else): step 8.";
+/// The advice where nobody got an answer while the program was busy.
+pub const NO_ROOM: &str = "While the server is busy with one client, others wait in the queue of \
+     the listener. Here there was no room for them: the number that listen gets is how many can \
+     wait (step 3). Give it 50.";
+
+const REUSE: &str = "The kernel keeps the address of a closed connection for a while, and refuses \
+     bind for it (\"address already in use\"). Set SO_REUSEADDR on the listener before bind (on \
+     Windows it is not needed, and means something else): step 8.";
 
 /// An address on loopback that nobody has, for TCP or for UDP.
 pub fn free_address() -> Result<SocketAddr, Wrong> {
@@ -233,9 +248,9 @@ pub fn free_addresses(number: u16) -> Result<u16, Wrong> {
             return Ok(first);
         }
     }
-    let got = "200 tries without one";
-    Err(Wrong::new(How::Other, "a free port between 20000 and 32000", got)
-        .advice("This is not your program's fault: the ports are in use."))
+    let last = Socket::new(Domain::IPV4, Type::STREAM, None)?.bind(&at(PORTS.start).into());
+    let why = last.err().map_or_else(String::new, |error| format!(": {error}"));
+    Err(Wrong::machine(format!("200 ports from 20000 to 32000 were tried, and none is free{why}")))
 }
 
 /// Nobody has it, and there are no old connections of it either: std's sockets

@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
@@ -21,8 +21,13 @@ use process_wrap::std::JobObject;
 use process_wrap::std::ProcessGroup;
 use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
-use crate::wrong::{How, Wrong, seconds, shown};
+use crate::clock::{Clock, PATIENCE};
+use crate::machine;
+use crate::wrong::{How, Wrong, seconds, show};
 
+/// One run needs so many open files, at the grader's end and its own, processes and threads.
+const FILES: u64 = 32;
+const PROCESSES: u64 = 16;
 /// A program has so long until it says that it is ready.
 const UNTIL_READY: Duration = Duration::from_secs(4);
 /// No exercise prints as much. A program that does would go on forever.
@@ -30,28 +35,15 @@ const FLOOD: usize = 1 << 20;
 /// No line is longer than that.
 const LONGEST: u64 = 1 << 16;
 /// What a program has said at its end is there by then, on a busy machine, too.
-/// (Something that it has left behind may keep its output open.)
+/// Something that it has left behind may keep its output open.
 const LAST: Duration = Duration::from_secs(1);
 /// So many lines of its standard error are kept, the last ones.
 const KEPT: usize = 20;
 
-thread_local! {
-    /// Those that run, for the report: what they do as soon as something is
-    /// wrong counts, and not what they do when the grader hangs up.
-    static RUNNING: RefCell<Vec<Weak<Program>>> = const { RefCell::new(vec![]) };
-    static STARTING: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-}
-
-/// How long was waited for programs that start.
-pub fn starting() -> Duration {
-    STARTING.get()
-}
-
-/// Whether one of the programs that run has something to do just now.
+/// Whether one of these programs has something to do just now.
 #[cfg(target_os = "linux")]
-pub fn one_is_busy() -> bool {
-    let programs = RUNNING.with_borrow(Clone::clone);
-    programs.iter().filter_map(Weak::upgrade).any(|program| {
+pub fn one_is_busy(programs: &[Rc<Program>]) -> bool {
+    programs.iter().any(|program| {
         let id = program.child.borrow().id();
         let threads = std::fs::read_dir(format!("/proc/{id}/task"));
         threads.is_ok_and(|threads| {
@@ -68,38 +60,30 @@ pub fn one_is_busy() -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn one_is_busy() -> bool {
+pub fn one_is_busy(_: &[Rc<Program>]) -> bool {
     false
 }
 
-/// What there is to know about the programs that run, in lines.
-pub fn last_words() -> Vec<String> {
-    RUNNING.with_borrow_mut(|running| {
-        running.retain(|program| program.strong_count() > 0);
-        let programs = running.iter().filter_map(Weak::upgrade);
-        let programs: Vec<_> = programs.collect();
-        // (One that is just ending has a moment for it.)
-        let end = Instant::now() + Duration::from_millis(200);
-        while programs.iter().all(|program| program.ended().is_none()) && Instant::now() < end {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let words: Vec<_> = programs
-            .iter()
-            .map(|program| program.last_words())
-            .filter(|words| !words.is_empty())
-            .collect();
-        // (Several runs of it: which is which?)
-        match words.len() {
-            0 | 1 => words.concat(),
-            _ => (1..)
-                .zip(words)
-                .flat_map(|(number, words)| {
-                    let words = words.into_iter().map(|line| format!("  {line}"));
-                    std::iter::once(format!("Run {number}:")).chain(words)
-                })
-                .collect(),
-        }
-    })
+/// What there is to know about these programs, in lines. One that is just ending has a moment for
+/// it.
+pub fn last_words(programs: &[Rc<Program>]) -> Vec<String> {
+    let end = Instant::now() + Duration::from_millis(200);
+    while programs.iter().all(|program| program.ended().is_none()) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let words: Vec<_> = programs
+        .iter()
+        .map(|program| program.last_words())
+        .filter(|words| !words.is_empty())
+        .collect();
+    if words.len() < 2 {
+        return words.concat();
+    }
+    let run = |(number, words): (usize, Vec<String>)| {
+        let words = words.into_iter().map(|line| format!("  {line}"));
+        std::iter::once(format!("Run {number}:")).chain(words)
+    };
+    (1..).zip(words).flat_map(run).collect()
 }
 
 /// One run of a program. It and all that it has started is ended on drop.
@@ -119,31 +103,29 @@ pub struct Program {
     asked: Cell<usize>,
     /// Whether `ready` was among the lines.
     is_ready: Cell<bool>,
-    /// It was ended by the grader.
+    /// It was ended by the grader; and what it had said last, if that counts.
     killed: Cell<bool>,
+    last_words: RefCell<Vec<String>>,
     /// The address, or whatever it was given.
-    pub given: String,
-    until: Instant,
-    patience: Duration,
+    pub argument: String,
+    clock: Rc<Clock>,
 }
 
 impl Program {
     /// Starts it with one more argument: what the exercise gives.
-    pub fn start(
-        command: &[String],
-        given: &str,
-        until: Instant,
-        patience: Duration,
-    ) -> Result<Rc<Self>, Wrong> {
+    pub fn start(command: &[String], argument: &str, clock: &Rc<Clock>) -> Result<Rc<Self>, Wrong> {
+        machine::allow_loopback()?;
+        machine::allow_files(FILES)?;
+        machine::allow_processes(PROCESSES)?;
         let (program, arguments) = command.split_first().expect("a command is not empty");
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(given)
-            // (Python would keep its lines for itself until it ends.)
+            .arg(argument)
+            // Python would keep its lines for itself until it ends.
             .env("PYTHONUNBUFFERED", "1")
             .env("PYTHONIOENCODING", "utf-8")
-            // (The words of a panic are worth more than where it came from.)
+            // The words of a panic are worth more than where it came from.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -155,6 +137,9 @@ impl Program {
         command.wrap(JobObject);
         let started = Instant::now();
         let mut child = command.spawn().map_err(|error| {
+            if machine::is_full(&error) {
+                return error.into();
+            }
             let got = format!("cannot start {program}: {error}");
             Wrong::new(How::Exit, "a program that can be started", got)
                 .advice("Is the command right, and is it installed?")
@@ -166,7 +151,7 @@ impl Program {
         let (line, lines) = channel();
         let flooded = Arc::new(AtomicBool::new(false));
         let (floods, mut printed) = (Arc::clone(&flooded), 0);
-        let _ = read_lines(child.stdout().take(), move |text| {
+        let output = read_lines(child.stdout().take(), move |text| {
             printed += text.len() + 1;
             if printed > FLOOD {
                 floods.store(true, Ordering::Relaxed);
@@ -184,8 +169,11 @@ impl Program {
                 }
             }
         });
+        let errors = output.and(errors).inspect_err(|_| {
+            let _ = child.start_kill();
+        })?;
         let stdin = RefCell::new(child.stdin().take());
-        let program = Rc::new(Self {
+        Ok(Rc::new(Self {
             child: RefCell::new(child),
             stdin,
             lines,
@@ -197,20 +185,17 @@ impl Program {
             asked: Cell::new(0),
             is_ready: Cell::new(false),
             killed: Cell::new(false),
-            given: given.to_owned(),
-            until,
-            patience,
-        });
-        let weak = Rc::downgrade(&program);
-        RUNNING.with_borrow_mut(|running| running.push(weak));
-        Ok(program)
+            last_words: RefCell::default(),
+            argument: argument.to_owned(),
+            clock: Rc::clone(clock),
+        }))
     }
 
     /// Waits for its line `ready`.
     pub fn wait_until_ready(&self) -> Result<(), Wrong> {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
-        let end = self.until.min(start + UNTIL_READY);
+        let end = self.clock.end_of(UNTIL_READY);
         let ready = loop {
             if self.is_ready.get() {
                 break Ok(());
@@ -220,7 +205,7 @@ impl Program {
             }
         };
         if ready.is_err() {
-            STARTING.set(STARTING.get() + start.elapsed());
+            self.clock.add_start(start.elapsed());
         }
         match ready {
             Ok(()) => Ok(()),
@@ -228,21 +213,20 @@ impl Program {
                 let waited = seconds(start.elapsed());
                 let got = format!("{}, for {waited}", self.printed_so_far());
                 Err(Wrong::new(How::Printed, expected, got).advice(
-                    "Print \"ready\" on a line of its own as soon as the \
-                     socket is set up: a TCP server after listen, a UDP \
-                     program after bind, a TCP client after connect. In a \
-                     language that keeps its output for later, flush it: \
-                     print(\"ready\", flush=True), fflush(stdout). If it \
-                     never comes so far, a call ahead of it waits.",
+                    "Print \"ready\" on a line of its own as soon as the socket is set up: a TCP \
+                     server after listen, a UDP program after bind, a TCP client after connect. In \
+                     a language that keeps its output for later, flush it: print(\"ready\", \
+                     flush=True), fflush(stdout). If it never comes so far, a call ahead of it \
+                     waits.",
                 ))
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let end = self.what_ended();
                 let got = format!("{}, {end}", self.printed_so_far());
                 Err(Wrong::new(How::Exit, expected, got).advice(
-                    "The program ended before it was ready. What it said \
-                     last is below: most often the address is not the one \
-                     that was given as the last argument, or a call failed.",
+                    "The program ended before it was ready. What it said last is below: most often \
+                     the address is not the one that was given as the last argument, or a call \
+                     failed.",
                 ))
             }
         }
@@ -251,13 +235,13 @@ impl Program {
     /// The next line that it prints and that has not been asked for (without
     /// `ready`).
     pub fn next_line(&self, expected: &str) -> Result<String, Wrong> {
-        self.next_line_within(self.patience, expected)
+        self.next_line_within(PATIENCE, expected)
     }
 
     /// The same, for what takes longer than usual.
     pub fn next_line_within(&self, patience: Duration, expected: &str) -> Result<String, Wrong> {
         let start = Instant::now();
-        let end = self.until.min(start + patience);
+        let end = self.clock.end_of(patience);
         loop {
             let next = self.printed.borrow().get(self.asked.get()).cloned();
             if let Some(line) = next {
@@ -272,7 +256,7 @@ impl Program {
                 Err(RecvTimeoutError::Disconnected) => (How::Exit, self.what_ended()),
             };
             let got = format!("no more lines, {then}");
-            let expected = format!("the line {}", quoted(expected));
+            let expected = format!("the line {}", quote(expected));
             return Err(Wrong::new(how, expected, got));
         }
     }
@@ -282,16 +266,15 @@ impl Program {
         let line = self.next_line(expected).map_err(|wrong| {
             match self.complaints().iter().any(|line| line.trim() == expected) {
                 true => wrong.advice(
-                    "The line stands on standard error. Print it on standard \
-                     output. (In Python, sys.exit(\"...\") prints on standard \
-                     error, and ends with exit status 1.)",
+                    "The line stands on standard error. Print it on standard output. (In Python, \
+                     sys.exit(\"...\") prints on standard error, and ends with exit status 1.)",
                 ),
                 false => wrong,
             }
         })?;
         if line != expected {
-            let got = format!("the line {}", quoted(&line));
-            let expected = format!("the line {}", quoted(expected));
+            let got = format!("the line {}", quote(&line));
+            let expected = format!("the line {}", quote(expected));
             return Err(Wrong::new(How::Printed, expected, got));
         }
         Ok(())
@@ -299,7 +282,7 @@ impl Program {
 
     /// It must not have said that it is ready, up to its end.
     pub fn expect_not_ready(&self) -> Result<(), Wrong> {
-        // (Its last lines may be still on their way.)
+        // Its last lines may be still on their way.
         let end = Instant::now() + LAST;
         while self.receive_line(end).is_ok() {}
         match self.is_ready.get() {
@@ -307,9 +290,8 @@ impl Program {
             true => {
                 let expected = "no line \"ready\" this time";
                 Err(Wrong::new(How::Printed, expected, "the line \"ready\"").advice(
-                    "\"ready\" says that others can reach the program, or \
-                         that it has what it was to get. This time it has not: \
-                         end without that line.",
+                    "\"ready\" says that others can reach the program, or that it has what it was \
+                     to get. This time it has not: end without that line.",
                 ))
             }
         }
@@ -341,7 +323,7 @@ impl Program {
 
     /// The same for a program that has ended: the last of them are awaited.
     pub fn last_lines(&self) -> Vec<String> {
-        let end = self.until.min(Instant::now() + self.patience);
+        let end = self.clock.end_of(PATIENCE);
         while self.receive_line(end).is_ok() {}
         self.other_lines()
     }
@@ -352,7 +334,7 @@ impl Program {
         let (came, line) = self.lines.recv_timeout(left)?;
         match line.trim() {
             "ready" if !self.is_ready.replace(true) => {
-                STARTING.set(STARTING.get() + (came - self.started));
+                self.clock.add_start(came - self.started);
             }
             "ready" => {}
             _ => self.printed.borrow_mut().push(line),
@@ -381,8 +363,8 @@ impl Program {
         self.collect();
         match &self.printed.borrow()[..] {
             [] => "nothing".to_owned(),
-            [line] => format!("the line {}", quoted(line)),
-            [.., line] => format!("other lines, the last {}", quoted(line)),
+            [line] => format!("the line {}", quote(line)),
+            [.., line] => format!("other lines, the last {}", quote(line)),
         }
     }
 
@@ -390,15 +372,15 @@ impl Program {
     pub fn type_line(&self, line: &str) -> Result<(), Wrong> {
         let mut stdin = self.stdin.borrow_mut();
         let Some(stdin) = stdin.as_mut() else { return Ok(()) };
-        // (In one write, as a terminal does it: a program that reads without
-        // a buffer gets the line and its ending together.)
+        // In one write, as a terminal does it: a program that reads without
+        // a buffer gets the line and its ending together.
         stdin.write_all(format!("{line}\n").as_bytes()).map_err(|_| {
             Wrong::new(
                 How::Exit,
                 "a program that still reads its standard input",
                 "the end of the program",
             )
-            .after(format!("the line {} (typed)", quoted(line)))
+            .after(format!("the line {} (typed)", quote(line)))
         })
     }
 
@@ -407,7 +389,7 @@ impl Program {
     pub fn type_all(&self, bytes: &[u8]) {
         let stdin = self.stdin.borrow_mut().take();
         let bytes = bytes.to_vec();
-        // (It may end before it has read all of it.)
+        // It may end before it has read all of it.
         thread::spawn(move || stdin.map(|mut to| to.write_all(&bytes)));
     }
 
@@ -418,13 +400,13 @@ impl Program {
 
     /// How it ends by itself.
     pub fn expect_end(&self) -> Result<ExitStatus, Wrong> {
-        self.expect_end_within(self.patience)
+        self.expect_end_within(PATIENCE)
     }
 
     /// The same, for what takes longer than usual.
     pub fn expect_end_within(&self, patience: Duration) -> Result<ExitStatus, Wrong> {
         let start = Instant::now();
-        let end = self.until.min(start + patience);
+        let end = self.clock.end_of(patience);
         loop {
             if let Some(status) = self.ended() {
                 return Ok(status);
@@ -479,7 +461,7 @@ impl Program {
             use nix::sys::signal::{SIGCONT, SIGSTOP};
 
             let _ = self.child.borrow().signal(SIGSTOP as i32);
-            // (It stops when it has its turn.)
+            // It stops when it has its turn.
             thread::sleep(Duration::from_millis(15));
             let done = work();
             let _ = self.child.borrow().signal(SIGCONT as i32);
@@ -502,13 +484,20 @@ impl Program {
         }
     }
 
+    /// Ends it, and keeps what it has said last for the report.
+    pub fn give_up(self: &Rc<Self>) {
+        let words = last_words(std::slice::from_ref(self));
+        self.kill();
+        self.last_words.replace(words);
+    }
+
     /// What there is to know about it when something is wrong: lines.
     fn last_words(&self) -> Vec<String> {
         if self.killed.get() {
-            return vec![];
+            return self.last_words.borrow().clone();
         }
         let mut words = Vec::new();
-        // (What it said last may be still on its way to the grader.)
+        // What it said last may be still on its way to the grader.
         let mut wait = Duration::ZERO;
         if let Some(status) = self.ended() {
             words.push(format!("It has ended: {}.", ending(status)));
@@ -556,8 +545,8 @@ pub fn ending(status: ExitStatus) -> String {
 }
 
 /// A line, for a line.
-pub fn quoted(line: &str) -> String {
-    let line = shown(line.as_bytes());
+pub fn quote(line: &str) -> String {
+    let line = show(line.as_bytes());
     match line.split_once(": ") {
         Some((_, text)) => text.to_owned(),
         None => "\"\"".to_owned(),
@@ -580,25 +569,23 @@ fn cut(line: &str) -> String {
 fn read_lines(
     from: Option<impl Read + Send + 'static>,
     mut each: impl FnMut(String) + Send + 'static,
-) -> Receiver<()> {
+) -> io::Result<Receiver<()>> {
     let (until_the_end, end) = channel();
-    if let Some(from) = from {
-        thread::spawn(move || {
-            let _until_the_end = until_the_end;
-            let mut from = BufReader::new(from);
-            loop {
-                let mut line = Vec::new();
-                // (A line without an end is cut into several.)
-                let mut part = from.by_ref().take(LONGEST);
-                if !part.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                    return;
-                }
-                let text = String::from_utf8_lossy(&line);
-                each(text.trim_end_matches(['\n', '\r']).to_owned());
+    let mut from = BufReader::new(from.ok_or(ErrorKind::BrokenPipe)?);
+    thread::Builder::new().spawn(move || {
+        let _until_the_end = until_the_end;
+        loop {
+            let mut line = Vec::new();
+            // A line without an end is cut into several.
+            let mut part = from.by_ref().take(LONGEST);
+            if !part.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                return;
             }
-        });
-    }
-    end
+            let text = String::from_utf8_lossy(&line);
+            each(text.trim_end_matches(['\n', '\r']).to_owned());
+        }
+    })?;
+    Ok(end)
 }
 
 /// The groups of the programs that run. Ctrl-C does not reach them: each is in
@@ -620,7 +607,7 @@ pub fn end_with_the_grader() {
     });
 }
 
-// (On Windows a job ends with the one that has made it.)
+// On Windows a job ends with the one that has made it.
 #[cfg(not(unix))]
 pub fn end_with_the_grader() {}
 
@@ -640,7 +627,7 @@ pub fn end_orphans() {
     use nix::sys::signal::kill;
     use nix::sys::wait::waitpid;
 
-    // (Each that is ended may leave children of its own.)
+    // Each that is ended may leave children of its own.
     for _ in 0..100 {
         let children = children();
         if children.is_empty() {

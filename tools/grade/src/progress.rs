@@ -1,11 +1,12 @@
-//! What the reader has done: the exercises that passed, the hints that were
-//! read. A text file, one fact a line.
+//! What the reader has done: the exercises that passed, the hints that were read. A text file, one
+//! fact a line.
 
+use std::env::var_os;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use crate::folder;
+use crate::course::Course;
 
 pub struct Progress {
     lines: Vec<String>,
@@ -13,10 +14,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn read() -> Self {
-        // (The tests have their own.)
-        let path = std::env::var_os("GRADE_PROGRESS").map(PathBuf::from);
-        let path = path.unwrap_or_else(|| folder().join(".progress"));
+    /// It stands beside the exercises; without those, where programs keep such things. The tests
+    /// have their own.
+    pub fn read(course: Option<&Course>) -> Self {
+        let path = match (var_os("GRADE_PROGRESS"), course) {
+            (Some(path), _) => path.into(),
+            (None, Some(course)) => course.progress(),
+            (None, None) => elsewhere(),
+        };
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lines = text.lines().map(str::to_owned).collect();
         Self { lines, path }
@@ -26,7 +31,7 @@ impl Progress {
         self.lines.contains(&format!("done {exercise}"))
     }
 
-    pub fn is_done_now(&mut self, exercise: &str) {
+    pub fn add_done(&mut self, exercise: &str) {
         if !self.is_done(exercise) {
             self.add(format!("done {exercise}"));
         }
@@ -38,20 +43,26 @@ impl Progress {
         self.lines.iter().filter(|line| **line == hint).count()
     }
 
-    pub fn read_a_hint(&mut self, exercise: &str) {
+    pub fn add_hint(&mut self, exercise: &str) {
         self.add(format!("hint {exercise}"));
     }
 
+    /// Appends, as another grader may run at the same time.
     fn add(&mut self, line: String) {
-        // (Another grader may run at the same time.)
-        let noted = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&self.path)
-            .and_then(|mut file| writeln!(file, "{line}"));
-        self.lines.push(line);
-        if let Err(error) = noted {
+        if let Some(folder) = self.path.parent() {
+            let _ = fs::create_dir_all(folder);
+        }
+        let file = OpenOptions::new().append(true).create(true).open(&self.path);
+        if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
             eprintln!("cannot note it in {}: {error}", self.path.display());
         }
+        self.lines.push(line);
     }
+}
+
+fn elsewhere() -> PathBuf {
+    let in_home = |home| PathBuf::from(home).join(".local/state");
+    let folder = ["XDG_STATE_HOME", "LOCALAPPDATA"].into_iter().find_map(var_os);
+    let folder = folder.map(PathBuf::from).or_else(|| var_os("HOME").map(in_home));
+    folder.unwrap_or_default().join("socket-steps/progress")
 }

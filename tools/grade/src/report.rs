@@ -18,7 +18,7 @@ pub fn green(text: &str) -> String {
     paint(text, "32")
 }
 
-pub fn red(text: &str) -> String {
+fn red(text: &str) -> String {
     paint(text, "31;1")
 }
 
@@ -30,7 +30,7 @@ fn paint(text: &str, colour: &str) -> String {
 }
 
 /// Text in lines, each after `indent`.
-pub fn wrapped(text: &str, indent: &str) -> String {
+pub fn wrap(text: &str, indent: &str) -> String {
     let options = textwrap::Options::new(WIDTH)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent(indent)
@@ -81,24 +81,39 @@ pub fn passed(title: &str) {
     println!("  {}    {title}", green("ok"));
 }
 
+/// A check that this machine does not allow, and why, if that is not above.
+pub fn not_run(title: &str, reason: Option<&String>) {
+    println!("  --    {title}");
+    if let Some(reason) = reason {
+        println!("{}", wrap(&format!("Not run on this machine: {reason}"), "        "));
+    }
+}
+
 /// The check that failed, and all that helps.
-pub fn failed(title: &str, wrong: &Wrong, advice: &str, exercise: &Exercise) {
+pub fn failed(
+    title: &str,
+    wrong: &Wrong,
+    advice: &str,
+    last_words: &[String],
+    exercise: &Exercise,
+    call: &str,
+) {
     println!("  {}  {title}\n", red("FAIL"));
     if !wrong.sent.is_empty() {
         println!("{}", field("sent", &wrong.sent));
     }
     println!("{}", field("expected", &wrong.expected));
     println!("{}", field("got", &wrong.got));
-    println!("\n{}\n", wrapped(advice, "  "));
-    if !wrong.last_words.is_empty() {
+    println!("\n{}\n", wrap(advice, "  "));
+    if !last_words.is_empty() {
         println!("  Your program:");
-        for line in &wrong.last_words {
+        for line in last_words {
             println!("    {line}");
         }
         println!();
     }
     println!("  Read again: \"{}\" in the book.", exercise.chapter);
-    println!("  A hint: cargo grade {} --hint", exercise.name);
+    println!("  A hint: {call} {} --hint", exercise.name);
 }
 
 fn field(name: &str, text: &str) -> String {

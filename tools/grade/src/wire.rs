@@ -1,25 +1,48 @@
 //! The grader's end of the wire: a TCP peer, a UDP socket.
 
+use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::program;
-use crate::wrong::{How, Wrong, counted, in_words, seconds, shown};
+use crate::clock::{Clock, PATIENCE};
+use crate::program::{Program, one_is_busy};
+use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
 
 /// What a connect gets that is neither accepted nor refused.
 pub const NO_ANSWER: &str = "no answer";
+
+/// What all parts of one grading share.
+#[derive(Default)]
+pub struct Bench {
+    pub clock: Rc<Clock>,
+    pub programs: RefCell<Vec<Rc<Program>>>,
+    /// Sockets that a check has let go of. They are closed before the grader goes on; but if the
+    /// check ends with an error there, what the programs say last is heard first: it must not be
+    /// about a grader that hangs up.
+    dropped: RefCell<Vec<Socket>>,
+}
+
+impl Bench {
+    pub fn close_dropped(&self) {
+        self.dropped.borrow_mut().clear();
+    }
+
+    fn keep(&self, socket: io::Result<impl Into<Socket>>) {
+        self.dropped.borrow_mut().extend(socket.map(Into::into));
+    }
+}
 
 /// One connection, on the grader's side. No call waits forever.
 pub struct Peer {
     stream: TcpStream,
     /// What was sent last, in words.
     sent: String,
-    until: Instant,
-    patience: Duration,
+    bench: Rc<Bench>,
     /// The program did not sleep in time: it is not waited for again.
     never_sleeps: bool,
 }
@@ -34,34 +57,35 @@ enum Stop {
 }
 
 impl Peer {
-    pub fn connect(to: SocketAddr, until: Instant, patience: Duration) -> Result<Self, Wrong> {
-        let stream = TcpStream::connect_timeout(&to, limit(until, patience));
-        let stream = stream.map_err(|error| not_connected(to, &error))?;
-        Self::new(stream, until, patience)
+    pub fn connect(to: SocketAddr, bench: &Rc<Bench>) -> Result<Self, Wrong> {
+        Self::connect_by(Socket::new(Domain::for_address(to), Type::STREAM, None)?, to, bench)
     }
 
-    /// The same, with a receive buffer of about so many bytes.
+    /// The same, with a receive buffer of about so many bytes: set ahead of connect, where the
+    /// other end gets to know it.
     pub fn connect_with_buffer(
         to: SocketAddr,
         size: usize,
-        until: Instant,
-        patience: Duration,
+        bench: &Rc<Bench>,
     ) -> Result<Self, Wrong> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-        // (Ahead of connect, where the other end is told of it.)
         socket.set_recv_buffer_size(size)?;
-        let connected = socket.connect_timeout(&to.into(), limit(until, patience));
-        connected.map_err(|error| not_connected(to, &error))?;
-        Self::new(socket.into(), until, patience)
+        Self::connect_by(socket, to, bench)
     }
 
-    pub fn new(stream: TcpStream, until: Instant, patience: Duration) -> Result<Self, Wrong> {
+    pub fn connect_by(socket: Socket, to: SocketAddr, bench: &Rc<Bench>) -> Result<Self, Wrong> {
+        bench.close_dropped();
+        let connected = socket.connect_timeout(&to.into(), bench.clock.left_of(PATIENCE));
+        connected.map_err(|error| not_connected(to, &error))?;
+        Self::new(socket.into(), bench)
+    }
+
+    fn new(stream: TcpStream, bench: &Rc<Bench>) -> Result<Self, Wrong> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(patience))?;
-        stream.set_read_timeout(Some(patience))?;
-        let sent = String::new();
-        Ok(Self { stream, sent, until, patience, never_sleeps: false })
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, sent: String::new(), bench: Rc::clone(bench), never_sleeps: false })
     }
 
     /// The socket itself, for what has no method here.
@@ -74,8 +98,9 @@ impl Peer {
         self.sent = words.into();
     }
 
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
-        self.sent = shown(bytes);
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Wrong> {
+        let bytes = bytes.as_ref();
+        self.sent = show(bytes);
         self.put(bytes)
     }
 
@@ -91,8 +116,8 @@ impl Peer {
         for piece in bytes.chunks(size) {
             self.send_alone(piece)?;
         }
-        let pieces = counted(size, "byte");
-        self.sent = format!("{}, in pieces of {pieces}", shown(bytes));
+        let pieces = plural(size, "byte");
+        self.sent = format!("{}, in pieces of {pieces}", show(bytes));
         Ok(())
     }
 
@@ -102,18 +127,18 @@ impl Peer {
     /// Linux only; elsewhere some milliseconds must do.)
     fn until_received(&mut self) {
         let end = Instant::now() + Duration::from_millis(500);
-        while !self.never_sleeps && program::one_is_busy() {
+        while !self.never_sleeps && one_is_busy(&self.bench.programs.borrow()) {
             self.never_sleeps = Instant::now() > end;
             thread::sleep(Duration::from_millis(1));
         }
-        // (A moment for an answer that comes too early.)
+        // A moment for an answer that comes too early.
         thread::sleep(Duration::from_millis(3));
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
         self.not_beyond_the_limit();
         let start = Instant::now();
-        put_all(&self.stream, bytes, self.until).map_err(|error| {
+        put_all(&self.stream, bytes, self.bench.clock.end()).map_err(|error| {
             let expected = "a peer that receives it";
             let (how, got) = match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -129,7 +154,7 @@ impl Peer {
 
     /// Ends the grader's direction, and goes on receiving: a half-close.
     pub fn finish(&mut self) {
-        // (If the connection is broken, the next receive tells.)
+        // If the connection is broken, the next receive tells.
         let _ = self.stream.shutdown(Shutdown::Write);
         match self.sent.is_empty() {
             true => self.sent = "the end of the stream".to_owned(),
@@ -140,10 +165,32 @@ impl Peer {
     /// Breaks the connection off: the program gets a reset.
     pub fn reset(self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.close();
+    }
+
+    /// Closes it now, and not when the grader goes on.
+    pub fn close(self) {
+        let bench = Rc::clone(&self.bench);
+        drop(self);
+        bench.close_dropped();
+    }
+
+    /// Sends it, and it must come back.
+    pub fn expect_echo(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Wrong> {
+        self.send(&bytes)?;
+        self.expect(&bytes)
+    }
+
+    /// A whole conversation with an echo.
+    pub fn talk(&mut self, words: &str) -> Result<(), Wrong> {
+        self.expect_echo(words)?;
+        self.finish();
+        self.expect_end()
     }
 
     /// Receives exactly these bytes, in whatever pieces they come.
-    pub fn expect(&mut self, expected: &[u8]) -> Result<(), Wrong> {
+    pub fn expect(&mut self, expected: impl AsRef<[u8]>) -> Result<(), Wrong> {
+        let expected = expected.as_ref();
         let (got, stop) = self.receive(expected.len());
         if got == expected {
             return Ok(());
@@ -158,12 +205,12 @@ impl Peer {
         pieces: impl Iterator<Item = &'a [u8]> + Send,
         expected: &[u8],
     ) -> Result<(), Wrong> {
-        let (stream, until) = (self.stream.try_clone()?, self.until);
+        let (stream, end) = (self.stream.try_clone()?, self.bench.clock.end());
         let (got, stop) = thread::scope(|scope| {
             scope.spawn(|| {
                 for piece in pieces {
-                    // (What is not received tells that something is wrong.)
-                    if put_all(&stream, piece, until).is_err() {
+                    // What is not received tells that something is wrong.
+                    if put_all(&stream, piece, end).is_err() {
                         return;
                     }
                 }
@@ -196,7 +243,7 @@ impl Peer {
             }
         }
         String::from_utf8(line).map_err(|error| {
-            let got = shown(error.as_bytes());
+            let got = show(error.as_bytes());
             let wrong = Wrong::new(How::Other, "a line of UTF-8 text", got);
             wrong.after(self.sent.clone())
         })
@@ -206,7 +253,7 @@ impl Peer {
     pub fn expect_line(&mut self, expected: &str) -> Result<(), Wrong> {
         let line = self.receive_line(expected)?;
         if line != expected {
-            let (expected, got) = (shown(expected.as_bytes()), shown(line.as_bytes()));
+            let (expected, got) = (show(expected.as_bytes()), show(line.as_bytes()));
             let wrong = Wrong::new(How::Other, expected, got);
             return Err(wrong.after(self.sent.clone()));
         }
@@ -227,7 +274,7 @@ impl Peer {
             (_, Stop::Broken(error)) => Wrong::new(How::Reset, expected, in_words(&error)),
             (_, Stop::Full) => {
                 let more = self.all_that_is_there(&got);
-                Wrong::new(How::More, expected, format!("more: {}", shown(&more)))
+                Wrong::new(How::More, expected, format!("more: {}", show(&more)))
             }
         };
         Err(wrong.after(self.sent.clone()))
@@ -239,7 +286,7 @@ impl Peer {
         if got.is_empty() {
             return Ok(());
         }
-        let wrong = Wrong::new(How::More, "nothing yet", shown(&got));
+        let wrong = Wrong::new(How::More, "nothing yet", show(&got));
         Err(wrong.after(self.sent.clone()))
     }
 
@@ -256,11 +303,11 @@ impl Peer {
 
     /// The time for all the checks may be up before patience ends.
     fn not_beyond_the_limit(&self) {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left < self.patience {
-            let left = Some(left.max(Duration::from_millis(1)));
-            let _ = self.stream.set_read_timeout(left);
-            let _ = self.stream.set_write_timeout(left);
+        self.bench.close_dropped();
+        let left = self.bench.clock.left_of(PATIENCE);
+        if left < PATIENCE {
+            let _ = self.stream.set_read_timeout(Some(left));
+            let _ = self.stream.set_write_timeout(Some(left));
         }
     }
 
@@ -277,7 +324,7 @@ impl Peer {
         let mut length = 0;
         let mut last = Instant::now();
         while length < most {
-            if Instant::now() > self.until {
+            if self.bench.clock.is_up() {
                 return (got[..length].to_vec(), Stop::Silent(last.elapsed()));
             }
             self.not_beyond_the_limit();
@@ -305,7 +352,7 @@ impl Peer {
     fn wrong(&self, expected: &[u8], got: &[u8], stop: &Stop) -> Wrong {
         let same = expected.iter().zip(got).take_while(|(a, b)| a == b);
         let same = same.count();
-        let mut words = shown(got);
+        let mut words = show(got);
         let how = match stop {
             _ if same < got.len() => How::Other,
             Stop::Full => How::Other,
@@ -319,8 +366,8 @@ impl Peer {
                 words += &format!(
                     ", wrong from byte {} on: {}, not {}",
                     same + 1,
-                    shown(&got[same..got.len().min(same + 4)]),
-                    shown(&expected[same..expected.len().min(same + 4)]),
+                    show(&got[same..got.len().min(same + 4)]),
+                    show(&expected[same..expected.len().min(same + 4)]),
                 );
             }
             How::Other => {}
@@ -340,14 +387,14 @@ impl Peer {
                 };
             }
         }
-        Wrong::new(how, shown(expected), words).after(self.sent.clone())
+        Wrong::new(how, show(expected), words).after(self.sent.clone())
     }
 }
 
-/// Connects for so long at most.
-fn limit(until: Instant, patience: Duration) -> Duration {
-    let left = until.saturating_duration_since(Instant::now());
-    patience.min(left).max(Duration::from_millis(1))
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.bench.keep(self.stream.try_clone());
+    }
 }
 
 fn not_connected(to: SocketAddr, error: &io::Error) -> Wrong {
@@ -360,9 +407,9 @@ fn not_connected(to: SocketAddr, error: &io::Error) -> Wrong {
 
 /// As `write_all`, but for the time for all the checks: who takes a byte now
 /// and then could make that last.
-fn put_all(mut to: &TcpStream, mut bytes: &[u8], until: Instant) -> io::Result<()> {
+fn put_all(mut to: &TcpStream, mut bytes: &[u8], end: Instant) -> io::Result<()> {
     while !bytes.is_empty() {
-        if Instant::now() > until {
+        if Instant::now() > end {
             return Err(ErrorKind::TimedOut.into());
         }
         match to.write(bytes) {
@@ -375,13 +422,14 @@ fn put_all(mut to: &TcpStream, mut bytes: &[u8], until: Instant) -> io::Result<(
 }
 
 /// Waits for the program to connect.
-pub fn accept(listener: &TcpListener, until: Instant, patience: Duration) -> Result<Peer, Wrong> {
+pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Result<Peer, Wrong> {
+    bench.close_dropped();
     listener.set_nonblocking(true)?;
     let start = Instant::now();
-    let end = until.min(start + patience);
+    let end = bench.clock.end_of(PATIENCE);
     loop {
         match listener.accept() {
-            Ok((stream, _)) => return Peer::new(stream, until, patience),
+            Ok((stream, _)) => return Peer::new(stream, bench),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if Instant::now() > end {
                     let at = listener.local_addr()?;
@@ -396,68 +444,29 @@ pub fn accept(listener: &TcpListener, until: Instant, patience: Duration) -> Res
     }
 }
 
-/// Datagrams that keep coming while a program waits for another one, so fast
-/// that a limit for each receive never ends, and a limit for all of them does.
-///
-/// On a busy machine there are gaps. A try with a gap tells nothing.
-pub struct Noise {
-    limit: Duration,
-    /// When the last one was sent, and since when there was no gap.
-    last: Instant,
-    since: Instant,
-    has_gap: bool,
-}
-
-impl Noise {
-    /// For a program that waits so long, and did not begin before `start`.
-    pub fn new(limit: Duration, start: Instant) -> Self {
-        Self { limit, last: start, since: start, has_gap: false }
-    }
-
-    /// One more.
-    pub fn make(
-        &mut self,
-        wire: &mut Datagrams,
-        to: SocketAddr,
-        bytes: &[u8],
-    ) -> Result<(), Wrong> {
-        let before = Instant::now();
-        wire.send(to, bytes)?;
-        if self.last.elapsed() > self.limit / 2 {
-            self.has_gap = true;
-            self.since = before;
-        }
-        self.last = before;
-        Ok(())
-    }
-
-    pub fn has_gap(&self) -> bool {
-        self.has_gap || self.last.elapsed() > self.limit / 2
-    }
-
-    /// Without a gap for much longer than the limit.
-    pub fn is_long_enough(&self) -> bool {
-        let time = self.last.duration_since(self.since);
-        time > self.limit * 4 + Duration::from_millis(600)
-    }
-}
-
 /// A UDP socket of the grader's. Each datagram that it sends and gets is kept
 /// in words, for the report.
 pub struct Datagrams {
     socket: UdpSocket,
     /// What was sent last, in words.
     sent: String,
-    until: Instant,
-    patience: Duration,
+    bench: Rc<Bench>,
 }
 
 impl Datagrams {
-    pub fn bind(at: &str, until: Instant, patience: Duration) -> Result<Self, Wrong> {
+    pub fn bind(at: &str, bench: &Rc<Bench>) -> Result<Self, Wrong> {
+        bench.close_dropped();
         let socket = UdpSocket::bind(at)?;
-        // (On macOS a datagram may have no more than 9216 bytes else.)
+        // On macOS a datagram may have no more than 9216 bytes else.
         let _ = SockRef::from(&socket).set_send_buffer_size(1 << 17);
-        Ok(Self { socket, sent: String::new(), until, patience })
+        Ok(Self { socket, sent: String::new(), bench: Rc::clone(bench) })
+    }
+
+    /// Closes it now, and not when the grader goes on.
+    pub fn close(self) {
+        let bench = Rc::clone(&self.bench);
+        drop(self);
+        bench.close_dropped();
     }
 
     pub fn address(&self) -> Result<SocketAddr, Wrong> {
@@ -467,7 +476,7 @@ impl Datagrams {
     pub fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Result<(), Wrong> {
         self.sent = match bytes {
             [] => "an empty datagram".to_owned(),
-            _ => format!("a datagram of {}", shown(bytes)),
+            _ => format!("a datagram of {}", show(bytes)),
         };
         self.socket.send_to(bytes, to)?;
         Ok(())
@@ -475,7 +484,8 @@ impl Datagrams {
 
     /// The next datagram, and where it is from; `None` if none comes in time.
     pub fn receive(&mut self, patience: Duration) -> Result<Option<(Vec<u8>, SocketAddr)>, Wrong> {
-        let end = self.until.min(Instant::now() + patience);
+        self.bench.close_dropped();
+        let end = self.bench.clock.end_of(patience);
         let mut buffer = vec![0; 1 << 16];
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -492,7 +502,7 @@ impl Datagrams {
                             return Ok(None);
                         }
                     }
-                    // (Windows: nobody is where the last one was sent to.)
+                    // Windows: nobody is where the last one was sent to.
                     ErrorKind::Interrupted | ErrorKind::ConnectionReset => {}
                     _ => return Err(error.into()),
                 },
@@ -504,11 +514,11 @@ impl Datagrams {
     pub fn expect(&mut self, from: SocketAddr, expected: &[u8]) -> Result<(), Wrong> {
         let words = |bytes: &[u8], from: SocketAddr| match bytes {
             [] => format!("an empty datagram from {from}"),
-            _ => format!("a datagram from {from} of {}", shown(bytes)),
+            _ => format!("a datagram from {from} of {}", show(bytes)),
         };
         let expected_words = words(expected, from);
         let start = Instant::now();
-        let wrong = match self.receive(self.patience)? {
+        let wrong = match self.receive(PATIENCE)? {
             Some((got, at)) if got == expected && at == from => {
                 return Ok(());
             }
@@ -520,4 +530,16 @@ impl Datagrams {
         };
         Err(wrong.after(self.sent.clone()))
     }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        self.bench.keep(self.socket.try_clone());
+    }
+}
+
+/// A text in which each place can be told from the others.
+pub fn pattern(length: usize) -> Vec<u8> {
+    let words = (0..).flat_map(|number| format!("{number} ").into_bytes());
+    words.take(length).collect()
 }

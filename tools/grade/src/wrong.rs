@@ -25,6 +25,8 @@ pub enum How {
     Printed,
     /// The program ended otherwise than it should, or did not end.
     Exit,
+    /// Nothing: this machine does not allow the check.
+    Machine,
 }
 
 /// What was sent, expected and got, each in words.
@@ -37,23 +39,17 @@ pub struct Wrong {
     pub got: String,
     /// Advice that fits better than what the check has.
     pub advice: Option<String>,
-    /// What the program was doing at that moment, in lines.
-    // (Not a Vec: Clippy finds an error of 128 bytes too large.)
-    pub last_words: Box<[String]>,
 }
 
 impl Wrong {
     pub fn new(how: How, expected: impl Into<String>, got: impl Into<String>) -> Self {
         let (expected, got) = (expected.into(), got.into());
-        let last_words = crate::program::last_words().into();
-        let sent = String::new();
-        Self { how, sent, expected, got, advice: None, last_words }
+        Self { how, sent: String::new(), expected, got, advice: None }
     }
 
-    /// Whether a program was ended because it sent to a connection that was
-    /// gone. (Rust and Python ignore that signal.)
-    pub fn is_broken_pipe(&self) -> bool {
-        self.last_words.iter().any(|line| line.contains("SIGPIPE"))
+    /// The machine is in the way, in these words.
+    pub fn machine(words: impl Into<String>) -> Self {
+        Self::new(How::Machine, "", words)
     }
 
     /// The same, after this was sent (or done).
@@ -69,29 +65,20 @@ impl Wrong {
     }
 }
 
-/// The grader's own system does not do what it needs: no fault of the program.
-impl From<io::Error> for Wrong {
-    fn from(error: io::Error) -> Self {
-        let got = format!("the grader's own call failed: {error}");
-        Self::new(How::Other, "a system that allows this check", got)
-            .advice("This is not your program's fault. Try again.")
-    }
-}
-
 /// So much of a text is shown, in characters.
 const SHOWN: usize = 44;
 
 /// Bytes for a line: how many, and the first of them, as text if they are.
-pub fn shown(bytes: &[u8]) -> String {
+pub fn show(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing".to_owned();
     }
-    let mut line = counted(bytes.len(), "byte") + ": ";
-    // (More than is shown in any case.)
+    let mut line = plural(bytes.len(), "byte") + ": ";
+    // More than is shown in any case.
     let bytes = &bytes[..bytes.len().min(4 * (SHOWN + 1))];
     let mut text = match std::str::from_utf8(bytes) {
         Ok(text) => escaped(text.chars()),
-        // (A cut that the grader made itself: the text ahead of it counts.)
+        // A cut that the grader made itself: the text ahead of it counts.
         Err(error) if error.error_len().is_none() && error.valid_up_to() > 3 => {
             let (text, tail) = bytes.split_at(error.valid_up_to());
             let text = String::from_utf8_lossy(text).into_owned();
@@ -108,7 +95,7 @@ pub fn shown(bytes: &[u8]) -> String {
 }
 
 fn escaped(text: impl Iterator<Item = char>) -> String {
-    // (An apostrophe can stay as it is.)
+    // An apostrophe can stay as it is.
     let escape = |c: char| match c {
         '\'' => c.to_string(),
         '\0'..='\x1f' => c.to_string().as_bytes().escape_ascii().to_string(),
@@ -118,7 +105,7 @@ fn escaped(text: impl Iterator<Item = char>) -> String {
 }
 
 /// "1 byte", "2 bytes"
-pub fn counted(number: usize, word: &str) -> String {
+pub fn plural(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -141,17 +128,17 @@ pub fn in_words(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::show;
 
     #[test]
     fn bytes_fit_a_line() {
-        assert_eq!(shown(b""), "nothing");
-        assert_eq!(shown(b"a"), "1 byte: \"a\"");
-        assert_eq!(shown("it's 你\n".as_bytes()), r#"9 bytes: "it's 你\n""#);
-        assert_eq!(shown(b"\xff\0"), r#"2 bytes: "\xff\x00""#);
-        assert_eq!(shown(b"\xe4\xbd"), r#"2 bytes: "\xe4\xbd""#);
-        assert_eq!(shown(b"hello\xe4\xbd"), r#"7 bytes: "hello\xe4\xbd""#);
-        let line = shown(&[b'x'; 5000]);
+        assert_eq!(show(b""), "nothing");
+        assert_eq!(show(b"a"), "1 byte: \"a\"");
+        assert_eq!(show("it's 你\n".as_bytes()), r#"9 bytes: "it's 你\n""#);
+        assert_eq!(show(b"\xff\0"), r#"2 bytes: "\xff\x00""#);
+        assert_eq!(show(b"\xe4\xbd"), r#"2 bytes: "\xe4\xbd""#);
+        assert_eq!(show(b"hello\xe4\xbd"), r#"7 bytes: "hello\xe4\xbd""#);
+        let line = show(&[b'x'; 5000]);
         assert!(line.starts_with("5000 bytes: \"xxx"), "{line}");
         assert!(line.ends_with("x...") && line.len() < 70, "{line}");
     }

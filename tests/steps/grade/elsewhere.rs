@@ -1,0 +1,68 @@
+//! The grader away from the course, and on machines that do not allow every check.
+
+use std::fs;
+
+use super::command_line::{ECHO, outcome};
+use super::{graders, joined};
+use crate::machine::{PYTHON, command, has, tool};
+
+/// The grader, installed: away from any checkout, with notes where programs keep them.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_needs_no_checkout() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !has(&[PYTHON]) {
+        return;
+    }
+    let grade = |arguments: &[&str]| {
+        let mut grade = command(tool("grade"));
+        grade.current_dir(&folder).env("XDG_STATE_HOME", folder.path()).args(arguments);
+        outcome(&mut grade)
+    };
+    fs::write(folder.path().join("echo.py"), ECHO).expect("written");
+    let (status, shown, errors) = grade(&["05_echo", "--", "python3", "echo.py"]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    assert!(shown.ends_with("  Next: grade 02_free_port\n"), "{shown}");
+    let (_, shown, _) = grade(&[]);
+    assert!(shown.contains("  done  05_echo "), "{shown}");
+    let (status, shown, _) = grade(&["05_echo", "--solution"]);
+    let solution = fs::read_to_string(graders().join("solutions/05_echo.rs"));
+    assert_eq!((status, shown), (0, solution.expect("a file")));
+    for arguments in [&["05_echo"][..], &["--all"]] {
+        let (status, shown, errors) = grade(arguments);
+        assert_eq!((status, shown.as_str()), (2, ""), "{errors}");
+        let words = "or say how yours is started: grade 05_echo -- python3 my_program.py";
+        assert!(errors.contains(words), "{errors}");
+    }
+}
+
+/// What the machine does not allow is neither passed nor failed.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_blames_the_machine_for_its_limits() {
+    let notes = tempfile::tempdir().expect("a folder");
+    let file = notes.path().join("echo.py");
+    fs::write(&file, ECHO).expect("written");
+    let queue = "ip link set lo up; echo 5 > /proc/sys/net/core/somaxconn; exec \"$@\"";
+    if !has(&["prlimit", "unshare", "ip", PYTHON]) {
+        return;
+    }
+    for (limit, passed, words) in [
+        (
+            &["prlimit", "--nofile=30"][..],
+            0,
+            "may have 30 open files here, and this check needs 32",
+        ),
+        (&["unshare", "-Urn"], 0, "127.0.0.1 cannot be reached"),
+        (&["unshare", "-Urn", "sh", "-c", queue, "sh"], 8, "(net.core.somaxconn), whatever listen"),
+    ] {
+        let mut grade = command(limit[0]);
+        grade.args(&limit[1..]).arg(tool("grade")).args(["05_echo", "--", "python3"]);
+        let (status, shown, _) =
+            outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")));
+        let shown = joined(&shown);
+        assert_eq!((status, shown.matches(" ok ").count()), (1, passed), "{shown}");
+        assert!(shown.contains(words) && !shown.contains("FAIL"), "{shown}");
+        assert!(shown.contains("could not be run on this machine."), "{shown}");
+    }
+}

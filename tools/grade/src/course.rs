@@ -1,0 +1,54 @@
+//! A checkout of the course around the current folder: there the exercises have their files, and
+//! are built by cargo. Everything else works without one.
+
+use std::io::{IsTerminal as _, stderr};
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+pub struct Course {
+    top: PathBuf,
+}
+
+impl Course {
+    /// Looks for it from the current folder upwards.
+    pub fn find() -> Option<Self> {
+        let here = std::env::current_dir().ok()?;
+        let is_top = |top: &&std::path::Path| top.join("examples/your_turn/Cargo.toml").is_file();
+        here.ancestors().find(is_top).map(|top| Self { top: top.to_owned() })
+    }
+
+    /// Where the reader's progress is kept.
+    pub fn progress(&self) -> PathBuf {
+        self.top.join("examples/your_turn/.progress")
+    }
+
+    /// The reader's file as a program; `None`: it does not compile. Gives what the compiler says
+    /// as well. Cargo runs in the current folder, where a relative target folder begins, and names
+    /// the program that it has built.
+    pub fn build(&self, exercise: &str) -> (Option<String>, Vec<u8>) {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
+        build.arg("--manifest-path").arg(self.top.join("Cargo.toml"));
+        build.args(["--package", "your-turn", "--bin", exercise]);
+        if stderr().is_terminal() {
+            build.env("CARGO_TERM_COLOR", "always");
+        }
+        match build.output() {
+            Ok(output) if output.status.success() => {
+                let messages = String::from_utf8_lossy(&output.stdout);
+                (messages.lines().find_map(executable), output.stderr)
+            }
+            Ok(output) => (None, output.stderr),
+            Err(error) => (None, format!("cannot start cargo: {error}\n").into_bytes()),
+        }
+    }
+}
+
+/// The path of the program, if this is what the message tells.
+fn executable(message: &str) -> Option<String> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    Some(message["executable"].as_str()?.to_owned())
+}

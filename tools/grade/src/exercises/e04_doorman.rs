@@ -1,0 +1,248 @@
+//! Calls: `listen`, `accept`.
+//! Idea: a queue, a socket for each guest.
+//! Usual mistake: waiting for a guest who says nothing.
+
+use crate::exercise::Check;
+use crate::grading::{Grading, restarts};
+use crate::program::Program;
+use crate::wire::{NO_ANSWER, Peer};
+use crate::wrong::{How, Wrong};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "the first guest is told that it is guest 1",
+        usually: |how| match how {
+            How::Silent => {
+                "The guest was connected, and was told nothing. The kernel connects a guest by \
+                 itself; your program has to call accept, and then to send at once. A guest says \
+                 nothing: a receive ahead of the greeting waits forever."
+            }
+            How::Other => {
+                "The guest was told something else. Compare the two lines above letter by letter. \
+                 The first guest is number 1, and a full stop and one line feed end the line."
+            }
+            How::Short | How::End => {
+                "The greeting is not complete. It ends with a full stop and a line feed, \"\\n\". \
+                 Send all of it before you close the connection."
+            }
+            _ => {
+                "The connection was broken off before the guest had its greeting. Send first, on \
+                 the socket that accept gave you, and close that socket afterwards."
+            }
+        },
+        run: |grading| {
+            let (_, mut guest) = grading.start_and_connect()?;
+            expect_greeting(&mut guest, 1).map_err(|wrong| {
+                let ended = matches!(wrong.how, How::End | How::Reset);
+                match ended && wrong.got.starts_with("nothing") {
+                    true => wrong.advice(ON_WHICH_SOCKET),
+                    false => wrong,
+                }
+            })
+        },
+    },
+    Check {
+        title: "then its connection ends",
+        usually: |_| {
+            "After its greeting the guest waits for the end of the stream. It comes when you close \
+             the socket that accept gave you (in Rust: drop it). A socket that is kept in a list, \
+             or by a thread, stays open. The listener is not the one to close."
+        },
+        run: |grading| {
+            let (_, mut guest) = grading.start_and_connect()?;
+            expect_greeting(&mut guest, 1)?;
+            guest.expect_end().map_err(|wrong| match wrong.got.starts_with("more") {
+                true => wrong.advice(TOO_MUCH),
+                false => wrong,
+            })
+        },
+    },
+    Check {
+        title: "the next guests are numbers 2, 3, and on to 12",
+        usually: |how| match how {
+            How::Other => {
+                "That is not this guest's number. Keep the number in a variable outside of the \
+                 loop, and add one for each guest that you accept. (A process made with fork \
+                 counts in a copy of its own.)"
+            }
+            _ => {
+                "The first guest was served, and a later one was not. accept gives one guest only: \
+                 call it again for the next, in a loop, and keep the listener open for as long as \
+                 the program runs."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for number in 1..=12 {
+                let mut guest = grading.connect(&program)?;
+                let wrong = expect_greeting(&mut guest, number).and_then(|()| guest.expect_end());
+                wrong.map_err(|wrong| {
+                    let cut = matches!(wrong.how, How::Short | How::End);
+                    match number >= 10 && cut {
+                        true => wrong.advice(ONE_DIGIT_MORE),
+                        false => wrong,
+                    }
+                })?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "ten who come at once, and stay, each get their own number",
+        usually: |how| match how {
+            How::Other => {
+                "Ten guests were connected at once, and their numbers are not 1 to 10, each once. \
+                 Count in one place, where you accept. If several threads count, reading the \
+                 number and adding one must be one step: a lock."
+            }
+            _ => {
+                "Ten guests were connected at once, and one of them was not served. They stay \
+                 after their greeting, as long as they like: don't wait until a guest has closed \
+                 its end or has said something. Greet, close, and accept the next."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut guests = Vec::new();
+            let ten = "nothing; ten guests are connected";
+            for _ in 0..10 {
+                let mut guest = one_of_many(grading, &program, ten)?;
+                guest.call_it(ten);
+                guests.push(guest);
+            }
+            let mut numbers = Vec::new();
+            for guest in &mut guests {
+                numbers.push(number_of(guest)?);
+                guest.expect_end()?;
+            }
+            let came = numbers.clone();
+            numbers.sort_unstable();
+            if !numbers.iter().copied().eq(1..=10) {
+                let expected = "the numbers 1 to 10, each once";
+                let got: Vec<_> = came.iter().map(u64::to_string).collect();
+                let got = format!("the numbers {}", got.join(", "));
+                return Err(Wrong::new(How::Other, expected, got).after(ten));
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "guests who break off before their turn end nothing",
+        usually: |how| match how {
+            How::Other => {
+                "A guest that came later got a number that cannot be its own. Guests who were gone \
+                 before their turn may count or not; nobody else's number is given twice."
+            }
+            _ => {
+                "Guests broke off while they waited, and after that nobody was greeted. For such a \
+                 guest the send fails (\"connection reset\"; on some systems accept does). A `?` \
+                 there, or an exception that nobody catches, ends the whole server: handle the \
+                 error, and accept the next one (step 12). In C, ignore SIGPIPE as well."
+            }
+        },
+        run: |grading| {
+            const GONE: u64 = 30;
+            let program = grading.start()?;
+            let after = format!("nothing; {GONE} guests before this one broke off");
+            let mut guest = grading.connect(&program)?;
+            expect_greeting(&mut guest, 1)?;
+            let break_off = |number| {
+                let mut gone = one_of_many(grading, &program, &after)?;
+                // Send fails with another error then.
+                if number % 2 == 0 {
+                    gone.finish();
+                }
+                gone.reset();
+                Ok::<_, Wrong>(())
+            };
+            // These two for sure ahead of their greeting.
+            program.while_stopped(|| {
+                break_off(0)?;
+                break_off(1)
+            })?;
+            for number in 2..GONE {
+                break_off(number)?;
+            }
+            let mut guest = one_of_many(grading, &program, &after)?;
+            guest.call_it(&after);
+            let number = number_of(&mut guest)?;
+            guest.expect_end()?;
+            if !(2..=GONE + 2).contains(&number) {
+                let expected = format!("a number from 2 to {}", GONE + 2);
+                let got = format!("the number {number}");
+                return Err(Wrong::new(How::Other, expected, got).after(after));
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| {
+            "The second run does not greet its first guest as the first run did. Each run counts \
+             from 1."
+        },
+        run: |grading| {
+            // The server closes first: what is left of the connection is
+            // on its side.
+            restarts(grading, |guest| {
+                expect_greeting(guest, 1)?;
+                guest.expect_end()
+            })
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Four calls until the first guest is there: Socket::new, bind, listen, accept. The fourth and \
+     what follows (send, close) go into a loop, and the number lives outside of it.",
+    "accept gives a socket for this one guest, and the guest's address. Send on that socket; \
+     `format!(\"You are guest {number}.\\n\")` is the text, `.as_bytes()` its bytes, and std's \
+     `write_all` sends all of them.",
+    "There is no call to close a socket in Rust: it is closed where its variable ends, or with \
+     `drop(guest)`.",
+    "Put accept and the greeting into a function that gives an `io::Result<()>`. In it `?` is \
+     right. Whoever calls it prints the error, and goes on with the next guest.",
+    "So that a second run gets the port at once: `listener.set_reuse_address(true)?` before bind \
+     (not on Windows).",
+];
+
+const ON_WHICH_SOCKET: &str = "The connection ended without a word. accept gives a second socket, \
+     and that one is connected to the guest: send there. The listener has no peer, and a send on \
+     it fails. Close the guest's socket only after the send.";
+
+const TOO_MUCH: &str = "After the line feed more bytes came. Send the greeting once, and nothing \
+     after it. In C, strlen gives the length of a text; sizeof counts the 0 at its end, or the \
+     whole buffer.";
+
+const ONE_DIGIT_MORE: &str = "From guest 10 on the greeting is a byte longer, and its end is \
+     missing. Send as many bytes as this text has, not as many as the first one had.";
+
+const MORE_ROOM: &str = "Guests could not even connect: the kernel lets no more of them wait than \
+     listen has asked for, and the others try again after a second. Give listen room for all who \
+     can come at once: listen(100).";
+
+/// Connects as one of many who wait.
+fn one_of_many(grading: &Grading, program: &Program, sent: &str) -> Result<Peer, Wrong> {
+    let guest = grading.connect(program);
+    guest.map_err(|wrong| match wrong.got == NO_ANSWER {
+        true => wrong.after(sent).advice(MORE_ROOM),
+        false => wrong.after(sent),
+    })
+}
+
+fn expect_greeting(guest: &mut Peer, number: u64) -> Result<(), Wrong> {
+    guest.call_it("nothing, for a guest just connects");
+    guest.expect(format!("You are guest {number}.\n"))
+}
+
+/// The number that this guest was told, whichever it is.
+fn number_of(guest: &mut Peer) -> Result<u64, Wrong> {
+    let line = guest.receive_line("You are guest N.")?;
+    let number = line.strip_prefix("You are guest ");
+    let number = number.and_then(|rest| rest.strip_suffix('.'));
+    number.and_then(|number| number.parse().ok()).ok_or_else(|| {
+        let expected = "the line \"You are guest N.\", where N is a number";
+        let got = crate::wrong::show(line.as_bytes());
+        Wrong::new(How::Other, expected, got)
+    })
+}

@@ -1,0 +1,247 @@
+//! Calls: `recv`, `send`.
+//! Idea: bytes, until 0.
+//! Usual mistake: one receive taken for one message.
+
+use crate::exercise::Check;
+use crate::grading::{NO_ROOM, restarts};
+use crate::machine;
+use crate::wire::{NO_ANSWER, pattern};
+use crate::wrong::{How, Wrong};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "what a client sends comes back",
+        usually: |how| match how {
+            How::Silent => {
+                "Nothing came back. After accept: receive into a buffer, and send the bytes that \
+                 came. Who waits for a buffer full, for a line ending or for the end of the \
+                 stream, waits forever here."
+            }
+            How::Other | How::More => {
+                "Something else came back. Send the bytes that came, and as many as came: recv \
+                 says how many. The rest of the buffer is from before."
+            }
+            _ => {
+                "The conversation ended too early. After accept: receive, send back what came, and \
+                 keep the connection until the client has finished."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            peer.expect_echo(b"hello")?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "so do a second and a third message",
+        usually: |how| match how {
+            How::Other => {
+                "Bytes of an earlier message came back again. Send only the first n bytes of the \
+                 buffer, where n is what recv gave this time."
+            }
+            _ => {
+                "It answered once, and then no more. One receive is not the whole conversation: \
+                 receive and send in a loop, until recv gives 0 bytes."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            for message in ["a longer message", "short", "x"] {
+                peer.expect_echo(message)?;
+            }
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "text that is cut inside a character comes back the same",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "It waits for more: for a whole character, or a whole line. An echo needs no text. \
+                 Send back the bytes that came, and do not decode them."
+            }
+            _ => {
+                "A receive can end inside a character, and half a character is not valid UTF-8. An \
+                 echo needs no text: send the bytes back as they came, and do not decode them \
+                 (step 11)."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            for byte in "你好, 世界 🌍".as_bytes().chunks(1) {
+                peer.expect_echo(byte)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "so do bytes that are no text at all",
+        usually: |how| match how {
+            How::Short | How::Silent => {
+                "Some of the bytes are missing. A byte of 0 is a byte as any other, and ends \
+                 nothing: trust the number that recv gives, and not strlen. Nor do all bytes \
+                 decode."
+            }
+            _ => {
+                "Not all bytes are text: decoding fails, or puts other bytes in their place. Send \
+                 back what is in the buffer, as it is."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let all: Vec<u8> = (0..=255).rev().collect();
+            peer.expect_echo(&all)
+        },
+    },
+    Check {
+        title: "every size from 1 to 4096 comes back whole",
+        usually: |how| match how {
+            How::Short | How::Silent => {
+                "A part is missing. What is longer than your buffer comes with the next receive: \
+                 send back each part, until recv gives 0. And send may take only a part of what it \
+                 is given: write_all sends the rest, too."
+            }
+            How::Other => {
+                "The bytes are not in order, or some are from before. Send exactly the first n \
+                 bytes of the buffer, where n is what recv gave."
+            }
+            _ => {
+                "The conversation ended in the middle. A message may be longer than the buffer, \
+                 and then there is the next one: only 0 bytes are the end. (A receive into a \
+                 buffer without room gives 0, too: give it the whole buffer each time.)"
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let text = pattern(5000);
+            for size in [1023, 1024, 1025, 2048, 2049, 4096, 5000] {
+                peer.expect_echo(&text[..size])?;
+            }
+            let pieces = || (1..=4096).map(|size| &text[..size]);
+            let expected = pieces().collect::<Vec<_>>().concat();
+            peer.call_it("1 byte, 2 bytes, 3 bytes, ... 4096 bytes");
+            peer.trade(pieces(), &expected)?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "after the client's end: what is left, and then the end",
+        usually: |how| match how {
+            How::More => {
+                "The client has ended its direction, and waits for the end of yours. Where recv \
+                 gives 0 bytes, nothing more comes: leave the loop, and close the connection (drop \
+                 it). It must not be kept anywhere else."
+            }
+            How::Reset => {
+                "The connection was reset. It is, if a socket is closed with bytes in it that \
+                 nobody received: receive until 0 bytes, and close then."
+            }
+            _ => {
+                "The client had ended its direction, and could still receive. What came before the \
+                 end must come back, and then your end of the stream."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            peer.send(b"the last words")?;
+            peer.finish();
+            peer.expect(b"the last words")?;
+            peer.expect_end()
+        },
+    },
+    Check {
+        title: "nine who come meanwhile wait, and are served in turn",
+        usually: |how| match how {
+            How::Refused => {
+                "Others could not connect while the first one was served. The listener must stay \
+                 open for as long as the server runs: create it once, ahead of the loop, and do \
+                 not drop it."
+            }
+            _ => {
+                "The first client was served, and this one was not. Others wait in the queue of \
+                 the listener meanwhile. After a conversation go back to accept: the loop for the \
+                 clients is around the loop for the bytes. (With a thread for each client, each \
+                 has a socket of its own.)"
+            }
+        },
+        run: |grading| {
+            machine::allow_queue(9)?;
+            let (program, mut first) = grading.start_and_connect()?;
+            first.expect_echo("I am the first")?;
+            let mut others = Vec::new();
+            for number in 2..=10 {
+                let peer = grading.connect(&program);
+                let mut peer = peer.map_err(|wrong| {
+                    let after = "others who wait, and one who is served";
+                    queue(wrong.after(after))
+                })?;
+                peer.send(format!("I am number {number}"))?;
+                peer.finish();
+                others.push(peer);
+            }
+            first.talk("and now I go")?;
+            for (number, peer) in (2..).zip(&mut others) {
+                peer.expect(format!("I am number {number}"))?;
+                peer.expect_end()?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "a client that breaks off ends nobody else's conversation",
+        usually: |_| {
+            "A client broke the connection off: recv or send then fails with \"connection reset\". \
+             A `?` there ends the whole server. It is the end of this one conversation: handle the \
+             error, and go back to accept (step 12)."
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let after = "first, a client that was reset; then this";
+            for _ in 0..20 {
+                // One in the middle of a conversation, ...
+                let mut peer = grading.connect(&program)?;
+                peer.expect_echo(b"hello")?;
+                peer.reset();
+                // ... one perhaps before it was accepted, ...
+                let mut peer = grading.connect(&program)?;
+                peer.send(b"hello")?;
+                peer.reset();
+                // ... and one that closes, and has received nothing.
+                let mut peer = grading.connect(&program)?;
+                peer.send(pattern(20_000))?;
+                peer.finish();
+                peer.reset();
+            }
+            let mut peer = grading.connect(&program).map_err(|wrong| wrong.after(after))?;
+            peer.talk("still there?").map_err(|wrong| {
+                let sent = format!("{after} {}", wrong.sent);
+                wrong.after(sent)
+            })
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run: |grading| restarts(grading, |peer| peer.expect_echo("hello")),
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Four calls until the first client is there: Socket::new, bind, listen, accept. Then two \
+     loops: the outer one accepts a client, the inner one receives and sends.",
+    "A socket can be read with std's `Read`: `conversation.read(&mut buffer)?` gives how many \
+     bytes came. `&buffer[..length]` are these bytes.",
+    "`write_all` (std's `Write`) sends all of a slice. 0 from `read` is the end of the stream: \
+     leave the inner loop.",
+    "Put the conversation into a function of its own that gives an `io::Result<()>`. In it `?` is \
+     right. Whoever calls it prints the error, and goes on with the next client.",
+    "So that a second run gets the port at once: `listener.set_reuse_address(true)?` before bind \
+     (not on Windows).",
+];
+
+/// A connect that got no answer, and no refusal either, found no room.
+fn queue(wrong: Wrong) -> Wrong {
+    match wrong.got == NO_ANSWER {
+        true => wrong.advice(NO_ROOM),
+        false => wrong,
+    }
+}

@@ -1,0 +1,482 @@
+//! Calls: all of them.
+//! Idea: a protocol without lengths.
+//! Usual mistake: one receive taken for one answer.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::exercise::Check;
+use crate::grading::Grading;
+use crate::program::{Program, quote};
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong, show};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "the greetings go both ways, and are printed",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "Your greeting did not come. The server speaks first, and no line ending is behind \
+                 its 14 bytes: who waits for a line, or for the end of the stream, waits forever. \
+                 Receive these 14 bytes, and send yours then."
+            }
+            How::Other => {
+                "The first message is another one. It is the text \"Hello, server!\", 14 bytes, \
+                 and it is sent without anything ahead of it."
+            }
+            How::More => LINE_ENDING,
+            How::Printed => {
+                "The line on standard output is missing, or another one. An answer has no line \
+                 ending: it is as long as \"Server received: \" and your message together. Receive \
+                 so many bytes, print \"server: \" and them as one line, and flush it."
+            }
+            _ => {
+                "It ended too early. After the greetings it reads lines and talks on, with the \
+                 same connection, until \"quit\" or the end of its input."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept(grading)?;
+            // Who speaks first does so at once.
+            sleep(Duration::from_millis(100));
+            peer.call_it("nothing yet, not even the greeting");
+            peer.expect_nothing().map_err(|wrong| {
+                wrong.advice(
+                    "The server speaks first. Receive its greeting, and print it; send yours after \
+                     that.",
+                )
+            })?;
+            greet(&program, &mut peer)?;
+            program.wait_until_ready()
+        },
+    },
+    Check {
+        title: "a line is sent as it is typed, and its answer printed",
+        usually: |how| match how {
+            How::Silent => {
+                "A line was typed, and no message came. Read one line from standard input and send \
+                 it at once: who reads the input to its end first, or waits for the server to \
+                 speak again, waits forever."
+            }
+            How::Other | How::Short => {
+                "The message is not the line. Take away the line ending and nothing else: spaces \
+                 belong to the text, and so does every word of it."
+            }
+            How::More => LINE_ENDING,
+            How::Printed => {
+                "The answer's line is missing, or another one. An answer is as long as \"Server \
+                 received: \" and your message together, in bytes, not in characters. Receive so \
+                 many, print them as one line, and flush it."
+            }
+            _ => {
+                "It ended after the first line. Reading a line, sending it, receiving its answer: \
+                 that goes in a loop, until \"quit\" or the end of the input."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            for line in ["hi", "  more than one word ", "你好, 世界"] {
+                program.type_line(line)?;
+                exchange(&program, &mut peer, line)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "the next line waits until the answer is there",
+        usually: |how| match how {
+            How::More => {
+                "It sent the next line before the answer to this one had come. Nothing marks where \
+                 a message ends, so the server would take both for one. Send one, receive its \
+                 answer, and only then read the next line: a thread for each direction does not \
+                 help here."
+            }
+            _ => {
+                "Three lines were typed at once. Each of them is a message of its own, with its \
+                 own answer: none may get lost, and each is sent after the answer to the one \
+                 before."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            program.type_all(b"one\ntwo\nthree\n");
+            peer.expect(b"one")?;
+            sleep(Duration::from_millis(100));
+            peer.expect_nothing()?;
+            reply(&program, &mut peer, "one")?;
+            for line in ["two", "three"] {
+                exchange(&program, &mut peer, line)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "\"quit\" is sent, answered, and ends it",
+        usually: |how| match how {
+            How::Printed => {
+                "The answer to \"quit\" is missing on standard output. It is a message as any \
+                 other: send it, receive its answer, print that, and close then."
+            }
+            How::Exit => {
+                "After the answer to \"quit\" the program ends by itself, with exit status 0: \
+                 leave the loop for the lines, without another receive."
+            }
+            How::More => {
+                "It goes on after the answer to \"quit\". Say \"quit\" once, and then close the \
+                 connection: do not wait for the server to close first, for it may wait for you."
+            }
+            _ => {
+                "The server must hear \"quit\", or it takes you for one who broke off. Send it as \
+                 the last message, before you close."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            for line in ["QUIT", "quit now"] {
+                program.type_line(line)?;
+                exchange(&program, &mut peer, line).map_err(|wrong| wrong.advice(ONLY_QUIT))?;
+            }
+            program.type_line("quit")?;
+            exchange(&program, &mut peer, "quit")?;
+            peer.expect_end()?;
+            program.expect_success()?;
+            prints_no_more(&program).map_err(|wrong| wrong.advice(NO_MORE))
+        },
+    },
+    Check {
+        title: "so does the end of the input",
+        usually: |how| match how {
+            How::Exit => {
+                "The input has ended, and the answer to \"quit\" has come: now the program ends, \
+                 with exit status 0. The end of the input is no failure."
+            }
+            How::Silent | How::Short | How::More => {
+                "The input has ended, and it goes on reading it, or sends something else. Where a \
+                 line is read, the end of the input is told as well (0 bytes, None, an empty text \
+                 without a line ending): leave the loop there, and say \"quit\"."
+            }
+            _ => {
+                "The last line of a file may have no line ending: it is a message all the same. \
+                 Then, at the end of the input, say \"quit\" for the user, and wait for its answer \
+                 as after a \"quit\" that was typed."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            program.type_all("one\nand two".as_bytes());
+            for line in ["one", "and two", "quit"] {
+                exchange(&program, &mut peer, line)?;
+            }
+            peer.expect_end()?;
+            program.expect_success()
+        },
+    },
+    Check {
+        title: "a line without bytes is not sent, and none that is too long",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "After an empty line nothing came any more. To send 0 bytes is to send nothing: \
+                 the server sees no message, and answers none. Do not wait for an answer then: \
+                 read the next line."
+            }
+            _ => {
+                "Something was sent that should not be. An empty line is no message, and no end \
+                 either. A line of more than 1024 bytes is left out whole, and the next one is \
+                 read. Count bytes, not characters: one can have up to four."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            let long = ["", &"x".repeat(1025), &"你".repeat(342)];
+            for line in long {
+                program.type_line(line)?;
+                program.type_line("short")?;
+                exchange(&program, &mut peer, "short")?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "a line of 1024 bytes is, and its answer has 1041",
+        usually: |how| match how {
+            How::Silent => "A line of 1024 bytes may still be sent: only longer ones are left out.",
+            _ => {
+                "The line has 1024 bytes and its answer 17 more: a buffer of 1024 is too small for \
+                 that. Give the buffer the length of the answer, which you know. (A receive into a \
+                 buffer that is full gives 0 bytes, and that looks like the end.)"
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            let line = "你".repeat(341) + "!";
+            program.type_line(&line)?;
+            exchange(&program, &mut peer, &line)
+        },
+    },
+    Check {
+        title: "what comes in pieces is printed when it is whole",
+        usually: |how| match how {
+            How::Printed => {
+                "One receive is not one message: a message can come in any pieces, even byte by \
+                 byte, and cut inside a character. You know how long it must be: receive in a loop \
+                 until so many bytes are there. Only then make text of them, compare, and print."
+            }
+            _ => {
+                "It went on before the whole message had come. One receive is not one message: \
+                 receive in a loop until as many bytes are there as it must have."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = accept(grading)?;
+            drip(&mut peer, GREETING.as_bytes());
+            prints(&program, GREETING)?;
+            for line in ["Hello, server!", "你好"] {
+                hears(&mut peer, line)?;
+                let whole = answer(line);
+                let (first, last) = whole.as_bytes().split_at(whole.len() - 1);
+                drip(&mut peer, first);
+                // Who prints what it expects, and not what came.
+                sleep(Duration::from_millis(50));
+                if let [line, ..] = &program.other_lines()[..] {
+                    let expected = "no line: the last byte is missing";
+                    let got = format!("the line {}", quote(line));
+                    let wrong = Wrong::new(How::Printed, expected, got);
+                    return Err(wrong.after(show(first)));
+                }
+                let _ = peer.send(last);
+                prints(&program, &answer(line))?;
+                program.type_line("你好")?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "without a server it says so, and ends",
+        usually: |_| {
+            "Nobody listens there, and connect fails (\"connection refused\"). Say on standard \
+             error what it was, and end with an exit status other than 0: a script that starts \
+             your program must be able to see it."
+        },
+        run: |grading| {
+            // Bound, and not listening: nobody else can be there.
+            let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            held.bind(&any.into())?;
+            let address = held.local_addr()?.as_socket();
+            let address = address.unwrap_or(any).to_string();
+            let program = grading.start_unready(&address)?;
+            fails(&program).map_err(|wrong| wrong.after("nothing (nobody is at the address)"))
+        },
+    },
+    Check {
+        title: "a server that leaves in the middle is an error",
+        usually: |how| match how {
+            How::Printed => {
+                "Half a message was printed. When the stream ends, the rest does not come any \
+                 more: print a message only when it is whole."
+            }
+            How::Exit => {
+                "The server ended the connection before its message was whole. A receive gives 0 \
+                 bytes then, every time: test for it, or the loop never ends. Say what happened on \
+                 standard error, and end with an exit status other than 0. A reset is an error of \
+                 the receive: the same."
+            }
+            _ => "So far all was as in the checks above; look there what changed.",
+        },
+        run: |grading| {
+            let hello = &answer("Hello, server!");
+            // All that the server says before it leaves.
+            let whole =
+                [GREETING, hello, &answer("hi"), &answer("quit")].map(|text| text.to_owned());
+            let questions = ["", "Hello, server!", "hi", "quit"];
+            // One of each is enough.
+            for (number, cut, end) in [
+                (0, 9, "the end of the stream"),
+                (2, 18, "a reset"),
+                (3, 0, "the end of the stream"),
+            ] {
+                let (program, mut peer) = accept(grading)?;
+                program.type_all(b"hi\nquit\n");
+                for before in 0..number {
+                    peer.send(&whole[before])?;
+                    prints(&program, &whole[before])?;
+                    hears(&mut peer, questions[before + 1])?;
+                }
+                let part = &whole[number].as_bytes()[..cut];
+                peer.send(part)?;
+                match end {
+                    "a reset" => peer.reset(),
+                    _ => peer.close(),
+                }
+                fails(&program).and_then(|()| prints_no_more(&program)).map_err(
+                    |wrong| match part {
+                        [] => wrong.after(end),
+                        _ => wrong.after(format!("{}, then {end}", show(part))),
+                    },
+                )?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "so is one that says something else",
+        usually: |_| {
+            "What came was as long as the message that must come, and is another text: there is \
+             some other server. Compare all of it with what you know it must be; if it differs, \
+             say so on standard error, and end with an exit status other than 0."
+        },
+        run: |grading| {
+            let (program, mut peer) = accept(grading)?;
+            peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
+            let words = "another greeting: \"HTTP/1.1 400 Bad ...\"";
+            fails(&program).map_err(|wrong| wrong.after(words))?;
+            let (program, mut peer) = accept_and_greet(grading)?;
+            program.type_line("tea")?;
+            hears(&mut peer, "tea")?;
+            peer.send(answer("tee"))?;
+            let words = "\"Server received: tee\", as the answer to \"tea\"";
+            fails(&program).map_err(|wrong| wrong.after(words))
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Two calls until you can talk: Socket::new, connect. Then receive the greeting, send yours, \
+     receive its answer; and so on with each line of the input.",
+    "A function that receives one message is worth having. It is given the text that must come, so \
+     it knows the length: `expected.len()` is in bytes.",
+    "std's `Read` has `read_exact(&mut bytes)`: it receives until the slice is full, and fails \
+     (`UnexpectedEof`) if the stream ends before. After that compare the bytes with \
+     `expected.as_bytes()`.",
+    "A second function: send a message with `write_all`, then receive \"Server received: \" and \
+     the same text with the first one. The greeting, each line and \"quit\" all go through it.",
+    "`std::io::stdin().lines()` gives the lines without their endings, and stops at the end of the \
+     input. \"quit\" breaks the loop; send it once, behind the loop, and both cases are done. If \
+     `main` returns an error, Rust prints it, and the exit status is 1.",
+];
+
+const GREETING: &str = "Hello, client!";
+
+const LINE_ENDING: &str = "Behind the message comes more: most often the line ending. Only the \
+     text is sent, without \"\\n\": the server would answer that, too, and the answer would be \
+     longer than you wait for.";
+
+fn answer(message: &str) -> String {
+    format!("Server received: {message}")
+}
+
+/// The program, started, and the grader's end of its connection.
+fn accept(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
+    let listener = grading.listen()?;
+    let address = listener.local_addr()?.to_string();
+    let program = grading.start_unready(&address)?;
+    let peer = grading.accept(&listener).map_err(|wrong| {
+        wrong.advice(
+            "Nobody connected. Create a TCP socket and connect it to the address that is the \
+             program's last argument, before you read any input.",
+        )
+    })?;
+    Ok((program, peer))
+}
+
+/// The same, after the greetings.
+fn accept_and_greet(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
+    let (program, mut peer) = accept(grading)?;
+    greet(&program, &mut peer)?;
+    Ok((program, peer))
+}
+
+fn greet(program: &Program, peer: &mut Peer) -> Result<(), Wrong> {
+    peer.send(GREETING)?;
+    hears(peer, "Hello, server!")?;
+    prints(program, GREETING)?;
+    reply(program, peer, "Hello, server!")
+}
+
+/// This message comes, and no more up to now.
+fn hears(peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+    peer.expect(message)?;
+    peer.expect_nothing()
+}
+
+/// The answer, and its line.
+fn reply(program: &Program, peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+    peer.send(answer(message))?;
+    prints(program, &answer(message))
+}
+
+fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+    peer.call_it(format!("{} (typed)", show(message.as_bytes())));
+    hears(peer, message)?;
+    reply(program, peer, message)
+}
+
+/// The line for what the server has sent.
+fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
+    let result = program.expect_line(&format!("server: {text}"));
+    result.map_err(|wrong| {
+        let how = match wrong.how {
+            How::Silent | How::Exit => How::Printed,
+            how => how,
+        };
+        let another =
+            wrong.got.starts_with("the line \"") && !wrong.got.starts_with("the line \"server: ");
+        let wrong = Wrong { how, ..wrong }.after(show(text.as_bytes()));
+        match another {
+            true => wrong.advice(NO_MORE),
+            false => wrong,
+        }
+    })
+}
+
+/// It ends, and tells that something is wrong.
+fn fails(program: &Program) -> Result<(), Wrong> {
+    program.expect_failure()?;
+    if program.ended().and_then(|status| status.code()) == Some(101) {
+        let expected = "an exit status of its own choice";
+        return Err(Wrong::new(How::Exit, expected, "a panic").advice(
+            "A panic says that the program has a mistake. What a network can do is none: no \
+             `unwrap` or `expect` there. Return the error from main with `?`: Rust prints it on \
+             standard error then, and the exit status is 1.",
+        ));
+    }
+    says_why(program)
+}
+
+const NO_MORE: &str = "Print nothing else on standard output: no prompt, not what is sent, and \
+     nothing at the end. Each line is \"server: \" and what the server sent.";
+
+const ONLY_QUIT: &str = "Only the line \"quit\", just so, is the last one. This one is a message \
+     as any other: compare the whole line, and capitals as well.";
+
+/// `expect_failure` has waited for its end.
+fn says_why(program: &Program) -> Result<(), Wrong> {
+    if program.complaints().iter().any(|line| !line.trim().is_empty()) {
+        return Ok(());
+    }
+    let expected = "a line on standard error that says why";
+    Err(Wrong::new(How::Printed, expected, "none").advice(
+        "The program ended with an exit status that says that something is wrong, and not a word \
+         about what. Whoever typed is left alone with that: print a line on standard error.",
+    ))
+}
+
+/// It has ended; it must have printed nothing that was not asked for.
+fn prints_no_more(program: &Program) -> Result<(), Wrong> {
+    let lines = program.last_lines();
+    let Some(line) = lines.first() else { return Ok(()) };
+    let expected = "no line for a message that is not whole";
+    let got = format!("the line {}", quote(line));
+    Err(Wrong::new(How::Printed, expected, got))
+}
+
+/// Sends it in pieces of 6 bytes, with time to receive each: one of them ends
+/// inside a character. (Byte by byte, a busy machine needs too long.)
+fn drip(peer: &mut Peer, bytes: &[u8]) {
+    // If the program has gone, its missing line tells.
+    let _ = peer.send_in_pieces(bytes, 6);
+}

@@ -1,0 +1,401 @@
+//! Calls: `read_exact`.
+//! Idea: a length ahead of each message.
+//! Usual mistake: what came behind the message is thrown away.
+
+use crate::exercise::Check;
+use crate::grading::{Grading, restarts};
+use crate::program::Program;
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "a message comes back in capitals",
+        usually: |how| match how {
+            How::Silent => {
+                "There was no answer to a whole message: four bytes of length, and as many bytes \
+                 as they say. If your server waits for more, it has misread the length: the \
+                 highest byte comes first (big-endian, or network byte order). Nor does a line \
+                 ending follow."
+            }
+            How::End | How::Reset => {
+                "The connection ended without the whole answer. If your server found the length \
+                 too great, it has misread it: the highest byte comes first (big-endian, or \
+                 network byte order). If it leaves after the first answer, put a loop around \
+                 receiving and sending."
+            }
+            _ => {
+                "The answer has the form of the message: first four bytes with its length (the \
+                 highest byte first), then the text in capitals, and nothing after it."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            answers(&mut peer, b"hello")?;
+            answers(&mut peer, b"and a second one, please")?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "a message of 0 bytes is answered, too",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "A length of 0 is a whole message: no byte follows. Answer it with a length of 0, \
+                 and do not receive anything for it. Who receives there all the same waits for the \
+                 next message."
+            }
+            How::End | How::Reset => {
+                "An empty message ended the conversation. The end of the stream is a receive of 0 \
+                 bytes where a length should begin. A length that says 0 is a message like any \
+                 other."
+            }
+            _ => {
+                "The answer to an empty message is an empty message: the four bytes of a length of \
+                 0, and no more."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            answers(&mut peer, b"")?;
+            answers(&mut peer, b"one")?;
+            answers(&mut peer, b"")?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "only the letters a to z change, and no other byte",
+        usually: |how| match how {
+            How::End | How::Reset | How::Silent | How::Short => {
+                "A message with bytes that are not English letters got no whole answer. They need \
+                 not be text at all: don't decode them, and don't end at a byte of 0. Go through \
+                 the bytes, and change those from 97 to 122."
+            }
+            _ => {
+                "A byte changed that is no letter from a to z. In text, é stays é: change bytes \
+                 and not characters (to_ascii_uppercase; in Python upper() of bytes, not of a \
+                 str). And leave the length alone: one of 100 looks like a d."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            answers(&mut peer, "aé ß, 你好 🌍 ÿz".as_bytes())?;
+            let all: Vec<u8> = (0..=255).collect();
+            answers(&mut peer, &all[..128])?;
+            answers(&mut peer, &all[128..])?;
+            for size in 97..=122 {
+                answers(&mut peer, &text(size))?;
+            }
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "messages that come glued together have their answers each",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "Several messages came in one receive, and not all were answered. What follows the \
+                 first one is the next one: don't throw it away, and don't wait for another \
+                 receive before you answer it. The simplest way is to receive no more than belongs \
+                 to this message: 4 bytes, then as many as they say."
+            }
+            How::End | How::Reset => {
+                "Several messages came in one receive, and the conversation ended before all were \
+                 answered. What follows the first message begins with the length of the next one: \
+                 go on there."
+            }
+            _ => {
+                "Several messages came in one receive, and were not kept apart. How much belongs \
+                 to a message is what its length says, and not what a receive brings. Each answer \
+                 has a length of its own."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let texts = ["one", "two", "", "three"].map(str::as_bytes);
+            let glued = texts.map(framed).concat();
+            for _ in 0..3 {
+                peer.send(&glued)?;
+                peer.expect(glued.to_ascii_uppercase())?;
+            }
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "a message in pieces is answered once, when it is whole",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "The bytes of a message came one by one, and after the last one there was no \
+                 answer. Keep what has come of a message (and of its length) until the rest is \
+                 there: each receive brings the next bytes, not a new message."
+            }
+            How::End | How::Reset => {
+                "The bytes of a message came one by one, and the conversation ended. Fewer bytes \
+                 than you asked for are not an error, and not the end: receive again for the rest, \
+                 until the four bytes are full, and then the message. Only 0 bytes are the end."
+            }
+            _ => {
+                "It answered before the message was whole. A receive brings what is there, which \
+                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
+                 then until the message is. read_exact does that (MSG_WAITALL in C and Python; or \
+                 a loop that adds up)."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            for message in ["hello", "it's me"] {
+                let message = framed(message.as_bytes());
+                for byte in message.chunks(1) {
+                    peer.expect_nothing()?;
+                    peer.send_alone(byte)?;
+                    peer.call_it("a message, byte by byte");
+                }
+                peer.expect(message.to_ascii_uppercase())?;
+            }
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "so is each of thousands, up to 65536 bytes long",
+        usually: |how| match how {
+            How::Other => {
+                "In a long row of messages, some glued and some cut, an answer is wrong. Take \
+                 exactly as many bytes as each length says, not one more (all four bytes of it \
+                 count: 256 is 0 0 1 0). After one mistake, all that follows is read at the wrong \
+                 place."
+            }
+            How::Silent | How::Short => {
+                "In a long row of messages, answers are missing. A long message comes in several \
+                 receives: repeat them until it is whole. And send may take only a part of the \
+                 answer: write_all (sendall in Python) sends the rest, too."
+            }
+            _ => {
+                "In a long row of messages, the conversation broke off. Is there room for the \
+                 longest of them? Make a buffer of the size that the length says (it is 65536 at \
+                 most), or one of 65536 bytes for all."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            // 64 messages, cut at each place in turn, ...
+            let (messages, answer) = row(0..=63);
+            let all = messages.concat();
+            for size in (1..=12).chain([999, 1024, 1025]) {
+                peer.call_it(format!("64 messages of 0 to 63 bytes, in pieces of {size}"));
+                peer.trade(all.chunks(size), &answer)?;
+            }
+            // ... and more than a thousand, as they come.
+            let long = [2047, 2048, 2049, 4095, 4096, 4097, 20_000];
+            let (messages, answer) = row((0..=1100).chain(long));
+            peer.call_it("messages of 0, 1, 2, ... 1100 bytes and more");
+            let messages = messages.iter().map(|message| &message[..]);
+            peer.trade(messages, &answer)?;
+            let (messages, answer) = row(65_535..=65_536);
+            peer.call_it("messages of 65535 and of 65536 bytes");
+            let messages = messages.iter().map(|message| &message[..]);
+            peer.trade(messages, &answer).map_err(|wrong| wrong.advice(THE_LONGEST))?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "after the client's end: the end, and the next client",
+        usually: |how| match how {
+            How::More => {
+                "The client has ended its direction, has got its answers, and waits for the end of \
+                 yours. 0 bytes where a length should begin are its end: close the connection then \
+                 (drop it), and keep the socket nowhere else."
+            }
+            How::Refused => NEXT_CLIENT,
+            _ => {
+                "A client sent its messages and ended its direction; it can still receive. Every \
+                 whole message is answered first, and then comes your end of the stream."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = grading.start_and_connect()?;
+            peer.send([framed(b"one"), framed(b"two")].concat())?;
+            peer.finish();
+            peer.expect([framed(b"ONE"), framed(b"TWO")].concat())?;
+            peer.expect_end()?;
+            for _ in 0..2 {
+                let after = "first, a client that has finished; then this";
+                next_one(grading, &program, after, NEXT_CLIENT)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "a stream that ends inside a message is just the end",
+        usually: |how| match how {
+            How::More => {
+                "The stream ended inside a message. There is no answer to half a message, and \
+                 there is nothing more to wait for: whenever a receive brings 0 bytes, also inside \
+                 a message or inside its length, close the connection."
+            }
+            How::Refused => CUT_IS_NO_END,
+            _ => {
+                "The stream ended inside a message. The messages ahead of it were whole and have \
+                 their answers; the last one has none. Then close the connection, in order."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for cut in [1, 3, 4, 6, 8] {
+                let mut peer = grading.connect(&program)?;
+                let half = framed(b"hello")[..cut].to_vec();
+                peer.send([framed(b"one"), half].concat())?;
+                peer.finish();
+                peer.expect(framed(b"ONE"))?;
+                peer.expect_end()?;
+                next_one(
+                    grading,
+                    &program,
+                    "first, a client that ended inside a message; then this",
+                    CUT_IS_NO_END,
+                )?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "a length over 65536 closes the connection",
+        usually: |how| match how {
+            How::Refused => TOO_LONG_IS_NO_END,
+            How::More => {
+                "A stranger announced more bytes than a message may have. Don't wait for them, and \
+                 don't make room for them: it can be 4 GB. Look at the length before you do \
+                 anything else, and close the connection, without an answer. (Lengths have no \
+                 sign: as an int, a large one is negative.)"
+            }
+            _ => {
+                "The whole message that came first has its answer; the length that comes after it \
+                 is too great. Only then close the connection."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for length in [65_537, 1 << 24, 1 << 31, u32::MAX] {
+                let mut peer = grading.connect(&program)?;
+                answers(&mut peer, b"one")?;
+                peer.send(length.to_be_bytes())?;
+                peer.call_it(format!("a length of {length}"));
+                is_closed(&mut peer)?;
+                next_one(
+                    grading,
+                    &program,
+                    "first, a client with a length that is too great; then this",
+                    TOO_LONG_IS_NO_END,
+                )?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "a client that breaks off doesn't end the server",
+        usually: |_| RESET_IS_NO_END,
+        run: |grading| {
+            let program = grading.start()?;
+            for _ in 0..20 {
+                // Between two messages, ...
+                let mut peer = grading.connect(&program)?;
+                answers(&mut peer, b"one")?;
+                peer.reset();
+                // ... and inside one.
+                let mut peer = grading.connect(&program)?;
+                answers(&mut peer, b"one")?;
+                peer.send(&framed(b"hello")[..6])?;
+                peer.reset();
+            }
+            next_one(
+                grading,
+                &program,
+                "first, clients that were reset; then this",
+                RESET_IS_NO_END,
+            )
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run: |grading| restarts(grading, |peer| answers(peer, b"hello")),
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Begin with the server of 05_echo. In the inner loop, one message takes three steps: receive \
+     the four bytes of its length; receive the message; send the answer.",
+    "A receive brings some of the bytes that you ask for. Write a function that repeats it until a \
+     buffer is full: in Rust `read_exact` (std's `Read`) is that function.",
+    "`u32::from_be_bytes(prefix) as usize` is the length. Compare it with 65536 before `vec![0; \
+     length]`. (Python: `int.from_bytes(prefix, \"big\")`. C: `ntohl`.)",
+    "The end of the stream is all right in one place only: ahead of the first byte of a length. So \
+     receive that byte by itself, with `read`, and leave the loop if it gives 0; then `read_exact` \
+     for the other three.",
+    "`message.make_ascii_uppercase()` changes a to z, and nothing else. Put the conversation into \
+     a function of its own that gives an `io::Result<()>`: a `?` in it ends this conversation, and \
+     whoever calls it goes on with the next client.",
+];
+
+const THE_LONGEST: &str = "A message of 65536 bytes is allowed: only a length that is greater \
+     closes the connection. (The length 65536 needs more than two of the four bytes.) It comes in \
+     many receives, and there must be room for all of it.";
+
+const NEXT_CLIENT: &str = "The first client was served, and the next one was not. When a client \
+     has ended, go back to accept: the loop for the clients is around the loop for the messages.";
+
+const CUT_IS_NO_END: &str = "A client ended its stream inside a message, and the next one was not \
+     served. That is the end of one conversation, and not of the server: handle the error \
+     (read_exact calls it an unexpected end of file), and go back to accept (step 12).";
+
+const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message may have, and the \
+     next client was not served. Anybody can send four bytes: this ends one conversation, and not \
+     the server. Close this connection, and go back to accept.";
+
+const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send then fails with \
+     \"connection reset\". That is the end of this one conversation, and not of the server: handle \
+     the error of every receive and send, and go back to accept (step 12).";
+
+/// A message as it is on the wire.
+fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("a short one");
+    [&length.to_be_bytes(), message].concat()
+}
+
+/// A text in which each place can be told from the others.
+fn text(length: usize) -> Vec<u8> {
+    let words = (0..).flat_map(|n| format!("no {n}, ").into_bytes());
+    words.take(length).collect()
+}
+
+/// Messages of these sizes, and all the answers in a row.
+fn row(sizes: impl Iterator<Item = usize>) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let texts: Vec<_> = sizes.map(text).collect();
+    let messages = texts.iter().map(|text| framed(text)).collect();
+    let answers = texts.iter().map(|text| framed(&capitals(text)));
+    (messages, answers.collect::<Vec<_>>().concat())
+}
+
+fn capitals(message: &[u8]) -> Vec<u8> {
+    message.to_ascii_uppercase()
+}
+
+/// One message, one answer.
+fn answers(peer: &mut Peer, message: &[u8]) -> Result<(), Wrong> {
+    peer.send(framed(message))?;
+    peer.expect(framed(&capitals(message)))
+}
+
+/// The stream ends here. (A reset closes it as well.)
+fn is_closed(peer: &mut Peer) -> Result<(), Wrong> {
+    match peer.expect_end() {
+        Err(wrong) if wrong.how == How::Reset => Ok(()),
+        ended => ended,
+    }
+}
+
+/// Whatever the client before did, this one is served.
+fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> Result<(), Wrong> {
+    let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
+    result.map_err(|wrong| {
+        let sent = format!("{after} {}", wrong.sent);
+        wrong.after(sent.trim_end().to_owned()).advice(advice)
+    })
+}

@@ -1,0 +1,280 @@
+//! Calls: `recv`.
+//! Idea: keep the incomplete character.
+//! Usual mistake: decoding each receive.
+
+use crate::exercise::Check;
+use crate::grading::{Grading, restarts};
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong, plural};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "letters come back, each in brackets",
+        usually: |how| match how {
+            How::Silent => {
+                "Nothing came back. Each receive may bring some characters: answer them at once, \
+                 and don't wait for the client's end or for a full buffer."
+            }
+            How::Reset | How::End => {
+                "The conversation ended too early. After accept, receive in a loop until there are \
+                 0 bytes."
+            }
+            _ => {
+                "Each character comes back between a [ and a ], with nothing else around it; a \
+                 blank and a line ending are characters, too."
+            }
+        },
+        run: |grading| talk(grading, &["Hi, you\n"]),
+    },
+    Check {
+        title: "so do characters of two, three and four bytes",
+        usually: |how| match how {
+            How::Other => {
+                "That is bytes, and not characters: in UTF-8 é has two bytes, 你 three and 🌍 four. \
+                 The brackets go around all bytes of a character."
+            }
+            _ => {
+                "These characters have two, three and four bytes in UTF-8. Decode the bytes that \
+                 came as UTF-8, and go through the characters of the text."
+            }
+        },
+        run: |grading| talk(grading, &["é", "你好", "🌍", "aé你🌍z"]),
+    },
+    Check {
+        title: "a character whose bytes come one by one is whole again",
+        usually: |how| match how {
+            How::Other | How::More => {
+                "A receive ended inside a character. What came of it is no error: keep these \
+                 bytes, and decode them together with what the next receive brings."
+            }
+            How::Silent | How::Short => {
+                "The bytes of a character came one at a time, and after the last one there was no \
+                 answer. Keep the bytes of an incomplete character for the next receive, instead \
+                 of dropping them; and answer as soon as it is complete."
+            }
+            _ => {
+                "A receive ended inside a character, and the conversation ended with it. Half a \
+                 character is no error yet: keep its bytes for the next receive."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            for character in "né你🌍a".chars() {
+                let text = character.to_string();
+                let (last, first) = text.as_bytes().split_last().expect("not empty");
+                for byte in first.chunks(1) {
+                    peer.send_alone(byte)?;
+                    peer.expect_nothing()?;
+                }
+                peer.send([*last])?;
+                let all = plural(text.len(), "byte");
+                peer.call_it(format!("the {all} of {text:?}, one by one"));
+                peer.expect(bracketed(&text))?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "what is complete is answered, with a half one behind it",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "Two whole characters had come, and the first byte of a third one. The two are \
+                 complete: answer them now. The client waits for them before it sends the rest."
+            }
+            _ => {
+                "Two whole characters had come, and the first byte of a third one. Answer the two, \
+                 and keep that byte: it is the beginning of what comes next, and must not be \
+                 answered, dropped or decoded yet."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let text = "你好吗".as_bytes();
+            peer.send(&text[..7])?;
+            peer.expect(bracketed("你好"))?;
+            peer.send(&text[7..])?;
+            peer.expect(bracketed("吗"))?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "so is a long text, in pieces of every size from 1 to 1024",
+        usually: |how| match how {
+            How::Other => {
+                "Somewhere in a long text a cut went wrong. The text is longer than your buffer, \
+                 so each receive can end inside a character, and what you kept from before belongs \
+                 ahead of what came now. A character can be cut more than once."
+            }
+            How::End | How::Reset => {
+                "The conversation ended in the middle of a long text. A receive into a buffer \
+                 without room gives 0, which looks like the client's end: make room ahead of each \
+                 receive."
+            }
+            _ => {
+                "A part of the answer to a long text is missing. send may take only a part of what \
+                 it is given: write_all (sendall) sends the rest, too. And a text is as long as \
+                 its client likes: there is no largest one."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let sort = "The quick brown fox, 敏捷的棕色狐狸, naïve café 🦊🌍! ";
+            // 1 + 2 + ... + 1024 bytes are half a million.
+            let text = sort.repeat(1024 * 1025 / 2 / sort.len());
+            let mut rest = text.as_bytes();
+            let mut sizes = 1..=1024;
+            let pieces = std::iter::from_fn(|| {
+                let size = sizes.next().unwrap_or(1024).min(rest.len());
+                let (piece, after) = rest.split_at(size);
+                rest = after;
+                (!piece.is_empty()).then_some(piece)
+            });
+            let answer = bracketed(sort).repeat(text.len() / sort.len());
+            peer.call_it("a text in pieces of 1, 2, 3, ... 1024 bytes");
+            peer.trade(pieces, answer.as_bytes())?;
+            peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "a byte that is none of UTF-8 is [?], and the text goes on",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "No character begins with this byte, so no further byte makes it one, and there is \
+                 nothing to wait for. (Some look like a first byte, and are none: 0xc0, 0xc1, and \
+                 0xf5 and higher.) Answer [?] for it, and go on with the byte after it."
+            }
+            How::End | How::Reset => {
+                "One wrong byte ended the conversation. Find out where the text is wrong, answer \
+                 [?] for that byte, and go on with the one after it."
+            }
+            _ => {
+                "For each byte that can begin no character, [?] is to come back, with a question \
+                 mark of one byte. What is before it and after it is text as always."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            peer.send(b"a\xffb")?;
+            peer.expect(b"[a][?][b]")?;
+            peer.send("你\u{0}")?;
+            peer.expect("[你][\0]")?;
+            for byte in [0xff, 0xc0, 0xf5, 0x80] {
+                peer.send([byte])?;
+                peer.expect(b"[?]")?;
+            }
+            // A character as any other, though many put it in the place
+            // of what they cannot decode.
+            peer.send("a\u{fffd}b")?;
+            peer.expect("[a][\u{fffd}][b]").map_err(|wrong| {
+                wrong.advice(
+                    "The client sent the character U+FFFD itself, and it is to come back as it is. \
+                     Who has wrong bytes replaced by it, and looks for it then, cannot tell the \
+                     two apart: find out where the bytes are wrong.",
+                )
+            })
+        },
+    },
+    Check {
+        title: "a stream that ends inside a character: [?], and the end",
+        usually: |how| match how {
+            How::End => {
+                "The stream ended inside a character. The bytes that you kept will never become \
+                 one now: when recv gives 0, send one [?] if there are any, and close."
+            }
+            How::More => {
+                "The client has ended its direction, and waits for the end of yours. When recv \
+                 gives 0 bytes: send what is left, leave the loop, and close the connection. Of an \
+                 incomplete character there is one [?], however many bytes of it had come."
+            }
+            _ => {
+                "The client ended its direction inside a character, and could still receive. Send \
+                 one [?] for what has come of it, and then close."
+            }
+        },
+        run: |grading| {
+            let (program, mut peer) = grading.start_and_connect()?;
+            peer.send("你")?;
+            peer.finish();
+            peer.expect("[你]")?;
+            peer.expect_end()?;
+            let mut peer = grading.connect(&program)?;
+            peer.send(b"end\xf0\x9f\x8c")?;
+            peer.finish();
+            peer.expect(b"[e][n][d][?]")?;
+            peer.expect_end()
+        },
+    },
+    Check {
+        title: "the next client gets nothing of the one before it",
+        usually: |how| match how {
+            How::Refused | How::Silent | How::End | How::Reset => {
+                "The first client left (or broke off) inside a character, and the next one was not \
+                 served. That is the end of one conversation, and not of the server: handle the \
+                 error, and go back to accept (step 12)."
+            }
+            _ => {
+                "The first client left inside a character. What you kept of it is not the \
+                 beginning of another client's text: begin each conversation with nothing kept."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for _ in 0..10 {
+                let mut peer = grading.connect(&program)?;
+                peer.send(b"a\xe4\xbd")?;
+                peer.expect(b"[a]")?;
+                peer.reset();
+                let mut peer = grading.connect(&program)?;
+                peer.send(b"a\xe4\xbd")?;
+                peer.expect(b"[a]")?;
+                peer.finish();
+                peer.expect(b"[?]")?;
+                peer.expect_end()?;
+                let mut peer = grading.connect(&program)?;
+                peer.send(b"\xa0 b")?;
+                peer.finish();
+                // 0xa0 ends a character, and begins none.
+                peer.expect(b"[?][ ][b]")?;
+                peer.expect_end()?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run: |grading| restarts(grading, |peer| brought_back(peer, "你")),
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "The calls are those of an echo server: create, bind, listen, accept, then receive and send in \
+     a loop. What is new is between the two: the bytes that came, behind those that were left \
+     over, are decoded as far as they go.",
+    "Keep the bytes in a `Vec<u8>`: append what each receive brings, take away what is decoded. \
+     The beginning of a character stays in it. Each client has a new one.",
+    "`std::str::from_utf8` says how far the bytes are valid: `error.valid_up_to()`. \
+     `error.error_len()` is `None` if the rest may still become a character, and the number of \
+     wrong bytes if not. (In Python: `codecs.getincrementaldecoder(\"utf-8\")`.)",
+    "When 0 bytes come and the `Vec` is not empty, the stream has ended inside a character: one \
+     `[?]`.",
+];
+
+/// The text as it is to come back.
+fn bracketed(text: &str) -> String {
+    text.chars().map(|character| format!("[{character}]")).collect()
+}
+
+fn brought_back(peer: &mut Peer, text: &str) -> Result<(), Wrong> {
+    peer.send(text)?;
+    peer.expect(bracketed(text))
+}
+
+/// One conversation, of several texts.
+fn talk(grading: &mut Grading, texts: &[&str]) -> Result<(), Wrong> {
+    let (_, mut peer) = grading.start_and_connect()?;
+    for text in texts {
+        brought_back(&mut peer, text)?;
+    }
+    peer.expect_nothing()
+}

@@ -1,0 +1,285 @@
+//! Calls: `accept` in a loop.
+//! Idea: an error ends one conversation.
+//! Usual mistake: a `?` that ends the server.
+
+use std::io::{ErrorKind, Write as _};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::exercise::Check;
+use crate::grading::{Grading, NO_ROOM, restarts};
+use crate::machine;
+use crate::program::Program;
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "a client is greeted, and gets back what it sends",
+        usually: |how| match how {
+            How::Silent => {
+                "No greeting came. The server speaks first here: send the greeting right after \
+                 accept, ahead of the first receive. In a language that keeps its output for \
+                 later, flush it."
+            }
+            How::Short | How::Other => {
+                "The greeting is another one. It is five letters and a line ending, six bytes in \
+                 all: \"hello\\n\". No zero byte, no \"\\r\"."
+            }
+            _ => {
+                "The conversation ended too early. After accept: send the greeting, and then \
+                 receive and send in a loop, until recv gives 0 bytes."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            peer.expect(HELLO)?;
+            for message in ["how are you?", "good", "x"] {
+                peer.expect_echo(message).map_err(|wrong| wrong.advice(ECHO))?;
+            }
+            peer.expect_nothing().map_err(|wrong| wrong.advice(ECHO))
+        },
+    },
+    Check {
+        title: "after its end it gets what is left, and then the end",
+        usually: |how| match how {
+            How::More => {
+                "The client has ended its direction, and waits for the end of yours. recv gives 0 \
+                 bytes now, at once and each time: test for 0, leave the loop, and close the \
+                 connection. (After fork, both processes have the socket: close it in both.)"
+            }
+            How::Reset => {
+                "The connection was reset. It is, if a socket is closed with bytes in it that \
+                 nobody received: receive until 0 bytes, and close then."
+            }
+            _ => {
+                "The client had ended its direction, and could still receive. What it sent before \
+                 must come back first, and then your end of the stream (step 6)."
+            }
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            peer.send(b"the last words")?;
+            peer.finish();
+            peer.expect(b"hello\nthe last words")?;
+            peer.expect_end()
+        },
+    },
+    Check {
+        title: "the next client is served, and the one after it",
+        usually: |_| {
+            "The first client was served, and this one was not. After a conversation go back to \
+             accept: the loop for the clients is around the loop for the bytes."
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for after in ["", "one client", "two clients"] {
+                next(grading, &program, after)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "bytes that are no text come back as well",
+        usually: |_| {
+            "A client can send any bytes. Not all of them decode as text: decoding fails, or puts \
+             other bytes in their place. And in C, strlen and printf end at a 0 byte. Send back \
+             the n bytes that recv gave, as they are in the buffer."
+        },
+        run: |grading| {
+            let (program, mut peer) = grading.start_and_connect()?;
+            peer.expect(HELLO)?;
+            let all: Vec<u8> = (0..=255).rev().collect();
+            peer.expect_echo(&all)?;
+            peer.talk("still there?")?;
+            next(grading, &program, "first, all 256 bytes")
+        },
+    },
+    Check {
+        title: "a client can leave without a word",
+        usually: |_| {
+            "A client that says nothing and ends its direction gets its greeting, and then the end \
+             of the stream. The server's first receive gives 0 bytes: a normal end of this one \
+             conversation, no failure. On to the next client."
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for round in 1..=3 {
+                let mut peer = grading.connect(&program)?;
+                peer.finish();
+                peer.expect(HELLO)?;
+                peer.expect_end()?;
+                let after = format!("{round} that said nothing");
+                next(grading, &program, &after)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "one that breaks off ends its own conversation only",
+        usually: |_| {
+            "A client broke the connection off, and recv failed with \"connection reset\". If that \
+             error gets out of the loop for the clients (by `?`, by an exception, by exit), the \
+             whole server ends. It is the end of this one conversation: handle it inside, close, \
+             and go back to accept."
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            for round in 1..=10 {
+                let mut peer = grading.connect(&program)?;
+                peer.expect(HELLO)?;
+                peer.expect_echo("hello")?;
+                peer.reset();
+                let after = format!("first, {round} conversations that were reset; then nothing");
+                next(grading, &program, &after)?;
+            }
+            for _ in 0..20 {
+                drop(grading.connect(&program)?);
+            }
+            let after = "20 that closed as soon as they were connected";
+            next(grading, &program, after)
+        },
+    },
+    Check {
+        title: "so does one that breaks off before its turn",
+        usually: |_| {
+            "Clients broke off while they waited in the queue. On Linux accept gives you their \
+             sockets all the same, and the first call with such a socket fails: send, or asking \
+             for its address. On other systems accept itself can fail. Handle the errors of the \
+             greeting and of accept, too: on to the next client."
+        },
+        run: |grading| {
+            machine::allow_queue(20)?;
+            let (program, mut first) = grading.start_and_connect()?;
+            first.expect(HELLO)?;
+            for number in 1..=20 {
+                let peer = grading.connect(&program);
+                let peer = peer.map_err(|wrong| {
+                    let after = format!("{number} clients while the first one is served");
+                    wrong.after(after).advice(NO_ROOM)
+                })?;
+                peer.reset();
+            }
+            first.talk("still there?")?;
+            let after = "first, 20 that were reset while they waited; then nothing";
+            next(grading, &program, after)
+        },
+    },
+    Check {
+        title: "so does one that closes, and has read nothing",
+        usually: |_| {
+            "Clients closed without reading, while the server had still something to send to them. \
+             Then it is send that fails: \"broken pipe\" or \"connection reset\". Handle its \
+             errors as you handle those of recv: the end of this conversation, and on to the next \
+             client."
+        },
+        run: |grading| {
+            let (program, mut first) = grading.start_and_connect()?;
+            first.expect(HELLO)?;
+            for _ in 0..5 {
+                // Its bytes and its end are there when it is accepted, and
+                // it is not: the greeting brings back a reset.
+                let mut peer = grading.connect(&program)?;
+                peer.send([b'x'; 20_000])?;
+            }
+            first.talk("still there?")?;
+            let after = "5 that sent 20000 bytes, and closed while they waited";
+            next(grading, &program, after)?;
+            for _ in 0..5 {
+                let mut peer = grading.connect(&program)?;
+                peer.expect(HELLO)?;
+                push(&peer, 500_000)?;
+            }
+            let after = "5 that sent up to 500000 bytes, read none of them, and closed";
+            next(grading, &program, after)
+        },
+    },
+    Check {
+        title: "hundreds that come and go leave nothing open",
+        usually: |_| {
+            "After some hundred clients no more are served. Most often their sockets are still \
+             open in the server, and it has no descriptors left (\"too many open files\"): close \
+             each client's socket, whichever way the conversation ends. Ending the direction \
+             (shutdown) does not close it."
+        },
+        run: |grading| {
+            let program = grading.start_with_files(128)?;
+            for round in 1..=150 {
+                // One that ends, ...
+                let after = format!("{} clients, one after the other", 3 * (round - 1));
+                next(grading, &program, &after)?;
+                // ... one that breaks off, ...
+                let mut peer = grading.connect(&program).map_err(|wrong| wrong.after(&after))?;
+                peer.expect(HELLO)
+                    .map_err(|wrong| wrong.after(format!("{after}, and one more")))?;
+                peer.reset();
+                // ... and one that is gone at once.
+                drop(grading.connect(&program)?);
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run: |grading| {
+            restarts(grading, |peer| {
+                peer.expect(HELLO)?;
+                peer.expect_echo("still there?")
+            })
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Start from an echo server (step 5), and send the greeting right after accept. Then ask of \
+     every call in it: what if it fails?",
+    "Put all that happens with one client into a function of its own, the greeting as well. It \
+     gives back an error or none. Its caller prints the error, and goes on with the next client.",
+    "Only before `ready` is an error a reason to end. In the loop for the clients there is no `?`, \
+     no `unwrap`, no `expect`; not even for accept.",
+    "Each client's socket must be closed on every way out. In Rust it is if the function owns it: \
+     it is dropped where the function ends.",
+    "In Rust: `match listener.accept()`, with `continue` after a short sleep for `Err`; and `if \
+     let Err(error) = converse(client) { eprintln!(\"{error}\"); }`.",
+];
+
+const HELLO: &[u8] = b"hello\n";
+
+const ECHO: &str = "The greeting was right; what comes after it was not. Receive into a buffer, \
+     send the n bytes that recv gave, and do so in a loop until it gives 0.";
+
+/// The next client must be served as if nothing had been.
+fn next(grading: &Grading, program: &Program, after: &str) -> Result<(), Wrong> {
+    let result = grading.connect(program).and_then(|mut peer| {
+        peer.expect(HELLO)?;
+        peer.talk("still there?")
+    });
+    result.map_err(|wrong| {
+        let sent = match (after, &wrong.sent[..]) {
+            ("", sent) => sent.to_owned(),
+            (_, "") => format!("{after}; then one who waits for \"hello\""),
+            (_, sent) => format!("{after}; then, by the next one, {sent}"),
+        };
+        wrong.after(sent)
+    })
+}
+
+/// Sends up to so many bytes: as many as fit while nothing is received.
+fn push(peer: &Peer, most: usize) -> Result<(), Wrong> {
+    let (mut stream, bytes) = (peer.stream(), [b'x'; 10_000]);
+    stream.set_nonblocking(true)?;
+    let (mut pushed, mut waits) = (0, 0);
+    while pushed < most && waits < 10 {
+        match stream.write(&bytes) {
+            Ok(length) => pushed += length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                waits += 1;
+                sleep(Duration::from_millis(1));
+            }
+            // Whether it was right to end this one shows in the next.
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,549 @@
+//! Calls: limits.
+//! Idea: try again, and know what was answered.
+//! Usual mistake: a limit for each receive instead of each try.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::exercise::Check;
+use crate::grading::Grading;
+use crate::program::{ending, quote};
+use crate::stop_and_wait::{Next, Opponent, least};
+use crate::wrong::{How, Wrong, show};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "four pings get four answers",
+        usually: |how| match how {
+            How::Silent => {
+                "No ping came. Create a UDP socket and send the first one to the address that was \
+                 given, right after \"ready\"; nobody speaks before you do. After an answer the \
+                 next one follows at once."
+            }
+            How::Other | How::More => {
+                "Another datagram came than the one whose turn it was. Each is exactly \"ping \" \
+                 and the number as text, from 1 to 4: no line ending, no zero byte, no padding."
+            }
+            How::Printed => {
+                "The pings were right, and each was answered at once: so each is \"answered at try \
+                 1\". Compare your lines with those in the task, letter by letter, and count the \
+                 tries from 1. If it says \"no answer\", the bytes that came were not taken for an \
+                 answer: print them."
+            }
+            _ => {
+                "The program ended before all four pings were there, or with another exit status \
+                 than 0. It sends and waits four times; if all are answered, the status is 0."
+            }
+        },
+        run: |grading| Play::start(grading)?.through(Play::answer),
+    },
+    Check {
+        title: "a ping that was lost is sent again",
+        usually: |how| match how {
+            How::Silent => {
+                "A ping got no answer, and nothing more came: the program waits forever. A \
+                 datagram can be lost, and no call reports that. Give the receive a limit of 100 \
+                 ms (a read timeout, SO_RCVTIMEO, settimeout), and when it is over, send again."
+            }
+            How::Other | How::Exit => {
+                "A ping got no answer within 100 ms, and was not sent again. That the time is up \
+                 is no error here (it is called \"would block\", \"timed out\" or EAGAIN): send \
+                 the same ping again, three tries for each number."
+            }
+            How::Printed => {
+                "The pings were right, and the line is not. Print at which try the answer came: \
+                 how often this ping was sent. The count begins again with each number."
+            }
+            _ => {
+                "A ping came once more than it should. After the answer go on with the next \
+                 number, and begin to count anew."
+            }
+        },
+        run: |grading| {
+            // It may count a try that was answered too late: a machine
+            // can be busy. What it prints is compared with what came.
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1 | 3, 1) => Ok(()),
+                _ => play.answer(ping),
+            })
+        },
+    },
+    Check {
+        title: "without any answer: three tries each, and it says so",
+        usually: |how| match how {
+            How::Silent => {
+                "The pings stop, or come far too late (is the unit of your limit right?). It must \
+                 give up at each number after the third try of 100 ms."
+            }
+            How::More => {
+                "More than three tries for one number. The first one counts as well: three in \
+                 all."
+            }
+            How::Other => {
+                "Fewer than three tries for one number. The first one counts, too: then two more, \
+                 each with its own 100 ms. The last one is waited for as well."
+            }
+            How::Printed => {
+                "The pings were right, and the lines are not. Nobody answered: \"no answer\" for \
+                 each number, then the line that counts those that were answered, here 0."
+            }
+            _ => {
+                "Nobody answered, and the end does not tell. Print all five lines, and end with an \
+                 exit status other than 0, so that a script can see it: exit(1), or an error from \
+                 main."
+            }
+        },
+        run: |grading| {
+            let mut play = Play::start(grading)?;
+            while play.next()?.is_some() {}
+            play.finish()
+        },
+    },
+    Check {
+        title: "an answer that comes twice counts once",
+        usually: |_| {
+            "The answer to ping 1 came twice. The second one is still in your socket when ping 2 \
+             is sent, and it was taken for its answer, or for the end of the try. Compare what \
+             comes with the one \"pong N\" that you wait for; receive again if it is something \
+             else."
+        },
+        run: |grading| {
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, _) => {
+                    play.answer(ping)?;
+                    play.send(ping, b"pong 1")
+                }
+                (2, 1) => {
+                    play.opponent.call_it("pong 1, twice");
+                    Ok(())
+                }
+                _ => play.answer(ping),
+            })
+        },
+    },
+    Check {
+        title: "a late answer counts for no other number",
+        usually: |how| match how {
+            How::Silent => {
+                "After the late answer no more pings came. What is not the answer to this ping is \
+                 thrown away, and the try goes on until its 100 ms are over."
+            }
+            _ => {
+                "Ping 1 was given up, and then its three answers came all at once, during ping 2. \
+                 They were taken for answers to ping 2, or ended its try. The number in the answer \
+                 tells which ping it belongs to: another number than the current one is thrown \
+                 away, and the same try goes on."
+            }
+        },
+        run: |grading| {
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, _) => Ok(()),
+                (2, 1) => {
+                    for _ in 0..3 {
+                        play.send(ping, b"pong 1")?;
+                    }
+                    play.opponent.call_it("pong 1, three times, to ping 2");
+                    Ok(())
+                }
+                _ => play.answer(ping),
+            })
+        },
+    },
+    Check {
+        title: "what a stranger says is no answer",
+        usually: |how| match how {
+            How::Silent => {
+                "A datagram came from another address, and the program went on waiting for longer \
+                 than its 100 ms, or stopped for good. Throw it away, and let the same try go on."
+            }
+            _ => {
+                "The right words came from another address than the one that was pinged. Anybody \
+                 can send to your socket. Compare the address that recv_from gives, or connect the \
+                 socket, before the first ping: then the kernel lets only this one peer through."
+            }
+        },
+        run: |grading| {
+            let mut stranger = grading.datagrams()?;
+            let mut play = Play::start(grading)?;
+            while let Some(ping) = play.next()? {
+                if (ping.number, ping.attempt) == (1, 1) {
+                    stranger.send(ping.from, b"pong 1")?;
+                    play.opponent.call_it("pong 1, from another address");
+                } else {
+                    play.answer(&ping)?;
+                }
+            }
+            play.finish()
+        },
+    },
+    Check {
+        title: "other words are thrown away, however long",
+        usually: |how| match how {
+            How::Silent => {
+                "Datagrams that are no answer came, and no ping after them. An empty datagram is \
+                 received as 0 bytes, and is not the end of anything. Throw away what is not the \
+                 answer, and let the same try go on."
+            }
+            How::Exit => {
+                "The program ended on a datagram that is no answer. It can hold any bytes, or \
+                 none: bytes that are no text, a word without a number. Compare the bytes as they \
+                 are with the ones that you wait for; then nothing needs to be decoded or taken \
+                 apart."
+            }
+            _ => {
+                "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
+                 end of the try, or the right answer was not recognised after it (in C, is \
+                 something of it left in the buffer?). Compare all of its bytes and its length, \
+                 not only how it begins. And give the buffer more room than the answer needs: what \
+                 does not fit is cut off, and a longer datagram then looks like the right one \
+                 (step 15)."
+            }
+        },
+        run: |grading| {
+            let mut play = Play::start(grading)?;
+            let mut long = b"pong 1".to_vec();
+            long.resize(1000, b' ');
+            while let Some(ping) = play.next()? {
+                if (ping.number, ping.attempt) == (1, 1) {
+                    let others: [&[u8]; 11] = [
+                        b"",
+                        b"pong",
+                        b"pong ",
+                        b"pong one",
+                        b"\xffong 1",
+                        b"ping 1",
+                        b"PONG 1",
+                        b"pong 4",
+                        b"pong 1\n",
+                        b"pong 11",
+                        &long,
+                    ];
+                    for other in others {
+                        play.send(&ping, other)?;
+                    }
+                    play.opponent.call_it(
+                        "an empty datagram, \"pong\", \"pong one\", \"\\xffong 1\", \"ping 1\", \
+                         \"PONG 1\", \"pong 4\", \"pong 1\\n\", \"pong 11\", \"pong 1\" and 994 \
+                         spaces",
+                    );
+                } else {
+                    play.answer(&ping)?;
+                }
+            }
+            play.finish()
+        },
+    },
+    Check {
+        title: "nor do they make a try any longer",
+        usually: |how| match how {
+            How::Silent => {
+                "Wrong datagrams kept coming, one every few milliseconds, and the try did not end. \
+                 A timeout counts from the beginning of each receive, so each datagram winds it up \
+                 again. Note when the try must end, and before each receive set what is left until \
+                 then; at 0 the try is over (and 0 must not be set: to the kernel it means no \
+                 limit)."
+            }
+            How::Exit => {
+                "Wrong datagrams kept coming, and the program ended. When nothing is left of the \
+                 100 ms, the try is over: a timeout of 0 or less is refused, or means no limit at \
+                 all."
+            }
+            _ => {
+                "Wrong datagrams kept coming, one every few milliseconds. They neither end a try \
+                 nor count as one: it lasts its 100 ms, whatever comes."
+            }
+        },
+        run: |grading| {
+            let mut play = Play::start(grading)?;
+            let mut is_done = false;
+            while let Some(ping) = play.next()? {
+                is_done = is_done || !play.opponent.make_noise(ping.from, b"pong 0", "pong 0");
+                if is_done {
+                    play.answer(&ping)?;
+                }
+            }
+            play.finish()
+        },
+    },
+    Check {
+        title: "a port that is closed is no reason to end",
+        usually: |how| match how {
+            How::Exit => {
+                "Nobody was at the port any more, and the program ended with an error. A connected \
+                 UDP socket reports that as \"connection refused\" (on Windows any UDP socket \
+                 does, as \"connection reset\"), at the receive or at the next send. Here it means \
+                 no more than an answer that did not come: receive again until the 100 ms are \
+                 over."
+            }
+            _ => {
+                "Nobody was at the port any more. The kernel may report that (\"connection \
+                 refused\"), or may not. In both cases there are three tries of 100 ms, then the \
+                 line \"4: no answer\", and the summary."
+            }
+        },
+        run: |grading| {
+            let mut play = Play::start(grading)?;
+            while let Some(ping) = play.next()? {
+                if ping.number == 4 {
+                    // Two more tries, which the kernel refuses.
+                    return play.close().finish();
+                }
+                play.answer(&ping)?;
+            }
+            play.finish()
+        },
+    },
+    Check {
+        title: "stopped and continued (Ctrl-Z, fg), it goes on",
+        usually: |_| {
+            "The program was stopped and continued while it waited. A receive with a limit may end \
+             then, with the error \"interrupted\" (EINTR). It is no answer, no end and no try that \
+             is over: receive again, with what is left of the 100 ms."
+        },
+        run: |grading| {
+            let mut play = Play::start(grading)?;
+            while let Some(ping) = play.next()? {
+                if ping.number < 4 && ping.attempt == 1 {
+                    for _ in 0..2 {
+                        play.opponent.program.stop_and_continue();
+                    }
+                    play.opponent.call_it("nothing; the program was stopped and continued");
+                }
+                play.answer(&ping)?;
+            }
+            play.finish()
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Three loops: the numbers, the tries, and the receives of one try. Make the innermost one a \
+     function: \"is there an answer to this number within 100 ms?\" Around it: send, ask, up to \
+     three times.",
+    "A socket's read timeout (std: set_read_timeout; Python: settimeout; C: SO_RCVTIMEO) makes a \
+     receive give up. The error then is WouldBlock on Linux and macOS, TimedOut on Windows, and in \
+     Python an exception, TimeoutError.",
+    "A try has one end: `Instant::now() + LIMIT`, noted right after the send. Before each receive, \
+     set the timeout to what is left until then. Nothing left: the try is over.",
+    "What `recv_from` gives is the answer if both are right: the address is the one that was \
+     pinged, and the bytes, all of them, are \"pong N\". Everything else: round again.",
+    "So are these errors: the time is up, interrupted, connection refused or reset. None of them \
+     needs more than another look at the clock.",
+];
+
+const TRIES: u32 = 3;
+const NUMBERS: u32 = 4;
+
+/// A ping that has come.
+struct Ping {
+    number: u32,
+    attempt: u32,
+    from: SocketAddr,
+}
+
+/// What became of a number, as seen from here.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    tries: u32,
+    /// At which try it was answered first.
+    answered: Option<u32>,
+}
+
+impl Seen {
+    fn is_over(self) -> bool {
+        self.tries >= TRIES || self.answered.is_some()
+    }
+}
+
+/// The other end of the pings: it notes which came, and which it answered.
+struct Play {
+    opponent: Opponent,
+    /// The number that came last, and those before.
+    seen: [Seen; NUMBERS as usize + 1],
+}
+
+impl Play {
+    fn start(grading: &mut Grading) -> Result<Self, Wrong> {
+        let wire = grading.datagrams()?;
+        Ok(Self { opponent: Opponent::start(grading, wire)?, seen: Default::default() })
+    }
+
+    fn number(&self) -> u32 {
+        self.opponent.number
+    }
+
+    fn current(&mut self) -> &mut Seen {
+        &mut self.seen[self.opponent.number as usize]
+    }
+
+    /// Does this with each ping, up to the end of the program.
+    fn through(
+        mut self,
+        mut each: impl FnMut(&mut Self, &Ping) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        while let Some(ping) = self.next()? {
+            each(&mut self, &ping)?;
+        }
+        self.finish()
+    }
+
+    /// The next ping; `None`: the program has ended.
+    fn next(&mut self) -> Next<Ping> {
+        let awaited = self.awaited();
+        let Some((bytes, from)) = self.opponent.receive(&awaited)? else { return Ok(None) };
+        let now = Instant::now();
+        let is_ping = |number: u32| bytes == format!("ping {number}").as_bytes();
+        let (number, seen) = (self.number(), *self.current());
+        let got = show(&bytes);
+        if number > 0 && is_ping(number) {
+            if seen.tries == TRIES {
+                let got = format!("the same for the fourth time: {got}");
+                return Err(self.opponent.wrong(How::More, awaited, got));
+            }
+            // If it is answered, the answer was too late. It still counts.
+            if seen.answered.is_none() {
+                self.opponent.not_too_soon(seen.tries, now, &awaited)?;
+            }
+        } else if is_ping(number + 1) && number < NUMBERS && (number == 0 || seen.is_over()) {
+            self.opponent.not_too_soon(0, now, &awaited)?;
+            self.opponent.number += 1;
+        } else {
+            return Err(self.opponent.wrong(How::Other, awaited, got));
+        }
+        let seen = self.current();
+        seen.tries += 1;
+        let (attempt, answered) = (seen.tries, seen.answered);
+        if attempt == TRIES && answered.is_none() {
+            self.opponent.since += least(TRIES);
+        }
+        let number = self.number();
+        self.opponent.call_it(format!("nothing, to try {attempt} of ping {number}"));
+        Ok(Some(Ping { number, attempt, from }))
+    }
+
+    /// What must come next.
+    fn awaited(&self) -> String {
+        let seen = self.seen[self.number() as usize];
+        let next = match self.number() {
+            0 => 1,
+            number if !seen.is_over() => {
+                let attempt = seen.tries + 1;
+                return format!("ping {number} again, as try {attempt}");
+            }
+            NUMBERS => return "the end of the program".to_owned(),
+            number => number + 1,
+        };
+        show(format!("ping {next}").as_bytes())
+    }
+
+    /// The answer that this ping is waiting for.
+    fn answer(&mut self, ping: &Ping) -> Result<(), Wrong> {
+        let answered = &mut self.seen[ping.number as usize].answered;
+        if answered.is_none() {
+            *answered = Some(ping.attempt);
+            match ping.attempt {
+                // Too late, perhaps: then this is no reason for the next.
+                TRIES => self.opponent.since -= least(1),
+                _ => self.opponent.since = Instant::now(),
+            }
+        }
+        self.send(ping, format!("pong {}", ping.number).as_bytes())
+    }
+
+    /// Any bytes, to where the ping came from.
+    fn send(&mut self, ping: &Ping, bytes: &[u8]) -> Result<(), Wrong> {
+        let Ping { number, attempt, from } = ping;
+        let words = format!("{}, to try {attempt} of ping {number}", show(bytes));
+        self.opponent.send(*from, bytes, words)
+    }
+
+    /// From now on nobody is at the port. All that comes now are the tries of the current number.
+    fn close(mut self) -> Self {
+        self.opponent.close();
+        self.current().tries = TRIES;
+        self.opponent.since += least(TRIES);
+        let words = format!("nothing, to ping {}, and the port was closed", self.number());
+        self.opponent.call_it(words);
+        self
+    }
+
+    /// The program must have printed what was seen from here.
+    fn finish(mut self) -> Result<(), Wrong> {
+        let last = *self.current();
+        let Self { opponent, .. } = &self;
+        let status = opponent
+            .program
+            .expect_end()
+            .map_err(|wrong| opponent.wrong(How::Silent, wrong.expected, wrong.got))?;
+        let end = Instant::now();
+        let lines = opponent.program.last_lines();
+        if !(opponent.number == NUMBERS && last.is_over()) {
+            let got = format!("the end of the program: {}", ending(status));
+            return Err(opponent.wrong(How::Exit, self.awaited(), got));
+        }
+        let compared = self.compare(&lines);
+        if last.answered.is_none() {
+            // Its last try has its time as well.
+            opponent.not_too_soon(0, end, &self.awaited()).map_err(|wrong| {
+                let got = ending(status);
+                match &compared {
+                    Ok(_) => Wrong { got: format!("the end, too early: {got}"), ..wrong },
+                    // It broke off.
+                    Err(_) => opponent.wrong(
+                        How::Exit,
+                        "the line \"4: no answer\", after the third try",
+                        format!("the end of the program: {got}"),
+                    ),
+                }
+            })?;
+        }
+        let (right, expected) = match compared? {
+            0 => (status.code().is_some_and(|code| code != 0), "an exit status other than 0"),
+            _ => (status.success(), "exit status 0"),
+        };
+        match right {
+            true => Ok(()),
+            false => Err(opponent.wrong(How::Exit, expected, ending(status))),
+        }
+    }
+
+    /// The lines for the numbers, in this order; others may be between them.
+    /// Gives how many were answered.
+    fn compare(&self, lines: &[String]) -> Result<u32, Wrong> {
+        let mut lines = lines.iter().map(|line| line.trim());
+        // Goes on to this line, if there is one.
+        let mut find = |wanted: &str| {
+            let is_in = lines.clone().any(|line| line == wanted);
+            is_in && lines.any(|line| line == wanted)
+        };
+        let mut answered = 0;
+        let mut expected = None;
+        for number in 1..=NUMBERS {
+            let seen = self.seen[number as usize];
+            let none = format!("{number}: no answer");
+            let at = |attempt| format!("{number}: answered at try {attempt}");
+            match seen.answered {
+                None if find(&none) => {}
+                None => expected = Some(none),
+                Some(_) if find(&at(seen.tries)) => answered += 1,
+                // It was the last chance: perhaps it came too late.
+                Some(TRIES) if find(&none) => {}
+                Some(attempt) => expected = Some(at(attempt)),
+            }
+            if expected.is_some() {
+                break;
+            }
+        }
+        let summary = format!("{answered} of {NUMBERS} answered");
+        if expected.is_none() && !find(&summary) {
+            expected = Some(summary);
+        }
+        let Some(expected) = expected else { return Ok(answered) };
+        let got = match lines.next() {
+            Some(line) => format!("the line {}", quote(line)),
+            None => "no more lines".to_owned(),
+        };
+        let expected = format!("the line {}", quote(&expected));
+        Err(self.opponent.wrong(How::Printed, expected, got))
+    }
+}

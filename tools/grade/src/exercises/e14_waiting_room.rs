@@ -1,0 +1,259 @@
+//! Calls: `listen`, non-blocking `accept`.
+//! Idea: the queue works without the program.
+//! Usual mistake: a small backlog.
+
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::exercise::Check;
+use crate::grading::Grading;
+use crate::machine;
+use crate::program::Program;
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong, seconds};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "one guest is greeted when the doors open",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "A guest was waiting, a line came on standard input, and nobody greeted it. After \
+                 that line: accept, send, close. The guest says nothing, so there is nothing to \
+                 receive."
+            }
+            How::More => {
+                "The guest is to get its line, and then the end of the stream: close its \
+                 connection after the greeting."
+            }
+            How::End => {
+                "The stream ended before a whole line had come. The greeting is \"welcome 1\" with \
+                 \\n at its end; close the connection after that."
+            }
+            How::Exit | How::Reset => {
+                "The program ended, or broke the connection off, before the guest had its \
+                 greeting. After the line on standard input: accept, send, close."
+            }
+            _ => "The greeting is the line \"welcome 1\", with \\n at its end, and nothing else.",
+        },
+        run: |grading| {
+            let (program, mut guests) = waiting(grading, 1)?;
+            open(&program)?;
+            expect_welcome(&mut guests[0], 1)
+        },
+    },
+    Check {
+        title: "when nobody is left, it prints how many, and ends",
+        usually: |how| match how {
+            How::Silent => {
+                "All were greeted, and the program neither said so nor ended: it waits in accept \
+                 for the next guest. Make the listener non-blocking once the doors are open: \
+                 accept then fails with \"would block\" (WouldBlock, EAGAIN; in Python \
+                 BlockingIOError) when nobody is left."
+            }
+            How::Exit => {
+                "All were greeted, and the program ended otherwise than it should: first the line \
+                 \"served 1\", then exit status 0. That accept would block is no failure here: it \
+                 is how the kernel says that nobody waits."
+            }
+            _ => "The line is to be \"served\" and the number of guests that were greeted.",
+        },
+        run: |grading| {
+            let (program, mut guests) = waiting(grading, 1)?;
+            open(&program)?;
+            expect_welcome(&mut guests[0], 1)?;
+            expect_end(&program, 1)
+        },
+    },
+    Check {
+        title: "if nobody came, it says so at once",
+        usually: |how| match how {
+            How::Silent => {
+                "Nobody was waiting, and the program waits for a first guest. The very first \
+                 accept must not wait either: make the listener non-blocking ahead of it."
+            }
+            _ => "Nobody was waiting: print \"served 0\", and end with exit status 0.",
+        },
+        run: |grading| {
+            let (program, _) = waiting(grading, 0)?;
+            open(&program)?;
+            let start = Instant::now();
+            expect_end(&program, 0)?;
+            if start.elapsed() < AT_ONCE {
+                return Ok(());
+            }
+            let time = seconds(start.elapsed());
+            Err(Wrong::new(How::Silent, "the line at once", format!("it, after {time}"))
+                .after("a line on standard input")
+                .advice(
+                    "Nobody was waiting, and accept waited all the same. A limit for it (a \
+                     timeout) is not what non-blocking is: whoever waits is in the queue already, \
+                     so accept can answer at once.",
+                ))
+        },
+    },
+    Check {
+        title: "before the doors open nobody is greeted",
+        usually: |_| {
+            "A guest got bytes, or the end of the stream, while the doors were closed. Listen and \
+             print \"ready\", then wait for a line on standard input, and accept only after that: \
+             the kernel keeps the guests in the queue meanwhile."
+        },
+        run: |grading| {
+            let (program, mut guests) = waiting(grading, 1)?;
+            // Who greets early does so at once.
+            thread::sleep(Duration::from_millis(150));
+            guests[0].call_it("nothing yet: the doors are closed");
+            guests[0].expect_nothing()?;
+            open(&program)?;
+            expect_welcome(&mut guests[0], 1)?;
+            expect_end(&program, 1)
+        },
+    },
+    Check {
+        title: "50 can wait, and are greeted in the order of their coming",
+        usually: |how| match how {
+            How::Refused => {
+                "The queue was full: this guest could not connect while nobody accepted. Its size \
+                 is the number that listen gets, the backlog: 50 here, or more."
+            }
+            How::Other => {
+                "A guest got another number than the one in whose turn it came. accept gives them \
+                 in the order of their coming: greet each as soon as you have it, and count one \
+                 more after each."
+            }
+            _ => {
+                "50 guests were waiting, and not all of them were greeted and counted. Accept in a \
+                 loop, until accept would block."
+            }
+        },
+        run: |grading| {
+            fifty()?;
+            let (program, mut guests) = waiting(grading, 50)?;
+            open(&program)?;
+            for (number, guest) in (1..).zip(&mut guests) {
+                expect_welcome(guest, number)?;
+            }
+            expect_end(&program, 50)
+        },
+    },
+    Check {
+        title: "each connection is closed before the next guest's turn",
+        usually: |_| {
+            "50 guests were waiting, and the program was allowed 50 open files, as the task says. \
+             Each connection is one until it is closed, so accept fails in the end (\"too many \
+             open files\", EMFILE) if they are kept. Close each one right after its greeting; in \
+             Rust it closes when it is dropped."
+        },
+        run: |grading| {
+            fifty()?;
+            let program = grading.start_with_files(50)?;
+            let mut guests = guests(grading, &program, 50)?;
+            open(&program)?;
+            for (number, guest) in (1..).zip(&mut guests) {
+                expect_welcome(guest, number)?;
+            }
+            expect_end(&program, 50)
+        },
+    },
+    Check {
+        title: "one who broke off meanwhile is not counted",
+        usually: |how| match how {
+            How::Exit | How::Silent | How::Reset | How::End => {
+                "The third of five guests had broken off while it waited, and the program ended \
+                 with that, or served nobody after it. On Linux accept still hands over such a \
+                 connection, and send fails with \"connection reset\"; elsewhere accept itself \
+                 fails. Neither is a reason to end: go on with the next guest."
+            }
+            _ => {
+                "The third of five guests had broken off while it waited. It cannot be greeted \
+                 (send fails), so it is not counted, and the fourth guest is \"welcome 3\". Count \
+                 when the greeting was sent, and not when accept has returned."
+            }
+        },
+        run: |grading| {
+            let (program, mut guests) = waiting(grading, 5)?;
+            guests.remove(2).reset();
+            open(&program)?;
+            let sent = "a third guest, which was reset; then the line";
+            for (number, guest) in (1..).zip(&mut guests) {
+                guest.call_it(sent);
+                expect_welcome(guest, number)?;
+            }
+            expect_end(&program, 4).map_err(|wrong| wrong.after(sent))
+        },
+    },
+    Check {
+        title: "nor are those who all broke off",
+        usually: |_| {
+            "Every guest had broken off while it waited: nobody can be greeted, so the line is \
+             \"served 0\", and the exit status 0."
+        },
+        run: |grading| {
+            let (program, mut guests) = waiting(grading, 3)?;
+            // Send fails with another error for this one.
+            guests[1].finish();
+            guests.into_iter().for_each(Peer::reset);
+            open(&program)?;
+            let sent = "three guests, which were all reset; then the line";
+            expect_end(&program, 0).map_err(|wrong| wrong.after(sent))
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "Create, bind, listen with 50. The kernel does the waiting: a guest is connected as soon as it \
+     is in the queue, and your program need not accept it for that.",
+    "After the line on standard input: `listener.set_nonblocking(true)?`. Then accept in a loop, \
+     with a `match`: `Err(error) if error.kind() == ErrorKind::WouldBlock` means that nobody is \
+     left.",
+    "Count a guest only when `write_all` was `Ok(())`; print other errors and go on.",
+];
+
+/// Less than anybody would set as a limit, and much more than a busy machine
+/// needs.
+const AT_ONCE: Duration = Duration::from_millis(900);
+
+/// So many guests need room at the listener, and each is an open file of the grader's.
+fn fifty() -> Result<(), Wrong> {
+    machine::allow_queue(50)?;
+    machine::allow_files(72)
+}
+
+/// The program, and guests who wait.
+fn waiting(grading: &mut Grading, number: usize) -> Result<(Rc<Program>, Vec<Peer>), Wrong> {
+    let program = grading.start()?;
+    let guests = guests(grading, &program, number)?;
+    Ok((program, guests))
+}
+
+/// Each is connected, though nobody accepts it.
+fn guests(grading: &Grading, program: &Program, number: usize) -> Result<Vec<Peer>, Wrong> {
+    let mut guests = Vec::new();
+    for number in 1..=number {
+        let guest = grading.connect(program).map_err(|wrong| {
+            let before = match number {
+                1 => "no guest yet".to_owned(),
+                2 => "1 guest who waits".to_owned(),
+                _ => format!("{} guests who wait", number - 1),
+            };
+            wrong.after(before)
+        });
+        guests.push(guest?);
+    }
+    Ok(guests)
+}
+
+fn open(program: &Program) -> Result<(), Wrong> {
+    program.type_line("open the doors")
+}
+
+fn expect_welcome(guest: &mut Peer, number: usize) -> Result<(), Wrong> {
+    guest.expect_line(&format!("welcome {number}"))?;
+    guest.expect_end()
+}
+
+fn expect_end(program: &Program, number: usize) -> Result<(), Wrong> {
+    program.expect_line(&format!("served {number}"))?;
+    program.expect_success()
+}

@@ -1,0 +1,612 @@
+//! Calls: threads, a lock.
+//! Idea: nobody waits for the slowest.
+//! Usual mistake: one who doesn't read stops all.
+
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::clock::PATIENCE;
+use crate::exercise::Check;
+use crate::grading::{Grading, address_of, restarts};
+use crate::machine;
+use crate::program::Program;
+use crate::wire::Peer;
+use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        title: "who says a name is welcomed",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "The welcome is missing, or its end. A line is complete as soon as its \"\\n\" has \
+                 come: receive until then, do not wait for more, and answer with a line that ends \
+                 in \"\\n\" as well."
+            }
+            _ => {
+                "Something else came. The answer to the line \"anna\\n\" is \"* welcome anna\\n\", \
+                 byte for byte, and nothing goes before it."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")
+        },
+    },
+    Check {
+        title: "a second one as well, and the first is told",
+        usually: |how| match how {
+            How::Silent => {
+                "The first member was not told that a second one is there. Keep a list of all \
+                 members' sockets that every conversation can reach, and send the line to each \
+                 that was on it before."
+            }
+            _ => {
+                "Each got one line too many, or another one. A name is the line without its \
+                 \"\\n\". A member gets its own welcome first, does not hear that it joins itself, \
+                 and then hears \"* NAME joins\" of each who comes later."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")?;
+            join(grading, &program, &mut members, "ben")
+        },
+    },
+    Check {
+        title: "what one says goes to the others, and not back",
+        usually: |how| match how {
+            How::Silent => {
+                "A line did not get to another member. After the name go on reading lines, in a \
+                 loop, and send each to everybody on the list but the one who said it."
+            }
+            How::Other => {
+                "Another line came first. A line goes to all but the one who said it, as \"NAME: \
+                 TEXT\", and a member hears only what is said after its welcome. To know yourself \
+                 on the list compare sockets or numbers, not names."
+            }
+            _ => MORE_LINES,
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            for name in ["anna", "ben", "carl"] {
+                join(grading, &program, &mut members, name)?;
+            }
+            for (speaker, text) in
+                [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
+            {
+                say(&mut members, speaker, text).map_err(|wrong| {
+                    match wrong.got.contains(" leaves") {
+                        true => wrong.advice(MORE_LINES),
+                        false => wrong,
+                    }
+                })?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "lines are whole, however they were cut or glued",
+        usually: |how| match how {
+            How::Silent | How::Short => {
+                "A line is missing. One receive can bring two lines, or one and a half: use all of \
+                 it. Keep what is left after a \"\\n\" for the next line, and one buffered reader \
+                 for the whole conversation, from the name on (step 9)."
+            }
+            _ => {
+                "One receive is not one line: it can end anywhere, even inside a character. Gather \
+                 bytes until there is a \"\\n\", and only then take them for text (steps 9 and \
+                 11)."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")?;
+            let peer = grading.connect(&program)?;
+            members.push(Member { name: "ben".to_owned(), peer });
+            let (anna, ben) = both(&mut members);
+            // Two sends, with the welcome in between: else it is a matter
+            // of luck which bytes of the line come with the name. Carl
+            // sends both together.
+            ben.peer.send_in_pieces(b"ben\n", 2)?;
+            let after = "by ben, in pieces of 2 bytes: \"ben\\n\"";
+            ben.hears("* welcome ben", after)?;
+            anna.hears("* ben joins", after)?;
+            ben.peer.send_in_pieces("你好, 世界\n".as_bytes(), 4)?;
+            let after = "by ben, in pieces of 4 bytes: \"你好, 世界\\n\"";
+            anna.hears("ben: 你好, 世界", after)?;
+
+            ben.peer.send(b"one\ntwo\nthr")?;
+            let after = "by ben, in one piece: \"one\\ntwo\\nthr\"";
+            anna.hears("ben: one", after)?;
+            anna.hears("ben: two", after)?;
+            ben.peer.send(b"ee\n")?;
+            anna.hears("ben: three", "by ben: \"thr\", then \"ee\\n\"")?;
+
+            let mut carl = grading.connect(&program)?;
+            carl.send(b"carl\nhi\n")?;
+            carl.expect_line("* welcome carl")?;
+            let after = "by carl, in one piece: \"carl\\nhi\\n\"";
+            all_hear(&mut members, "* carl joins", after)?;
+            all_hear(&mut members, "carl: hi", after)
+        },
+    },
+    Check {
+        title: "when one leaves, the others are told",
+        usually: |how| match how {
+            How::Silent => {
+                "A member ended its direction, and the others were not told. Where its lines are \
+                 read, 0 bytes are its end: take it off the list, and send \"* NAME leaves\" to \
+                 those who are left."
+            }
+            How::More => {
+                "A member has left, and its connection is still open. A socket is closed when the \
+                 last copy of it is: take it off the list, too. (In C: close it yourself.)"
+            }
+            _ => {
+                "One member has left, and that is all: the others stay, get the line \"* NAME \
+                 leaves\", and talk on."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            for name in ["anna", "ben", "carl"] {
+                join(grading, &program, &mut members, name)?;
+            }
+            let mut ben = members.remove(1);
+            ben.peer.finish();
+            all_hear(&mut members, "* ben leaves", "ben's end")?;
+            ben.peer.expect_end()?;
+            say(&mut members, 0, "only two of us now")?;
+            say(&mut members, 1, "right")?;
+            join(grading, &program, &mut members, "ben")
+        },
+    },
+    Check {
+        title: "who has said no name hears nothing, and is not heard of",
+        usually: |how| match how {
+            How::Other | How::More => {
+                "A client that is only connected is no member. It goes on the list when its name \
+                 is complete, and it is welcomed: not already after accept. And if it ends before, \
+                 there is nobody who leaves."
+            }
+            How::Silent => {
+                "Somebody was connected and had not said a name yet, and the others could not go \
+                 on. Read the name in the client's own thread: whoever calls accept must not wait \
+                 for it."
+            }
+            _ => NAMELESS,
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")?;
+            let mut david = grading.connect(&program)?;
+            david.send(b"dav")?;
+            let mut nobody = grading.connect(&program)?;
+            // Who comes later is accepted later: those two are there.
+            join(grading, &program, &mut members, "eva")?;
+            say(&mut members, 0, "who else is there?")?;
+            david.send(b"id\n")?;
+            let name = "david".to_owned();
+            let mut david = Member { name, peer: david };
+            let after = "by david: \"dav\", then \"id\\n\"";
+            david.hears("* welcome david", after)?;
+            all_hear(&mut members, "* david joins", after)?;
+            members.push(david);
+            nobody.finish();
+            nobody.expect_end().map_err(|wrong| match wrong.got.starts_with("neither") {
+                true => wrong.advice(NAMELESS),
+                false => wrong,
+            })?;
+            say(&mut members, 2, "I am")
+        },
+    },
+    Check {
+        title: "one that breaks off leaves like any other",
+        usually: |how| match how {
+            How::Silent => {
+                "A member was reset, and the others were not told. recv fails with \"connection \
+                 reset\" then, and whatever that error skips, its goodbye must not be skipped: off \
+                 the list, and \"* NAME leaves\", as after 0 bytes."
+            }
+            _ => {
+                "A member was reset, and others had to suffer for it. An error of one connection \
+                 ends that conversation alone (step 12): not the server, and not the conversation \
+                 that was just sending to it."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")?;
+            join(grading, &program, &mut members, "ben")?;
+            for _ in 0..10 {
+                join(grading, &program, &mut members, "carl")?;
+                say(&mut members, 2, "I must g")?;
+                if let Some(carl) = members.pop() {
+                    carl.peer.reset();
+                }
+                let after = "a reset by carl";
+                all_hear(&mut members, "* carl leaves", after)?;
+                say(&mut members, 0, "what was that?")?;
+                // And one who has not even said a name.
+                grading.connect(&program)?.reset();
+            }
+            say(&mut members, 1, "I do not know")
+        },
+    },
+    Check {
+        title: "twelve talk at once, and nobody misses a line",
+        usually: |how| match how {
+            How::Other => {
+                "Lines were mixed up. Two threads that send to the same socket can come in between \
+                 each other: make the line, with name and line ending, and send it as a whole \
+                 while you hold the lock of the list."
+            }
+            _ => {
+                "Lines are missing. Each must go to everybody who is on the list at that moment, \
+                 however many send at once: no thread may take the list away from the others, or \
+                 give up because it is locked. (In a loop over many sockets: see to every one that \
+                 is ready.)"
+            }
+        },
+        run: |grading| {
+            machine::allow_files(64)?;
+            machine::allow_processes(40)?;
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            for number in 1..=12 {
+                join(grading, &program, &mut members, &format!("m{number}"))
+                    .map_err(|wrong| wrong.advice(PLACES))?;
+            }
+            talk_all_at_once(&mut members, 100)
+        },
+    },
+    Check {
+        title: "who takes nothing is put out, who says nothing stays",
+        usually: |how| match how {
+            How::Silent => {
+                "A member reads nothing. Its buffers filled up, and the send to it waited, and \
+                 with it everybody else. Set a limit of one second for send (SO_SNDTIMEO, \
+                 set_write_timeout: step 13). When it is over, put this member out."
+            }
+            How::Short => {
+                "A member reads nothing, and the server waits for it again and again. After the \
+                 first send that fails, put it out: shut its connection down, so that each further \
+                 send fails at once, or take it off the list."
+            }
+            How::End | How::Reset => {
+                "A member was put out that had read everything, and only said nothing. A limit for \
+                 send must not be one for receive as well: in Python settimeout is both, so set \
+                 SO_SNDTIMEO by setsockopt instead."
+            }
+            _ => {
+                "A member reads nothing, and somebody else was put out. A send that fails is the \
+                 failure of the member that it goes to. The one who has said the line, and all \
+                 others, stay."
+            }
+        },
+        run: |grading| {
+            let program = grading.start()?;
+            let mut members = Vec::new();
+            join(grading, &program, &mut members, "anna")?;
+            join(grading, &program, &mut members, "ben")?;
+            let carl = connect_narrow(grading, &program)?;
+            welcome(carl, &mut members, "carl")?;
+            let (anna, ben) = both(&mut members);
+            flood(anna, ben)?;
+            let after = "by anna, long lines; carl reads none of them";
+            anna.hears("* carl leaves", after)?;
+            ben.say("I am still here")?;
+            anna.hears("ben: I am still here", "after some seconds, by ben: \"I am still here\"")
+                .map_err(|wrong| wrong.advice(SILENT))
+        },
+    },
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run: |grading| {
+            restarts(grading, |peer| {
+                peer.send(b"anna\n")?;
+                peer.expect(b"* welcome anna\n")
+            })
+        },
+    },
+];
+
+pub const HINTS: &[&str] = &[
+    "A thread for each client, started right after accept. It reads the name, puts the client on a \
+     list that all threads share, reads lines in a loop, and takes it off the list in the end.",
+    "One lock for the list. Hold it while you send a line to everybody on the list: then lines \
+     come whole, and nobody comes or goes in between. Do not hold it while you wait for a line.",
+    "One thread reads from a socket, and all the others send to it: it must be there twice. In \
+     Rust: `Arc<Socket>` on the list, and `&*` of it is read and written; `BufReader` with \
+     `read_until(b'\\n', ...)` gives lines.",
+    "A limit for send: `client.set_write_timeout(Some(second))`. If a send fails, \
+     `shutdown(Shutdown::Both)` that member: its own thread then receives the end, takes it off \
+     the list, and tells the others.",
+    "With the lock held: welcome, then `* NAME joins` to the list, then onto the list. In the end: \
+     off the list, then `* NAME leaves` to those who are left, whether the reading ended with 0 \
+     bytes or an error.",
+];
+
+const ONE_AT_A_TIME: &str = "Others are there, and this one was not welcomed. Each client needs a \
+     thread of its own (or a loop over all sockets that are ready): whoever calls accept must go \
+     back to it at once, and must not wait for what a client says.";
+
+const MORE_LINES: &str = "A conversation ended too early. After its name a member says any number \
+     of lines: read them in a loop, until its end.";
+
+const NAMELESS: &str = "A client can end without a name: close its connection, and go on with the \
+     others.";
+
+const PLACES: &str = "With this many members at once one did not get in, or another was not told. \
+     There must be room for 20: look for a fixed number of places, of threads, or of entries in \
+     the list.";
+
+const KEPT: &str = "A member reads nothing, and was not put out: all that is said is kept for it, \
+     more and more, as long as it is there. Set a limit of one second for the send to it (step \
+     13); when it is over, close its connection and tell the others that it leaves.";
+
+const SILENT: &str = "Ben read everything, said nothing for some seconds, and then was not heard \
+     any more. A limit for send must not be one for receive as well: in Python settimeout is both, \
+     so set SO_SNDTIMEO by setsockopt instead.";
+
+/// A client who has said its name.
+struct Member {
+    name: String,
+    peer: Peer,
+}
+
+impl Member {
+    fn say(&mut self, text: &str) -> Result<(), Wrong> {
+        self.peer.send(format!("{text}\n"))
+    }
+
+    /// The next line that it gets must be this one.
+    fn hears(&mut self, line: &str, after: &str) -> Result<(), Wrong> {
+        self.peer.expect_line(line).map_err(|mut wrong| {
+            wrong.expected = format!("by {}, {}", self.name, wrong.expected);
+            wrong.after(after)
+        })
+    }
+}
+
+fn both(members: &mut [Member]) -> (&mut Member, &mut Member) {
+    let (first, others) = members.split_at_mut(1);
+    (&mut first[0], &mut others[0])
+}
+
+fn all_hear(members: &mut [Member], line: &str, after: &str) -> Result<(), Wrong> {
+    members.iter_mut().try_for_each(|member| member.hears(line, after))
+}
+
+/// A new one connects, says its name, is welcomed, and the others are told.
+fn join(
+    grading: &Grading,
+    program: &Program,
+    members: &mut Vec<Member>,
+    name: &str,
+) -> Result<(), Wrong> {
+    welcome(grading.connect(program)?, members, name)
+}
+
+fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wrong> {
+    let mut new = Member { name: name.to_owned(), peer };
+    new.say(name)?;
+    let after = format!("by {name}, {}", show(format!("{name}\n").as_bytes()));
+    let result = new.hears(&format!("* welcome {name}"), &after);
+    result.map_err(|wrong| match !members.is_empty() && wrong.how == How::Silent {
+        true => wrong.advice(ONE_AT_A_TIME),
+        false => wrong,
+    })?;
+    all_hear(members, &format!("* {name} joins"), &after)?;
+    members.push(new);
+    Ok(())
+}
+
+/// A client for whom the program's kernel keeps less than usual, so that it is
+/// full sooner. (A small receive buffer would not do: into that, a bit more
+/// goes now and then, long after it was full.)
+fn connect_narrow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    #[cfg(unix)]
+    socket.set_tcp_mss(1000)?;
+    Peer::connect_by(socket, address_of(program), grading.bench())
+}
+
+/// One says it, and all others hear it.
+fn say(members: &mut [Member], speaker: usize, text: &str) -> Result<(), Wrong> {
+    members[speaker].say(text)?;
+    let line = format!("{}: {text}", members[speaker].name);
+    let words = show(format!("{text}\n").as_bytes());
+    let after = format!("by {}, {words}", members[speaker].name);
+    for (number, member) in members.iter_mut().enumerate() {
+        if number != speaker {
+            member.hears(&line, &after)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each says so many lines, all at the same time. Everybody must hear all
+/// lines of the others, each speaker's in order.
+fn talk_all_at_once(members: &mut [Member], lines: usize) -> Result<(), Wrong> {
+    let start = Barrier::new(members.len());
+    let streams = members.iter().map(|one| one.peer.stream().try_clone());
+    let streams = streams.collect::<io::Result<Vec<_>>>()?;
+    thread::scope(|scope| {
+        for mut stream in streams {
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                for line in 1..=lines {
+                    // What is not heard tells that something is wrong.
+                    let line = format!("this is line {line} of mine\n");
+                    let _ = stream.write_all(line.as_bytes());
+                }
+            });
+        }
+    });
+    let after = format!("by {} members at once, {} each", members.len(), plural(lines, "line"));
+    let names: Vec<_> = members.iter().map(|one| one.name.clone()).collect();
+    let line_of =
+        |one: usize, number: usize| format!("{}: this is line {number} of mine", names[one]);
+    for (listener, member) in members.iter().enumerate() {
+        let mut received = BufReader::new(member.peer.stream());
+        // How many lines of each are still to come.
+        let mut left = vec![lines; names.len()];
+        left[listener] = 0;
+        while let Some(one) = left.iter().position(|left| *left > 0) {
+            let number = |one: usize| lines + 1 - left[one];
+            let next = line_of(one, number(one));
+            let next = show(next.as_bytes());
+            let expected =
+                format!("by {}, the next line of one of the others, such as {next}", member.name);
+            let (how, got) = match next_line(&mut received, PATIENCE) {
+                Err(wrong) => wrong,
+                Ok(line) => {
+                    let is_next =
+                        |one: &usize| left[*one] > 0 && line == line_of(*one, number(*one));
+                    if let Some(one) = (0..names.len()).find(is_next) {
+                        left[one] -= 1;
+                        continue;
+                    }
+                    // One that comes too early: those ahead are missing.
+                    let is_later = |one: usize| {
+                        (number(one)..=lines).any(|number| line == line_of(one, number))
+                    };
+                    match (0..names.len()).any(is_later) {
+                        true => (How::Short, show(line.as_bytes())),
+                        false => (How::Other, show(line.as_bytes())),
+                    }
+                }
+            };
+            return Err(Wrong::new(how, expected, got).after(after));
+        }
+    }
+    Ok(())
+}
+
+/// The next line from a buffer: for those that are many.
+fn next_line(
+    from: &mut BufReader<&TcpStream>,
+    patience: Duration,
+) -> Result<String, (How, String)> {
+    let mut line = Vec::new();
+    match from.read_until(b'\n', &mut line) {
+        Ok(_) if line.pop() == Some(b'\n') => Ok(String::from_utf8_lossy(&line).into_owned()),
+        Ok(_) => Err((How::End, "the end of the stream".to_owned())),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                let got = format!("no more for {}", seconds(patience));
+                Err((How::Silent, got))
+            }
+            _ => Err((How::Reset, in_words(&error))),
+        },
+    }
+}
+
+/// So many long lines are more than a connection can hold.
+const MOST: usize = 6000;
+
+fn long_line(number: usize) -> String {
+    format!("{number} {}", "x".repeat(900))
+}
+
+/// One talks and talks until carl, who reads nothing, has left, and another
+/// one must hear all of it.
+fn flood(speaker: &mut Member, listener: &mut Member) -> Result<(), Wrong> {
+    let stream = speaker.peer.stream().try_clone()?;
+    let (heard, is_enough) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| talk(&stream, &heard, &is_enough));
+        let result = listen(listener, &heard, &is_enough);
+        is_enough.store(true, Ordering::Relaxed);
+        if result.is_err() {
+            // Nobody needs the rest.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        result
+    })
+}
+
+/// Talks, 100 lines ahead of what was heard.
+fn talk(mut stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
+    let mut lines = 0;
+    while lines < MOST && !is_enough.load(Ordering::Relaxed) {
+        if lines >= heard.load(Ordering::Relaxed) + 100 {
+            thread::sleep(Duration::from_millis(1));
+            continue;
+        }
+        lines += 1;
+        let line = long_line(lines) + "\n";
+        // What is not heard tells that something is wrong.
+        if stream.write_all(line.as_bytes()).is_err() {
+            return;
+        }
+    }
+    let _ = stream.write_all(format!("{lines} were all\n").as_bytes());
+}
+
+fn listen(
+    listener: &mut Member,
+    was_heard: &AtomicUsize,
+    is_enough: &AtomicBool,
+) -> Result<(), Wrong> {
+    const LIMIT: Duration = Duration::from_secs(8);
+    /// A send that takes a part can last for two seconds.
+    const SEND: Duration = Duration::from_secs(4);
+
+    let stream = listener.peer.stream();
+    stream.set_read_timeout(Some(SEND))?;
+    let mut lines = BufReader::new(stream);
+    let start = Instant::now();
+    let (mut heard, mut has_left, mut is_all) = (0, false, false);
+    while !has_left || !is_all {
+        let (how, got) = match next_line(&mut lines, SEND) {
+            Err(wrong) => wrong,
+            Ok(line) if !has_left && line == "* carl leaves" => {
+                has_left = true;
+                is_enough.store(true, Ordering::Relaxed);
+                continue;
+            }
+            Ok(_) if start.elapsed() > LIMIT => {
+                let time = seconds(start.elapsed());
+                (How::Short, format!("not even all of them in {time}"))
+            }
+            Ok(line) if line == format!("anna: {}", long_line(heard + 1)) => {
+                heard += 1;
+                was_heard.store(heard, Ordering::Relaxed);
+                continue;
+            }
+            Ok(line) if line == format!("anna: {heard} were all") => {
+                is_all = true;
+                continue;
+            }
+            Ok(line) => (How::Other, show(line.as_bytes())),
+        };
+        let expected = match is_all {
+            true => "by ben, \"* carl leaves\" as well".to_owned(),
+            false => format!("by ben, line {} of anna, or \"* carl leaves\"", heard + 1),
+        };
+        let wrong = Wrong::new(how, expected, got)
+            .after("by anna, long lines without end; carl reads none of them");
+        return Err(match how == How::Silent && is_all {
+            true => wrong.advice(KEPT),
+            false => wrong,
+        });
+    }
+    Ok(())
+}

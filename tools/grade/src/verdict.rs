@@ -1,0 +1,152 @@
+//! All checks of an exercise, and how it went.
+
+use std::time::Instant;
+
+use serde::Serializer as _;
+use serde_json::json;
+
+use crate::clock::LIMIT;
+use crate::exercise::{Check, Exercise};
+use crate::grading::Grading;
+use crate::report::{self, Waiting};
+use crate::wrong::{How, Wrong, seconds};
+
+/// How an exercise went. The default: its program does not compile.
+#[derive(Default)]
+pub struct Verdict {
+    passed: usize,
+    /// The title of the check that failed.
+    pub failed: Option<&'static str>,
+    /// Checks that this machine does not allow: neither passed nor failed.
+    not_run: usize,
+    compiles: bool,
+    seed: u64,
+    /// Whether the seed matters.
+    pub by_chance: bool,
+    seconds: f64,
+}
+
+impl Verdict {
+    pub fn is_good(&self, exercise: &Exercise) -> bool {
+        self.passed == exercise.checks.len()
+    }
+
+    /// For a line.
+    pub fn in_words(&self, exercise: &Exercise) -> String {
+        let counted = format!("{:>2} of {:>2}", self.passed, exercise.checks.len());
+        match (self.failed, self.not_run) {
+            (Some(title), _) => format!("{counted}, not: {title}"),
+            (None, 1..) => format!("{counted}, {} not run: this machine's limits", self.not_run),
+            _ if !self.compiles => " does not compile".to_owned(),
+            _ => format!("{counted}, {}", report::green("done")),
+        }
+    }
+
+    pub fn as_json(&self, exercise: &Exercise) -> String {
+        let mut fields = vec![
+            ("exercise", json!(exercise.name)),
+            ("done", json!(self.is_good(exercise))),
+            ("compiles", json!(self.compiles)),
+            ("passed", json!(self.passed)),
+            ("checks", json!(exercise.checks.len())),
+            ("failed", json!(self.failed)),
+            ("seed", json!(self.seed)),
+            ("seconds", json!((self.seconds * 10.0).round() / 10.0)),
+        ];
+        if self.not_run > 0 {
+            fields.push(("not_run", json!(self.not_run)));
+        }
+        let mut line = Vec::new();
+        let written = serde_json::Serializer::new(&mut line).collect_map(fields);
+        written.expect("a Vec takes all of it");
+        String::from_utf8_lossy(&line).into_owned()
+    }
+}
+
+/// All checks of one exercise, up to the first that fails. `call`: what the grader is called by a
+/// reader who is to be told.
+pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<&str>) -> Verdict {
+    let start = Instant::now();
+    let mut grading = Grading::new(command, seed);
+    if call.is_some() {
+        println!("{}: {}\n", exercise.name, exercise.title);
+    }
+    let mut verdict = Verdict { compiles: true, seed, ..Verdict::default() };
+    let mut reason = String::new();
+    for check in exercise.checks {
+        let waiting = call.map(|_| Waiting::on(check.title));
+        let result = (check.run)(&mut grading);
+        let last_words = result.as_ref().map_or_else(|_| grading.last_words(), |()| vec![]);
+        drop(waiting);
+        match &result {
+            Ok(()) => verdict.passed += 1,
+            Err(wrong) if wrong.how == How::Machine => verdict.not_run += 1,
+            Err(_) => verdict.failed = Some(check.title),
+        }
+        if let Some(call) = call {
+            match &result {
+                Ok(()) => report::passed(check.title),
+                Err(wrong) if wrong.how == How::Machine => {
+                    let is_new = reason != wrong.got;
+                    reason.clone_from(&wrong.got);
+                    report::not_run(check.title, is_new.then_some(&reason));
+                }
+                Err(wrong) => {
+                    let advice = advice(check, wrong, &last_words, &grading);
+                    report::failed(check.title, wrong, &advice, &last_words, exercise, call);
+                }
+            }
+        }
+        grading.clear();
+        if verdict.failed.is_some() {
+            break;
+        }
+    }
+    verdict.seconds = start.elapsed().as_secs_f64();
+    verdict.by_chance = grading.by_chance;
+    if call.is_some() {
+        let number = exercise.checks.len();
+        match (verdict.failed, verdict.not_run) {
+            (None, 0) => println!("\n  All {number} checks pass."),
+            (None, not_run) => println!(
+                "\n  {} of {number} checks pass; {not_run} could not be run on this machine.",
+                verdict.passed
+            ),
+            _ if grading.by_chance => println!("  The same again: --seed {seed}"),
+            _ => {}
+        }
+    }
+    verdict
+}
+
+/// What to do about it.
+fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading) -> String {
+    let usual = || (check.usually)(wrong.how).to_owned();
+    let mut advice = wrong.advice.clone().unwrap_or_else(usual);
+    // Rust and Python ignore that signal.
+    let is_broken_pipe = last_words.iter().any(|line| line.contains("SIGPIPE"));
+    if is_broken_pipe && !advice.contains("SIGPIPE") {
+        advice = BROKEN_PIPE.to_owned();
+    }
+    if !grading.clock().is_up() {
+        return advice;
+    }
+    // If the program took long to start, nothing that the check has to say is certain.
+    let starting = grading.clock().starting();
+    if starting < LIMIT / 4 {
+        return format!(
+            "{advice} (And time was up: an exercise has 10 seconds for all its checks.)"
+        );
+    }
+    format!(
+        "Time was up: an exercise has 10 seconds for all its checks, and up to 10 more for a \
+         program that is slow to start. Yours took {} to be ready, again and again. Give the \
+         grader a program that is compiled already, or try again when the machine is less busy.",
+        seconds(starting)
+    )
+}
+
+const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent to a connection \
+     that was gone. Ignore that signal, once, at the start (in C signal(SIGPIPE, SIG_IGN), or \
+     MSG_NOSIGNAL for each send). Then send fails with \"broken pipe\" instead, which is the end \
+     of this one conversation: go on with the next client (step 12).";
