@@ -2,9 +2,10 @@
 //! of programs that hang, flood or leave others behind.
 
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
@@ -50,13 +51,13 @@ impl Copy {
         let mut grade = cargo();
         grade.current_dir(self.0.join(folder)).arg("grade").args(arguments);
         grade.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "1");
-        outcome(&mut grade)
+        outcome(grade.output())
     }
 }
 
 /// Status, standard output, standard error.
-pub fn outcome(command: &mut Command) -> (i32, String, String) {
-    let output = command.output().expect("it starts");
+pub fn outcome(output: io::Result<Output>) -> (i32, String, String) {
+    let output = output.expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().expect("a status"), text(&output), errors)
 }

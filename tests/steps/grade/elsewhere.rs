@@ -17,7 +17,7 @@ fn grade_needs_no_checkout() {
     let grade = |arguments: &[&str]| {
         let mut grade = command(tool("grade"));
         grade.current_dir(&folder).env("XDG_STATE_HOME", folder.path()).args(arguments);
-        outcome(&mut grade)
+        outcome(grade.output())
     };
     fs::write(folder.path().join("echo.py"), ECHO).expect("written");
     let (status, shown, errors) = grade(&["05_echo", "--", "python3", "echo.py"]);
@@ -59,7 +59,7 @@ fn grade_blames_the_machine_for_its_limits() {
         let mut grade = command(limit[0]);
         grade.args(&limit[1..]).arg(tool("grade")).args(["05_echo", "--", "python3"]);
         let (status, shown, _) =
-            outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")));
+            outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")).output());
         let shown = joined(&shown);
         assert_eq!((status, shown.matches(" ok ").count()), (1, passed), "{shown}");
         assert!(shown.contains(words) && !shown.contains("FAIL"), "{shown}");
