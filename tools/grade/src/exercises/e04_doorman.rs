@@ -27,10 +27,7 @@ pub const CHECKS: &[Check] = &[
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1).map_err(|wrong| {
                 let ended = matches!(wrong.how, How::End | How::Reset);
-                match ended && wrong.got.starts_with("nothing") {
-                    true => wrong.advice(ON_WHICH_SOCKET),
-                    false => wrong,
-                }
+                wrong.advice_if(|it| ended && it.got.starts_with("nothing"), ON_WHICH_SOCKET)
             })
         },
     },
@@ -44,10 +41,9 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
-            guest.expect_end().map_err(|wrong| match wrong.got.starts_with("more") {
-                true => wrong.advice(TOO_MUCH),
-                false => wrong,
-            })
+            guest
+                .expect_end()
+                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("more"), TOO_MUCH))
         },
     },
     Check {
@@ -67,10 +63,7 @@ pub const CHECKS: &[Check] = &[
                 let wrong = expect_greeting(&mut guest, number).and_then(|()| guest.expect_end());
                 wrong.map_err(|wrong| {
                     let cut = matches!(wrong.how, How::Short | How::End);
-                    match number >= 10 && cut {
-                        true => wrong.advice(ONE_DIGIT_MORE),
-                        false => wrong,
-                    }
+                    wrong.advice_if(|_| number >= 10 && cut, ONE_DIGIT_MORE)
                 })?;
             }
             Ok(())

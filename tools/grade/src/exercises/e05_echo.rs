@@ -206,8 +206,5 @@ pub const HINTS: &[&str] = &[
 
 /// A connect that got no answer, and no refusal either, found no room.
 fn queue(wrong: Wrong) -> Wrong {
-    match wrong.got == NO_ANSWER {
-        true => wrong.advice(NO_ROOM),
-        false => wrong,
-    }
+    wrong.advice_if(|it| it.got == NO_ANSWER, NO_ROOM)
 }

@@ -381,10 +381,7 @@ fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
         let another =
             wrong.got.starts_with("the line \"") && !wrong.got.starts_with("the line \"server: ");
         let wrong = Wrong { how, ..wrong }.after(show(text.as_bytes()));
-        match another {
-            true => wrong.advice(NO_MORE),
-            false => wrong,
-        }
+        wrong.advice_if(|_| another, NO_MORE)
     })
 }
 

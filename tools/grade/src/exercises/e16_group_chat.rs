@@ -72,10 +72,7 @@ pub const CHECKS: &[Check] = &[
                 [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
             {
                 say(&mut members, speaker, text).map_err(|wrong| {
-                    match wrong.got.contains(" leaves") {
-                        true => wrong.advice(MORE_LINES),
-                        false => wrong,
-                    }
+                    wrong.advice_if(|it| it.got.contains(" leaves"), MORE_LINES)
                 })?;
             }
             Ok(())
@@ -179,10 +176,9 @@ pub const CHECKS: &[Check] = &[
             all_hear(&mut members, "* david joins", after)?;
             members.push(david);
             nobody.finish();
-            nobody.expect_end().map_err(|wrong| match wrong.got.starts_with("neither") {
-                true => wrong.advice(NAMELESS),
-                false => wrong,
-            })?;
+            nobody
+                .expect_end()
+                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("neither"), NAMELESS))?;
             say(&mut members, 2, "I am")
         },
     },
@@ -365,9 +361,8 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wron
     new.say(name)?;
     let after = format!("by {name}, {}", show(format!("{name}\n").as_bytes()));
     let result = new.hears(&format!("* welcome {name}"), &after);
-    result.map_err(|wrong| match !members.is_empty() && wrong.how == How::Silent {
-        true => wrong.advice(ONE_AT_A_TIME),
-        false => wrong,
+    result.map_err(|wrong| {
+        wrong.advice_if(|it| !members.is_empty() && it.how == How::Silent, ONE_AT_A_TIME)
     })?;
     all_hear(members, &format!("* {name} joins"), &after)?;
     members.push(new);
@@ -561,10 +556,7 @@ fn listen(
         };
         let wrong = Wrong::new(how, expected, got)
             .after("by anna, long lines without end; carl reads none of them");
-        return Err(match how == How::Silent && is_all {
-            true => wrong.advice(KEPT),
-            false => wrong,
-        });
+        return Err(wrong.advice_if(|_| how == How::Silent && is_all, KEPT));
     }
     Ok(())
 }
