@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::rc::Rc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -29,11 +30,7 @@ pub const CHECKS: &[Check] = &[
             _ => "Something else came. The answer to the line \"anna\\n\" is \"* welcome \
                 anna\\n\", byte for byte, and nothing goes before it.",
         },
-        run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")
-        },
+        run: |grading| chat(grading, &["anna"]).map(drop),
     },
     Check {
         title: "a second one as well, and the first is told",
@@ -45,12 +42,7 @@ pub const CHECKS: &[Check] = &[
                 \"\\n\". A member gets its own welcome first, does not hear that it joins itself, \
                 and then hears \"* NAME joins\" of each who comes later.",
         },
-        run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")
-        },
+        run: |grading| chat(grading, &["anna", "ben"]).map(drop),
     },
     Check {
         title: "what one says goes to the others, and not back",
@@ -63,11 +55,7 @@ pub const CHECKS: &[Check] = &[
             _ => MORE_LINES,
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            for name in ["anna", "ben", "carl"] {
-                join(grading, &program, &mut members, name)?;
-            }
+            let (_, mut members) = chat(grading, &["anna", "ben", "carl"])?;
             for (speaker, text) in
                 [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
             {
@@ -89,9 +77,7 @@ pub const CHECKS: &[Check] = &[
                 and 11).",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
+            let (program, mut members) = chat(grading, &["anna"])?;
             let peer = grading.connect(&program)?;
             members.push(Member { name: "ben".to_owned(), peer });
             let (anna, ben) = both(&mut members);
@@ -133,11 +119,7 @@ pub const CHECKS: &[Check] = &[
                 leaves\", and talk on.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            for name in ["anna", "ben", "carl"] {
-                join(grading, &program, &mut members, name)?;
-            }
+            let (program, mut members) = chat(grading, &["anna", "ben", "carl"])?;
             let mut ben = members.remove(1);
             ben.peer.finish();
             all_hear(&mut members, "* ben leaves", "ben's end")?;
@@ -159,9 +141,7 @@ pub const CHECKS: &[Check] = &[
             _ => NAMELESS,
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
+            let (program, mut members) = chat(grading, &["anna"])?;
             let mut david = grading.connect(&program)?;
             david.send(b"dav")?;
             let mut nobody = grading.connect(&program)?;
@@ -193,10 +173,7 @@ pub const CHECKS: &[Check] = &[
                 that was just sending to it.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")?;
+            let (program, mut members) = chat(grading, &["anna", "ben"])?;
             for _ in 0..10 {
                 join(grading, &program, &mut members, "carl")?;
                 say(&mut members, 2, "I must g")?;
@@ -252,10 +229,7 @@ pub const CHECKS: &[Check] = &[
                 others, stay.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")?;
+            let (program, mut members) = chat(grading, &["anna", "ben"])?;
             let carl = connect_narrow(grading, &program)?;
             welcome(carl, &mut members, "carl")?;
             let (anna, ben) = both(&mut members);
@@ -344,6 +318,15 @@ fn both(members: &mut [Member]) -> (&mut Member, &mut Member) {
 
 fn all_hear(members: &mut [Member], line: &str, after: &str) -> Result<(), Wrong> {
     members.iter_mut().try_for_each(|member| member.hears(line, after))
+}
+
+/// The program, and members who have joined one after the other.
+fn chat(grading: &mut Grading, names: &[&str]) -> Result<(Rc<Program>, Vec<Member>), Wrong> {
+    let (program, mut members) = (grading.start()?, Vec::new());
+    for name in names {
+        join(grading, &program, &mut members, name)?;
+    }
+    Ok((program, members))
 }
 
 /// A new one connects, says its name, is welcomed, and the others are told.
