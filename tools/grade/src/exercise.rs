@@ -26,3 +26,18 @@ pub struct Check {
     pub usually: fn(How) -> &'static str,
     pub run: fn(&mut Grading) -> Result<(), Wrong>,
 }
+
+/// What a failure usually means, by its kind: `advice! { Silent | Short => "...", _ => "..." }`, or
+/// one text for all.
+macro_rules! advice {
+    ($all:literal) => {
+        |_| $all
+    };
+    ($($($how:ident)|+ => $words:expr,)* _ => $others:expr,) => {
+        |how| match how {
+            $($($crate::wrong::How::$how)|+ => $words,)*
+            _ => $others,
+        }
+    };
+}
+pub(crate) use advice;

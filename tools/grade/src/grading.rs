@@ -75,10 +75,9 @@ impl Grading {
             let was_taken = !is_free(address);
             self.give_up();
             if is_free(address) || tries == 0 {
-                return Err(match was_taken && wrong.how == How::Printed {
-                    true => wrong.advice(ONLY_THE_LINE),
-                    false => wrong,
-                });
+                return Err(
+                    wrong.advice_if(|it| was_taken && it.how == How::Printed, ONLY_THE_LINE)
+                );
             }
             // Somebody else has taken the port in the meantime: another one.
             self.forget_last();

@@ -63,6 +63,11 @@ impl Wrong {
         self.advice = Some(advice.into());
         self
     }
+
+    /// The same, with this advice where that is so.
+    pub fn advice_if(self, is_so: impl FnOnce(&Self) -> bool, advice: &str) -> Self {
+        if is_so(&self) { self.advice(advice) } else { self }
+    }
 }
 
 /// So much of a text is shown, in characters.

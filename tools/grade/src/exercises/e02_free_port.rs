@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_addresses};
 use crate::program::Program;
 use crate::wrong::{How, Wrong};
@@ -18,22 +18,18 @@ const PORTS: u16 = 5;
 pub const CHECKS: &[Check] = &[
     Check {
         title: "if all are free, it takes the first one",
-        usually: |how| match how {
-            How::Printed => {
-                "The line is to be \"mine: \" and the address that the socket has, port and all: \
-                 bind a TCP socket to the first port of the range, at the address that is given, \
-                 and read the address back (local_addr, getsockname)."
-            }
-            _ => {
-                "The program is to print its line, then \"ready\", and then wait. Is the range \
-                 taken apart as the task says, ADDRESS:FIRST-LAST?"
-            }
+        usually: advice! {
+            Printed => "The line is to be \"mine: \" and the address that the socket has, port and \
+                all: bind a TCP socket to the first port of the range, at the address that is \
+                given, and read the address back (local_addr, getsockname).",
+            _ => "The program is to print its line, then \"ready\", and then wait. Is the range \
+                taken apart as the task says, ADDRESS:FIRST-LAST?",
         },
         run: |grading| takes(grading, &[], 0).map(drop),
     },
     Check {
         title: "it has that port, and keeps it",
-        usually: |_| {
+        usually: advice! {
             "The program said that the port was its own, and it was free. Is there a socket bound \
              to it, and does that still live? A socket is closed when its variable goes, at the \
              end of a function for instance: give the socket back from there, and not only its \
@@ -56,21 +52,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "it goes past two ports where somebody listens",
-        usually: |how| match how {
-            How::Exit => {
-                "The first port is taken: bind fails with \"address already in use\". That is no \
-                 reason to end: try the next port, with a new socket."
-            }
-            _ => {
-                "The first two ports are taken, and the third one is free. Try one after the \
-                 other, from the first, and stop at the first that bind accepts."
-            }
+        usually: advice! {
+            Exit => "The first port is taken: bind fails with \"address already in use\". That is \
+                no reason to end: try the next port, with a new socket.",
+            _ => "The first two ports are taken, and the third one is free. Try one after the \
+                other, from the first, and stop at the first that bind accepts.",
         },
         run: |grading| takes(grading, &[Taken::Listens, Taken::Listens], 2).map(drop),
     },
     Check {
         title: "it leaves the other ports to others",
-        usually: |_| {
+        usually: advice! {
             "A port other than its own was taken by the program. Stop at the first free port, and \
              close what you do not need."
         },
@@ -89,7 +81,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a port that is bound is taken, though nobody listens there",
-        usually: |_| {
+        usually: advice! {
             "The first port belongs to a socket that is bound and does not listen. It is not free. \
              Who tries to connect, to see whether somebody is there, does not see that one; and \
              who sets SO_REUSEADDR may get the same port as well (Rust's TcpListener::bind and \
@@ -99,7 +91,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the last port of the range belongs to it",
-        usually: |_| {
+        usually: advice! {
             "All ports but the last one are taken. The range goes from the first port up to and \
              including the last one (in Rust: first..=last)."
         },
@@ -107,15 +99,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "if all are taken, it says so, and fails",
-        usually: |how| match how {
-            How::Exit => {
-                "All ports of the range were taken. Print the line \"all taken\", and end with an \
-                 exit status other than 0, so that whoever has started the program knows."
-            }
-            _ => {
-                "All ports of the range were taken, so there is none to keep: print the line \"all \
-                 taken\", and end. A port outside of the range was not asked for."
-            }
+        usually: advice! {
+            Exit => "All ports of the range were taken. Print the line \"all taken\", and end with \
+                an exit status other than 0, so that whoever has started the program knows.",
+            _ => "All ports of the range were taken, so there is none to keep: print the line \
+                \"all taken\", and end. A port outside of the range was not asked for.",
         },
         run: |grading| {
             let (first, _sockets) = ports(&[Taken::Listens; PORTS as usize])?;
@@ -130,16 +118,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "another error is no taken port",
-        usually: |how| match how {
-            How::Printed => {
-                "192.0.2.1 is not this machine's address, so bind fails, on each port, and not \
-                 because a port is taken. Look which error it is: only \"address in use\" \
-                 (AddrInUse, EADDRINUSE) means taken. Any other one ends the program."
-            }
-            _ => {
-                "192.0.2.1 is not this machine's address. The program is to end with the error of \
-                 bind, and with an exit status other than 0."
-            }
+        usually: advice! {
+            Printed => "192.0.2.1 is not this machine's address, so bind fails, on each port, and \
+                not because a port is taken. Look which error it is: only \"address in use\" \
+                (AddrInUse, EADDRINUSE) means taken. Any other one ends the program.",
+            _ => "192.0.2.1 is not this machine's address. The program is to end with the error of \
+                bind, and with an exit status other than 0.",
         },
         run: |grading| {
             let address = "192.0.2.1:20817-20821";
@@ -159,15 +143,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "it ends with standard input, and its port is free again",
-        usually: |how| match how {
-            How::Exit => {
-                "Standard input ended (Ctrl-D), and the program is to end then, with exit status \
-                 0. Read lines from it until there are no more."
-            }
-            _ => {
-                "Lines came on standard input, and the port was given back: keep it until standard \
-                 input ends."
-            }
+        usually: advice! {
+            Exit => "Standard input ended (Ctrl-D), and the program is to end then, with exit \
+                status 0. Read lines from it until there are no more.",
+            _ => "Lines came on standard input, and the port was given back: keep it until \
+                standard input ends.",
         },
         run: |grading| {
             let (program, first) = takes(grading, &[], 0)?;

@@ -2,7 +2,7 @@
 //! Idea: a queue, a socket for each guest.
 //! Usual mistake: waiting for a guest who says nothing.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
@@ -11,39 +11,29 @@ use crate::wrong::{How, Wrong};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "the first guest is told that it is guest 1",
-        usually: |how| match how {
-            How::Silent => {
-                "The guest was connected, and was told nothing. The kernel connects a guest by \
-                 itself; your program has to call accept, and then to send at once. A guest says \
-                 nothing: a receive ahead of the greeting waits forever."
-            }
-            How::Other => {
-                "The guest was told something else. Compare the two lines above letter by letter. \
-                 The first guest is number 1, and a full stop and one line feed end the line."
-            }
-            How::Short | How::End => {
-                "The greeting is not complete. It ends with a full stop and a line feed, \"\\n\". \
-                 Send all of it before you close the connection."
-            }
-            _ => {
-                "The connection was broken off before the guest had its greeting. Send first, on \
-                 the socket that accept gave you, and close that socket afterwards."
-            }
+        usually: advice! {
+            Silent => "The guest was connected, and was told nothing. The kernel connects a guest \
+                by itself; your program has to call accept, and then to send at once. A guest says \
+                nothing: a receive ahead of the greeting waits forever.",
+            Other => "The guest was told something else. Compare the two lines above letter by \
+                letter. The first guest is number 1, and a full stop and one line feed end the \
+                line.",
+            Short | End => "The greeting is not complete. It ends with a full stop and a line \
+                feed, \"\\n\". Send all of it before you close the connection.",
+            _ => "The connection was broken off before the guest had its greeting. Send first, on \
+                the socket that accept gave you, and close that socket afterwards.",
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1).map_err(|wrong| {
                 let ended = matches!(wrong.how, How::End | How::Reset);
-                match ended && wrong.got.starts_with("nothing") {
-                    true => wrong.advice(ON_WHICH_SOCKET),
-                    false => wrong,
-                }
+                wrong.advice_if(|it| ended && it.got.starts_with("nothing"), ON_WHICH_SOCKET)
             })
         },
     },
     Check {
         title: "then its connection ends",
-        usually: |_| {
+        usually: advice! {
             "After its greeting the guest waits for the end of the stream. It comes when you close \
              the socket that accept gave you (in Rust: drop it). A socket that is kept in a list, \
              or by a thread, stays open. The listener is not the one to close."
@@ -51,25 +41,20 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
-            guest.expect_end().map_err(|wrong| match wrong.got.starts_with("more") {
-                true => wrong.advice(TOO_MUCH),
-                false => wrong,
-            })
+            guest
+                .expect_end()
+                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("more"), TOO_MUCH))
         },
     },
     Check {
         title: "the next guests are numbers 2, 3, and on to 12",
-        usually: |how| match how {
-            How::Other => {
-                "That is not this guest's number. Keep the number in a variable outside of the \
-                 loop, and add one for each guest that you accept. (A process made with fork \
-                 counts in a copy of its own.)"
-            }
-            _ => {
-                "The first guest was served, and a later one was not. accept gives one guest only: \
-                 call it again for the next, in a loop, and keep the listener open for as long as \
-                 the program runs."
-            }
+        usually: advice! {
+            Other => "That is not this guest's number. Keep the number in a variable outside of \
+                the loop, and add one for each guest that you accept. (A process made with fork \
+                counts in a copy of its own.)",
+            _ => "The first guest was served, and a later one was not. accept gives one guest \
+                only: call it again for the next, in a loop, and keep the listener open for as \
+                long as the program runs.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -78,10 +63,7 @@ pub const CHECKS: &[Check] = &[
                 let wrong = expect_greeting(&mut guest, number).and_then(|()| guest.expect_end());
                 wrong.map_err(|wrong| {
                     let cut = matches!(wrong.how, How::Short | How::End);
-                    match number >= 10 && cut {
-                        true => wrong.advice(ONE_DIGIT_MORE),
-                        false => wrong,
-                    }
+                    wrong.advice_if(|_| number >= 10 && cut, ONE_DIGIT_MORE)
                 })?;
             }
             Ok(())
@@ -89,17 +71,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "ten who come at once, and stay, each get their own number",
-        usually: |how| match how {
-            How::Other => {
-                "Ten guests were connected at once, and their numbers are not 1 to 10, each once. \
-                 Count in one place, where you accept. If several threads count, reading the \
-                 number and adding one must be one step: a lock."
-            }
-            _ => {
-                "Ten guests were connected at once, and one of them was not served. They stay \
-                 after their greeting, as long as they like: don't wait until a guest has closed \
-                 its end or has said something. Greet, close, and accept the next."
-            }
+        usually: advice! {
+            Other => "Ten guests were connected at once, and their numbers are not 1 to 10, each \
+                once. Count in one place, where you accept. If several threads count, reading the \
+                number and adding one must be one step: a lock.",
+            _ => "Ten guests were connected at once, and one of them was not served. They stay \
+                after their greeting, as long as they like: don't wait until a guest has closed \
+                its end or has said something. Greet, close, and accept the next.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -128,17 +106,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "guests who break off before their turn end nothing",
-        usually: |how| match how {
-            How::Other => {
-                "A guest that came later got a number that cannot be its own. Guests who were gone \
-                 before their turn may count or not; nobody else's number is given twice."
-            }
-            _ => {
-                "Guests broke off while they waited, and after that nobody was greeted. For such a \
-                 guest the send fails (\"connection reset\"; on some systems accept does). A `?` \
-                 there, or an exception that nobody catches, ends the whole server: handle the \
-                 error, and accept the next one (step 12). In C, ignore SIGPIPE as well."
-            }
+        usually: advice! {
+            Other => "A guest that came later got a number that cannot be its own. Guests who were \
+                gone before their turn may count or not; nobody else's number is given twice.",
+            _ => "Guests broke off while they waited, and after that nobody was greeted. For such \
+                a guest the send fails (\"connection reset\"; on some systems accept does). A `?` \
+                there, or an exception that nobody catches, ends the whole server: handle the \
+                error, and accept the next one (step 12). In C, ignore SIGPIPE as well.",
         },
         run: |grading| {
             const GONE: u64 = 30;
@@ -177,7 +151,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "it can be started again at once, on the same port",
-        usually: |_| {
+        usually: advice! {
             "The second run does not greet its first guest as the first run did. Each run counts \
              from 1."
         },

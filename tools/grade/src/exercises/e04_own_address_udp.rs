@@ -2,7 +2,7 @@
 //! Idea: every datagram names its sender.
 //! Usual mistake: 0 bytes taken for the end.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, address_of};
 use crate::wire::Datagrams;
 use crate::wrong::{How, Wrong, show};
@@ -10,22 +10,16 @@ use crate::wrong::{How, Wrong, show};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "a sender is told its own address",
-        usually: |how| match how {
-            How::Silent => {
-                "No answer came. A UDP socket needs no listen and no accept: create, bind, print \
-                 \"ready\", then receive with recv_from, which gives the sender's address as well, \
-                 and answer there with send_to. (In C the length argument of recvfrom must say \
-                 ahead of each call how much room there is for the address.)"
-            }
-            How::More => {
-                "There is more in the answer than the address. Send just its text: no line ending, \
-                 and not the rest of a buffer."
-            }
-            _ => {
-                "That is not the address that the datagram came from. recv_from (recvfrom) gives \
-                 it with the datagram; put it into text as it is, address and port with a colon \
-                 between them."
-            }
+        usually: advice! {
+            Silent => "No answer came. A UDP socket needs no listen and no accept: create, bind, \
+                print \"ready\", then receive with recv_from, which gives the sender's address as \
+                well, and answer there with send_to. (In C the length argument of recvfrom must \
+                say ahead of each call how much room there is for the address.)",
+            More => "There is more in the answer than the address. Send just its text: no line \
+                ending, and not the rest of a buffer.",
+            _ => "That is not the address that the datagram came from. recv_from (recvfrom) gives \
+                it with the datagram; put it into text as it is, address and port with a colon \
+                between them.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -53,7 +47,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the answer comes from the address that was asked",
-        usually: |_| {
+        usually: advice! {
             "The answer came from another port than the one that was asked. Many programs take \
              answers only from there. Send it with the very socket that received the question: a \
              new one has a port of its own."
@@ -66,16 +60,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "each sender gets its own, in whatever order they come",
-        usually: |how| match how {
-            How::Silent => {
-                "One of several senders got no answer. One UDP socket serves all of them: don't \
-                 connect it (it would be deaf for all others), and answer each datagram, also the \
-                 second one of a sender."
-            }
-            _ => {
-                "A sender got an answer that was not for it. Each datagram can come from somebody \
-                 else: take the address that this receive gave, not an earlier one."
-            }
+        usually: advice! {
+            Silent => "One of several senders got no answer. One UDP socket serves all of them: \
+                don't connect it (it would be deaf for all others), and answer each datagram, also \
+                the second one of a sender.",
+            _ => "A sender got an answer that was not for it. Each datagram can come from somebody \
+                else: take the address that this receive gave, not an earlier one.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -104,7 +94,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "an empty datagram is answered, and so is the next one",
-        usually: |_| {
+        usually: advice! {
             "An empty datagram is a datagram: recv_from gives 0, and the sender's address. In UDP \
              0 bytes are not the end of anything (that is TCP)."
         },
@@ -112,7 +102,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is one that is no text",
-        usually: |_| {
+        usually: advice! {
             "This datagram is not valid UTF-8, and it was not answered. Nobody asked what is in \
              it: don't decode it."
         },
@@ -120,22 +110,18 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is one of 60,000 bytes, once",
-        usually: |how| match how {
-            How::Silent => {
-                "A long datagram got no answer. Each receive takes one whole datagram, however \
-                 long it is, and what does not fit into the buffer is lost: there is no rest to \
-                 wait for. (On Windows too small a buffer is an error.)"
-            }
-            _ => {
-                "A long datagram did not get its one answer. It comes with one receive: answer it \
-                 once."
-            }
+        usually: advice! {
+            Silent => "A long datagram got no answer. Each receive takes one whole datagram, \
+                however long it is, and what does not fit into the buffer is lost: there is no \
+                rest to wait for. (On Windows too small a buffer is an error.)",
+            _ => "A long datagram did not get its one answer. It comes with one receive: answer it \
+                once.",
         },
         run: |grading| asked_by_one(grading, &[&[b'x'; 60_000], b"short"]),
     },
     Check {
         title: "so is one from another address than 127.0.0.1",
-        usually: |_| {
+        usually: advice! {
             "This one came from 127.0.0.2, which is loopback as well. Take the whole address from \
              recv_from, not only its port."
         },

@@ -2,29 +2,23 @@
 //! Idea: bytes, until 0.
 //! Usual mistake: one receive taken for one message.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{NO_ROOM, restarts};
 use crate::machine;
 use crate::wire::{NO_ANSWER, pattern};
-use crate::wrong::{How, Wrong};
+use crate::wrong::Wrong;
 
 pub const CHECKS: &[Check] = &[
     Check {
         title: "what a client sends comes back",
-        usually: |how| match how {
-            How::Silent => {
-                "Nothing came back. After accept: receive into a buffer, and send the bytes that \
-                 came. Who waits for a buffer full, for a line ending or for the end of the \
-                 stream, waits forever here."
-            }
-            How::Other | How::More => {
-                "Something else came back. Send the bytes that came, and as many as came: recv \
-                 says how many. The rest of the buffer is from before."
-            }
-            _ => {
-                "The conversation ended too early. After accept: receive, send back what came, and \
-                 keep the connection until the client has finished."
-            }
+        usually: advice! {
+            Silent => "Nothing came back. After accept: receive into a buffer, and send the bytes \
+                that came. Who waits for a buffer full, for a line ending or for the end of the \
+                stream, waits forever here.",
+            Other | More => "Something else came back. Send the bytes that came, and as many as \
+                came: recv says how many. The rest of the buffer is from before.",
+            _ => "The conversation ended too early. After accept: receive, send back what came, \
+                and keep the connection until the client has finished.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -34,15 +28,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so do a second and a third message",
-        usually: |how| match how {
-            How::Other => {
-                "Bytes of an earlier message came back again. Send only the first n bytes of the \
-                 buffer, where n is what recv gave this time."
-            }
-            _ => {
-                "It answered once, and then no more. One receive is not the whole conversation: \
-                 receive and send in a loop, until recv gives 0 bytes."
-            }
+        usually: advice! {
+            Other => "Bytes of an earlier message came back again. Send only the first n bytes of \
+                the buffer, where n is what recv gave this time.",
+            _ => "It answered once, and then no more. One receive is not the whole conversation: \
+                receive and send in a loop, until recv gives 0 bytes.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -54,16 +44,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "text that is cut inside a character comes back the same",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "It waits for more: for a whole character, or a whole line. An echo needs no text. \
-                 Send back the bytes that came, and do not decode them."
-            }
-            _ => {
-                "A receive can end inside a character, and half a character is not valid UTF-8. An \
-                 echo needs no text: send the bytes back as they came, and do not decode them \
-                 (step 11)."
-            }
+        usually: advice! {
+            Silent | Short => "It waits for more: for a whole character, or a whole line. An echo \
+                needs no text. Send back the bytes that came, and do not decode them.",
+            _ => "A receive can end inside a character, and half a character is not valid UTF-8. \
+                An echo needs no text: send the bytes back as they came, and do not decode them \
+                (step 11).",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -75,16 +61,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so do bytes that are no text at all",
-        usually: |how| match how {
-            How::Short | How::Silent => {
-                "Some of the bytes are missing. A byte of 0 is a byte as any other, and ends \
-                 nothing: trust the number that recv gives, and not strlen. Nor do all bytes \
-                 decode."
-            }
-            _ => {
-                "Not all bytes are text: decoding fails, or puts other bytes in their place. Send \
-                 back what is in the buffer, as it is."
-            }
+        usually: advice! {
+            Short | Silent => "Some of the bytes are missing. A byte of 0 is a byte as any other, \
+                and ends nothing: trust the number that recv gives, and not strlen. Nor do all \
+                bytes decode.",
+            _ => "Not all bytes are text: decoding fails, or puts other bytes in their place. Send \
+                back what is in the buffer, as it is.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -94,21 +76,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "every size from 1 to 4096 comes back whole",
-        usually: |how| match how {
-            How::Short | How::Silent => {
-                "A part is missing. What is longer than your buffer comes with the next receive: \
-                 send back each part, until recv gives 0. And send may take only a part of what it \
-                 is given: write_all sends the rest, too."
-            }
-            How::Other => {
-                "The bytes are not in order, or some are from before. Send exactly the first n \
-                 bytes of the buffer, where n is what recv gave."
-            }
-            _ => {
-                "The conversation ended in the middle. A message may be longer than the buffer, \
-                 and then there is the next one: only 0 bytes are the end. (A receive into a \
-                 buffer without room gives 0, too: give it the whole buffer each time.)"
-            }
+        usually: advice! {
+            Short | Silent => "A part is missing. What is longer than your buffer comes with the \
+                next receive: send back each part, until recv gives 0. And send may take only a \
+                part of what it is given: write_all sends the rest, too.",
+            Other => "The bytes are not in order, or some are from before. Send exactly the first \
+                n bytes of the buffer, where n is what recv gave.",
+            _ => "The conversation ended in the middle. A message may be longer than the buffer, \
+                and then there is the next one: only 0 bytes are the end. (A receive into a buffer \
+                without room gives 0, too: give it the whole buffer each time.)",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -125,20 +101,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "after the client's end: what is left, and then the end",
-        usually: |how| match how {
-            How::More => {
-                "The client has ended its direction, and waits for the end of yours. Where recv \
-                 gives 0 bytes, nothing more comes: leave the loop, and close the connection (drop \
-                 it). It must not be kept anywhere else."
-            }
-            How::Reset => {
-                "The connection was reset. It is, if a socket is closed with bytes in it that \
-                 nobody received: receive until 0 bytes, and close then."
-            }
-            _ => {
-                "The client had ended its direction, and could still receive. What came before the \
-                 end must come back, and then your end of the stream."
-            }
+        usually: advice! {
+            More => "The client has ended its direction, and waits for the end of yours. Where \
+                recv gives 0 bytes, nothing more comes: leave the loop, and close the connection \
+                (drop it). It must not be kept anywhere else.",
+            Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
+                nobody received: receive until 0 bytes, and close then.",
+            _ => "The client had ended its direction, and could still receive. What came before \
+                the end must come back, and then your end of the stream.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -150,18 +120,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "nine who come meanwhile wait, and are served in turn",
-        usually: |how| match how {
-            How::Refused => {
-                "Others could not connect while the first one was served. The listener must stay \
-                 open for as long as the server runs: create it once, ahead of the loop, and do \
-                 not drop it."
-            }
-            _ => {
-                "The first client was served, and this one was not. Others wait in the queue of \
-                 the listener meanwhile. After a conversation go back to accept: the loop for the \
-                 clients is around the loop for the bytes. (With a thread for each client, each \
-                 has a socket of its own.)"
-            }
+        usually: advice! {
+            Refused => "Others could not connect while the first one was served. The listener must \
+                stay open for as long as the server runs: create it once, ahead of the loop, and \
+                do not drop it.",
+            _ => "The first client was served, and this one was not. Others wait in the queue of \
+                the listener meanwhile. After a conversation go back to accept: the loop for the \
+                clients is around the loop for the bytes. (With a thread for each client, each has \
+                a socket of its own.)",
         },
         run: |grading| {
             machine::allow_queue(9)?;
@@ -188,7 +154,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that breaks off ends nobody else's conversation",
-        usually: |_| {
+        usually: advice! {
             "A client broke the connection off: recv or send then fails with \"connection reset\". \
              A `?` there ends the whole server. It is the end of this one conversation: handle the \
              error, and go back to accept (step 12)."
@@ -240,8 +206,5 @@ pub const HINTS: &[&str] = &[
 
 /// A connect that got no answer, and no refusal either, found no room.
 fn queue(wrong: Wrong) -> Wrong {
-    match wrong.got == NO_ANSWER {
-        true => wrong.advice(NO_ROOM),
-        false => wrong,
-    }
+    wrong.advice_if(|it| it.got == NO_ANSWER, NO_ROOM)
 }

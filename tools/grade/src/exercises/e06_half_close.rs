@@ -2,27 +2,21 @@
 //! Idea: who says when that it has finished.
 //! Usual mistake: closing with bytes on the way.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::wire::{Peer, pattern};
-use crate::wrong::{How, Wrong};
+use crate::wrong::Wrong;
 
 pub const CHECKS: &[Check] = &[
     Check {
         title: "up to 1000 bytes it is an echo server",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "Bytes did not come back. Send back what each receive brings as soon as it comes; \
-                 don't wait until there are 1000 bytes, or for the client's end."
-            }
-            How::End | How::Reset => {
-                "The conversation ended before there were 1000 bytes. Count bytes, not receives; \
-                 the client decides when it has sent enough."
-            }
-            _ => {
-                "Other bytes came back than were sent. Send exactly the bytes that this receive \
-                 brought: the first n of the buffer."
-            }
+        usually: advice! {
+            Silent | Short => "Bytes did not come back. Send back what each receive brings as soon \
+                as it comes; don't wait until there are 1000 bytes, or for the client's end.",
+            End | Reset => "The conversation ended before there were 1000 bytes. Count bytes, not \
+                receives; the client decides when it has sent enough.",
+            _ => "Other bytes came back than were sent. Send exactly the bytes that this receive \
+                brought: the first n of the buffer.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -34,15 +28,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that ends earlier gets the end, too",
-        usually: |how| match how {
-            How::More => {
-                "The client has ended its direction with fewer than 1000 bytes, and waits for the \
-                 end of yours. Test for 0 bytes, and close the connection then."
-            }
-            _ => {
-                "The client ended its direction with fewer than 1000 bytes, and could still \
-                 receive: first its bytes, then your end of the stream."
-            }
+        usually: advice! {
+            More => "The client has ended its direction with fewer than 1000 bytes, and waits for \
+                the end of yours. Test for 0 bytes, and close the connection then.",
+            _ => "The client ended its direction with fewer than 1000 bytes, and could still \
+                receive: first its bytes, then your end of the stream.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -54,16 +44,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "after 1000 bytes, sent at once, it ends its direction",
-        usually: |how| match how {
-            How::More => {
-                "1000 bytes have come back, and the client waits for the end of your direction. \
-                 Half-close as soon as you have sent them: shutdown for writing (SHUT_WR). Don't \
-                 wait for anything before that."
-            }
-            _ => {
-                "1000 bytes were sent, and 1000 are to come back, and then the end of the stream: \
-                 count the bytes, and half-close after the last one, not before."
-            }
+        usually: advice! {
+            More => "1000 bytes have come back, and the client waits for the end of your \
+                direction. Half-close as soon as you have sent them: shutdown for writing \
+                (SHUT_WR). Don't wait for anything before that.",
+            _ => "1000 bytes were sent, and 1000 are to come back, and then the end of the stream: \
+                count the bytes, and half-close after the last one, not before.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -74,15 +60,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so it does when they come in many pieces",
-        usually: |how| match how {
-            How::More => {
-                "1000 bytes came in pieces of 7. Add up what all receives of this client have \
-                 brought: the 1000 are not those of one receive."
-            }
-            _ => {
-                "1000 bytes came in pieces of 7, each of which is to come back. Count bytes, and \
-                 not receives."
-            }
+        usually: advice! {
+            More => "1000 bytes came in pieces of 7. Add up what all receives of this client have \
+                brought: the 1000 are not those of one receive.",
+            _ => "1000 bytes came in pieces of 7, each of which is to come back. Count bytes, and \
+                not receives.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -96,16 +78,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "of 1024 bytes, 1000 come back and not one more",
-        usually: |how| match how {
-            How::More => {
-                "More than 1000 bytes came back. One receive can bring more than what is left of \
-                 the 1000: send only so many of them."
-            }
-            How::Reset => RESET,
-            _ => {
-                "Of 1024 bytes, the first 1000 are to come back, and then your end of the stream. \
-                 The other 24 are thrown away."
-            }
+        usually: advice! {
+            More => "More than 1000 bytes came back. One receive can bring more than what is left \
+                of the 1000: send only so many of them.",
+            Reset => RESET,
+            _ => "Of 1024 bytes, the first 1000 are to come back, and then your end of the stream. \
+                The other 24 are thrown away.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -119,16 +97,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that is still sending is not reset",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "The client sent much more than 1000 bytes, and waits in send, or for what is to \
-                 come back: nobody receives. Send back the first 1000 at once. After the \
-                 half-close, receive and throw away what comes, until there are 0 bytes."
-            }
-            How::More => {
-                "The client sent much more than 1000 bytes: 1000 come back and no more, and then \
-                 the end of the stream, before the client has finished."
-            }
+        usually: advice! {
+            Silent | Short => "The client sent much more than 1000 bytes, and waits in send, or \
+                for what is to come back: nobody receives. Send back the first 1000 at once. After \
+                the half-close, receive and throw away what comes, until there are 0 bytes.",
+            More => "The client sent much more than 1000 bytes: 1000 come back and no more, and \
+                then the end of the stream, before the client has finished.",
             _ => RESET,
         },
         run: |grading| {
@@ -154,15 +128,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the next client has its own 1000 bytes",
-        usually: |how| match how {
-            How::End | How::Other | How::More => {
-                "The second client did not get its 1000 bytes. The count belongs to a \
-                 conversation: begin each at 0."
-            }
-            _ => {
-                "The second client was not served. When the first one has ended its direction as \
-                 well, close that connection and go back to accept."
-            }
+        usually: advice! {
+            End | Other | More => "The second client did not get its 1000 bytes. The count belongs \
+                to a conversation: begin each at 0.",
+            _ => "The second client was not served. When the first one has ended its direction as \
+                well, close that connection and go back to accept.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -174,7 +144,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that breaks off doesn't end the server",
-        usually: |_| {
+        usually: advice! {
             "A client broke the connection off: a call on it fails then. That is the end of this \
              one conversation: handle the error, and go back to accept (step 12). (A half-close of \
              a connection that is gone can fail as well.)"

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{Program, quote};
 use crate::wire::Peer;
@@ -18,26 +18,18 @@ use crate::wrong::{How, Wrong, show};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "the greetings go both ways, and are printed",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "Your greeting did not come. The server speaks first, and no line ending is behind \
-                 its 14 bytes: who waits for a line, or for the end of the stream, waits forever. \
-                 Receive these 14 bytes, and send yours then."
-            }
-            How::Other => {
-                "The first message is another one. It is the text \"Hello, server!\", 14 bytes, \
-                 and it is sent without anything ahead of it."
-            }
-            How::More => LINE_ENDING,
-            How::Printed => {
-                "The line on standard output is missing, or another one. An answer has no line \
-                 ending: it is as long as \"Server received: \" and your message together. Receive \
-                 so many bytes, print \"server: \" and them as one line, and flush it."
-            }
-            _ => {
-                "It ended too early. After the greetings it reads lines and talks on, with the \
-                 same connection, until \"quit\" or the end of its input."
-            }
+        usually: advice! {
+            Silent | Short => "Your greeting did not come. The server speaks first, and no line \
+                ending is behind its 14 bytes: who waits for a line, or for the end of the stream, \
+                waits forever. Receive these 14 bytes, and send yours then.",
+            Other => "The first message is another one. It is the text \"Hello, server!\", 14 \
+                bytes, and it is sent without anything ahead of it.",
+            More => LINE_ENDING,
+            Printed => "The line on standard output is missing, or another one. An answer has no \
+                line ending: it is as long as \"Server received: \" and your message together. \
+                Receive so many bytes, print \"server: \" and them as one line, and flush it.",
+            _ => "It ended too early. After the greetings it reads lines and talks on, with the \
+                same connection, until \"quit\" or the end of its input.",
         },
         run: |grading| {
             let (program, mut peer) = accept(grading)?;
@@ -56,26 +48,18 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a line is sent as it is typed, and its answer printed",
-        usually: |how| match how {
-            How::Silent => {
-                "A line was typed, and no message came. Read one line from standard input and send \
-                 it at once: who reads the input to its end first, or waits for the server to \
-                 speak again, waits forever."
-            }
-            How::Other | How::Short => {
-                "The message is not the line. Take away the line ending and nothing else: spaces \
-                 belong to the text, and so does every word of it."
-            }
-            How::More => LINE_ENDING,
-            How::Printed => {
-                "The answer's line is missing, or another one. An answer is as long as \"Server \
-                 received: \" and your message together, in bytes, not in characters. Receive so \
-                 many, print them as one line, and flush it."
-            }
-            _ => {
-                "It ended after the first line. Reading a line, sending it, receiving its answer: \
-                 that goes in a loop, until \"quit\" or the end of the input."
-            }
+        usually: advice! {
+            Silent => "A line was typed, and no message came. Read one line from standard input \
+                and send it at once: who reads the input to its end first, or waits for the server \
+                to speak again, waits forever.",
+            Other | Short => "The message is not the line. Take away the line ending and nothing \
+                else: spaces belong to the text, and so does every word of it.",
+            More => LINE_ENDING,
+            Printed => "The answer's line is missing, or another one. An answer is as long as \
+                \"Server received: \" and your message together, in bytes, not in characters. \
+                Receive so many, print them as one line, and flush it.",
+            _ => "It ended after the first line. Reading a line, sending it, receiving its answer: \
+                that goes in a loop, until \"quit\" or the end of the input.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -88,18 +72,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the next line waits until the answer is there",
-        usually: |how| match how {
-            How::More => {
-                "It sent the next line before the answer to this one had come. Nothing marks where \
-                 a message ends, so the server would take both for one. Send one, receive its \
-                 answer, and only then read the next line: a thread for each direction does not \
-                 help here."
-            }
-            _ => {
-                "Three lines were typed at once. Each of them is a message of its own, with its \
-                 own answer: none may get lost, and each is sent after the answer to the one \
-                 before."
-            }
+        usually: advice! {
+            More => "It sent the next line before the answer to this one had come. Nothing marks \
+                where a message ends, so the server would take both for one. Send one, receive its \
+                answer, and only then read the next line: a thread for each direction does not \
+                help here.",
+            _ => "Three lines were typed at once. Each of them is a message of its own, with its \
+                own answer: none may get lost, and each is sent after the answer to the one \
+                before.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -116,23 +96,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "\"quit\" is sent, answered, and ends it",
-        usually: |how| match how {
-            How::Printed => {
-                "The answer to \"quit\" is missing on standard output. It is a message as any \
-                 other: send it, receive its answer, print that, and close then."
-            }
-            How::Exit => {
-                "After the answer to \"quit\" the program ends by itself, with exit status 0: \
-                 leave the loop for the lines, without another receive."
-            }
-            How::More => {
-                "It goes on after the answer to \"quit\". Say \"quit\" once, and then close the \
-                 connection: do not wait for the server to close first, for it may wait for you."
-            }
-            _ => {
-                "The server must hear \"quit\", or it takes you for one who broke off. Send it as \
-                 the last message, before you close."
-            }
+        usually: advice! {
+            Printed => "The answer to \"quit\" is missing on standard output. It is a message as \
+                any other: send it, receive its answer, print that, and close then.",
+            Exit => "After the answer to \"quit\" the program ends by itself, with exit status 0: \
+                leave the loop for the lines, without another receive.",
+            More => "It goes on after the answer to \"quit\". Say \"quit\" once, and then close \
+                the connection: do not wait for the server to close first, for it may wait for \
+                you.",
+            _ => "The server must hear \"quit\", or it takes you for one who broke off. Send it as \
+                the last message, before you close.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -149,21 +122,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so does the end of the input",
-        usually: |how| match how {
-            How::Exit => {
-                "The input has ended, and the answer to \"quit\" has come: now the program ends, \
-                 with exit status 0. The end of the input is no failure."
-            }
-            How::Silent | How::Short | How::More => {
-                "The input has ended, and it goes on reading it, or sends something else. Where a \
-                 line is read, the end of the input is told as well (0 bytes, None, an empty text \
-                 without a line ending): leave the loop there, and say \"quit\"."
-            }
-            _ => {
-                "The last line of a file may have no line ending: it is a message all the same. \
-                 Then, at the end of the input, say \"quit\" for the user, and wait for its answer \
-                 as after a \"quit\" that was typed."
-            }
+        usually: advice! {
+            Exit => "The input has ended, and the answer to \"quit\" has come: now the program \
+                ends, with exit status 0. The end of the input is no failure.",
+            Silent | Short | More => "The input has ended, and it goes on reading it, or sends \
+                something else. Where a line is read, the end of the input is told as well (0 \
+                bytes, None, an empty text without a line ending): leave the loop there, and say \
+                \"quit\".",
+            _ => "The last line of a file may have no line ending: it is a message all the same. \
+                Then, at the end of the input, say \"quit\" for the user, and wait for its answer \
+                as after a \"quit\" that was typed.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -177,17 +145,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a line without bytes is not sent, and none that is too long",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "After an empty line nothing came any more. To send 0 bytes is to send nothing: \
-                 the server sees no message, and answers none. Do not wait for an answer then: \
-                 read the next line."
-            }
-            _ => {
-                "Something was sent that should not be. An empty line is no message, and no end \
-                 either. A line of more than 1024 bytes is left out whole, and the next one is \
-                 read. Count bytes, not characters: one can have up to four."
-            }
+        usually: advice! {
+            Silent | Short => "After an empty line nothing came any more. To send 0 bytes is to \
+                send nothing: the server sees no message, and answers none. Do not wait for an \
+                answer then: read the next line.",
+            _ => "Something was sent that should not be. An empty line is no message, and no end \
+                either. A line of more than 1024 bytes is left out whole, and the next one is \
+                read. Count bytes, not characters: one can have up to four.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -202,13 +166,11 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a line of 1024 bytes is, and its answer has 1041",
-        usually: |how| match how {
-            How::Silent => "A line of 1024 bytes may still be sent: only longer ones are left out.",
-            _ => {
-                "The line has 1024 bytes and its answer 17 more: a buffer of 1024 is too small for \
-                 that. Give the buffer the length of the answer, which you know. (A receive into a \
-                 buffer that is full gives 0 bytes, and that looks like the end.)"
-            }
+        usually: advice! {
+            Silent => "A line of 1024 bytes may still be sent: only longer ones are left out.",
+            _ => "The line has 1024 bytes and its answer 17 more: a buffer of 1024 is too small \
+                for that. Give the buffer the length of the answer, which you know. (A receive \
+                into a buffer that is full gives 0 bytes, and that looks like the end.)",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
@@ -219,16 +181,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "what comes in pieces is printed when it is whole",
-        usually: |how| match how {
-            How::Printed => {
-                "One receive is not one message: a message can come in any pieces, even byte by \
-                 byte, and cut inside a character. You know how long it must be: receive in a loop \
-                 until so many bytes are there. Only then make text of them, compare, and print."
-            }
-            _ => {
-                "It went on before the whole message had come. One receive is not one message: \
-                 receive in a loop until as many bytes are there as it must have."
-            }
+        usually: advice! {
+            Printed => "One receive is not one message: a message can come in any pieces, even \
+                byte by byte, and cut inside a character. You know how long it must be: receive in \
+                a loop until so many bytes are there. Only then make text of them, compare, and \
+                print.",
+            _ => "It went on before the whole message had come. One receive is not one message: \
+                receive in a loop until as many bytes are there as it must have.",
         },
         run: |grading| {
             let (program, mut peer) = accept(grading)?;
@@ -256,7 +215,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "without a server it says so, and ends",
-        usually: |_| {
+        usually: advice! {
             "Nobody listens there, and connect fails (\"connection refused\"). Say on standard \
              error what it was, and end with an exit status other than 0: a script that starts \
              your program must be able to see it."
@@ -274,17 +233,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a server that leaves in the middle is an error",
-        usually: |how| match how {
-            How::Printed => {
-                "Half a message was printed. When the stream ends, the rest does not come any \
-                 more: print a message only when it is whole."
-            }
-            How::Exit => {
-                "The server ended the connection before its message was whole. A receive gives 0 \
-                 bytes then, every time: test for it, or the loop never ends. Say what happened on \
-                 standard error, and end with an exit status other than 0. A reset is an error of \
-                 the receive: the same."
-            }
+        usually: advice! {
+            Printed => "Half a message was printed. When the stream ends, the rest does not come \
+                any more: print a message only when it is whole.",
+            Exit => "The server ended the connection before its message was whole. A receive gives \
+                0 bytes then, every time: test for it, or the loop never ends. Say what happened \
+                on standard error, and end with an exit status other than 0. A reset is an error \
+                of the receive: the same.",
             _ => "So far all was as in the checks above; look there what changed.",
         },
         run: |grading| {
@@ -324,7 +279,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is one that says something else",
-        usually: |_| {
+        usually: advice! {
             "What came was as long as the message that must come, and is another text: there is \
              some other server. Compare all of it with what you know it must be; if it differs, \
              say so on standard error, and end with an exit status other than 0."
@@ -426,10 +381,7 @@ fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
         let another =
             wrong.got.starts_with("the line \"") && !wrong.got.starts_with("the line \"server: ");
         let wrong = Wrong { how, ..wrong }.after(show(text.as_bytes()));
-        match another {
-            true => wrong.advice(NO_MORE),
-            false => wrong,
-        }
+        wrong.advice_if(|_| another, NO_MORE)
     })
 }
 

@@ -6,30 +6,24 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::restarts;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong};
+use crate::wrong::Wrong;
 
 const LINE: &str = "it runs already";
 
 pub const CHECKS: &[Check] = &[
     Check {
         title: "the first one tells its clients that it runs",
-        usually: |how| match how {
-            How::End | How::Other => {
-                "The client is to get the line \"it runs already\", and \\n at its end: 16 bytes, \
-                 and nothing else."
-            }
-            How::More => {
-                "After the line the connection is to be closed, so that the client knows that \
-                 nothing more comes. Drop (close) the client's socket."
-            }
-            _ => {
-                "The client got no line. After accept: send it, and close the connection. Don't \
-                 wait for the client to say something first."
-            }
+        usually: advice! {
+            End | Other => "The client is to get the line \"it runs already\", and \\n at its end: \
+                16 bytes, and nothing else.",
+            More => "After the line the connection is to be closed, so that the client knows that \
+                nothing more comes. Drop (close) the client's socket.",
+            _ => "The client got no line. After accept: send it, and close the connection. Don't \
+                wait for the client to say something first.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -38,18 +32,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a second one prints that line, and ends with 0",
-        usually: |how| match how {
-            How::Silent => {
-                "The first one runs, and the second one neither printed the line nor ended. If it \
-                 listens as well, there is no lock: it took another port, or both have set \
-                 SO_REUSEPORT (on Windows: SO_REUSEADDR), with which several programs can share \
-                 one address."
-            }
-            How::Exit => {
-                "bind failed with \"address already in use\". For this program that is an answer, \
-                 and no failure: look which error it is (AddrInUse, EADDRINUSE), connect to the \
-                 address instead, receive the line, print it, and end with exit status 0."
-            }
+        usually: advice! {
+            Silent => "The first one runs, and the second one neither printed the line nor ended. \
+                If it listens as well, there is no lock: it took another port, or both have set \
+                SO_REUSEPORT (on Windows: SO_REUSEADDR), with which several programs can share one \
+                address.",
+            Exit => "bind failed with \"address already in use\". For this program that is an \
+                answer, and no failure: look which error it is (AddrInUse, EADDRINUSE), connect to \
+                the address instead, receive the line, print it, and end with exit status 0.",
             _ => "The second one is to print exactly the line that came from the first one.",
         },
         run: |grading| {
@@ -60,7 +50,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "three more do the same, and the first one still runs",
-        usually: |_| {
+        usually: advice! {
             "After some second ones the first one no longer answered. It stays until it is ended: \
              after each client it goes back to accept, with the same listener."
         },
@@ -79,7 +69,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the line counts, in however many pieces it comes",
-        usually: |_| {
+        usually: advice! {
             "The whole line was sent, and it came in pieces: a receive gives what is there \
              already. Receive until you have all 16 bytes, and compare these (step 9)."
         },
@@ -104,7 +94,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "another error does not mean that it runs already",
-        usually: |_| {
+        usually: advice! {
             "192.0.2.1 is not this machine's address, so bind fails, and not because the address \
              is in use. Look which error it is: only \"address in use\" (AddrInUse, EADDRINUSE) is \
              an answer. Any other one ends the program, with an exit status other than 0. (On \
@@ -118,7 +108,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "another program that says something else is found out",
-        usually: |_| {
+        usually: advice! {
             "Another program has the address, and yours took it for its first one. Receive the \
              whole line, in however many pieces it comes, compare it with what the first one would \
              say, and end with an exit status other than 0 if it is not that."
@@ -144,7 +134,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "another program that says nothing is, too, after a second",
-        usually: |_| {
+        usually: advice! {
             "Another program has the address and says nothing, so a receive without a limit waits \
              forever (step 13). Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
              time that is up is a failure here: end with an exit status other than 0."
@@ -160,7 +150,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that breaks off doesn't end the first one",
-        usually: |_| {
+        usually: advice! {
             "Clients broke their connections off, perhaps before they got their line: send fails \
              then. It is the end of this client, and not of the program: handle the error, and go \
              back to accept (step 12)."

@@ -2,7 +2,7 @@
 //! Idea: a length ahead of each message.
 //! Usual mistake: what came behind the message is thrown away.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
@@ -11,23 +11,17 @@ use crate::wrong::{How, Wrong};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "a message comes back in capitals",
-        usually: |how| match how {
-            How::Silent => {
-                "There was no answer to a whole message: four bytes of length, and as many bytes \
-                 as they say. If your server waits for more, it has misread the length: the \
-                 highest byte comes first (big-endian, or network byte order). Nor does a line \
-                 ending follow."
-            }
-            How::End | How::Reset => {
-                "The connection ended without the whole answer. If your server found the length \
-                 too great, it has misread it: the highest byte comes first (big-endian, or \
-                 network byte order). If it leaves after the first answer, put a loop around \
-                 receiving and sending."
-            }
-            _ => {
-                "The answer has the form of the message: first four bytes with its length (the \
-                 highest byte first), then the text in capitals, and nothing after it."
-            }
+        usually: advice! {
+            Silent => "There was no answer to a whole message: four bytes of length, and as many \
+                bytes as they say. If your server waits for more, it has misread the length: the \
+                highest byte comes first (big-endian, or network byte order). Nor does a line \
+                ending follow.",
+            End | Reset => "The connection ended without the whole answer. If your server found \
+                the length too great, it has misread it: the highest byte comes first (big-endian, \
+                or network byte order). If it leaves after the first answer, put a loop around \
+                receiving and sending.",
+            _ => "The answer has the form of the message: first four bytes with its length (the \
+                highest byte first), then the text in capitals, and nothing after it.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -38,21 +32,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a message of 0 bytes is answered, too",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "A length of 0 is a whole message: no byte follows. Answer it with a length of 0, \
-                 and do not receive anything for it. Who receives there all the same waits for the \
-                 next message."
-            }
-            How::End | How::Reset => {
-                "An empty message ended the conversation. The end of the stream is a receive of 0 \
-                 bytes where a length should begin. A length that says 0 is a message like any \
-                 other."
-            }
-            _ => {
-                "The answer to an empty message is an empty message: the four bytes of a length of \
-                 0, and no more."
-            }
+        usually: advice! {
+            Silent | Short => "A length of 0 is a whole message: no byte follows. Answer it with a \
+                length of 0, and do not receive anything for it. Who receives there all the same \
+                waits for the next message.",
+            End | Reset => "An empty message ended the conversation. The end of the stream is a \
+                receive of 0 bytes where a length should begin. A length that says 0 is a message \
+                like any other.",
+            _ => "The answer to an empty message is an empty message: the four bytes of a length \
+                of 0, and no more.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -64,17 +52,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "only the letters a to z change, and no other byte",
-        usually: |how| match how {
-            How::End | How::Reset | How::Silent | How::Short => {
-                "A message with bytes that are not English letters got no whole answer. They need \
-                 not be text at all: don't decode them, and don't end at a byte of 0. Go through \
-                 the bytes, and change those from 97 to 122."
-            }
-            _ => {
-                "A byte changed that is no letter from a to z. In text, é stays é: change bytes \
-                 and not characters (to_ascii_uppercase; in Python upper() of bytes, not of a \
-                 str). And leave the length alone: one of 100 looks like a d."
-            }
+        usually: advice! {
+            End | Reset | Silent | Short => "A message with bytes that are not English letters got \
+                no whole answer. They need not be text at all: don't decode them, and don't end at \
+                a byte of 0. Go through the bytes, and change those from 97 to 122.",
+            _ => "A byte changed that is no letter from a to z. In text, é stays é: change bytes \
+                and not characters (to_ascii_uppercase; in Python upper() of bytes, not of a str). \
+                And leave the length alone: one of 100 looks like a d.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -90,23 +74,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "messages that come glued together have their answers each",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "Several messages came in one receive, and not all were answered. What follows the \
-                 first one is the next one: don't throw it away, and don't wait for another \
-                 receive before you answer it. The simplest way is to receive no more than belongs \
-                 to this message: 4 bytes, then as many as they say."
-            }
-            How::End | How::Reset => {
-                "Several messages came in one receive, and the conversation ended before all were \
-                 answered. What follows the first message begins with the length of the next one: \
-                 go on there."
-            }
-            _ => {
-                "Several messages came in one receive, and were not kept apart. How much belongs \
-                 to a message is what its length says, and not what a receive brings. Each answer \
-                 has a length of its own."
-            }
+        usually: advice! {
+            Silent | Short => "Several messages came in one receive, and not all were answered. \
+                What follows the first one is the next one: don't throw it away, and don't wait \
+                for another receive before you answer it. The simplest way is to receive no more \
+                than belongs to this message: 4 bytes, then as many as they say.",
+            End | Reset => "Several messages came in one receive, and the conversation ended \
+                before all were answered. What follows the first message begins with the length of \
+                the next one: go on there.",
+            _ => "Several messages came in one receive, and were not kept apart. How much belongs \
+                to a message is what its length says, and not what a receive brings. Each answer \
+                has a length of its own.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -121,23 +99,18 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a message in pieces is answered once, when it is whole",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "The bytes of a message came one by one, and after the last one there was no \
-                 answer. Keep what has come of a message (and of its length) until the rest is \
-                 there: each receive brings the next bytes, not a new message."
-            }
-            How::End | How::Reset => {
-                "The bytes of a message came one by one, and the conversation ended. Fewer bytes \
-                 than you asked for are not an error, and not the end: receive again for the rest, \
-                 until the four bytes are full, and then the message. Only 0 bytes are the end."
-            }
-            _ => {
-                "It answered before the message was whole. A receive brings what is there, which \
-                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
-                 then until the message is. read_exact does that (MSG_WAITALL in C and Python; or \
-                 a loop that adds up)."
-            }
+        usually: advice! {
+            Silent | Short => "The bytes of a message came one by one, and after the last one \
+                there was no answer. Keep what has come of a message (and of its length) until the \
+                rest is there: each receive brings the next bytes, not a new message.",
+            End | Reset => "The bytes of a message came one by one, and the conversation ended. \
+                Fewer bytes than you asked for are not an error, and not the end: receive again \
+                for the rest, until the four bytes are full, and then the message. Only 0 bytes \
+                are the end.",
+            _ => "It answered before the message was whole. A receive brings what is there, which \
+                may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
+                then until the message is. read_exact does that (MSG_WAITALL in C and Python; or a \
+                loop that adds up).",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -155,23 +128,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is each of thousands, up to 65536 bytes long",
-        usually: |how| match how {
-            How::Other => {
-                "In a long row of messages, some glued and some cut, an answer is wrong. Take \
-                 exactly as many bytes as each length says, not one more (all four bytes of it \
-                 count: 256 is 0 0 1 0). After one mistake, all that follows is read at the wrong \
-                 place."
-            }
-            How::Silent | How::Short => {
-                "In a long row of messages, answers are missing. A long message comes in several \
-                 receives: repeat them until it is whole. And send may take only a part of the \
-                 answer: write_all (sendall in Python) sends the rest, too."
-            }
-            _ => {
-                "In a long row of messages, the conversation broke off. Is there room for the \
-                 longest of them? Make a buffer of the size that the length says (it is 65536 at \
-                 most), or one of 65536 bytes for all."
-            }
+        usually: advice! {
+            Other => "In a long row of messages, some glued and some cut, an answer is wrong. Take \
+                exactly as many bytes as each length says, not one more (all four bytes of it \
+                count: 256 is 0 0 1 0). After one mistake, all that follows is read at the wrong \
+                place.",
+            Silent | Short => "In a long row of messages, answers are missing. A long message \
+                comes in several receives: repeat them until it is whole. And send may take only a \
+                part of the answer: write_all (sendall in Python) sends the rest, too.",
+            _ => "In a long row of messages, the conversation broke off. Is there room for the \
+                longest of them? Make a buffer of the size that the length says (it is 65536 at \
+                most), or one of 65536 bytes for all.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -197,17 +164,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "after the client's end: the end, and the next client",
-        usually: |how| match how {
-            How::More => {
-                "The client has ended its direction, has got its answers, and waits for the end of \
-                 yours. 0 bytes where a length should begin are its end: close the connection then \
-                 (drop it), and keep the socket nowhere else."
-            }
-            How::Refused => NEXT_CLIENT,
-            _ => {
-                "A client sent its messages and ended its direction; it can still receive. Every \
-                 whole message is answered first, and then comes your end of the stream."
-            }
+        usually: advice! {
+            More => "The client has ended its direction, has got its answers, and waits for the \
+                end of yours. 0 bytes where a length should begin are its end: close the \
+                connection then (drop it), and keep the socket nowhere else.",
+            Refused => NEXT_CLIENT,
+            _ => "A client sent its messages and ended its direction; it can still receive. Every \
+                whole message is answered first, and then comes your end of the stream.",
         },
         run: |grading| {
             let (program, mut peer) = grading.start_and_connect()?;
@@ -224,17 +187,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a stream that ends inside a message is just the end",
-        usually: |how| match how {
-            How::More => {
-                "The stream ended inside a message. There is no answer to half a message, and \
-                 there is nothing more to wait for: whenever a receive brings 0 bytes, also inside \
-                 a message or inside its length, close the connection."
-            }
-            How::Refused => CUT_IS_NO_END,
-            _ => {
-                "The stream ended inside a message. The messages ahead of it were whole and have \
-                 their answers; the last one has none. Then close the connection, in order."
-            }
+        usually: advice! {
+            More => "The stream ended inside a message. There is no answer to half a message, and \
+                there is nothing more to wait for: whenever a receive brings 0 bytes, also inside \
+                a message or inside its length, close the connection.",
+            Refused => CUT_IS_NO_END,
+            _ => "The stream ended inside a message. The messages ahead of it were whole and have \
+                their answers; the last one has none. Then close the connection, in order.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -257,18 +216,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a length over 65536 closes the connection",
-        usually: |how| match how {
-            How::Refused => TOO_LONG_IS_NO_END,
-            How::More => {
-                "A stranger announced more bytes than a message may have. Don't wait for them, and \
-                 don't make room for them: it can be 4 GB. Look at the length before you do \
-                 anything else, and close the connection, without an answer. (Lengths have no \
-                 sign: as an int, a large one is negative.)"
-            }
-            _ => {
-                "The whole message that came first has its answer; the length that comes after it \
-                 is too great. Only then close the connection."
-            }
+        usually: advice! {
+            Refused => TOO_LONG_IS_NO_END,
+            More => "A stranger announced more bytes than a message may have. Don't wait for them, \
+                and don't make room for them: it can be 4 GB. Look at the length before you do \
+                anything else, and close the connection, without an answer. (Lengths have no sign: \
+                as an int, a large one is negative.)",
+            _ => "The whole message that came first has its answer; the length that comes after it \
+                is too great. Only then close the connection.",
         },
         run: |grading| {
             let program = grading.start()?;

@@ -5,7 +5,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
@@ -14,19 +14,14 @@ use crate::wrong::{How, Wrong};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "a client gets the first bytes of the message",
-        usually: |how| match how {
-            How::Other => {
-                "The message begins otherwise. It is bytes, not digits: 0, 1, 2, and so on up to \
-                 250, and after 250 comes 0 again."
-            }
-            How::Silent | How::Short => {
-                "Too little came. Nobody sends the server anything: send the message as soon as \
-                 the client is accepted. 251 bytes are one round, and there are 24,000 rounds."
-            }
-            _ => {
-                "The conversation ended too early. Accept a client, send the message, and keep the \
-                 connection until the kernel has taken all of it."
-            }
+        usually: advice! {
+            Other => "The message begins otherwise. It is bytes, not digits: 0, 1, 2, and so on up \
+                to 250, and after 250 comes 0 again.",
+            Silent | Short => "Too little came. Nobody sends the server anything: send the message \
+                as soon as the client is accepted. 251 bytes are one round, and there are 24,000 \
+                rounds.",
+            _ => "The conversation ended too early. Accept a client, send the message, and keep \
+                the connection until the kernel has taken all of it.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -35,22 +30,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that receives nothing makes it wait, not fail",
-        usually: |how| match how {
-            How::Printed => {
-                "It says \"sent\", and the client has received nothing yet: so much room no kernel \
-                 has. send takes what fits, and returns how many bytes those were. The rest was \
-                 not sent: it is for you to send again."
-            }
-            How::Exit | How::End | How::Reset => {
-                "When there is no room, a non-blocking send fails with \"would block\" (EAGAIN, in \
-                 Python BlockingIOError). Nothing is broken then: each time it comes, print \
-                 \"waiting\", wait, and try again. Only other errors end the conversation."
-            }
-            _ => {
-                "No \"waiting\" came. Most often send itself waits, as the client's socket is \
-                 still a blocking one: make it non-blocking after accept (what is set on the \
-                 listener does not count for it). Or the line is kept back: flush it."
-            }
+        usually: advice! {
+            Printed => "It says \"sent\", and the client has received nothing yet: so much room no \
+                kernel has. send takes what fits, and returns how many bytes those were. The rest \
+                was not sent: it is for you to send again.",
+            Exit | End | Reset => "When there is no room, a non-blocking send fails with \"would \
+                block\" (EAGAIN, in Python BlockingIOError). Nothing is broken then: each time it \
+                comes, print \"waiting\", wait, and try again. Only other errors end the \
+                conversation.",
+            _ => "No \"waiting\" came. Most often send itself waits, as the client's socket is \
+                still a blocking one: make it non-blocking after accept (what is set on the \
+                listener does not count for it). Or the line is kept back: flush it.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -75,16 +65,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "it tries again every 10 milliseconds, and goes on so",
-        usually: |how| match how {
-            How::More => {
-                "It tries again and again without a pause, and so keeps a whole processor busy \
-                 with nothing. After \"waiting\", sleep for 10 milliseconds, each time."
-            }
-            _ => {
-                "It gave up. A client can receive nothing for as long as it likes, and the kernel \
-                 may refuse any number of times in a row: try again until it takes something. Only \
-                 another error than \"would block\" is a reason to end."
-            }
+        usually: advice! {
+            More => "It tries again and again without a pause, and so keeps a whole processor busy \
+                with nothing. After \"waiting\", sleep for 10 milliseconds, each time.",
+            _ => "It gave up. A client can receive nothing for as long as it likes, and the kernel \
+                may refuse any number of times in a row: try again until it takes something. Only \
+                another error than \"would block\" is a reason to end.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -106,29 +92,20 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "then comes the rest, in order, the end, and \"sent\"",
-        usually: |how| match how {
-            How::Other => {
-                "The bytes do not go on where they stopped. After each send, add up what it \
-                 returned: the next one begins exactly there. Who sends from the beginning again, \
-                 or counts what was given and not what was taken, doubles bytes or leaves some \
-                 out."
-            }
-            How::More => {
-                "All the bytes came, and then not the end of the stream. When the kernel has taken \
-                 the last byte, close the connection: the kernel still delivers what it has. Each \
-                 send gets what is left, and no more: from the first byte that was not taken, to \
-                 the end of the message."
-            }
-            How::Printed | How::Silent | How::Exit => {
-                "The bytes stop, or the line \"sent\" is missing. Send until the kernel has taken \
-                 all 6,024,000 bytes, however many calls that needs. Then print \"sent\", and \
-                 flush it."
-            }
-            _ => {
-                "The stream ended before all had come. The loop goes on until as many bytes are \
-                 taken as the message has: one send that takes a part is not the end, and neither \
-                 is one that takes nothing."
-            }
+        usually: advice! {
+            Other => "The bytes do not go on where they stopped. After each send, add up what it \
+                returned: the next one begins exactly there. Who sends from the beginning again, \
+                or counts what was given and not what was taken, doubles bytes or leaves some out.",
+            More => "All the bytes came, and then not the end of the stream. When the kernel has \
+                taken the last byte, close the connection: the kernel still delivers what it has. \
+                Each send gets what is left, and no more: from the first byte that was not taken, \
+                to the end of the message.",
+            Printed | Silent | Exit => "The bytes stop, or the line \"sent\" is missing. Send \
+                until the kernel has taken all 6,024,000 bytes, however many calls that needs. \
+                Then print \"sent\", and flush it.",
+            _ => "The stream ended before all had come. The loop goes on until as many bytes are \
+                taken as the message has: one send that takes a part is not the end, and neither \
+                is one that takes nothing.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -152,17 +129,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the next client gets the whole message, too",
-        usually: |how| match how {
-            How::Printed => {
-                "\"sent\" came once too often. Print it one time for each message that the kernel \
-                 has taken whole, after its last byte, and not after each send."
-            }
-            _ => {
-                "The first client got its message, and a later one did not. Close the first one's \
-                 connection and go back to accept, with the same listener; and begin at the first \
-                 byte again: how much was taken is counted for each client anew, and the message \
-                 itself stays whole."
-            }
+        usually: advice! {
+            Printed => "\"sent\" came once too often. Print it one time for each message that the \
+                kernel has taken whole, after its last byte, and not after each send.",
+            _ => "The first client got its message, and a later one did not. Close the first one's \
+                connection and go back to accept, with the same listener; and begin at the first \
+                byte again: how much was taken is counted for each client anew, and the message \
+                itself stays whole.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -183,18 +156,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client that breaks off is not the end, and not \"sent\"",
-        usually: |how| match how {
-            How::Printed => {
-                "A client broke off in the middle of its message, and \"sent\" was printed all the \
-                 same. Print it only where the kernel has taken the last byte: an error leaves the \
-                 loop on another way."
-            }
-            _ => {
-                "A client broke the connection off: send then fails with \"connection reset\" or \
-                 \"broken pipe\". It is the end of this one conversation: close it, and go back to \
-                 accept (step 12). In C, a broken pipe ends the whole program by a signal: \
-                 signal(SIGPIPE, SIG_IGN)."
-            }
+        usually: advice! {
+            Printed => "A client broke off in the middle of its message, and \"sent\" was printed \
+                all the same. Print it only where the kernel has taken the last byte: an error \
+                leaves the loop on another way.",
+            _ => "A client broke the connection off: send then fails with \"connection reset\" or \
+                \"broken pipe\". It is the end of this one conversation: close it, and go back to \
+                accept (step 12). In C, a broken pipe ends the whole program by a signal: \
+                signal(SIGPIPE, SIG_IGN).",
         },
         run: |grading| {
             let program = grading.start()?;

@@ -2,60 +2,44 @@
 //! Idea: keep the incomplete character.
 //! Usual mistake: decoding each receive.
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong, plural};
+use crate::wrong::{Wrong, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
         title: "letters come back, each in brackets",
-        usually: |how| match how {
-            How::Silent => {
-                "Nothing came back. Each receive may bring some characters: answer them at once, \
-                 and don't wait for the client's end or for a full buffer."
-            }
-            How::Reset | How::End => {
-                "The conversation ended too early. After accept, receive in a loop until there are \
-                 0 bytes."
-            }
-            _ => {
-                "Each character comes back between a [ and a ], with nothing else around it; a \
-                 blank and a line ending are characters, too."
-            }
+        usually: advice! {
+            Silent => "Nothing came back. Each receive may bring some characters: answer them at \
+                once, and don't wait for the client's end or for a full buffer.",
+            Reset | End => "The conversation ended too early. After accept, receive in a loop \
+                until there are 0 bytes.",
+            _ => "Each character comes back between a [ and a ], with nothing else around it; a \
+                blank and a line ending are characters, too.",
         },
         run: |grading| talk(grading, &["Hi, you\n"]),
     },
     Check {
         title: "so do characters of two, three and four bytes",
-        usually: |how| match how {
-            How::Other => {
-                "That is bytes, and not characters: in UTF-8 é has two bytes, 你 three and 🌍 four. \
-                 The brackets go around all bytes of a character."
-            }
-            _ => {
-                "These characters have two, three and four bytes in UTF-8. Decode the bytes that \
-                 came as UTF-8, and go through the characters of the text."
-            }
+        usually: advice! {
+            Other => "That is bytes, and not characters: in UTF-8 é has two bytes, 你 three and 🌍 \
+                four. The brackets go around all bytes of a character.",
+            _ => "These characters have two, three and four bytes in UTF-8. Decode the bytes that \
+                came as UTF-8, and go through the characters of the text.",
         },
         run: |grading| talk(grading, &["é", "你好", "🌍", "aé你🌍z"]),
     },
     Check {
         title: "a character whose bytes come one by one is whole again",
-        usually: |how| match how {
-            How::Other | How::More => {
-                "A receive ended inside a character. What came of it is no error: keep these \
-                 bytes, and decode them together with what the next receive brings."
-            }
-            How::Silent | How::Short => {
-                "The bytes of a character came one at a time, and after the last one there was no \
-                 answer. Keep the bytes of an incomplete character for the next receive, instead \
-                 of dropping them; and answer as soon as it is complete."
-            }
-            _ => {
-                "A receive ended inside a character, and the conversation ended with it. Half a \
-                 character is no error yet: keep its bytes for the next receive."
-            }
+        usually: advice! {
+            Other | More => "A receive ended inside a character. What came of it is no error: keep \
+                these bytes, and decode them together with what the next receive brings.",
+            Silent | Short => "The bytes of a character came one at a time, and after the last one \
+                there was no answer. Keep the bytes of an incomplete character for the next \
+                receive, instead of dropping them; and answer as soon as it is complete.",
+            _ => "A receive ended inside a character, and the conversation ended with it. Half a \
+                character is no error yet: keep its bytes for the next receive.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -76,16 +60,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "what is complete is answered, with a half one behind it",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "Two whole characters had come, and the first byte of a third one. The two are \
-                 complete: answer them now. The client waits for them before it sends the rest."
-            }
-            _ => {
-                "Two whole characters had come, and the first byte of a third one. Answer the two, \
-                 and keep that byte: it is the beginning of what comes next, and must not be \
-                 answered, dropped or decoded yet."
-            }
+        usually: advice! {
+            Silent | Short => "Two whole characters had come, and the first byte of a third one. \
+                The two are complete: answer them now. The client waits for them before it sends \
+                the rest.",
+            _ => "Two whole characters had come, and the first byte of a third one. Answer the \
+                two, and keep that byte: it is the beginning of what comes next, and must not be \
+                answered, dropped or decoded yet.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -99,22 +80,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is a long text, in pieces of every size from 1 to 1024",
-        usually: |how| match how {
-            How::Other => {
-                "Somewhere in a long text a cut went wrong. The text is longer than your buffer, \
-                 so each receive can end inside a character, and what you kept from before belongs \
-                 ahead of what came now. A character can be cut more than once."
-            }
-            How::End | How::Reset => {
-                "The conversation ended in the middle of a long text. A receive into a buffer \
-                 without room gives 0, which looks like the client's end: make room ahead of each \
-                 receive."
-            }
-            _ => {
-                "A part of the answer to a long text is missing. send may take only a part of what \
-                 it is given: write_all (sendall) sends the rest, too. And a text is as long as \
-                 its client likes: there is no largest one."
-            }
+        usually: advice! {
+            Other => "Somewhere in a long text a cut went wrong. The text is longer than your \
+                buffer, so each receive can end inside a character, and what you kept from before \
+                belongs ahead of what came now. A character can be cut more than once.",
+            End | Reset => "The conversation ended in the middle of a long text. A receive into a \
+                buffer without room gives 0, which looks like the client's end: make room ahead of \
+                each receive.",
+            _ => "A part of the answer to a long text is missing. send may take only a part of \
+                what it is given: write_all (sendall) sends the rest, too. And a text is as long \
+                as its client likes: there is no largest one.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -137,20 +112,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a byte that is none of UTF-8 is [?], and the text goes on",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "No character begins with this byte, so no further byte makes it one, and there is \
-                 nothing to wait for. (Some look like a first byte, and are none: 0xc0, 0xc1, and \
-                 0xf5 and higher.) Answer [?] for it, and go on with the byte after it."
-            }
-            How::End | How::Reset => {
-                "One wrong byte ended the conversation. Find out where the text is wrong, answer \
-                 [?] for that byte, and go on with the one after it."
-            }
-            _ => {
-                "For each byte that can begin no character, [?] is to come back, with a question \
-                 mark of one byte. What is before it and after it is text as always."
-            }
+        usually: advice! {
+            Silent | Short => "No character begins with this byte, so no further byte makes it \
+                one, and there is nothing to wait for. (Some look like a first byte, and are none: \
+                0xc0, 0xc1, and 0xf5 and higher.) Answer [?] for it, and go on with the byte after \
+                it.",
+            End | Reset => "One wrong byte ended the conversation. Find out where the text is \
+                wrong, answer [?] for that byte, and go on with the one after it.",
+            _ => "For each byte that can begin no character, [?] is to come back, with a question \
+                mark of one byte. What is before it and after it is text as always.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -176,20 +146,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a stream that ends inside a character: [?], and the end",
-        usually: |how| match how {
-            How::End => {
-                "The stream ended inside a character. The bytes that you kept will never become \
-                 one now: when recv gives 0, send one [?] if there are any, and close."
-            }
-            How::More => {
-                "The client has ended its direction, and waits for the end of yours. When recv \
-                 gives 0 bytes: send what is left, leave the loop, and close the connection. Of an \
-                 incomplete character there is one [?], however many bytes of it had come."
-            }
-            _ => {
-                "The client ended its direction inside a character, and could still receive. Send \
-                 one [?] for what has come of it, and then close."
-            }
+        usually: advice! {
+            End => "The stream ended inside a character. The bytes that you kept will never become \
+                one now: when recv gives 0, send one [?] if there are any, and close.",
+            More => "The client has ended its direction, and waits for the end of yours. When recv \
+                gives 0 bytes: send what is left, leave the loop, and close the connection. Of an \
+                incomplete character there is one [?], however many bytes of it had come.",
+            _ => "The client ended its direction inside a character, and could still receive. Send \
+                one [?] for what has come of it, and then close.",
         },
         run: |grading| {
             let (program, mut peer) = grading.start_and_connect()?;
@@ -206,16 +170,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the next client gets nothing of the one before it",
-        usually: |how| match how {
-            How::Refused | How::Silent | How::End | How::Reset => {
-                "The first client left (or broke off) inside a character, and the next one was not \
-                 served. That is the end of one conversation, and not of the server: handle the \
-                 error, and go back to accept (step 12)."
-            }
-            _ => {
-                "The first client left inside a character. What you kept of it is not the \
-                 beginning of another client's text: begin each conversation with nothing kept."
-            }
+        usually: advice! {
+            Refused | Silent | End | Reset => "The first client left (or broke off) inside a \
+                character, and the next one was not served. That is the end of one conversation, \
+                and not of the server: handle the error, and go back to accept (step 12).",
+            _ => "The first client left inside a character. What you kept of it is not the \
+                beginning of another client's text: begin each conversation with nothing kept.",
         },
         run: |grading| {
             let program = grading.start()?;

@@ -6,30 +6,24 @@ use std::io::{ErrorKind, Write as _};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, NO_ROOM, restarts};
 use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong};
+use crate::wrong::Wrong;
 
 pub const CHECKS: &[Check] = &[
     Check {
         title: "a client is greeted, and gets back what it sends",
-        usually: |how| match how {
-            How::Silent => {
-                "No greeting came. The server speaks first here: send the greeting right after \
-                 accept, ahead of the first receive. In a language that keeps its output for \
-                 later, flush it."
-            }
-            How::Short | How::Other => {
-                "The greeting is another one. It is five letters and a line ending, six bytes in \
-                 all: \"hello\\n\". No zero byte, no \"\\r\"."
-            }
-            _ => {
-                "The conversation ended too early. After accept: send the greeting, and then \
-                 receive and send in a loop, until recv gives 0 bytes."
-            }
+        usually: advice! {
+            Silent => "No greeting came. The server speaks first here: send the greeting right \
+                after accept, ahead of the first receive. In a language that keeps its output for \
+                later, flush it.",
+            Short | Other => "The greeting is another one. It is five letters and a line ending, \
+                six bytes in all: \"hello\\n\". No zero byte, no \"\\r\".",
+            _ => "The conversation ended too early. After accept: send the greeting, and then \
+                receive and send in a loop, until recv gives 0 bytes.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -42,20 +36,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "after its end it gets what is left, and then the end",
-        usually: |how| match how {
-            How::More => {
-                "The client has ended its direction, and waits for the end of yours. recv gives 0 \
-                 bytes now, at once and each time: test for 0, leave the loop, and close the \
-                 connection. (After fork, both processes have the socket: close it in both.)"
-            }
-            How::Reset => {
-                "The connection was reset. It is, if a socket is closed with bytes in it that \
-                 nobody received: receive until 0 bytes, and close then."
-            }
-            _ => {
-                "The client had ended its direction, and could still receive. What it sent before \
-                 must come back first, and then your end of the stream (step 6)."
-            }
+        usually: advice! {
+            More => "The client has ended its direction, and waits for the end of yours. recv \
+                gives 0 bytes now, at once and each time: test for 0, leave the loop, and close \
+                the connection. (After fork, both processes have the socket: close it in both.)",
+            Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
+                nobody received: receive until 0 bytes, and close then.",
+            _ => "The client had ended its direction, and could still receive. What it sent before \
+                must come back first, and then your end of the stream (step 6).",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -67,7 +55,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "the next client is served, and the one after it",
-        usually: |_| {
+        usually: advice! {
             "The first client was served, and this one was not. After a conversation go back to \
              accept: the loop for the clients is around the loop for the bytes."
         },
@@ -81,7 +69,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "bytes that are no text come back as well",
-        usually: |_| {
+        usually: advice! {
             "A client can send any bytes. Not all of them decode as text: decoding fails, or puts \
              other bytes in their place. And in C, strlen and printf end at a 0 byte. Send back \
              the n bytes that recv gave, as they are in the buffer."
@@ -97,7 +85,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a client can leave without a word",
-        usually: |_| {
+        usually: advice! {
             "A client that says nothing and ends its direction gets its greeting, and then the end \
              of the stream. The server's first receive gives 0 bytes: a normal end of this one \
              conversation, no failure. On to the next client."
@@ -117,7 +105,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "one that breaks off ends its own conversation only",
-        usually: |_| {
+        usually: advice! {
             "A client broke the connection off, and recv failed with \"connection reset\". If that \
              error gets out of the loop for the clients (by `?`, by an exception, by exit), the \
              whole server ends. It is the end of this one conversation: handle it inside, close, \
@@ -142,7 +130,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so does one that breaks off before its turn",
-        usually: |_| {
+        usually: advice! {
             "Clients broke off while they waited in the queue. On Linux accept gives you their \
              sockets all the same, and the first call with such a socket fails: send, or asking \
              for its address. On other systems accept itself can fail. Handle the errors of the \
@@ -167,7 +155,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so does one that closes, and has read nothing",
-        usually: |_| {
+        usually: advice! {
             "Clients closed without reading, while the server had still something to send to them. \
              Then it is send that fails: \"broken pipe\" or \"connection reset\". Handle its \
              errors as you handle those of recv: the end of this conversation, and on to the next \
@@ -196,7 +184,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "hundreds that come and go leave nothing open",
-        usually: |_| {
+        usually: advice! {
             "After some hundred clients no more are served. Most often their sockets are still \
              open in the server, and it has no descriptors left (\"too many open files\"): close \
              each client's socket, whichever way the conversation ends. Ending the direction \

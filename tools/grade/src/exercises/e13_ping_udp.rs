@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{ending, quote};
 use crate::stop_and_wait::{Next, Opponent, least};
@@ -14,50 +14,35 @@ use crate::wrong::{How, Wrong, show};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "four pings get four answers",
-        usually: |how| match how {
-            How::Silent => {
-                "No ping came. Create a UDP socket and send the first one to the address that was \
-                 given, right after \"ready\"; nobody speaks before you do. After an answer the \
-                 next one follows at once."
-            }
-            How::Other | How::More => {
-                "Another datagram came than the one whose turn it was. Each is exactly \"ping \" \
-                 and the number as text, from 1 to 4: no line ending, no zero byte, no padding."
-            }
-            How::Printed => {
-                "The pings were right, and each was answered at once: so each is \"answered at try \
-                 1\". Compare your lines with those in the task, letter by letter, and count the \
-                 tries from 1. If it says \"no answer\", the bytes that came were not taken for an \
-                 answer: print them."
-            }
-            _ => {
-                "The program ended before all four pings were there, or with another exit status \
-                 than 0. It sends and waits four times; if all are answered, the status is 0."
-            }
+        usually: advice! {
+            Silent => "No ping came. Create a UDP socket and send the first one to the address \
+                that was given, right after \"ready\"; nobody speaks before you do. After an \
+                answer the next one follows at once.",
+            Other | More => "Another datagram came than the one whose turn it was. Each is exactly \
+                \"ping \" and the number as text, from 1 to 4: no line ending, no zero byte, no \
+                padding.",
+            Printed => "The pings were right, and each was answered at once: so each is \"answered \
+                at try 1\". Compare your lines with those in the task, letter by letter, and count \
+                the tries from 1. If it says \"no answer\", the bytes that came were not taken for \
+                an answer: print them.",
+            _ => "The program ended before all four pings were there, or with another exit status \
+                than 0. It sends and waits four times; if all are answered, the status is 0.",
         },
         run: |grading| Play::start(grading)?.through(Play::answer),
     },
     Check {
         title: "a ping that was lost is sent again",
-        usually: |how| match how {
-            How::Silent => {
-                "A ping got no answer, and nothing more came: the program waits forever. A \
-                 datagram can be lost, and no call reports that. Give the receive a limit of 100 \
-                 ms (a read timeout, SO_RCVTIMEO, settimeout), and when it is over, send again."
-            }
-            How::Other | How::Exit => {
-                "A ping got no answer within 100 ms, and was not sent again. That the time is up \
-                 is no error here (it is called \"would block\", \"timed out\" or EAGAIN): send \
-                 the same ping again, three tries for each number."
-            }
-            How::Printed => {
-                "The pings were right, and the line is not. Print at which try the answer came: \
-                 how often this ping was sent. The count begins again with each number."
-            }
-            _ => {
-                "A ping came once more than it should. After the answer go on with the next \
-                 number, and begin to count anew."
-            }
+        usually: advice! {
+            Silent => "A ping got no answer, and nothing more came: the program waits forever. A \
+                datagram can be lost, and no call reports that. Give the receive a limit of 100 ms \
+                (a read timeout, SO_RCVTIMEO, settimeout), and when it is over, send again.",
+            Other | Exit => "A ping got no answer within 100 ms, and was not sent again. That the \
+                time is up is no error here (it is called \"would block\", \"timed out\" or \
+                EAGAIN): send the same ping again, three tries for each number.",
+            Printed => "The pings were right, and the line is not. Print at which try the answer \
+                came: how often this ping was sent. The count begins again with each number.",
+            _ => "A ping came once more than it should. After the answer go on with the next \
+                number, and begin to count anew.",
         },
         run: |grading| {
             // It may count a try that was answered too late: a machine
@@ -70,28 +55,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "without any answer: three tries each, and it says so",
-        usually: |how| match how {
-            How::Silent => {
-                "The pings stop, or come far too late (is the unit of your limit right?). It must \
-                 give up at each number after the third try of 100 ms."
-            }
-            How::More => {
-                "More than three tries for one number. The first one counts as well: three in \
-                 all."
-            }
-            How::Other => {
-                "Fewer than three tries for one number. The first one counts, too: then two more, \
-                 each with its own 100 ms. The last one is waited for as well."
-            }
-            How::Printed => {
-                "The pings were right, and the lines are not. Nobody answered: \"no answer\" for \
-                 each number, then the line that counts those that were answered, here 0."
-            }
-            _ => {
-                "Nobody answered, and the end does not tell. Print all five lines, and end with an \
-                 exit status other than 0, so that a script can see it: exit(1), or an error from \
-                 main."
-            }
+        usually: advice! {
+            Silent => "The pings stop, or come far too late (is the unit of your limit right?). It \
+                must give up at each number after the third try of 100 ms.",
+            More => "More than three tries for one number. The first one counts as well: three in \
+                all.",
+            Other => "Fewer than three tries for one number. The first one counts, too: then two \
+                more, each with its own 100 ms. The last one is waited for as well.",
+            Printed => "The pings were right, and the lines are not. Nobody answered: \"no \
+                answer\" for each number, then the line that counts those that were answered, here \
+                0.",
+            _ => "Nobody answered, and the end does not tell. Print all five lines, and end with \
+                an exit status other than 0, so that a script can see it: exit(1), or an error \
+                from main.",
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -101,7 +77,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "an answer that comes twice counts once",
-        usually: |_| {
+        usually: advice! {
             "The answer to ping 1 came twice. The second one is still in your socket when ping 2 \
              is sent, and it was taken for its answer, or for the end of the try. Compare what \
              comes with the one \"pong N\" that you wait for; receive again if it is something \
@@ -123,17 +99,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a late answer counts for no other number",
-        usually: |how| match how {
-            How::Silent => {
-                "After the late answer no more pings came. What is not the answer to this ping is \
-                 thrown away, and the try goes on until its 100 ms are over."
-            }
-            _ => {
-                "Ping 1 was given up, and then its three answers came all at once, during ping 2. \
-                 They were taken for answers to ping 2, or ended its try. The number in the answer \
-                 tells which ping it belongs to: another number than the current one is thrown \
-                 away, and the same try goes on."
-            }
+        usually: advice! {
+            Silent => "After the late answer no more pings came. What is not the answer to this \
+                ping is thrown away, and the try goes on until its 100 ms are over.",
+            _ => "Ping 1 was given up, and then its three answers came all at once, during ping 2. \
+                They were taken for answers to ping 2, or ended its try. The number in the answer \
+                tells which ping it belongs to: another number than the current one is thrown \
+                away, and the same try goes on.",
         },
         run: |grading| {
             Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
@@ -151,16 +123,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "what a stranger says is no answer",
-        usually: |how| match how {
-            How::Silent => {
-                "A datagram came from another address, and the program went on waiting for longer \
-                 than its 100 ms, or stopped for good. Throw it away, and let the same try go on."
-            }
-            _ => {
-                "The right words came from another address than the one that was pinged. Anybody \
-                 can send to your socket. Compare the address that recv_from gives, or connect the \
-                 socket, before the first ping: then the kernel lets only this one peer through."
-            }
+        usually: advice! {
+            Silent => "A datagram came from another address, and the program went on waiting for \
+                longer than its 100 ms, or stopped for good. Throw it away, and let the same try \
+                go on.",
+            _ => "The right words came from another address than the one that was pinged. Anybody \
+                can send to your socket. Compare the address that recv_from gives, or connect the \
+                socket, before the first ping: then the kernel lets only this one peer through.",
         },
         run: |grading| {
             let mut stranger = grading.datagrams()?;
@@ -178,26 +147,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "other words are thrown away, however long",
-        usually: |how| match how {
-            How::Silent => {
-                "Datagrams that are no answer came, and no ping after them. An empty datagram is \
-                 received as 0 bytes, and is not the end of anything. Throw away what is not the \
-                 answer, and let the same try go on."
-            }
-            How::Exit => {
-                "The program ended on a datagram that is no answer. It can hold any bytes, or \
-                 none: bytes that are no text, a word without a number. Compare the bytes as they \
-                 are with the ones that you wait for; then nothing needs to be decoded or taken \
-                 apart."
-            }
-            _ => {
-                "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
-                 end of the try, or the right answer was not recognised after it (in C, is \
-                 something of it left in the buffer?). Compare all of its bytes and its length, \
-                 not only how it begins. And give the buffer more room than the answer needs: what \
-                 does not fit is cut off, and a longer datagram then looks like the right one \
-                 (step 15)."
-            }
+        usually: advice! {
+            Silent => "Datagrams that are no answer came, and no ping after them. An empty \
+                datagram is received as 0 bytes, and is not the end of anything. Throw away what \
+                is not the answer, and let the same try go on.",
+            Exit => "The program ended on a datagram that is no answer. It can hold any bytes, or \
+                none: bytes that are no text, a word without a number. Compare the bytes as they \
+                are with the ones that you wait for; then nothing needs to be decoded or taken \
+                apart.",
+            _ => "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
+                end of the try, or the right answer was not recognised after it (in C, is \
+                something of it left in the buffer?). Compare all of its bytes and its length, not \
+                only how it begins. And give the buffer more room than the answer needs: what does \
+                not fit is cut off, and a longer datagram then looks like the right one (step 15).",
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -235,23 +197,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "nor do they make a try any longer",
-        usually: |how| match how {
-            How::Silent => {
-                "Wrong datagrams kept coming, one every few milliseconds, and the try did not end. \
-                 A timeout counts from the beginning of each receive, so each datagram winds it up \
-                 again. Note when the try must end, and before each receive set what is left until \
-                 then; at 0 the try is over (and 0 must not be set: to the kernel it means no \
-                 limit)."
-            }
-            How::Exit => {
-                "Wrong datagrams kept coming, and the program ended. When nothing is left of the \
-                 100 ms, the try is over: a timeout of 0 or less is refused, or means no limit at \
-                 all."
-            }
-            _ => {
-                "Wrong datagrams kept coming, one every few milliseconds. They neither end a try \
-                 nor count as one: it lasts its 100 ms, whatever comes."
-            }
+        usually: advice! {
+            Silent => "Wrong datagrams kept coming, one every few milliseconds, and the try did \
+                not end. A timeout counts from the beginning of each receive, so each datagram \
+                winds it up again. Note when the try must end, and before each receive set what is \
+                left until then; at 0 the try is over (and 0 must not be set: to the kernel it \
+                means no limit).",
+            Exit => "Wrong datagrams kept coming, and the program ended. When nothing is left of \
+                the 100 ms, the try is over: a timeout of 0 or less is refused, or means no limit \
+                at all.",
+            _ => "Wrong datagrams kept coming, one every few milliseconds. They neither end a try \
+                nor count as one: it lasts its 100 ms, whatever comes.",
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -267,19 +223,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a port that is closed is no reason to end",
-        usually: |how| match how {
-            How::Exit => {
-                "Nobody was at the port any more, and the program ended with an error. A connected \
-                 UDP socket reports that as \"connection refused\" (on Windows any UDP socket \
-                 does, as \"connection reset\"), at the receive or at the next send. Here it means \
-                 no more than an answer that did not come: receive again until the 100 ms are \
-                 over."
-            }
-            _ => {
-                "Nobody was at the port any more. The kernel may report that (\"connection \
-                 refused\"), or may not. In both cases there are three tries of 100 ms, then the \
-                 line \"4: no answer\", and the summary."
-            }
+        usually: advice! {
+            Exit => "Nobody was at the port any more, and the program ended with an error. A \
+                connected UDP socket reports that as \"connection refused\" (on Windows any UDP \
+                socket does, as \"connection reset\"), at the receive or at the next send. Here it \
+                means no more than an answer that did not come: receive again until the 100 ms are \
+                over.",
+            _ => "Nobody was at the port any more. The kernel may report that (\"connection \
+                refused\"), or may not. In both cases there are three tries of 100 ms, then the \
+                line \"4: no answer\", and the summary.",
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -295,7 +247,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "stopped and continued (Ctrl-Z, fg), it goes on",
-        usually: |_| {
+        usually: advice! {
             "The program was stopped and continued while it waited. A receive with a limit may end \
              then, with the error \"interrupted\" (EINTR). It is no answer, no end and no try that \
              is over: receive again, with what is left of the 100 ms."

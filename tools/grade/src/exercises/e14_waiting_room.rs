@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::machine;
 use crate::program::Program;
@@ -16,24 +16,16 @@ use crate::wrong::{How, Wrong, seconds};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "one guest is greeted when the doors open",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "A guest was waiting, a line came on standard input, and nobody greeted it. After \
-                 that line: accept, send, close. The guest says nothing, so there is nothing to \
-                 receive."
-            }
-            How::More => {
-                "The guest is to get its line, and then the end of the stream: close its \
-                 connection after the greeting."
-            }
-            How::End => {
-                "The stream ended before a whole line had come. The greeting is \"welcome 1\" with \
-                 \\n at its end; close the connection after that."
-            }
-            How::Exit | How::Reset => {
-                "The program ended, or broke the connection off, before the guest had its \
-                 greeting. After the line on standard input: accept, send, close."
-            }
+        usually: advice! {
+            Silent | Short => "A guest was waiting, a line came on standard input, and nobody \
+                greeted it. After that line: accept, send, close. The guest says nothing, so there \
+                is nothing to receive.",
+            More => "The guest is to get its line, and then the end of the stream: close its \
+                connection after the greeting.",
+            End => "The stream ended before a whole line had come. The greeting is \"welcome 1\" \
+                with \\n at its end; close the connection after that.",
+            Exit | Reset => "The program ended, or broke the connection off, before the guest had \
+                its greeting. After the line on standard input: accept, send, close.",
             _ => "The greeting is the line \"welcome 1\", with \\n at its end, and nothing else.",
         },
         run: |grading| {
@@ -44,18 +36,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "when nobody is left, it prints how many, and ends",
-        usually: |how| match how {
-            How::Silent => {
-                "All were greeted, and the program neither said so nor ended: it waits in accept \
-                 for the next guest. Make the listener non-blocking once the doors are open: \
-                 accept then fails with \"would block\" (WouldBlock, EAGAIN; in Python \
-                 BlockingIOError) when nobody is left."
-            }
-            How::Exit => {
-                "All were greeted, and the program ended otherwise than it should: first the line \
-                 \"served 1\", then exit status 0. That accept would block is no failure here: it \
-                 is how the kernel says that nobody waits."
-            }
+        usually: advice! {
+            Silent => "All were greeted, and the program neither said so nor ended: it waits in \
+                accept for the next guest. Make the listener non-blocking once the doors are open: \
+                accept then fails with \"would block\" (WouldBlock, EAGAIN; in Python \
+                BlockingIOError) when nobody is left.",
+            Exit => "All were greeted, and the program ended otherwise than it should: first the \
+                line \"served 1\", then exit status 0. That accept would block is no failure here: \
+                it is how the kernel says that nobody waits.",
             _ => "The line is to be \"served\" and the number of guests that were greeted.",
         },
         run: |grading| {
@@ -67,11 +55,9 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "if nobody came, it says so at once",
-        usually: |how| match how {
-            How::Silent => {
-                "Nobody was waiting, and the program waits for a first guest. The very first \
-                 accept must not wait either: make the listener non-blocking ahead of it."
-            }
+        usually: advice! {
+            Silent => "Nobody was waiting, and the program waits for a first guest. The very first \
+                accept must not wait either: make the listener non-blocking ahead of it.",
             _ => "Nobody was waiting: print \"served 0\", and end with exit status 0.",
         },
         run: |grading| {
@@ -94,7 +80,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "before the doors open nobody is greeted",
-        usually: |_| {
+        usually: advice! {
             "A guest got bytes, or the end of the stream, while the doors were closed. Listen and \
              print \"ready\", then wait for a line on standard input, and accept only after that: \
              the kernel keeps the guests in the queue meanwhile."
@@ -112,20 +98,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "50 can wait, and are greeted in the order of their coming",
-        usually: |how| match how {
-            How::Refused => {
-                "The queue was full: this guest could not connect while nobody accepted. Its size \
-                 is the number that listen gets, the backlog: 50 here, or more."
-            }
-            How::Other => {
-                "A guest got another number than the one in whose turn it came. accept gives them \
-                 in the order of their coming: greet each as soon as you have it, and count one \
-                 more after each."
-            }
-            _ => {
-                "50 guests were waiting, and not all of them were greeted and counted. Accept in a \
-                 loop, until accept would block."
-            }
+        usually: advice! {
+            Refused => "The queue was full: this guest could not connect while nobody accepted. \
+                Its size is the number that listen gets, the backlog: 50 here, or more.",
+            Other => "A guest got another number than the one in whose turn it came. accept gives \
+                them in the order of their coming: greet each as soon as you have it, and count \
+                one more after each.",
+            _ => "50 guests were waiting, and not all of them were greeted and counted. Accept in \
+                a loop, until accept would block.",
         },
         run: |grading| {
             fifty()?;
@@ -139,7 +119,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "each connection is closed before the next guest's turn",
-        usually: |_| {
+        usually: advice! {
             "50 guests were waiting, and the program was allowed 50 open files, as the task says. \
              Each connection is one until it is closed, so accept fails in the end (\"too many \
              open files\", EMFILE) if they are kept. Close each one right after its greeting; in \
@@ -158,18 +138,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "one who broke off meanwhile is not counted",
-        usually: |how| match how {
-            How::Exit | How::Silent | How::Reset | How::End => {
-                "The third of five guests had broken off while it waited, and the program ended \
-                 with that, or served nobody after it. On Linux accept still hands over such a \
-                 connection, and send fails with \"connection reset\"; elsewhere accept itself \
-                 fails. Neither is a reason to end: go on with the next guest."
-            }
-            _ => {
-                "The third of five guests had broken off while it waited. It cannot be greeted \
-                 (send fails), so it is not counted, and the fourth guest is \"welcome 3\". Count \
-                 when the greeting was sent, and not when accept has returned."
-            }
+        usually: advice! {
+            Exit | Silent | Reset | End => "The third of five guests had broken off while it \
+                waited, and the program ended with that, or served nobody after it. On Linux \
+                accept still hands over such a connection, and send fails with \"connection \
+                reset\"; elsewhere accept itself fails. Neither is a reason to end: go on with the \
+                next guest.",
+            _ => "The third of five guests had broken off while it waited. It cannot be greeted \
+                (send fails), so it is not counted, and the fourth guest is \"welcome 3\". Count \
+                when the greeting was sent, and not when accept has returned.",
         },
         run: |grading| {
             let (program, mut guests) = waiting(grading, 5)?;
@@ -185,7 +162,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "nor are those who all broke off",
-        usually: |_| {
+        usually: advice! {
             "Every guest had broken off while it waited: nobody can be greeted, so the line is \
              \"served 0\", and the exit status 0."
         },

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::Instant;
 
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
 use crate::program::{ending, quote};
 use crate::stop_and_wait::{Next, Opponent, TRY};
@@ -16,32 +16,24 @@ use crate::wrong::{How, Wrong, show};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "a short file arrives, and its end",
-        usually: |how| match how {
-            How::Silent => {
-                "Nothing more came, and the program still runs. Does it read its standard input to \
-                 the end, and send to the address that was given? After the answer to the last \
-                 piece comes the end: a number with nothing after it."
-            }
-            How::Other | How::More | How::Short => {
-                "A datagram is not the one whose turn it was. It begins with its number in 4 \
-                 bytes, the highest byte first: \\0 \\0 \\0 \\1 for the first one. Then come as \
-                 many bytes of the file as were read, and no others."
-            }
-            How::Printed => {
-                "The file has arrived, and the line that says so is missing, or another. It counts \
-                 the bytes of the file, not those of the numbers."
-            }
-            _ => {
-                "The program ended, and the receiver does not have all: each piece, and then a \
-                 datagram with the next number and nothing after it. How else would it know that \
-                 the file is complete? (If all did arrive: exit status 0.)"
-            }
+        usually: advice! {
+            Silent => "Nothing more came, and the program still runs. Does it read its standard \
+                input to the end, and send to the address that was given? After the answer to the \
+                last piece comes the end: a number with nothing after it.",
+            Other | More | Short => "A datagram is not the one whose turn it was. It begins with \
+                its number in 4 bytes, the highest byte first: \\0 \\0 \\0 \\1 for the first one. \
+                Then come as many bytes of the file as were read, and no others.",
+            Printed => "The file has arrived, and the line that says so is missing, or another. It \
+                counts the bytes of the file, not those of the numbers.",
+            _ => "The program ended, and the receiver does not have all: each piece, and then a \
+                datagram with the next number and nothing after it. How else would it know that \
+                the file is complete? (If all did arrive: exit status 0.)",
         },
         run: |grading| Play::start(grading, b"hello")?.through(Play::answer),
     },
     Check {
         title: "of an empty file, the end",
-        usually: |_| {
+        usually: advice! {
             "The file is empty, and the end is still to be told: datagram 1, of 4 bytes, with \
              nothing after the number. Then the line \"0 bytes sent\". Send the end after the loop \
              that reads, however often that went round."
@@ -50,25 +42,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a large one arrives whole, whatever its bytes",
-        usually: |how| match how {
-            How::Short => {
-                "The end came before all of the file. One read gives a part of it, as a receive \
-                 does: read and send in a loop, until a read gives 0 bytes."
-            }
-            How::Exit => {
-                "The program ended in the middle. The file is not text: read bytes (Python: \
-                 sys.stdin.buffer), and decode nothing."
-            }
-            How::Silent => {
-                "The datagrams stopped in the middle. The file is larger than one read, and its \
-                 bytes are not text: read and send until the input ends, and wait for the answer \
-                 to the number that was sent last."
-            }
-            _ => {
-                "A datagram is not the one whose turn it was. The number has 4 bytes: after 255 \
-                 comes \\0 \\0 \\1 \\0. The bytes of the file follow as they are, 1024 at most, \
-                 each once and in order."
-            }
+        usually: advice! {
+            Short => "The end came before all of the file. One read gives a part of it, as a \
+                receive does: read and send in a loop, until a read gives 0 bytes.",
+            Exit => "The program ended in the middle. The file is not text: read bytes (Python: \
+                sys.stdin.buffer), and decode nothing.",
+            Silent => "The datagrams stopped in the middle. The file is larger than one read, and \
+                its bytes are not text: read and send until the input ends, and wait for the \
+                answer to the number that was sent last.",
+            _ => "A datagram is not the one whose turn it was. The number has 4 bytes: after 255 \
+                comes \\0 \\0 \\1 \\0. The bytes of the file follow as they are, 1024 at most, \
+                each once and in order.",
         },
         run: |grading| {
             let file = all_sorts(LARGE);
@@ -81,22 +65,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "what is not answered is sent again, the same",
-        usually: |how| match how {
-            How::Silent => {
-                "A datagram got no answer, and nothing more came: the program waits forever. It, \
-                 or its answer, was lost, and no call reports that. Give the receive a limit of \
-                 100 ms (step 13), and send the same again when it is over."
-            }
-            How::Exit => {
-                "A datagram got no answer, and the program ended. That the time is up is no error \
-                 here (it is called \"would block\", \"timed out\" or EAGAIN): send the same \
-                 datagram again, 20 times at most."
-            }
-            _ => {
-                "A datagram got no answer, and something else came than the same once more. Number \
-                 and bytes must be those of the first try: keep the datagram until it is answered. \
-                 Only then read on, and count on."
-            }
+        usually: advice! {
+            Silent => "A datagram got no answer, and nothing more came: the program waits forever. \
+                It, or its answer, was lost, and no call reports that. Give the receive a limit of \
+                100 ms (step 13), and send the same again when it is over.",
+            Exit => "A datagram got no answer, and the program ended. That the time is up is no \
+                error here (it is called \"would block\", \"timed out\" or EAGAIN): send the same \
+                datagram again, 20 times at most.",
+            _ => "A datagram got no answer, and something else came than the same once more. \
+                Number and bytes must be those of the first try: keep the datagram until it is \
+                answered. Only then read on, and count on.",
         },
         run: |grading| {
             Play::start(grading, &all_sorts(3000))?.through(|play, part| {
@@ -109,16 +87,12 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "so is the end",
-        usually: |how| match how {
-            How::Exit => {
-                "The end was lost, and the program had ended: so the receiver waits forever for \
-                 the rest of the file. The end is a datagram like any other: wait for its answer, \
-                 and send it again if none comes."
-            }
-            _ => {
-                "The end was lost. It is a datagram like any other, with a number of its own and \
-                 nothing after it: send the same again until it is answered, 20 times at most."
-            }
+        usually: advice! {
+            Exit => "The end was lost, and the program had ended: so the receiver waits forever \
+                for the rest of the file. The end is a datagram like any other: wait for its \
+                answer, and send it again if none comes.",
+            _ => "The end was lost. It is a datagram like any other, with a number of its own and \
+                nothing after it: send the same again until it is answered, 20 times at most.",
         },
         run: |grading| {
             Play::start(grading, b"hello")?.through(|play, part| {
@@ -134,7 +108,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "an answer that comes twice counts once",
-        usually: |_| {
+        usually: advice! {
             "The answer to a datagram came twice, and the next datagram was lost. The second \
              answer was taken for its answer: so a part of the file is lost, and nobody knows. \
              Compare the number in the answer with the one that you wait for. If it is another, \
@@ -159,24 +133,18 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "strange answers are thrown away",
-        usually: |how| match how {
-            How::Silent => {
-                "Datagrams that are no answer kept coming, one every few milliseconds, and the try \
-                 did not end. A timeout counts from the beginning of each receive, so each \
-                 datagram winds it up again. Note when the try must end, and set before each \
-                 receive what is left until then (step 13)."
-            }
-            How::Exit => {
-                "The program ended on a datagram that is no answer. It can have any length, 0 as \
-                 well: look at the length before you take a number out of it, or compare all of it \
-                 with the 4 bytes that you wait for."
-            }
-            _ => {
-                "Something was taken for an answer that is none. An answer is exactly the 4 bytes \
-                 of the number that you wait for: not its beginning, not a higher number, not a \
-                 longer datagram that your buffer has cut to 4 bytes, and not from another address \
-                 than the receiver's (compare it, or connect the socket)."
-            }
+        usually: advice! {
+            Silent => "Datagrams that are no answer kept coming, one every few milliseconds, and \
+                the try did not end. A timeout counts from the beginning of each receive, so each \
+                datagram winds it up again. Note when the try must end, and set before each \
+                receive what is left until then (step 13).",
+            Exit => "The program ended on a datagram that is no answer. It can have any length, 0 \
+                as well: look at the length before you take a number out of it, or compare all of \
+                it with the 4 bytes that you wait for.",
+            _ => "Something was taken for an answer that is none. An answer is exactly the 4 bytes \
+                of the number that you wait for: not its beginning, not a higher number, not a \
+                longer datagram that your buffer has cut to 4 bytes, and not from another address \
+                than the receiver's (compare it, or connect the socket).",
         },
         run: |grading| {
             let file = all_sorts(3000);
@@ -224,17 +192,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a bad network loses nothing of the file",
-        usually: |how| match how {
-            How::Exit => {
-                "The program ended before all was answered. On this network one datagram in four \
-                 is lost, others come twice or late: each datagram has 20 tries of its own, and \
-                 none of what comes is an error."
-            }
-            _ => {
-                "On this network one datagram in four is lost, others come twice or late: also the \
-                 answer to a datagram that was sent long before. Whatever comes, only the answer \
-                 with the current number counts; without it the same datagram is sent again."
-            }
+        usually: advice! {
+            Exit => "The program ended before all was answered. On this network one datagram in \
+                four is lost, others come twice or late: each datagram has 20 tries of its own, \
+                and none of what comes is an error.",
+            _ => "On this network one datagram in four is lost, others come twice or late: also \
+                the answer to a datagram that was sent long before. Whatever comes, only the \
+                answer with the current number counts; without it the same datagram is sent again.",
         },
         run: |grading| {
             const MOST: u32 = 12;
@@ -273,28 +237,18 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "without any answer it gives up after 20 tries",
-        usually: |how| match how {
-            How::Silent => {
-                "The tries stopped, and the program still runs. After the 20th try and its 100 ms \
-                 it ends by itself."
-            }
-            How::More => {
-                "More than 20 tries for one datagram. The first one counts, too. Somebody must \
-                 notice some day that nobody is there."
-            }
-            How::Other => {
-                "Without an answer the next datagram was sent all the same. After 20 tries it is \
-                 over: the receiver does not have this one, so the rest is of no use to it."
-            }
-            How::Printed => {
-                "Nothing was answered, and the program says how much it has sent. That line is for \
-                 a file that has arrived."
-            }
-            _ => {
-                "20 tries for each datagram, 100 ms for each try: then end, with an exit status \
-                 other than 0, so that a script can see that the file has not arrived. Fewer tries \
-                 are too few: networks have bad moments."
-            }
+        usually: advice! {
+            Silent => "The tries stopped, and the program still runs. After the 20th try and its \
+                100 ms it ends by itself.",
+            More => "More than 20 tries for one datagram. The first one counts, too. Somebody must \
+                notice some day that nobody is there.",
+            Other => "Without an answer the next datagram was sent all the same. After 20 tries it \
+                is over: the receiver does not have this one, so the rest is of no use to it.",
+            Printed => "Nothing was answered, and the program says how much it has sent. That line \
+                is for a file that has arrived.",
+            _ => "20 tries for each datagram, 100 ms for each try: then end, with an exit status \
+                other than 0, so that a script can see that the file has not arrived. Fewer tries \
+                are too few: networks have bad moments.",
         },
         run: |grading| {
             let mut play = Play::start(grading, b"hello")?;
@@ -304,18 +258,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "a receiver that is away for a moment is no reason to end",
-        usually: |how| match how {
-            How::Exit => {
-                "For a moment nobody was at the port, and the program ended. A connected UDP \
-                 socket reports that as \"connection refused\" (on Windows any UDP socket does, as \
-                 \"connection reset\"), at the receive or at the next send. It means no more than \
-                 an answer that did not come: receive again until the 100 ms are over, and then \
-                 try again."
-            }
-            _ => {
-                "For a moment nobody was at the port; then the receiver was there again. The tries \
-                 go on meanwhile, each with its 100 ms, and then the file goes on where it was."
-            }
+        usually: advice! {
+            Exit => "For a moment nobody was at the port, and the program ended. A connected UDP \
+                socket reports that as \"connection refused\" (on Windows any UDP socket does, as \
+                \"connection reset\"), at the receive or at the next send. It means no more than \
+                an answer that did not come: receive again until the 100 ms are over, and then try \
+                again.",
+            _ => "For a moment nobody was at the port; then the receiver was there again. The \
+                tries go on meanwhile, each with its 100 ms, and then the file goes on where it \
+                was.",
         },
         run: |grading| {
             Play::start(grading, &all_sorts(3000))?.through(|play, part| {

@@ -4,6 +4,7 @@
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::rc::Rc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use crate::clock::PATIENCE;
-use crate::exercise::Check;
+use crate::exercise::{Check, advice};
 use crate::grading::{Grading, address_of, restarts};
 use crate::machine;
 use crate::program::Program;
@@ -22,72 +23,44 @@ use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
 pub const CHECKS: &[Check] = &[
     Check {
         title: "who says a name is welcomed",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "The welcome is missing, or its end. A line is complete as soon as its \"\\n\" has \
-                 come: receive until then, do not wait for more, and answer with a line that ends \
-                 in \"\\n\" as well."
-            }
-            _ => {
-                "Something else came. The answer to the line \"anna\\n\" is \"* welcome anna\\n\", \
-                 byte for byte, and nothing goes before it."
-            }
+        usually: advice! {
+            Silent | Short => "The welcome is missing, or its end. A line is complete as soon as \
+                its \"\\n\" has come: receive until then, do not wait for more, and answer with a \
+                line that ends in \"\\n\" as well.",
+            _ => "Something else came. The answer to the line \"anna\\n\" is \"* welcome \
+                anna\\n\", byte for byte, and nothing goes before it.",
         },
-        run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")
-        },
+        run: |grading| chat(grading, &["anna"]).map(drop),
     },
     Check {
         title: "a second one as well, and the first is told",
-        usually: |how| match how {
-            How::Silent => {
-                "The first member was not told that a second one is there. Keep a list of all \
-                 members' sockets that every conversation can reach, and send the line to each \
-                 that was on it before."
-            }
-            _ => {
-                "Each got one line too many, or another one. A name is the line without its \
-                 \"\\n\". A member gets its own welcome first, does not hear that it joins itself, \
-                 and then hears \"* NAME joins\" of each who comes later."
-            }
+        usually: advice! {
+            Silent => "The first member was not told that a second one is there. Keep a list of \
+                all members' sockets that every conversation can reach, and send the line to each \
+                that was on it before.",
+            _ => "Each got one line too many, or another one. A name is the line without its \
+                \"\\n\". A member gets its own welcome first, does not hear that it joins itself, \
+                and then hears \"* NAME joins\" of each who comes later.",
         },
-        run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")
-        },
+        run: |grading| chat(grading, &["anna", "ben"]).map(drop),
     },
     Check {
         title: "what one says goes to the others, and not back",
-        usually: |how| match how {
-            How::Silent => {
-                "A line did not get to another member. After the name go on reading lines, in a \
-                 loop, and send each to everybody on the list but the one who said it."
-            }
-            How::Other => {
-                "Another line came first. A line goes to all but the one who said it, as \"NAME: \
-                 TEXT\", and a member hears only what is said after its welcome. To know yourself \
-                 on the list compare sockets or numbers, not names."
-            }
+        usually: advice! {
+            Silent => "A line did not get to another member. After the name go on reading lines, \
+                in a loop, and send each to everybody on the list but the one who said it.",
+            Other => "Another line came first. A line goes to all but the one who said it, as \
+                \"NAME: TEXT\", and a member hears only what is said after its welcome. To know \
+                yourself on the list compare sockets or numbers, not names.",
             _ => MORE_LINES,
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            for name in ["anna", "ben", "carl"] {
-                join(grading, &program, &mut members, name)?;
-            }
+            let (_, mut members) = chat(grading, &["anna", "ben", "carl"])?;
             for (speaker, text) in
                 [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
             {
                 say(&mut members, speaker, text).map_err(|wrong| {
-                    match wrong.got.contains(" leaves") {
-                        true => wrong.advice(MORE_LINES),
-                        false => wrong,
-                    }
+                    wrong.advice_if(|it| it.got.contains(" leaves"), MORE_LINES)
                 })?;
             }
             Ok(())
@@ -95,22 +68,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "lines are whole, however they were cut or glued",
-        usually: |how| match how {
-            How::Silent | How::Short => {
-                "A line is missing. One receive can bring two lines, or one and a half: use all of \
-                 it. Keep what is left after a \"\\n\" for the next line, and one buffered reader \
-                 for the whole conversation, from the name on (step 9)."
-            }
-            _ => {
-                "One receive is not one line: it can end anywhere, even inside a character. Gather \
-                 bytes until there is a \"\\n\", and only then take them for text (steps 9 and \
-                 11)."
-            }
+        usually: advice! {
+            Silent | Short => "A line is missing. One receive can bring two lines, or one and a \
+                half: use all of it. Keep what is left after a \"\\n\" for the next line, and one \
+                buffered reader for the whole conversation, from the name on (step 9).",
+            _ => "One receive is not one line: it can end anywhere, even inside a character. \
+                Gather bytes until there is a \"\\n\", and only then take them for text (steps 9 \
+                and 11).",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
+            let (program, mut members) = chat(grading, &["anna"])?;
             let peer = grading.connect(&program)?;
             members.push(Member { name: "ben".to_owned(), peer });
             let (anna, ben) = both(&mut members);
@@ -142,27 +109,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "when one leaves, the others are told",
-        usually: |how| match how {
-            How::Silent => {
-                "A member ended its direction, and the others were not told. Where its lines are \
-                 read, 0 bytes are its end: take it off the list, and send \"* NAME leaves\" to \
-                 those who are left."
-            }
-            How::More => {
-                "A member has left, and its connection is still open. A socket is closed when the \
-                 last copy of it is: take it off the list, too. (In C: close it yourself.)"
-            }
-            _ => {
-                "One member has left, and that is all: the others stay, get the line \"* NAME \
-                 leaves\", and talk on."
-            }
+        usually: advice! {
+            Silent => "A member ended its direction, and the others were not told. Where its lines \
+                are read, 0 bytes are its end: take it off the list, and send \"* NAME leaves\" to \
+                those who are left.",
+            More => "A member has left, and its connection is still open. A socket is closed when \
+                the last copy of it is: take it off the list, too. (In C: close it yourself.)",
+            _ => "One member has left, and that is all: the others stay, get the line \"* NAME \
+                leaves\", and talk on.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            for name in ["anna", "ben", "carl"] {
-                join(grading, &program, &mut members, name)?;
-            }
+            let (program, mut members) = chat(grading, &["anna", "ben", "carl"])?;
             let mut ben = members.remove(1);
             ben.peer.finish();
             all_hear(&mut members, "* ben leaves", "ben's end")?;
@@ -174,23 +131,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "who has said no name hears nothing, and is not heard of",
-        usually: |how| match how {
-            How::Other | How::More => {
-                "A client that is only connected is no member. It goes on the list when its name \
-                 is complete, and it is welcomed: not already after accept. And if it ends before, \
-                 there is nobody who leaves."
-            }
-            How::Silent => {
-                "Somebody was connected and had not said a name yet, and the others could not go \
-                 on. Read the name in the client's own thread: whoever calls accept must not wait \
-                 for it."
-            }
+        usually: advice! {
+            Other | More => "A client that is only connected is no member. It goes on the list \
+                when its name is complete, and it is welcomed: not already after accept. And if it \
+                ends before, there is nobody who leaves.",
+            Silent => "Somebody was connected and had not said a name yet, and the others could \
+                not go on. Read the name in the client's own thread: whoever calls accept must not \
+                wait for it.",
             _ => NAMELESS,
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
+            let (program, mut members) = chat(grading, &["anna"])?;
             let mut david = grading.connect(&program)?;
             david.send(b"dav")?;
             let mut nobody = grading.connect(&program)?;
@@ -205,32 +156,24 @@ pub const CHECKS: &[Check] = &[
             all_hear(&mut members, "* david joins", after)?;
             members.push(david);
             nobody.finish();
-            nobody.expect_end().map_err(|wrong| match wrong.got.starts_with("neither") {
-                true => wrong.advice(NAMELESS),
-                false => wrong,
-            })?;
+            nobody
+                .expect_end()
+                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("neither"), NAMELESS))?;
             say(&mut members, 2, "I am")
         },
     },
     Check {
         title: "one that breaks off leaves like any other",
-        usually: |how| match how {
-            How::Silent => {
-                "A member was reset, and the others were not told. recv fails with \"connection \
-                 reset\" then, and whatever that error skips, its goodbye must not be skipped: off \
-                 the list, and \"* NAME leaves\", as after 0 bytes."
-            }
-            _ => {
-                "A member was reset, and others had to suffer for it. An error of one connection \
-                 ends that conversation alone (step 12): not the server, and not the conversation \
-                 that was just sending to it."
-            }
+        usually: advice! {
+            Silent => "A member was reset, and the others were not told. recv fails with \
+                \"connection reset\" then, and whatever that error skips, its goodbye must not be \
+                skipped: off the list, and \"* NAME leaves\", as after 0 bytes.",
+            _ => "A member was reset, and others had to suffer for it. An error of one connection \
+                ends that conversation alone (step 12): not the server, and not the conversation \
+                that was just sending to it.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")?;
+            let (program, mut members) = chat(grading, &["anna", "ben"])?;
             for _ in 0..10 {
                 join(grading, &program, &mut members, "carl")?;
                 say(&mut members, 2, "I must g")?;
@@ -248,18 +191,14 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "twelve talk at once, and nobody misses a line",
-        usually: |how| match how {
-            How::Other => {
-                "Lines were mixed up. Two threads that send to the same socket can come in between \
-                 each other: make the line, with name and line ending, and send it as a whole \
-                 while you hold the lock of the list."
-            }
-            _ => {
-                "Lines are missing. Each must go to everybody who is on the list at that moment, \
-                 however many send at once: no thread may take the list away from the others, or \
-                 give up because it is locked. (In a loop over many sockets: see to every one that \
-                 is ready.)"
-            }
+        usually: advice! {
+            Other => "Lines were mixed up. Two threads that send to the same socket can come in \
+                between each other: make the line, with name and line ending, and send it as a \
+                whole while you hold the lock of the list.",
+            _ => "Lines are missing. Each must go to everybody who is on the list at that moment, \
+                however many send at once: no thread may take the list away from the others, or \
+                give up because it is locked. (In a loop over many sockets: see to every one that \
+                is ready.)",
         },
         run: |grading| {
             machine::allow_files(64)?;
@@ -275,33 +214,22 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         title: "who takes nothing is put out, who says nothing stays",
-        usually: |how| match how {
-            How::Silent => {
-                "A member reads nothing. Its buffers filled up, and the send to it waited, and \
-                 with it everybody else. Set a limit of one second for send (SO_SNDTIMEO, \
-                 set_write_timeout: step 13). When it is over, put this member out."
-            }
-            How::Short => {
-                "A member reads nothing, and the server waits for it again and again. After the \
-                 first send that fails, put it out: shut its connection down, so that each further \
-                 send fails at once, or take it off the list."
-            }
-            How::End | How::Reset => {
-                "A member was put out that had read everything, and only said nothing. A limit for \
-                 send must not be one for receive as well: in Python settimeout is both, so set \
-                 SO_SNDTIMEO by setsockopt instead."
-            }
-            _ => {
-                "A member reads nothing, and somebody else was put out. A send that fails is the \
-                 failure of the member that it goes to. The one who has said the line, and all \
-                 others, stay."
-            }
+        usually: advice! {
+            Silent => "A member reads nothing. Its buffers filled up, and the send to it waited, \
+                and with it everybody else. Set a limit of one second for send (SO_SNDTIMEO, \
+                set_write_timeout: step 13). When it is over, put this member out.",
+            Short => "A member reads nothing, and the server waits for it again and again. After \
+                the first send that fails, put it out: shut its connection down, so that each \
+                further send fails at once, or take it off the list.",
+            End | Reset => "A member was put out that had read everything, and only said nothing. \
+                A limit for send must not be one for receive as well: in Python settimeout is \
+                both, so set SO_SNDTIMEO by setsockopt instead.",
+            _ => "A member reads nothing, and somebody else was put out. A send that fails is the \
+                failure of the member that it goes to. The one who has said the line, and all \
+                others, stay.",
         },
         run: |grading| {
-            let program = grading.start()?;
-            let mut members = Vec::new();
-            join(grading, &program, &mut members, "anna")?;
-            join(grading, &program, &mut members, "ben")?;
+            let (program, mut members) = chat(grading, &["anna", "ben"])?;
             let carl = connect_narrow(grading, &program)?;
             welcome(carl, &mut members, "carl")?;
             let (anna, ben) = both(&mut members);
@@ -392,6 +320,15 @@ fn all_hear(members: &mut [Member], line: &str, after: &str) -> Result<(), Wrong
     members.iter_mut().try_for_each(|member| member.hears(line, after))
 }
 
+/// The program, and members who have joined one after the other.
+fn chat(grading: &mut Grading, names: &[&str]) -> Result<(Rc<Program>, Vec<Member>), Wrong> {
+    let (program, mut members) = (grading.start()?, Vec::new());
+    for name in names {
+        join(grading, &program, &mut members, name)?;
+    }
+    Ok((program, members))
+}
+
 /// A new one connects, says its name, is welcomed, and the others are told.
 fn join(
     grading: &Grading,
@@ -407,9 +344,8 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wron
     new.say(name)?;
     let after = format!("by {name}, {}", show(format!("{name}\n").as_bytes()));
     let result = new.hears(&format!("* welcome {name}"), &after);
-    result.map_err(|wrong| match !members.is_empty() && wrong.how == How::Silent {
-        true => wrong.advice(ONE_AT_A_TIME),
-        false => wrong,
+    result.map_err(|wrong| {
+        wrong.advice_if(|it| !members.is_empty() && it.how == How::Silent, ONE_AT_A_TIME)
     })?;
     all_hear(members, &format!("* {name} joins"), &after)?;
     members.push(new);
@@ -603,10 +539,7 @@ fn listen(
         };
         let wrong = Wrong::new(how, expected, got)
             .after("by anna, long lines without end; carl reads none of them");
-        return Err(match how == How::Silent && is_all {
-            true => wrong.advice(KEPT),
-            false => wrong,
-        });
+        return Err(wrong.advice_if(|_| how == How::Silent && is_all, KEPT));
     }
     Ok(())
 }
