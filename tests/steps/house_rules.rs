@@ -5,7 +5,9 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, source, top};
+use crate::support::{
+    TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, snapshot_path, source, top,
+};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -44,6 +46,18 @@ fn the_list_names_every_example() {
         let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
         let then = if written { "It does now: run the tests again, and commit it." } else { "" };
         unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
+    }
+}
+
+/// The other end of such an example is the reader, whom a test plays.
+#[test]
+fn who_invites_a_peer_is_tested_with_one() {
+    for name in LESSONS {
+        // Those of steps 7 and 16 have tests of their own, with several.
+        let special = ["07", "16"].contains(&&name[..2]);
+        let tested = snapshot_path(TRANSCRIPTS, &format!("{name}@two_terminals")).exists();
+        let invites = source(name).contains("invite(");
+        assert!(tested || special || !invites, "{name}: no test in two_terminals.rs");
     }
 }
 
@@ -248,8 +262,10 @@ fn the_readme_shows_the_real_transcripts() {
 }
 
 /// The README, in English and in Chinese.
+const READMES: [&str; 2] = ["README.md", "README.zh.md"];
+
 fn readmes() -> [String; 2] {
-    ["README.md", "README.zh.md"].map(|name| fs::read_to_string(top().join(name)).expect(name))
+    READMES.map(|name| fs::read_to_string(top().join(name)).expect(name))
 }
 
 /// Both have the same sections and the same blocks of code, but for what the
@@ -281,13 +297,14 @@ fn the_readmes_have_the_same_parts() {
 #[test]
 fn the_readme_links_to_every_example() {
     let there: BTreeSet<_> = examples().collect();
-    for readme in readmes() {
+    for (name, readme) in READMES.iter().zip(readmes()) {
         let linked: BTreeSet<_> = readme
             .split("](examples/")
             .skip(1)
             .filter_map(|rest| rest.split_once(')'))
             .filter_map(|(path, _)| path.strip_suffix(".rs"))
             .collect();
-        assert_eq!(linked, there, "left: a README, right: examples/");
+        let differ: Vec<_> = linked.symmetric_difference(&there).collect();
+        assert!(differ.is_empty(), "only in {name}, or only in examples/: {differ:?}");
     }
 }
