@@ -279,7 +279,7 @@ fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
 }
 
 /// The port is in TIME_WAIT each time; SO_REUSEADDR takes it all the same.
-/// (On an address of its own: no other test can be given this port.)
+/// On an address of its own: no other test can be given this port.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_same_conversation_a_hundred_times_on_one_port() {

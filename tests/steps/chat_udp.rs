@@ -121,13 +121,13 @@ fn what_is_no_text_or_too_long_is_not_answered() {
     let bad = peer_of(address);
     bad.send(b"\xff").expect("sent");
     let local = bad.local_addr().expect("an address");
-    let told = server.wait_for("not answered");
-    assert_eq!(told, format!("not answered: {local} (it is not UTF-8)"));
+    let line = server.wait_for("not answered");
+    assert_eq!(line, format!("not answered: {local} (it is not UTF-8)"));
     for length in [1025, 2000, 60_000] {
         bad.send(&vec![b'x'; length]).expect("sent");
-        let told = server.wait_for("not answered");
+        let line = server.wait_for("not answered");
         let why = format!("({length} bytes; the limit is 1024)");
-        assert_eq!(told, format!("not answered: {local} {why}"));
+        assert_eq!(line, format!("not answered: {local} {why}"));
     }
     // Nothing came back, and the sender is as unknown as before.
     say(&bad, "hi");
@@ -217,7 +217,7 @@ fn a_server_that_falls_silent_is_given_up() {
 #[test]
 fn the_server_remembers_a_thousand_clients_and_no_more() {
     let (mut server, address) = serve("en");
-    // (A port that comes twice is no new client: hence a few more.)
+    // A port that comes twice is no new client: hence a few more.
     for _ in 0..1200 {
         let peer = peer_of(address);
         say(&peer, "hi");

@@ -42,7 +42,7 @@ fn the_list_names_every_example() {
     }
     let wanted = format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n");
     if list != wanted {
-        // (A checkout may be read-only.)
+        // A checkout may be read-only.
         let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
         let then = if written { "It does now: run the tests again, and commit it." } else { "" };
         unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
@@ -66,10 +66,10 @@ fn who_invites_a_peer_is_tested_with_one() {
 fn every_transcript_of_windows_differs_from_the_other() {
     for (name, _) in files("examples/transcripts", "snap") {
         let Some(other) = name.strip_suffix("@windows") else { continue };
-        let [there, here] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
-        assert_ne!(there, here, "{name}");
+        let [windows, other] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
+        assert_ne!(windows, other, "{name}");
         // Elsewhere no test prints this. insta must not take it for left over.
-        assert_snapshot(TRANSCRIPTS, &name, &there);
+        assert_snapshot(TRANSCRIPTS, &name, &windows);
     }
 }
 
@@ -84,8 +84,8 @@ fn every_call_of_part_1_has_a_twin() {
     }
 }
 
-/// It neither makes a socket call nor reads or writes a connection. (Its own
-/// streams are the three that every program has.)
+/// It neither makes a socket call nor reads or writes a connection. Its own
+/// streams are the three that every program has.
 #[test]
 fn the_library_makes_no_socket_call() {
     const OTHERS: [&str; 8] = [
@@ -155,7 +155,7 @@ fn the_first_server_is_short() {
 /// alone.
 #[test]
 fn most_lines_are_the_lesson() {
-    const TOLD: [&str; 9] = [
+    const EXTRA: [&str; 9] = [
         "say(",
         "invite(",
         "in_words",
@@ -166,20 +166,20 @@ fn most_lines_are_the_lesson() {
         "socket_steps",
         "wait_for_enter",
     ];
-    let [mut all, mut told, mut errors] = [0; 3];
+    let [mut all, mut extra, mut errors] = [0; 3];
     for (_, text) in files("examples", "rs") {
         for line in code(&text) {
             let has = |words: &[&str]| usize::from(words.iter().any(|word| line.contains(word)));
             all += 1;
-            told += has(&TOLD);
+            extra += has(&EXTRA);
             errors += has(&[".at(", "ok_or("]);
         }
     }
-    assert!(told * 100 <= all * 22, "{told} of {all} lines");
+    assert!(extra * 100 <= all * 22, "{extra} of {all} lines");
     assert!(errors * 100 <= all * 3, "{errors} of {all} lines");
 }
 
-/// The course's figure. (13 and 14 need small queues, 16 a large one.)
+/// The course's figure. 13 and 14 need small queues, 16 a large one.
 #[test]
 fn a_listener_has_a_backlog_of_100() {
     for (name, text) in files("examples", "rs") {
@@ -194,7 +194,7 @@ fn a_listener_has_a_backlog_of_100() {
 }
 
 /// No client holds a server of several clients for ever: each of its calls
-/// has a limit. (The reading one is five minutes, too long for a test.)
+/// has a limit. The reading one is five minutes, too long for a test.
 #[test]
 fn a_server_of_many_has_both_limits() {
     for (name, text) in files("examples", "rs") {
@@ -296,7 +296,7 @@ fn the_readmes_have_the_same_parts() {
 /// The table in the README names every example, and nothing else.
 #[test]
 fn the_readme_links_to_every_example() {
-    let there: BTreeSet<_> = examples().collect();
+    let names: BTreeSet<_> = examples().collect();
     for (name, readme) in READMES.iter().zip(readmes()) {
         let linked: BTreeSet<_> = readme
             .split("](examples/")
@@ -304,7 +304,7 @@ fn the_readme_links_to_every_example() {
             .filter_map(|rest| rest.split_once(')'))
             .filter_map(|(path, _)| path.strip_suffix(".rs"))
             .collect();
-        let differ: Vec<_> = linked.symmetric_difference(&there).collect();
+        let differ: Vec<_> = linked.symmetric_difference(&names).collect();
         assert!(differ.is_empty(), "only in {name}, or only in examples/: {differ:?}");
     }
 }
