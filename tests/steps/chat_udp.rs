@@ -5,21 +5,18 @@ use std::thread;
 
 use socket_steps::chat::Lang;
 
-use crate::chat::{LANGS, LINES, in_lang, python_client, python_server, replies, texts};
-use crate::machine::{PYTHON, has};
-use crate::support::{
-    Terminal, as_ipv4, closed_udp_port, compare, datagrams, families, receive, run_with, succeeds,
+use crate::chat::{LANGS, Pair, in_lang};
+use crate::support::{Terminal, closed_udp_port, compare, datagrams, receive, run_with};
+
+const UDP: Pair = Pair {
+    server: "07_chat_server_udp",
+    client: "07_chat_client_udp",
+    server_in_python: "udp_server.py",
+    client_in_python: "udp_client.py",
 };
 
-fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
-    let arguments = [address, "--lang", lang];
-    let mut server = Terminal::start("07_chat_server_udp", &arguments);
-    let address = server.invited_to();
-    (server, address)
-}
-
 fn serve(lang: &str) -> (Terminal, SocketAddr) {
-    serve_at("127.0.0.1:0", lang)
+    UDP.serve("127.0.0.1:0", lang)
 }
 
 /// A socket that sends to `server` and hears from nobody else.
@@ -47,45 +44,17 @@ fn run_in(lang: &str, server: &str, input: &str) -> (i32, String, String) {
 
 #[test]
 fn our_client_with_a_server_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (ours, theirs) = python_server("udp_server.py", "07_chat_client_udp", lang);
-        compare(&in_lang("07_chat_client_udp", lang), &ours);
-        assert_eq!(theirs, texts(words));
-    }
+    UDP.our_client_with_a_server_in_python();
 }
 
 #[test]
 fn our_server_with_a_client_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (mut server, address) = serve(lang);
-        let theirs = python_client("udp_client.py", address, lang);
-        assert_eq!(theirs, replies(words));
-        server.wait_for(if lang == "en" { "disconnected" } else { "关闭" });
-        compare(&in_lang("07_chat_server_udp", lang), &server.stop());
-    }
+    UDP.our_server_with_a_client_in_python();
 }
 
 #[test]
 fn our_client_with_our_server() {
-    for (lang, _) in LANGS {
-        for family in families() {
-            let (mut server, address) = serve_at(family, lang);
-            let input = LINES.map(|line| format!("{line}\n")).concat();
-            let arguments = [&address.to_string(), "--lang", lang];
-            let shown = succeeds("07_chat_client_udp", &arguments, input);
-            compare(&in_lang("07_chat_client_udp", lang), &shown);
-            let end = if lang == "en" { "disconnected" } else { "关闭" };
-            server.wait_for(end);
-            let shown = as_ipv4(&server.stop());
-            compare(&in_lang("07_chat_server_udp", lang), &shown);
-        }
-    }
+    UDP.our_client_with_our_server("\n");
 }
 
 #[test]
