@@ -112,7 +112,7 @@ fn provoke(call: &str) -> io::Result<()> {
             tcp().bind(&SocketAddr::from(([192, 0, 2, 1], 0)).into())
         }
         "send_to: a broadcast address" => {
-            // (Loopback's own: it needs no route.)
+            // Loopback's own: it needs no route.
             let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
             udp().send_to(b"x", &everybody.into()).map(drop)
         }
@@ -159,10 +159,10 @@ fn provoke(call: &str) -> io::Result<()> {
         "recv: a TCP socket without a peer" => (&tcp()).read(&mut buffer).map(drop),
         "connect: a second time" => {
             let listener = TcpListener::bind(ANY)?;
-            let there = listener.local_addr()?.into();
+            let peer = listener.local_addr()?.into();
             let client = tcp();
-            client.connect(&there)?;
-            client.connect(&there)
+            client.connect(&peer)?;
+            client.connect(&peer)
         }
         "send: a UDP socket without a peer" => udp().send(b"x").map(drop),
         "connect: nobody listens there" => {
@@ -250,8 +250,8 @@ fn provoke(call: &str) -> io::Result<()> {
         }
         "send: a TCP socket without a peer" => tcp().send(b"x").map(drop),
         "send_to: a datagram of 65,508 bytes" => {
-            let there = UdpSocket::bind(ANY)?.local_addr()?;
-            udp().send_to(&[0; 65_508], &there.into()).map(drop)
+            let peer = UdpSocket::bind(ANY)?.local_addr()?;
+            udp().send_to(&[0; 65_508], &peer.into()).map(drop)
         }
         "the chat: no answer to what was sent" => Err(ErrorKind::InvalidData.into()),
         "read_exact: the stream ended before" => (&b"short"[..]).read_exact(&mut buffer),
@@ -268,8 +268,8 @@ fn provoke(call: &str) -> io::Result<()> {
 }
 
 /// What the last of so many sends says, after a reset without an end of the
-/// stream before it. (Again, if the first one was too early: a program that
-/// another test is starting has a copy of the socket for a moment.)
+/// stream before it. Again, if the first one was too early: a program that
+/// another test is starting has a copy of the socket for a moment.
 fn after_a_reset(sends: usize) -> io::Result<()> {
     let last = within_limit(|| {
         let (mut this, other) = pair();
@@ -292,9 +292,9 @@ fn at_the_limit() -> io::Result<()> {
     let mut shell = crate::machine::command("sh");
     shell.args(["-c", "ulimit -n 4 && exec \"$0\"", program]);
     let output = shell.output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     let words = "too many open files or sockets (os error ";
-    let (_, rest) = told.split_once(words).expect("it failed with that");
+    let (_, rest) = errors.split_once(words).expect("it failed with that");
     let (number, _) = rest.split_once(')').expect("a number");
     Err(io::Error::from_raw_os_error(number.parse().expect("digits")))
 }
@@ -332,7 +332,7 @@ fn the_kernel_fails_as_the_atlas_says() {
         if elsewhere || silent && row.kind.is_empty() {
             continue;
         }
-        // (A receive with a limit may be interrupted in the tests as well.)
+        // A receive with a limit may be interrupted in the tests as well.
         let result = within_limit(|| {
             let result = provoke(&row.call);
             let kind = result.as_ref().err().map(io::Error::kind);
@@ -347,8 +347,8 @@ fn the_kernel_fails_as_the_atlas_says() {
         let error = result.expect_err(&row.call);
         let number = cell.split(' ').next().and_then(|n| n.parse().ok());
         assert_eq!(error.raw_os_error(), number, "{}", row.call);
-        let told = error.kind();
-        assert!(same_kind(kind, told), "{}: {told:?}", row.call);
+        let actual = error.kind();
+        assert!(same_kind(kind, actual), "{}: {actual:?}", row.call);
         // The first column is what our examples would print, on each system
         // that knows the error, and as the same kind.
         if kind != on_unix || row.linux.starts_with("no error") {

@@ -58,12 +58,12 @@ fn tcpdump_sees_the_same_packets_in_the_same_run() {
             return missing(&format!("no namespace, or no tcpdump: {errors}"));
         }
         let timeline = String::from_utf8_lossy(&run.stdout);
-        let seen = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
-        let seen = seen.expect("it starts");
-        let seen = String::from_utf8_lossy(&seen.stdout);
-        let (ours, theirs) = (packets(&timeline), captured(&seen));
+        let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
+        let capture = capture.expect("it starts");
+        let capture = String::from_utf8_lossy(&capture.stdout);
+        let (ours, theirs) = (packets(&timeline), captured(&capture));
         assert!(!ours.is_empty() || name.starts_with("0"), "{timeline}");
-        assert_eq!(ours, theirs, "{name}\n{timeline}\n{seen}");
+        assert_eq!(ours, theirs, "{name}\n{timeline}\n{capture}");
     }
 }
 
@@ -88,11 +88,11 @@ fn packets(timeline: &str) -> Vec<Seen> {
     let lines = timeline.lines().filter(|line| line.starts_with("  packet"));
     lines
         .map(|line| {
-            let found = LINE.captures(line).expect(line);
-            let ends = [&found[1], &found[2]].map(|port| numbered(port, &mut ports));
+            let fields = LINE.captures(line).expect(line);
+            let ends = [&fields[1], &fields[2]].map(|port| numbered(port, &mut ports));
             let length =
-                found.get(4).map_or(0, |length| length.as_str().parse().expect("a number"));
-            let flags = match &found[3] {
+                fields.get(4).map_or(0, |length| length.as_str().parse().expect("a number"));
+            let flags = match &fields[3] {
                 icmp if icmp.starts_with("ICMP") => "ICMP",
                 flags => flags.trim_end(),
             };
@@ -116,15 +116,15 @@ fn captured(text: &str) -> Vec<Seen> {
     let lines = text.lines().take_while(|line| !line.contains("127.0.0.1.9: "));
     lines
         .map(|line| {
-            let found = LINE.captures(line).expect(line);
-            if found.get(6).is_some() {
+            let fields = LINE.captures(line).expect(line);
+            if fields.get(6).is_some() {
                 // The answer to the datagram before it.
                 return (last.1, last.0, "ICMP".to_owned(), 0);
             }
-            let ends = [&found[1], &found[2]].map(|port| numbered(port, &mut ports));
+            let ends = [&fields[1], &fields[2]].map(|port| numbered(port, &mut ports));
             last = (ends[0], ends[1]);
-            let length = found.get(4).or(found.get(5)).expect("a length");
-            let flags = match found.get(3).map(|flags| flags.as_str()) {
+            let length = fields.get(4).or(fields.get(5)).expect("a length");
+            let flags = match fields.get(3).map(|flags| flags.as_str()) {
                 None => "datagram",
                 Some("S") => "SYN",
                 Some("S.") => "SYN ACK",
@@ -196,23 +196,23 @@ fn traced(text: &str) -> Vec<(String, String)> {
     });
     let mut sockets = HashSet::new();
     let mut calls = vec![];
-    for found in text.lines().filter_map(|line| LINE.captures(line)) {
-        let (name, descriptor) = (&found[1], &found[2]);
+    for fields in text.lines().filter_map(|line| LINE.captures(line)) {
+        let (name, descriptor) = (&fields[1], &fields[2]);
         let gives = name == "socket" || name.starts_with("accept");
         if name != "socket" && !sockets.contains(descriptor) {
             continue;
         }
-        // (See strace.rs of `cargo trace`.)
-        if name == "fcntl" && found[3].ends_with("F_GETFD") {
+        // See strace.rs of `cargo trace`.
+        if name == "fcntl" && fields[3].ends_with("F_GETFD") {
             continue;
         }
-        let result = match found.get(5) {
+        let result = match fields.get(5) {
             Some(error) => error.as_str(),
             None if gives => {
-                sockets.insert(found[4].to_owned());
+                sockets.insert(fields[4].to_owned());
                 "FD"
             }
-            None => &found[4],
+            None => &fields[4],
         };
         if name == "close" {
             sockets.remove(descriptor);

@@ -37,35 +37,85 @@ pub fn python(script: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts a server in Python, talks to it with our `client`, and gives both
-/// transcripts.
-pub fn python_server(script: &str, client: &str, lang: &str) -> (String, String) {
-    let mut server = Terminal::open(&mut python(script, &[lang]));
-    let port = server.wait_for("");
-    let address = format!("127.0.0.1:{port}");
-    let input = LINES.map(|line| format!("{line}\n")).concat();
-    let ours = succeeds(client, &[&address, "--lang", lang], input);
-    let theirs = server.finish();
-    let (_port, theirs) = theirs.split_once('\n').expect("more lines");
-    (ours, theirs.to_owned())
-}
-
-/// Runs a client in Python against our server; gives what it received.
-pub fn python_client(script: &str, server: SocketAddr, lang: &str) -> String {
-    let port = server.port().to_string();
-    let mut arguments = vec![server.ip().to_string(), port, lang.into()];
-    arguments.extend(LINES.map(str::to_owned));
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    python_shows(script, &arguments)
-}
-
 /// Runs a Python program to its end; gives what it shows.
 fn python_shows(script: &str, arguments: &[&str]) -> String {
     Terminal::open(&mut python(script, arguments)).finish()
 }
 
+/// Our two programs, and the scripts in Python that play the other end of each.
+pub struct Pair {
+    pub server: &'static str,
+    pub client: &'static str,
+    pub server_in_python: &'static str,
+    pub client_in_python: &'static str,
+}
+
+const TCP: Pair = Pair {
+    server: "07_chat_server",
+    client: "07_chat_client",
+    server_in_python: "tcp_server.py",
+    client_in_python: "tcp_client.py",
+};
+
+impl Pair {
+    /// Starts our server.
+    pub fn serve(&self, address: &str, lang: &str) -> (Terminal, SocketAddr) {
+        let mut server = Terminal::start(self.server, &[address, "--lang", lang]);
+        let address = server.invited_to();
+        (server, address)
+    }
+
+    /// When the client has left, what our server has shown.
+    fn server_shows(&self, mut server: Terminal, (lang, words): (&str, Lang)) {
+        wait_for_the_end(&mut server, words);
+        compare(&in_lang(self.server, lang), &as_ipv4(&server.stop()));
+    }
+
+    pub fn our_client_with_a_server_in_python(&self) {
+        if !has(&[PYTHON]) {
+            return;
+        }
+        for (lang, words) in LANGS {
+            let mut server = Terminal::open(&mut python(self.server_in_python, &[lang]));
+            let port = server.wait_for("");
+            let address = format!("127.0.0.1:{port}");
+            let input = LINES.map(|line| format!("{line}\n")).concat();
+            let ours = succeeds(self.client, &[&address, "--lang", lang], input);
+            compare(&in_lang(self.client, lang), &ours);
+            let theirs = server.finish();
+            assert_eq!(theirs.split_once('\n').expect("more lines").1, texts(words));
+        }
+    }
+
+    pub fn our_server_with_a_client_in_python(&self) {
+        if !has(&[PYTHON]) {
+            return;
+        }
+        for (lang, words) in LANGS {
+            let (server, address) = self.serve("127.0.0.1:0", lang);
+            let (ip, port) = (address.ip().to_string(), address.port().to_string());
+            let arguments = [&[&ip, &port, lang], &LINES[..]].concat();
+            assert_eq!(python_shows(self.client_in_python, &arguments), replies(words));
+            self.server_shows(server, (lang, words));
+        }
+    }
+
+    pub fn our_client_with_our_server(&self, end_of_line: &str) {
+        for (lang, words) in LANGS {
+            for family in families() {
+                let (server, address) = self.serve(family, lang);
+                let input = LINES.map(|line| format!("{line}{end_of_line}")).concat();
+                let arguments = [&address.to_string(), "--lang", lang];
+                let shown = succeeds(self.client, &arguments, input);
+                compare(&in_lang(self.client, lang), &as_ipv4(&shown));
+                self.server_shows(server, (lang, words));
+            }
+        }
+    }
+}
+
 /// What a Python client receives in the conversation of the tests.
-pub fn replies(lang: Lang) -> String {
+fn replies(lang: Lang) -> String {
     let mut wanted = format!("server: {}\n", lang.server_greeting());
     for text in [lang.client_greeting()].iter().chain(&LINES) {
         wanted += &format!("server: {}\n", lang.reply(text));
@@ -74,21 +124,14 @@ pub fn replies(lang: Lang) -> String {
 }
 
 /// What a Python server receives in the conversation of the tests.
-pub fn texts(lang: Lang) -> String {
+fn texts(lang: Lang) -> String {
     let texts = [lang.client_greeting()];
     let texts = texts.iter().chain(&LINES);
     texts.map(|text| format!("client: {text}\n")).collect()
 }
 
 fn serve(lang: &str) -> (Terminal, SocketAddr) {
-    serve_at("127.0.0.1:0", lang)
-}
-
-fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
-    let arguments = ["--lang", lang, address];
-    let mut server = Terminal::start("07_chat_server", &arguments);
-    let address = server.invited_to();
-    (server, address)
+    TCP.serve("127.0.0.1:0", lang)
 }
 
 /// The server's line for a client that has left, up to the client's address
@@ -131,45 +174,17 @@ fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
 
 #[test]
 fn our_client_with_a_server_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (ours, theirs) = python_server("tcp_server.py", "07_chat_client", lang);
-        compare(&in_lang("07_chat_client", lang), &ours);
-        assert_eq!(theirs, texts(words));
-    }
+    TCP.our_client_with_a_server_in_python();
 }
 
 #[test]
 fn our_server_with_a_client_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (mut server, address) = serve(lang);
-        let theirs = python_client("tcp_client.py", address, lang);
-        assert_eq!(theirs, replies(words));
-        wait_for_the_end(&mut server, words);
-        compare(&in_lang("07_chat_server", lang), &server.stop());
-    }
+    TCP.our_server_with_a_client_in_python();
 }
 
 #[test]
 fn our_client_with_our_server() {
-    for (lang, words) in LANGS {
-        for family in families() {
-            let (mut server, address) = serve_at(family, lang);
-            let input = LINES.map(|line| format!("{line}\r\n")).concat();
-            let arguments = [&address.to_string(), "--lang", lang];
-            let shown = succeeds("07_chat_client", &arguments, input);
-            let shown = as_ipv4(&shown);
-            compare(&in_lang("07_chat_client", lang), &shown);
-            wait_for_the_end(&mut server, words);
-            let shown = as_ipv4(&server.stop());
-            compare(&in_lang("07_chat_server", lang), &shown);
-        }
-    }
+    TCP.our_client_with_our_server("\r\n");
 }
 
 /// There is no framing: greeting and reply arrive together. Step 9 is about
@@ -299,14 +314,14 @@ fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
 }
 
 /// The port is in TIME_WAIT each time; SO_REUSEADDR takes it all the same.
-/// (On an address of its own: no other test can be given this port.)
+/// On an address of its own: no other test can be given this port.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_same_conversation_a_hundred_times_on_one_port() {
-    let (server, address) = serve_at("127.0.0.2:0", "en");
+    let (server, address) = TCP.serve("127.0.0.2:0", "en");
     drop(server);
     for _ in 0..100 {
-        let (mut server, _) = serve_at(&address.to_string(), "en");
+        let (mut server, _) = TCP.serve(&address.to_string(), "en");
         still_serves(&mut server, address);
     }
 }

@@ -7,23 +7,18 @@ use std::thread;
 use socket_steps::chat::{Lang, Refusal};
 use socket_steps::in_words;
 
-use crate::chat::{
-    LANGS, LINES, in_lang, python_client, python_server, replies, texts, wait_for_the_end,
-};
-use crate::machine::{PYTHON, has};
-use crate::support::{
-    Terminal, as_ipv4, closed_udp_port, compare, datagrams, families, receive, run_with, succeeds,
-};
+use crate::chat::{LANGS, Pair, in_lang};
+use crate::support::{Terminal, closed_udp_port, compare, datagrams, receive, run_with};
 
-fn serve_at(address: &str, lang: &str) -> (Terminal, SocketAddr) {
-    let arguments = [address, "--lang", lang];
-    let mut server = Terminal::start("07_chat_server_udp", &arguments);
-    let address = server.invited_to();
-    (server, address)
-}
+const UDP: Pair = Pair {
+    server: "07_chat_server_udp",
+    client: "07_chat_client_udp",
+    server_in_python: "udp_server.py",
+    client_in_python: "udp_client.py",
+};
 
 fn serve(lang: &str) -> (Terminal, SocketAddr) {
-    serve_at("127.0.0.1:0", lang)
+    UDP.serve("127.0.0.1:0", lang)
 }
 
 /// A socket that sends to `server` and hears from nobody else.
@@ -51,44 +46,17 @@ fn run_in(lang: &str, server: &str, input: &str) -> (i32, String, String) {
 
 #[test]
 fn our_client_with_a_server_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (ours, theirs) = python_server("udp_server.py", "07_chat_client_udp", lang);
-        compare(&in_lang("07_chat_client_udp", lang), &ours);
-        assert_eq!(theirs, texts(words));
-    }
+    UDP.our_client_with_a_server_in_python();
 }
 
 #[test]
 fn our_server_with_a_client_in_python() {
-    if !has(&[PYTHON]) {
-        return;
-    }
-    for (lang, words) in LANGS {
-        let (mut server, address) = serve(lang);
-        let theirs = python_client("udp_client.py", address, lang);
-        assert_eq!(theirs, replies(words));
-        wait_for_the_end(&mut server, words);
-        compare(&in_lang("07_chat_server_udp", lang), &server.stop());
-    }
+    UDP.our_server_with_a_client_in_python();
 }
 
 #[test]
 fn our_client_with_our_server() {
-    for (lang, words) in LANGS {
-        for family in families() {
-            let (mut server, address) = serve_at(family, lang);
-            let input = LINES.map(|line| format!("{line}\n")).concat();
-            let arguments = [&address.to_string(), "--lang", lang];
-            let shown = succeeds("07_chat_client_udp", &arguments, input);
-            compare(&in_lang("07_chat_client_udp", lang), &shown);
-            wait_for_the_end(&mut server, words);
-            let shown = as_ipv4(&server.stop());
-            compare(&in_lang("07_chat_server_udp", lang), &shown);
-        }
-    }
+    UDP.our_client_with_our_server("\n");
 }
 
 #[test]
@@ -219,7 +187,7 @@ fn a_server_that_falls_silent_is_given_up() {
 #[test]
 fn the_server_remembers_a_thousand_clients_and_no_more() {
     let (mut server, address) = serve("en");
-    // (A port that comes twice is no new client: hence a few more.)
+    // A port that comes twice is no new client: hence a few more.
     for _ in 0..1200 {
         let peer = peer_of(address);
         say(&peer, "hi");
@@ -237,7 +205,7 @@ fn no_server_at_all_is_told() {
     let here = closed.local_addr().expect("an address");
     let here = here.to_string();
     let refused = in_words(&ErrorKind::ConnectionRefused.into());
-    for ((lang, words), ended) in LANGS.into_iter().zip(["exit status", "退出状态"]) {
+    let gives_up = |(lang, words): (&str, Lang), ended| {
         let (status, shown, errors) = run_in(lang, &here, "");
         assert_eq!(status, 1);
         assert!(shown.ends_with(&format!("{}\n", words.trying_again(3, 3))), "{shown}");
@@ -249,5 +217,11 @@ fn no_server_at_all_is_told() {
             let all = format!("{shown}{errors}({ended} {status})\n");
             compare(&in_lang("07_chat_client_udp@no_server", lang), &all);
         }
-    }
+    };
+    thread::scope(|scope| {
+        for (lang, ended) in LANGS.into_iter().zip(["exit status", "退出状态"]) {
+            let gives_up = &gives_up;
+            scope.spawn(move || gives_up(lang, ended));
+        }
+    });
 }

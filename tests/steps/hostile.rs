@@ -23,8 +23,8 @@ pub const UDP: [&str; 2] = ["07_first_server_udp", "07_chat_server_udp"];
 
 const GREETING: &str = "Hello, client!";
 
-/// How long a send may wait for a client that does not receive. (One that
-/// took a part in that time is followed by another.)
+/// How long a send may wait for a client that does not receive. One that
+/// took a part in that time is followed by another.
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The time that a loaded machine may add to what a server promises.
@@ -105,7 +105,7 @@ pub fn talk_udp(peer: &UdpSocket, text: &str, new: bool) {
 fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
     let socket = socket.expect("a socket");
-    // (Little room, so that it is full sooner, and is seen to be.)
+    // Little room, so that it is full sooner, and is seen to be.
     socket.set_recv_buffer_size(4096).expect("an option");
     socket.set_send_buffer_size(16_384).expect("an option");
     socket.connect(&server.into()).expect("it listens");
@@ -124,7 +124,7 @@ fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
                 },
             };
             if is_full {
-                // (Only the first time is asked for.)
+                // Only the first time is asked for.
                 let _ = full.send(Instant::now());
             }
         }
@@ -159,7 +159,7 @@ fn clients_that_leave_while_queued_are_passed_over() {
     each(&TCP, |name, places| {
         let (_terminal, server) = start(name);
         let served: Vec<_> = (0..places).map(|_| greeted(server)).collect();
-        // (The first server takes a tenth of a second for each reset.)
+        // The first server takes a tenth of a second for each reset.
         for number in 0..20 {
             let queued = connect(server);
             if number % 2 == 0 {
@@ -182,7 +182,7 @@ fn clients_that_leave_while_queued_are_passed_over() {
 fn is_turned_away(mut client: &TcpStream) {
     let began = Instant::now();
     let mut nothing = Vec::new();
-    // (Or a reset.)
+    // Or a reset.
     let _ = client.read_to_end(&mut nothing);
     let waited = began.elapsed();
     assert_eq!(String::from_utf8_lossy(&nothing), "");
@@ -218,7 +218,7 @@ fn press_enter(terminal: &mut Terminal, talks: usize) -> Instant {
 fn a_stop_with_nobody_there_is_at_once() {
     let (mut terminal, server) = start("16_clean_stop");
     still_serves(server);
-    // (It looks after its threads a hundred times a second.)
+    // It looks after its threads a hundred times a second.
     thread::sleep(Duration::from_millis(200));
     let pressed = press_enter(&mut terminal, 0);
     comes_too_late(server);
@@ -263,7 +263,7 @@ fn a_stop_cuts_off_who_is_there_after_the_grace() {
     let silent = [(); 2].map(|()| greeted(server));
     let talking = greeted(server);
     let _full = never_reads(server, channel().0);
-    // (It comes after that one: then all four are being served.)
+    // It comes after that one: then all four are being served.
     drop(greeted(server));
     thread::sleep(Duration::from_millis(200));
     let pressed = press_enter(&mut terminal, 4);
@@ -278,7 +278,7 @@ fn a_stop_cuts_off_who_is_there_after_the_grace() {
     let waited = pressed.elapsed();
     assert!(waited > GRACE - Duration::from_millis(500), "{waited:?}");
     let shown = terminal.finish();
-    // (Who never reads may have lost its place before.)
+    // Who never reads may have lost its place before.
     let ends = [" 3 cut off\n", " 4 cut off\n"];
     assert!(ends.iter().any(|end| shown.ends_with(end)), "{shown}");
     let waited = pressed.elapsed();
@@ -294,7 +294,7 @@ fn a_server_over_udp_forgets_after_a_thousand_senders() {
         let first = udp_client(server);
         talk_udp(&first, "one", true);
         talk_udp(&first, "two", false);
-        // (A port that comes twice is no new sender: hence a few more.)
+        // A port that comes twice is no new sender: hence a few more.
         for _ in 0..1200 {
             let peer = udp_client(server);
             peer.send(b"hi").expect("sent");
@@ -348,8 +348,8 @@ fn quit_with_half_a_character_behind_it_is_no_quit() {
     terminal.wait_for("(it left without quit)");
 }
 
-/// Half a second, three times. (The median: a loaded machine is late now and
-/// then.)
+/// Half a second, three times. The median: a loaded machine is late now and
+/// then.
 #[test]
 fn the_udp_client_waits_half_a_second_before_it_sends_again() {
     let server = datagrams("127.0.0.1:0");

@@ -33,7 +33,7 @@ fn still_serves_udp(server: SocketAddr) {
 fn threads(id: u32) -> Vec<Vec<String>> {
     let tasks = fs::read_dir(format!("/proc/{id}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
-    // (A thread may have ended meanwhile.)
+    // A thread may have ended meanwhile.
     let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
     stats
         .map(|stat| {
@@ -47,11 +47,11 @@ fn threads(id: u32) -> Vec<Vec<String>> {
 /// Waits until all threads of a program are in one of these states: `S` waits
 /// in the kernel, `T` is stopped.
 fn until(id: u32, states: &str) {
-    let there = || {
+    let in_one = || {
         let mut threads = threads(id).into_iter();
         threads.all(|thread| states.contains(&thread[0])).then_some(())
     };
-    within_limit(there).expect(states);
+    within_limit(in_one).expect(states);
 }
 
 fn signal(name: &str, id: u32) {
@@ -218,22 +218,22 @@ fn clients_that_are_traced_for_a_moment_go_on() {
     a_udp_client_goes_on_after(traced);
 }
 
-/// Both limits of step 16, as the kernel is given them. (Nobody waits five
-/// minutes for the first; the second has a test of its own.)
+/// Both limits of step 16, as the kernel is given them. Nobody waits five
+/// minutes for the first; the second has a test of its own.
 #[test]
 fn step_16_asks_for_five_minutes_and_for_a_second() {
     each(&TCP[2..], |name, _| {
         let (terminal, server) = start(name);
         let options = ["-xx", "-e", "trace=setsockopt"];
-        let seen = strace(terminal.id(), &options, || {
+        let calls = strace(terminal.id(), &options, || {
             talk(&greeted(server), "quit");
         });
-        let Some(seen) = seen else { return };
+        let Some(calls) = calls else { return };
         for (option, seconds) in [("RCVTIMEO", 300_i64), ("SNDTIMEO", 1)] {
             let bytes = seconds.to_ne_bytes();
             let bytes = bytes.map(|byte| format!("\\x{byte:02x}")).concat();
             let asked = |line: &str| line.contains(option) && line.contains(&bytes);
-            assert!(seen.lines().any(asked), "{option}: {seen}");
+            assert!(calls.lines().any(asked), "{option}: {calls}");
         }
     });
 }
@@ -297,8 +297,8 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
 }
 
 /// No thread can be started: that client is closed, the server says so, and
-/// the others are served. (Root only: another user has other programs, and
-/// this limit is for all of them. So the servers run as users of their own.)
+/// the others are served. Root only: another user has other programs, and
+/// this limit is for all of them. So the servers run as users of their own.
 #[test]
 fn step_16_goes_on_when_it_can_start_no_thread() {
     each(&[(TCP[2].0, 0), (TCP[3].0, 1)], |name, more| {
@@ -325,11 +325,11 @@ fn step_16_goes_on_when_it_can_start_no_thread() {
         for _ in 0..10 {
             let mut closed = connect(server);
             let mut nothing = Vec::new();
-            let told = closed.read_to_end(&mut nothing);
-            assert!(nothing.is_empty(), "{told:?}");
+            let end = closed.read_to_end(&mut nothing);
+            assert!(nothing.is_empty(), "{end:?}");
         }
         let line = terminal.wait_for("thread");
-        // (The kernel's EAGAIN is also what a receive says that would wait.)
+        // The kernel's EAGAIN is also what a receive says that would wait.
         assert!(!line.contains("would block"), "{line}");
         served.iter().for_each(|peer| talk(peer, "hi"));
         served.iter().for_each(leave);
@@ -471,8 +471,8 @@ fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
     assert!(!shown.contains("no reply"), "{shown}");
 }
 
-/// The server goes, and another one is there before the client gives up. (On
-/// an address of its own: no other test can be given its port.)
+/// The server goes, and another one is there before the client gives up. On
+/// an address of its own: no other test can be given its port.
 #[test]
 fn the_udp_client_finds_a_server_that_comes_back() {
     let server = datagrams("127.0.0.4:0");
@@ -486,8 +486,8 @@ fn the_udp_client_finds_a_server_that_comes_back() {
     client.type_line("hi");
     client.wait_for("client sends: hi");
     until(client.id(), "S");
-    // (A program that another test is just starting may still have the socket
-    // that was closed here, until it is what it is to be.)
+    // A program that another test is just starting may still have the socket
+    // that was closed here, until it is what it is to be.
     let server = within_limit(|| UdpSocket::bind(&here).ok());
     let server = server.expect("the port is free again");
     server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
@@ -500,8 +500,8 @@ fn the_udp_client_finds_a_server_that_comes_back() {
 }
 
 /// Six hundred are connected before the server looks at the first of them:
-/// there is room for all in the queue, so none is lost. (For the other server
-/// fewer do, more than fit into a queue of std's length, 128.)
+/// there is room for all in the queue, so none is lost. For the other server
+/// fewer do, more than fit into a queue of std's length, 128.
 #[test]
 fn a_crowd_before_the_door_is_greeted() {
     let most = descriptors().1;

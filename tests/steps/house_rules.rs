@@ -6,7 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::machine::{cargo, succeeds};
-use crate::support::{TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, source, top};
+use crate::support::{
+    TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, snapshot_path, source, top,
+};
 use crate::transcripts::LESSONS;
 
 /// The files of a folder of the crate with this ending, by name.
@@ -41,10 +43,22 @@ fn the_list_names_every_example() {
     }
     let wanted = format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n");
     if list != wanted {
-        // (A checkout may be read-only.)
+        // A checkout may be read-only.
         let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
         let then = if written { "It does now: run the tests again, and commit it." } else { "" };
         unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
+    }
+}
+
+/// The other end of such an example is the reader, whom a test plays.
+#[test]
+fn who_invites_a_peer_is_tested_with_one() {
+    for name in LESSONS {
+        // Those of steps 7 and 16 have tests of their own, with several.
+        let special = ["07", "16"].contains(&&name[..2]);
+        let tested = snapshot_path(TRANSCRIPTS, &format!("{name}@two_terminals")).exists();
+        let invites = source(name).contains("invite(");
+        assert!(tested || special || !invites, "{name}: no test in two_terminals.rs");
     }
 }
 
@@ -53,10 +67,10 @@ fn the_list_names_every_example() {
 fn every_transcript_of_windows_differs_from_the_other() {
     for (name, _) in files("examples/transcripts", "snap") {
         let Some(other) = name.strip_suffix("@windows") else { continue };
-        let [there, here] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
-        assert_ne!(there, here, "{name}");
+        let [windows, other] = [&name, other].map(|name| snapshot(TRANSCRIPTS, name));
+        assert_ne!(windows, other, "{name}");
         // Elsewhere no test prints this. insta must not take it for left over.
-        assert_snapshot(TRANSCRIPTS, &name, &there);
+        assert_snapshot(TRANSCRIPTS, &name, &windows);
     }
 }
 
@@ -71,8 +85,8 @@ fn every_call_of_part_1_has_a_twin() {
     }
 }
 
-/// It neither makes a socket call nor reads or writes a connection. (Its own
-/// streams are the three that every program has.)
+/// It neither makes a socket call nor reads or writes a connection. Its own
+/// streams are the three that every program has.
 #[test]
 fn the_library_makes_no_socket_call() {
     const OTHERS: [&str; 8] = [
@@ -169,7 +183,7 @@ fn the_first_server_is_short() {
 /// alone.
 #[test]
 fn most_lines_are_the_lesson() {
-    const TOLD: [&str; 9] = [
+    const EXTRA: [&str; 9] = [
         "say(",
         "invite(",
         "in_words",
@@ -180,20 +194,20 @@ fn most_lines_are_the_lesson() {
         "socket_steps",
         "wait_for_enter",
     ];
-    let [mut all, mut told, mut errors] = [0; 3];
+    let [mut all, mut extra, mut errors] = [0; 3];
     for (_, text) in files("examples", "rs") {
         for line in code(&text) {
             let has = |words: &[&str]| usize::from(words.iter().any(|word| line.contains(word)));
             all += 1;
-            told += has(&TOLD);
+            extra += has(&EXTRA);
             errors += has(&[".at(", "ok_or("]);
         }
     }
-    assert!(told * 100 <= all * 22, "{told} of {all} lines");
+    assert!(extra * 100 <= all * 22, "{extra} of {all} lines");
     assert!(errors * 100 <= all * 3, "{errors} of {all} lines");
 }
 
-/// The course's figure. (13 and 14 need small queues, 16 a large one.)
+/// The course's figure. 13 and 14 need small queues, 16 a large one.
 #[test]
 fn a_listener_has_a_backlog_of_100() {
     for (name, text) in files("examples", "rs") {
@@ -208,7 +222,7 @@ fn a_listener_has_a_backlog_of_100() {
 }
 
 /// No client holds a server of several clients for ever: each of its calls
-/// has a limit. (The reading one is five minutes, too long for a test.)
+/// has a limit. The reading one is five minutes, too long for a test.
 #[test]
 fn a_server_of_many_has_both_limits() {
     for (name, text) in files("examples", "rs") {
@@ -275,7 +289,7 @@ fn readme() -> String {
 /// The table in the README names every example, and nothing else.
 #[test]
 fn the_readme_links_to_every_example() {
-    let there: BTreeSet<_> = examples().collect();
+    let names: BTreeSet<_> = examples().collect();
     let readme = readme();
     let linked: BTreeSet<_> = readme
         .split("](examples/")
@@ -283,5 +297,6 @@ fn the_readme_links_to_every_example() {
         .filter_map(|rest| rest.split_once(')'))
         .filter_map(|(path, _)| path.strip_suffix(".rs"))
         .collect();
-    assert_eq!(linked, there, "left: README.md, right: examples/");
+    let differ: Vec<_> = linked.symmetric_difference(&names).collect();
+    assert!(differ.is_empty(), "only in README.md, or only in examples/: {differ:?}");
 }

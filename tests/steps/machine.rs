@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
+#[cfg(target_os = "linux")]
 use std::path::Path;
 use std::process::{self, Child};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -94,6 +95,7 @@ pub fn programs(package: &str) -> &'static BTreeMap<String, String> {
 }
 
 /// The program of `cargo trace` or `cargo grade`.
+#[cfg(target_os = "linux")]
 pub fn tool(name: &str) -> &'static Path {
     let programs = programs(&format!("socket-steps-{name}"));
     Path::new(programs.values().next().expect("a program"))

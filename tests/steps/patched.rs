@@ -73,9 +73,9 @@ pub fn build_all(package: &str, needs: &str, programs: &[Program]) -> (PathBuf, 
         .current_dir(&folder)
         .output()
         .expect("cargo runs");
-    let told = String::from_utf8(built.stderr).expect("UTF-8");
-    assert!(built.status.success(), "{told}");
-    (target.join("debug"), told)
+    let words = String::from_utf8(built.stderr).expect("UTF-8");
+    assert!(built.status.success(), "{words}");
+    (target.join("debug"), words)
 }
 
 /// Writes a file unless it is like that: then cargo need not compile it again.

@@ -111,7 +111,7 @@ pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 fn limited(peer: TcpStream) -> TcpStream {
-    // (On macOS and Windows it has this from a non-blocking listener.)
+    // On macOS and Windows it has this from a non-blocking listener.
     peer.set_nonblocking(false).expect("an option");
     peer.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
     peer.set_write_timeout(Some(HANG_LIMIT)).expect("a timeout");
@@ -125,8 +125,8 @@ pub fn expect(mut peer: &TcpStream, text: &str) {
     assert_eq!(String::from_utf8_lossy(&got), text);
 }
 
-/// Waits until something has come, and leaves it unread. (Repeated: a receive
-/// with a limit may be interrupted in the tests as well.)
+/// Waits until something has come, and leaves it unread. Repeated: a receive
+/// with a limit may be interrupted in the tests as well.
 pub fn wait_for_bytes(peer: &TcpStream) {
     let length = within_limit(|| peer.peek(&mut [0]).ok());
     assert_eq!(length, Some(1), "bytes, and no end");
@@ -146,8 +146,8 @@ pub fn datagrams(at: &str) -> UdpSocket {
     socket
 }
 
-/// The next datagram: its length, and where it is from. (A receive with a
-/// limit may be interrupted in the tests as well.)
+/// The next datagram: its length, and where it is from. A receive with a
+/// limit may be interrupted in the tests as well.
 pub fn receive(peer: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
     loop {
         let received = peer.recv_from(buffer);
@@ -191,14 +191,14 @@ pub fn numbered(transcript: &str) -> String {
         LazyLock::new(|| Regex::new(NUMBER).expect("a valid pattern"));
     let mut ports = HashMap::new();
     let mut descriptors = HashMap::new();
-    let text = PATTERN.replace_all(transcript, |found: &Captures<'_>| {
-        let (seen, word) = match found.name("descriptor") {
+    let text = PATTERN.replace_all(transcript, |parts: &Captures<'_>| {
+        let (numbers, word) = match parts.name("descriptor") {
             Some(_) => (&mut descriptors, "FD"),
             None => (&mut ports, "PORT"),
         };
-        let next = seen.len() + 1;
-        let number = seen.entry(found[3].to_owned()).or_insert(next);
-        format!("{}{word}{number}", &found[1])
+        let next = numbers.len() + 1;
+        let number = numbers.entry(parts[3].to_owned()).or_insert(next);
+        format!("{}{word}{number}", &parts[1])
     });
     text.into_owned()
 }
@@ -219,7 +219,7 @@ fn only_wine_differs(name: &str) -> Option<&'static str> {
     const REFUSED: &str = "Wine does not report a closed UDP port";
     const RESET: &str = "a reset may read as 0 bytes under Wine";
     const SEND: &str = "Wine has its own error for a send without a peer";
-    // (This program comes with Wine.)
+    // This program comes with Wine.
     let wine = r"C:\windows\system32\winecfg.exe";
     if !cfg!(windows) || !Path::new(wine).exists() {
         return None;

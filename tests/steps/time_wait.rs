@@ -15,8 +15,8 @@ const TIME_WAIT: &str = "06";
 const LISTEN: &str = "0A";
 
 /// Every listener of the course on a port that has a connection in TIME_WAIT:
-/// SO_REUSEADDR lets it have the port all the same. (On an address of its own:
-/// no other test can be given these ports.)
+/// SO_REUSEADDR lets it have the port all the same. On an address of its own:
+/// no other test can be given these ports.
 #[test]
 fn a_listener_gets_a_port_that_is_in_time_wait() {
     let listens = |name: &&str| {
@@ -44,7 +44,7 @@ fn a_listener_gets_a_port_that_is_in_time_wait() {
 
 /// The server's side of a connection closes first, and nothing is unread.
 fn port_in_time_wait() -> SocketAddr {
-    // (std sets SO_REUSEADDR here, which Linux wants on the old socket, too.)
+    // std sets SO_REUSEADDR here, which Linux wants on the old socket, too.
     let listener = TcpListener::bind("127.0.0.3:0").expect("a port");
     let server = listener.local_addr().expect("an address");
     let client = connect(server);
@@ -60,7 +60,7 @@ fn is_in(state: &str, address: SocketAddr) -> bool {
     let ip = u32::from_ne_bytes(v4.ip().octets());
     let local = format!("{ip:08X}:{:04X}", v4.port());
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
-    // (It is long after many tests: only few lines are taken apart.)
+    // It is long after many tests: only few lines are taken apart.
     table.lines().filter(|line| line.contains(&local)).any(|line| {
         // The number of the line, both addresses, the state.
         let words: Vec<_> = line.split_whitespace().collect();
@@ -70,7 +70,7 @@ fn is_in(state: &str, address: SocketAddr) -> bool {
 
 /// What step 8 says of SO_REUSEADDR on Linux: only listeners are in the way,
 /// even beside a conversation that goes on; and of two UDP sockets that both
-/// set it, the second takes the datagrams. (On an address of its own, as above.)
+/// set it, the second takes the datagrams. On an address of its own, as above.
 #[test]
 fn what_the_option_permits() {
     let listen = |address: SocketAddr| {
@@ -86,7 +86,7 @@ fn what_the_option_permits() {
     let (client, conversation) = (connect(here), accept(&listener).0);
     listen(here).expect_err("somebody listens");
     drop(listener);
-    // (A program that another test is starting has a copy for a moment.)
+    // A program that another test is starting has a copy for a moment.
     within_limit(|| listen(here).ok()).expect("a conversation is not in the way");
     drop((client, conversation));
 
@@ -100,8 +100,8 @@ fn what_the_option_permits() {
     let here = first.local_addr().expect("an address");
     let second = bind(here).expect("the same port");
     second.send_to(b"whose?", here).expect("sent");
-    let told = first.set_nonblocking(true);
-    told.and(second.set_nonblocking(true)).expect("an option");
+    let first_set = first.set_nonblocking(true);
+    first_set.and(second.set_nonblocking(true)).expect("an option");
     let mut buffer = [0; 16];
     second.recv_from(&mut buffer).expect("the datagram");
     first.recv_from(&mut buffer).expect_err("nothing");

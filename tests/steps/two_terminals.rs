@@ -234,7 +234,7 @@ fn frames_cut_anywhere_come_out_the_same() {
 fn what_is_no_frame_is_refused() {
     let too_long = "1025 bytes, the limit is 1024";
     let cut_off = "the peer left too early";
-    for (bytes, told) in [
+    for (bytes, verdict) in [
         (&b"\0\0\x04\x01"[..], too_long),
         (b"\0\0\0", cut_off),
         (b"\0\0\0\x01", cut_off),
@@ -246,7 +246,7 @@ fn what_is_no_frame_is_refused() {
         peer.write_all(bytes).expect("sent");
         drop(peer);
         let shown = terminal.finish();
-        let end = format!("read_frame  \"ok\"\nserver    read_frame  {told}\n");
+        let end = format!("read_frame  \"ok\"\nserver    read_frame  {verdict}\n");
         assert!(shown.ends_with(&end), "{bytes:?}: {shown}");
     }
 }
@@ -367,12 +367,12 @@ fn play_on_a_port(name: &str, family: &str) {
         let address = family.replace(":0", &format!(":{port}"));
         run(name, &[&address])
     };
-    let found = (0..20).find_map(|_| {
+    let port_and_run = (0..20).find_map(|_| {
         let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
         let played = play(port);
         (!played.2.contains("already in use")).then_some((port, played))
     });
-    let (port, first) = found.expect("a free port");
+    let (port, first) = port_and_run.expect("a free port");
     let takes_long = name.starts_with("13") || name.starts_with("14");
     let again = (!takes_long).then(|| play(port));
     for (status, shown, errors) in [first].into_iter().chain(again) {

@@ -108,22 +108,22 @@ fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
             text: change.text.clone(),
         })
         .collect();
-    let (programs, told) = build_all("changes", &needs, &programs);
-    let mut said = BTreeMap::<_, Vec<_>>::new();
-    for line in told.lines() {
+    let (programs, output) = build_all("changes", &needs, &programs);
+    let mut warnings = BTreeMap::<_, Vec<_>>::new();
+    for line in output.lines() {
         // PROGRAM/EXAMPLE.rs:LINE:COLUMN: warning: ...
         let parts: Vec<_> = line.splitn(4, ':').collect();
         if let [path, _, _, words] = parts[..] {
             let program = path.split('/').next().expect("a folder");
-            // (What it suggests differs from one Rust to the next.)
+            // What it suggests differs from one Rust to the next.
             let words = words.split(": help:").next().expect("words");
             let words = words.trim().to_owned();
-            said.entry(program.to_owned()).or_default().push(words);
+            warnings.entry(program.to_owned()).or_default().push(words);
         }
     }
-    // (Nor is their order the same in each Rust.)
-    said.values_mut().for_each(|said| said.sort());
-    (programs, said)
+    // Nor is their order the same in each Rust.
+    warnings.values_mut().for_each(|warnings| warnings.sort());
+    (programs, warnings)
 }
 
 /// How a program was left.
@@ -155,7 +155,7 @@ fn watch(terminal: &mut Terminal, change: &Change) -> End {
         if change.says("it goes on") && new > 100 {
             return End::GoesOn;
         }
-        // (In tenths of a second: a program that asks now and then waits.)
+        // In tenths of a second: a program that asks now and then waits.
         let used = processor_time(terminal.id()) / 10;
         if new > 0 || used != before {
             (before, quiet) = (used, Instant::now());
@@ -170,7 +170,7 @@ fn watch(terminal: &mut Terminal, change: &Change) -> End {
 fn processor_time(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"));
     let stat = stat.unwrap_or_default();
-    // (Fields 14 and 15. The 2nd, in brackets, may have any character.)
+    // Fields 14 and 15. The 2nd, in brackets, may have any character.
     let rest = stat.rsplit(')').next().unwrap_or_default();
     let times = rest.split_whitespace().skip(11).take(2);
     times.filter_map(|time| time.parse::<u64>().ok()).sum()
@@ -242,17 +242,17 @@ fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
     format!("{}({status} 1)\n", client.shown())
 }
 
-fn what_comes_of(change: &Change, lang: &str, programs: &Path, said: &[String]) -> String {
+fn what_comes_of(change: &Change, lang: &str, programs: &Path, warnings: &[String]) -> String {
     let program = programs.join(change.program());
-    let told = match change.example.as_str() {
+    let output = match change.example.as_str() {
         "07_chat_server" => with_clients(change, lang, &program),
         _ => alone(change, &program),
     };
-    let mut all = said.join("\n");
+    let mut all = warnings.join("\n");
     if !all.is_empty() {
         all += "\n\n";
     }
-    all += &numbered(&told);
+    all += &numbered(&output);
     if change.says("number differs") {
         let is_number = |word: &str| word.parse::<u64>().is_ok();
         let words = all.split(' ').map(|word| match word {
@@ -299,7 +299,7 @@ fn changes() {
     if !has(&["nc"]) {
         changes.retain(|change| change.argument("type: ").is_none());
     }
-    let (programs, said) = build(&changes);
+    let (programs, warnings) = build(&changes);
     let none = Vec::new();
 
     // Those that take long begin first.
@@ -311,9 +311,9 @@ fn changes() {
     let long = ["16_one_at_a_time", "07_chat_server"];
     left.sort_by_key(|(change, _)| long.contains(&change.example.as_str()));
     let failed = side_by_side(left, AT_A_TIME, |(change, lang)| {
-        let said = said.get(&change.program()).unwrap_or(&none);
-        let told = what_comes_of(change, lang, &programs, said);
-        assert_snapshot("changes", &change.outcome(lang), &told);
+        let warnings = warnings.get(&change.program()).unwrap_or(&none);
+        let output = what_comes_of(change, lang, &programs, warnings);
+        assert_snapshot("changes", &change.outcome(lang), &output);
     });
     let failed = failed.iter().map(|(change, lang)| change.outcome(lang));
     let failed: Vec<_> = failed.collect();

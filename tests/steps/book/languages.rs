@@ -23,7 +23,7 @@ fn python() {
     }
 }
 
-/// (In C, Windows has other headers, and other names for some calls.)
+/// In C, Windows has other headers, and other names for some calls.
 #[cfg(unix)]
 #[test]
 #[ignore = "all the languages, with those that take long to build"]

@@ -50,8 +50,8 @@ enum In {
 
 impl In {
     fn say(self, english: &'static str) -> &'static str {
-        let found = WORDS.iter().find(|(en, _)| *en == english);
-        let (en, zh) = found.expect(english);
+        let pair = WORDS.iter().find(|(en, _)| *en == english);
+        let (en, zh) = pair.expect(english);
         match self {
             Self::English => en,
             Self::Chinese => zh,
@@ -138,15 +138,15 @@ fn plain(shown: &str) -> String {
         let port = r"(127\.0\.0\.1(?::|', ))([0-9]+)";
         Regex::new(port).expect("a valid pattern")
     });
-    // (The line with marks below one of the source.)
+    // The line with marks below one of the source.
     static MARKS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?m)^ +[\^~]+\n").expect("a valid pattern"));
-    // (Newer versions name the whole path.)
+    // Newer versions name the whole path.
     let here = top().canonicalize().expect("a path");
     let shown = shown.replace(&format!("{}/", here.display()), "");
-    let shown = PORT.replace_all(&shown, |found: &Captures<'_>| {
-        let port = if &found[2] == "8090" { "8090" } else { "PORT" };
-        format!("{}{port}", &found[1])
+    let shown = PORT.replace_all(&shown, |parts: &Captures<'_>| {
+        let port = if &parts[2] == "8090" { "8090" } else { "PORT" };
+        format!("{}{port}", &parts[1])
     });
     MARKS.replace_all(&shown, "").into_owned()
 }
@@ -155,11 +155,11 @@ fn plain(shown: &str) -> String {
 fn receives(terminal: &Terminal) {
     let file = format!("/proc/{}/syscall", terminal.id());
     let recvfrom = if cfg!(target_arch = "x86_64") { "45" } else { "207" };
-    let found = within_limit(|| {
+    let waits = within_limit(|| {
         let now = fs::read_to_string(&file).ok()?;
         (now.split(' ').next() == Some(recvfrom)).then_some(())
     });
-    found.expect("it receives");
+    waits.expect("it receives");
 }
 
 /// Ctrl-C.
@@ -207,7 +207,7 @@ fn glued() {
         client.type_line(lines[1]);
         server.wait_for("quit");
         let screen = lang.typed(&client.finish(), &lines);
-        // (Its last words may have nobody to go to any more.)
+        // Its last words may have nobody to go to any more.
         server.stop();
         lang.is_in_the_book("glued", &[("client", &screen)]);
     });
@@ -255,7 +255,7 @@ fn restart() {
     in_a_network(test, &["python3"], || restarts(In::English));
 }
 
-/// (In another network: in that one, the port is taken for a minute.)
+/// In another network: in that one, the port is taken for a minute.
 #[test]
 #[ignore = "runs what the book shows"]
 fn restart_zh() {

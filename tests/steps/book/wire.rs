@@ -25,7 +25,7 @@ const AT: &str = "127.0.0.1:8090";
 /// What `ss` shows of an end that has received everything, and 0 bytes.
 const READ_TO_THE_END: &str = "CLOSE-WAIT      0";
 
-/// One of so many runs of 04_accept closes quickly. (Nearly each does.)
+/// One of so many runs of 04_accept closes quickly. Nearly each does.
 const RUNS: usize = 20;
 
 /// Set in the network.
@@ -89,7 +89,7 @@ fn cargo_trace() {
 fn strace() {
     in_a_network("book::wire::strace", &["strace"], || {
         // As a terminal shows it: what the program prints is among its calls.
-        // (Who started the tests may have left descriptors open.)
+        // Who started the tests may have left descriptors open.
         let shell = "exec 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
             exec strace -f -e trace=%network,close \"$0\"";
         let shown = stdout(command("sh").args(["-c", shell, program("04_accept")]));
@@ -140,8 +140,8 @@ fn tcpdump_of_a_quick_close() {
             tcpdump.wait_for("[.], ack 2,");
             packets(&tcpdump.stop())
         };
-        // The second end acknowledges the first: then nothing else does. (If
-        // something came between the two calls of `close`, it may.)
+        // The second end acknowledges the first: then nothing else does. If
+        // something came between the two calls of `close`, it may.
         let is_quick = |run: &String| {
             let end = run.lines().nth(4).unwrap_or_default();
             end.contains("[F.], seq 1, ack 2,")
@@ -160,7 +160,7 @@ fn ss_before_accept() {
         server.invited_to();
         is_in_the_book("ss_listens", &ss("-tan", "LISTEN"));
         let _client = nc(&[]);
-        // (This is the server's end.)
+        // This is the server's end.
         let end = "127.0.0.1:8090 127.0.0.1:PORT1";
         let shown = within_limit(|| {
             let shown = ss("-tan", "LISTEN");
@@ -189,7 +189,7 @@ fn nc(options: &[&str]) -> Terminal {
 
 /// tcpdump, as soon as it listens.
 fn tcpdump(filter: &str) -> Terminal {
-    // (Line by line and at once, as on a terminal; and its messages, too.)
+    // Line by line and at once, as on a terminal; and its messages, too.
     let shell = "exec tcpdump -l --immediate-mode -i lo -n \"$0\" 2>&1";
     let mut tcpdump = Terminal::open(launch("sh").args(["-c", shell, filter]));
     tcpdump.wait_for("listening on lo");
@@ -233,7 +233,7 @@ fn table(shown: &str) -> String {
     assert_eq!(words, ["State", "Recv-Q", "Send-Q", "Local"]);
     let mut rows: Vec<Vec<_>> =
         lines.map(|line| line.split_whitespace().take(5).collect()).collect();
-    // (Their order is that of a hash table.)
+    // Their order is that of a hash table.
     rows.sort_by_key(|row| (row[3] != AT, row[4]));
     let head = ["State", "Recv-Q", "Send-Q", "Local Address", "Peer Address"];
     rows.insert(0, head.to_vec());
@@ -256,14 +256,14 @@ fn plain(text: &str) -> String {
     static POINTER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"0x[0-9a-f]{6,}").expect("a valid pattern"));
     let mut ports = HashMap::new();
-    let text = PORT.replace_all(text, |found: &Captures<'_>| {
-        let port = &found[2];
+    let text = PORT.replace_all(text, |parts: &Captures<'_>| {
+        let port = &parts[2];
         if AT.ends_with(port) {
-            return found[0].to_owned();
+            return parts[0].to_owned();
         }
         let next = ports.len() + 1;
         let number = ports.entry(port.to_owned()).or_insert(next);
-        format!("{}PORT{number}", &found[1])
+        format!("{}PORT{number}", &parts[1])
     });
     POINTER.replace_all(&text, "ADDRESS").into_owned()
 }

@@ -25,7 +25,7 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     succeeds(cargo().current_dir(&folder).args(["new", "my-sockets"]));
     let project = folder.path().join("my-sockets");
     let in_project = |arguments: &[&str]| {
-        // (Without the network: cargo has what this crate was built from.)
+        // Without the network: cargo has what this crate was built from.
         let mut cargo = cargo();
         cargo.current_dir(&project).arg("--offline").args(arguments);
         succeeds(cargo.env("CARGO_TARGET_DIR", project.join("target")));
@@ -80,7 +80,7 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
 }
 
 /// Without an address, a client goes where the page says that it goes.
-/// (Whoever is there by chance: it is the page's words that are looked at.)
+/// Whoever is there by chance: it is the page's words that are looked at.
 #[test]
 fn your_own_programs_are_at_8090() {
     for name in PROGRAMS {
