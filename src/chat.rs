@@ -6,7 +6,7 @@
 //! are part of it, since programs in other languages send and expect them.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use crate::chinese::texts;
 pub use crate::lang::{Lang, Words};
@@ -14,10 +14,8 @@ use crate::transcript::{Line, command};
 use crate::words::in_words;
 
 /// Where the tutorial's programs meet, unless told otherwise.
-pub const CHAT_ADDRESS: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    8090,
-);
+pub const CHAT_ADDRESS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// The most bytes that one `recv` of the tutorial's programs takes.
 pub const RECV_LIMIT: usize = 1024;
@@ -299,19 +297,19 @@ impl Decoder {
     /// which may be empty, and whether bytes followed that are not UTF-8.
     /// After those there is nothing left to decode.
     pub fn push(&mut self, bytes: &[u8]) -> (String, bool) {
-        self.tail.extend_from_slice(bytes);
-        let all = std::mem::take(&mut self.tail);
-        let (good, rest, bad) = match std::str::from_utf8(&all) {
-            Ok(text) => (text.len(), &[][..], false),
+        let mut all = std::mem::take(&mut self.tail);
+        all.extend_from_slice(bytes);
+        let (good, bad) = match std::str::from_utf8(&all) {
+            Ok(_) => (all.len(), false),
             Err(error) => {
-                let good = error.valid_up_to();
-                (good, &all[good..], error.error_len().is_some())
+                (error.valid_up_to(), error.error_len().is_some())
             }
         };
+        let rest = all.split_off(good);
         if !bad {
-            self.tail.extend_from_slice(rest);
+            self.tail = rest;
         }
-        (String::from_utf8_lossy(&all[..good]).into_owned(), bad)
+        (String::from_utf8_lossy(&all).into_owned(), bad)
     }
 
     /// Whether the beginning of a character is waiting for its rest.
