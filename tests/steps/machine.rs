@@ -36,13 +36,13 @@ pub fn launch(program: impl AsRef<OsStr>) -> process::Command {
     launch_for(Duration::ZERO, program)
 }
 
-/// Whatever a test starts has default signals, and (on Linux) dies with the test: see launch.rs.
+/// Whatever a test starts has default signals, and (on Linux) dies with the test: see tests/launch.
 fn launch_for(limit: Duration, program: impl AsRef<OsStr>) -> process::Command {
     LazyLock::force(&FIT);
     if cfg!(not(unix)) {
         return process::Command::new(program);
     }
-    let mut launch = process::Command::new(env!("CARGO_BIN_EXE_launch"));
+    let mut launch = process::Command::new(&programs("socket-steps-launch")["launch"]);
     let [parent, seconds] = [process::id().into(), limit.as_secs()].map(|n| n.to_string());
     launch.args([parent, seconds]).arg(program);
     launch
@@ -254,8 +254,12 @@ fn threads(number: usize) -> io::Result<()> {
 /// How many descriptors a program has, and how many it may ask for.
 #[cfg(unix)]
 pub fn descriptors() -> (u64, u64) {
-    use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).expect("a limit")
+    let mut shell = process::Command::new("sh");
+    let limits = succeeds(shell.args(["-c", "ulimit -n; ulimit -H -n"]));
+    let limits = String::from_utf8_lossy(&limits);
+    // Or "unlimited".
+    let mut limits = limits.lines().map(|limit| limit.parse().unwrap_or(u64::MAX));
+    (limits.next().expect("a limit"), limits.next().expect("a limit"))
 }
 
 #[cfg(not(unix))]
@@ -263,13 +267,10 @@ fn descriptors() -> (u64, u64) {
     (u64::MAX, u64::MAX)
 }
 
-/// Ctrl-C, and the end of who runs the tests, end them too. A signal that has a handler here
-/// gets its default in the programs that are started, even if it was ignored: a shell without
-/// job control does that to what it has in the background, and that is inherited.
+/// The end of who runs the tests ends them, too.
 #[cfg(unix)]
 fn end_with_the_parent() {
     use std::os::unix::process::parent_id;
-    ctrlc::set_handler(|| process::exit(130)).expect("a handler");
     let parent = parent_id();
     thread::spawn(move || {
         while parent_id() == parent {

@@ -1,6 +1,8 @@
 //! How the tests start a program: `launch PARENT SECONDS PROGRAM ARGUMENT...`
 //! becomes that program, and
 //!
+//! - it has default signals, even if they are ignored here: a shell without job control does
+//!   that to what it has in the background, and a program inherits it, but no handler;
 //! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
 //! - on Linux it is killed when the thread that started it ends, whatever ends that.
 
@@ -23,6 +25,7 @@ fn main() {
     if parent_id() != parent {
         return;
     }
+    ctrlc::set_handler(|| ()).expect("a handler");
     if seconds > 0 {
         nix::unistd::alarm::set(seconds);
     }
