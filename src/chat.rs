@@ -6,30 +6,19 @@
 //! are part of it, since programs in other languages send and expect them.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::chinese::chinese;
-use crate::failure::in_words;
+pub use crate::chinese::texts;
+pub use crate::lang::{Lang, Words};
 use crate::transcript::{Line, command};
+use crate::words::in_words;
 
 /// Where the tutorial's programs meet, unless told otherwise.
-pub const CHAT_ADDRESS: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    8090,
-);
+pub const CHAT_ADDRESS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// The most bytes that one `recv` of the tutorial's programs takes.
 pub const RECV_LIMIT: usize = 1024;
-
-/// The language of a chat program: English, or the tutorial's own Chinese.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// English, `--lang en`.
-    #[default]
-    En,
-    /// Chinese, `--lang zh`.
-    Zh,
-}
 
 /// How a conversation ended, as the server sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,24 +50,14 @@ impl Ending {
     }
 }
 
+/// What goes over the wire. It is the tutorial's, and so it is no translation
+/// that could change.
 impl Lang {
-    /// The language of `en`, `zh`, or a name that begins so, as systems write
-    /// them: `zh_CN`, `zh-CN`, `zh_CN.UTF-8`.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let end = name.find(['_', '-', '.', '@']).unwrap_or(name.len());
-        match name[..end].to_ascii_lowercase().as_str() {
-            "en" => Some(Self::En),
-            "zh" => Some(Self::Zh),
-            _ => None,
-        }
-    }
-
-    /// A text that is not on the wire: why a call failed, for instance.
-    pub(crate) fn say(self, english: &str) -> &str {
-        self.pick(english, chinese(english))
-    }
-
-    pub(crate) fn pick<T>(self, en: T, zh: T) -> T {
+    fn on_the_wire(
+        self,
+        en: &'static str,
+        zh: &'static str,
+    ) -> &'static str {
         match self {
             Self::En => en,
             Self::Zh => zh,
@@ -87,202 +66,184 @@ impl Lang {
 
     /// The server's greeting, on the wire.
     pub fn server_greeting(self) -> &'static str {
-        self.pick("Hello, client!", "你好, 客户端!")
+        self.on_the_wire("Hello, client!", "你好, 客户端!")
     }
 
     /// The client's greeting, on the wire.
     pub fn client_greeting(self) -> &'static str {
-        self.pick("Hello, server!", "你好, 服务器!")
+        self.on_the_wire("Hello, server!", "你好, 服务器!")
     }
 
     /// The server's reply to `text`, on the wire: a prefix, and the text.
     pub fn reply(self, text: &str) -> String {
-        let prefix = self.pick("Server received: ", "服务端已收到: ");
-        format!("{prefix}{text}")
+        self.on_the_wire("Server received: ", "服务端已收到: ").to_owned()
+            + text
     }
+}
 
+/// What the programs show.
+impl Lang {
     /// The server's line for a client that has come.
-    pub fn connected(self, client: SocketAddr) -> String {
-        let words = self.pick("client connected", "客户端连接成功");
-        format!("{words} {client}")
+    pub fn connected(self, client: SocketAddr) -> Words {
+        self.say("client connected {client}", &[("client", &client)])
     }
 
     /// The server's line for a text that it received. Escaped: see [`shown`].
-    pub fn client_says(self, text: &str) -> String {
-        format!("{}: {}", self.pick("client", "客户端"), shown(text))
+    pub fn client_says(self, text: &str) -> Words {
+        self.say("client: {text}", &[("text", &shown(text))])
     }
 
     /// The server's line for the end of a conversation. It says why, unless
     /// the client said `quit`.
-    pub fn disconnected(self, client: SocketAddr, end: Ending) -> String {
-        let words = self.pick("client disconnected", "客户端连接关闭");
+    pub fn disconnected(self, client: SocketAddr, end: Ending) -> Words {
         let why = match end {
-            Ending::Quit => return format!("{words} {client}"),
-            Ending::Left => {
-                self.pick("it left without quit", "未发送 quit")
+            Ending::Quit => {
+                let words = "client disconnected {client}";
+                return self.say(words, &[("client", &client)]);
             }
-            Ending::LeftMidCharacter => self.pick(
-                "it left in the middle of a character",
-                "最后一个字符不完整",
-            ),
-            Ending::NotText => self.pick(
-                "it sent bytes that are not UTF-8",
-                "收到的不是 UTF-8",
-            ),
-            Ending::NotReceiving => self.pick(
-                "it does not receive what is sent to it",
-                "对方一直不接收数据",
-            ),
-            Ending::Broken => {
-                self.pick("the connection broke off", "连接中断")
+            Ending::Left => "it left without quit",
+            Ending::LeftMidCharacter => {
+                "it left in the middle of a character"
             }
+            Ending::NotText => "it sent bytes that are not UTF-8",
+            Ending::NotReceiving => {
+                "it does not receive what is sent to it"
+            }
+            Ending::Broken => "the connection broke off",
         };
-        format!("{words} {client} ({why})")
+        self.say(
+            "client disconnected {client} ({why})",
+            &[("client", &client), ("why", &self.text(why))],
+        )
     }
 
     /// A server's line for a call that failed: it goes on all the same.
-    pub fn failed(self, call: &str, error: &io::Error) -> String {
-        let words = in_words(error);
-        let words = self.say(&words);
-        self.pick(
-            format!("{call}: {words} (the server goes on)"),
-            format!("{call}: {words} (服务端继续运行)"),
+    pub fn failed(self, call: &str, error: &io::Error) -> Words {
+        let words = self.text(&in_words(error));
+        self.say(
+            "{call}: {words} (the server goes on)",
+            &[("call", &call), ("words", &words)],
         )
     }
 
     /// The UDP server's line for a datagram that it does not answer.
-    pub fn ignored(self, sender: SocketAddr, refusal: &Refusal) -> String {
-        let why = match refusal {
-            Refusal::TooLong(length) => self.pick(
-                format!("{length} bytes; the limit is 1024"),
-                format!("{length} 字节, 最多 1024 字节"),
+    pub fn ignored(self, sender: SocketAddr, refusal: &Refusal) -> Words {
+        match refusal {
+            Refusal::TooLong(length) => self.say(
+                "not answered: {sender} ({length} bytes; the limit is 1024)",
+                &[("sender", &sender), ("length", length)],
             ),
-            Refusal::NotText | Refusal::Empty => self.pick(
-                "it is not UTF-8".to_owned(),
-                "不是 UTF-8".to_owned(),
+            Refusal::NotText | Refusal::Empty => self.say(
+                "not answered: {sender} (it is not UTF-8)",
+                &[("sender", &sender)],
             ),
-        };
-        let words = self.pick("not answered", "未回复");
-        format!("{words}: {sender} ({why})")
+        }
     }
 
     /// As [`Lang::client_says`], over UDP, where several talk at a time.
-    pub fn sender_says(self, sender: SocketAddr, text: &str) -> String {
-        format!("{} ({sender})", self.client_says(text))
+    pub fn sender_says(self, sender: SocketAddr, text: &str) -> Words {
+        self.say(
+            "client: {text} ({sender})",
+            &[("text", &shown(text)), ("sender", &sender)],
+        )
     }
 
     /// The TCP client's first line: what it waits for. A server that talks to
     /// somebody else lets it wait in the queue.
-    pub fn waiting(self, server: SocketAddr) -> String {
-        self.pick(
-            format!("connecting to {server}; the server greets first"),
-            format!("正在连接 {server}; 等待服务端先问候"),
+    pub fn waiting(self, server: SocketAddr) -> Words {
+        self.say(
+            "connecting to {server}; the server greets first",
+            &[("server", &server)],
         )
     }
 
     /// The UDP server's line when it forgets its clients, to remember others.
-    pub fn forgetting(self, clients: usize) -> String {
-        self.pick(
-            format!("{clients} clients known: forgetting them all"),
-            format!("已记住 {clients} 个客户端: 全部忘记"),
+    pub fn forgetting(self, clients: usize) -> Words {
+        self.say(
+            "{clients} clients known: forgetting them all",
+            &[("clients", &clients)],
         )
     }
 
     /// The client's line for a text that it sends.
-    pub fn client_sends(self, text: &str) -> String {
-        let words = self.pick("client sends", "客户端发送");
-        format!("{words}: {}", shown(text))
+    pub fn client_sends(self, text: &str) -> Words {
+        self.say("client sends: {text}", &[("text", &shown(text))])
     }
 
     /// The client's line for a text that it received. Escaped: see [`shown`].
-    pub fn server_says(self, text: &str) -> String {
-        format!("{}: {}", self.pick("server", "服务端"), shown(text))
+    pub fn server_says(self, text: &str) -> Words {
+        self.say("server: {text}", &[("text", &shown(text))])
     }
 
     /// The client's last line.
-    pub fn client_closed(self) -> &'static str {
-        self.pick("client closed", "客户端关闭")
+    pub fn client_closed(self) -> Words {
+        self.say("client closed", &[])
     }
 
     /// The client's prompt. It is for a person: see [`crate::lines`].
-    pub fn prompt(self) -> &'static str {
-        self.pick("your message: ", "请输入: ")
+    pub fn prompt(self) -> Words {
+        self.say("your message: ", &[])
     }
 
     /// The TCP server's first lines: where it listens, how to reach it.
-    pub fn listening(self, here: SocketAddr) -> String {
-        let nc = command("nc", here);
-        let client = command("07_chat_client", here);
-        self.pick(
-            format!(
-                "listening on {here}: in another terminal, {nc}\n\
-                 or: {client}\n\
-                 (one client at a time; Ctrl-C ends the server)"
-            ),
-            format!(
-                "正在监听 {here}: 请在另一个终端输入 {nc}\n\
-                 或: {client} --lang zh\n\
-                 (一次只服务一个客户端; 按 Ctrl-C 结束)"
-            ),
+    pub fn listening(self, here: SocketAddr) -> Words {
+        self.say(
+            "listening on {here}: in another terminal, {nc}\n\
+             or: {client}\n\
+             (one client at a time; Ctrl-C ends the server)",
+            &[
+                ("here", &here),
+                ("nc", &command("nc", here)),
+                ("client", &command("07_chat_client", here)),
+            ],
         )
     }
 
     /// The UDP server's first lines: where it is bound, how to reach it.
-    pub fn receiving(self, here: SocketAddr) -> String {
-        let nc = command("nc -u", here);
-        let client = command("07_chat_client_udp", here);
-        self.pick(
-            format!(
-                "receiving at {here}: in another terminal, {nc}\n\
-                 or: {client}\n\
-                 (any number of clients; Ctrl-C ends the server)"
-            ),
-            format!(
-                "正在接收 {here}: 请在另一个终端输入 {nc}\n\
-                 或: {client} --lang zh\n\
-                 (可同时有多个客户端; 按 Ctrl-C 结束)"
-            ),
+    pub fn receiving(self, here: SocketAddr) -> Words {
+        self.say(
+            "receiving at {here}: in another terminal, {nc}\n\
+             or: {client}\n\
+             (any number of clients; Ctrl-C ends the server)",
+            &[
+                ("here", &here),
+                ("nc", &command("nc -u", here)),
+                ("client", &command("07_chat_client_udp", here)),
+            ],
         )
     }
 
     /// The client's line for something that it does not send, and why.
-    pub fn not_sent(self, refusal: &Refusal) -> String {
+    pub fn not_sent(self, refusal: &Refusal) -> Words {
         match refusal {
-            Refusal::TooLong(length) => self.pick(
-                format!(
-                    "not sent: {length} bytes, and the server receives \
-                     1024 at most"
-                ),
-                format!(
-                    "未发送: {length} 字节, 服务端一次最多接收 1024 字节"
-                ),
+            Refusal::TooLong(length) => self.say(
+                "not sent: {length} bytes, and the server receives 1024 at \
+                 most",
+                &[("length", length)],
             ),
-            Refusal::NotText => self.pick(
-                "not sent: this line is not UTF-8".to_owned(),
-                "未发送: 这一行不是 UTF-8".to_owned(),
-            ),
-            Refusal::Empty => self.pick(
+            Refusal::NotText => {
+                self.say("not sent: this line is not UTF-8", &[])
+            }
+            Refusal::Empty => self.say(
                 "not sent: an empty line is 0 bytes, so nothing would \
-                 arrive"
-                    .to_owned(),
-                "未发送: 空行是 0 字节, 流中无法传送".to_owned(),
+                 arrive",
+                &[],
             ),
         }
     }
 
     /// The UDP client's line for a reply that did not come in time.
-    pub fn trying_again(self, attempt: u32, of: u32) -> String {
-        self.pick(
-            format!("no reply: sending it again ({attempt} of {of})"),
-            format!("没有收到回复: 重新发送 (第 {attempt} 次, 共 {of} 次)"),
+    pub fn trying_again(self, attempt: u32, of: u32) -> Words {
+        self.say(
+            "no reply: sending it again ({attempt} of {of})",
+            &[("attempt", &attempt), ("of", &of)],
         )
     }
 
     /// The UDP client's line for a datagram that is no answer to what it
     /// sent last: late, or doubled, or from another protocol.
-    pub fn not_the_answer(self, text: &str) -> String {
-        let words = self.pick("not the answer", "不是对应的回复");
-        format!("{words}: {}", shown(text))
+    pub fn not_the_answer(self, text: &str) -> Words {
+        self.say("not the answer: {text}", &[("text", &shown(text))])
     }
 }
 
@@ -298,17 +259,24 @@ pub fn is_quit(text: &str) -> bool {
 /// commands) and the marks that reorder a line are written as `\u{1b}`, `\n`
 /// and the like. Everything else stays.
 pub fn shown(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
+    let mut safe = String::new();
     for c in text.chars() {
-        let reorders = matches!(
-            c,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-        );
-        if c.is_control() || reorders {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
+        match c {
+            '\t' => safe += "\\t",
+            '\r' => safe += "\\r",
+            '\n' => safe += "\\n",
+            '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{feff}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\0'..='\x1f'
+            | '\x7f'..='\u{9f}' => {
+                safe += &format!("\\u{{{:x}}}", u32::from(c));
+            }
+            _ => safe.push(c),
         }
     }
     safe
@@ -329,19 +297,19 @@ impl Decoder {
     /// which may be empty, and whether bytes followed that are not UTF-8.
     /// After those there is nothing left to decode.
     pub fn push(&mut self, bytes: &[u8]) -> (String, bool) {
-        self.tail.extend_from_slice(bytes);
-        let all = std::mem::take(&mut self.tail);
-        let (good, rest, bad) = match std::str::from_utf8(&all) {
-            Ok(text) => (text.len(), &[][..], false),
+        let mut all = std::mem::take(&mut self.tail);
+        all.extend_from_slice(bytes);
+        let (good, bad) = match std::str::from_utf8(&all) {
+            Ok(_) => (all.len(), false),
             Err(error) => {
-                let good = error.valid_up_to();
-                (good, &all[good..], error.error_len().is_some())
+                (error.valid_up_to(), error.error_len().is_some())
             }
         };
+        let rest = all.split_off(good);
         if !bad {
-            self.tail.extend_from_slice(rest);
+            self.tail = rest;
         }
-        (String::from_utf8_lossy(&all[..good]).into_owned(), bad)
+        (String::from_utf8_lossy(&all).into_owned(), bad)
     }
 
     /// Whether the beginning of a character is waiting for its rest.
@@ -400,27 +368,31 @@ pub enum Progress {
 /// The server's greeting, so far `received`. Either language will do: the
 /// server chose its own.
 pub fn greeting_progress(received: &[u8]) -> Progress {
-    progress([Lang::En, Lang::Zh].map(Lang::server_greeting), received)
+    progress("", received, |lang, _| lang.server_greeting().to_owned())
 }
 
 /// The server's reply to `text`, so far `received`, in either language.
 pub fn reply_progress(text: &str, received: &[u8]) -> Progress {
-    progress([Lang::En, Lang::Zh].map(|lang| lang.reply(text)), received)
+    progress(text, received, Lang::reply)
 }
 
-/// The two languages differ in their first byte, so there is never doubt
-/// about which of them has begun.
-fn progress(awaited: [impl AsRef<str>; 2], received: &[u8]) -> Progress {
-    let missing = awaited
-        .iter()
-        .filter_map(|text| text.as_ref().as_bytes().strip_prefix(received))
-        .map(<[u8]>::len)
-        .min();
-    match missing {
-        None => Progress::Other,
-        Some(0) => Progress::Complete,
-        Some(missing) => Progress::Missing(missing),
+/// The two languages differ in their first byte. Before that has come, the
+/// shorter one is awaited.
+fn progress(
+    text: &str,
+    received: &[u8],
+    message: fn(Lang, &str) -> String,
+) -> Progress {
+    let mut progress = Progress::Other;
+    for lang in [Lang::Zh, Lang::En] {
+        let message = message(lang, text);
+        match message.as_bytes().strip_prefix(received) {
+            None => {}
+            Some([]) => progress = Progress::Complete,
+            Some(rest) => progress = Progress::Missing(rest.len()),
+        }
     }
+    progress
 }
 
 #[cfg(test)]

@@ -13,10 +13,14 @@ mod arguments;
 pub mod chat;
 mod chinese;
 mod failure;
+mod lang;
+mod quote;
 mod transcript;
+mod words;
 
 pub use arguments::{run, run_at, run_chat};
-pub use failure::{At, Failure, Refusal, answer, in_words};
+pub use failure::{At, Failure};
 pub use transcript::{
     Line, descriptor, invite, line, lines, reachable, say, wait_for_enter,
 };
+pub use words::{Refusal, answer, in_words};

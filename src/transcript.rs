@@ -3,63 +3,51 @@
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{iter, process};
 
-use crate::chat::Lang;
-use crate::failure::in_words;
+use crate::lang::{Lang, Words};
+use crate::words::in_words;
 
 /// Prints one line of the transcript: who acts, the call, what came of it.
 pub fn say(who: &str, call: &str, what: impl Display) {
-    print(format!("{who:<10}{call:<12}{what}\n"));
+    say_in_columns(who, call, &what);
+}
+
+fn say_in_columns(who: &str, call: &str, what: &dyn Display) {
+    print(&format!("{who:<10}{call:<12}{what}\n"), Lang::En);
 }
 
 /// Prints one line of a chat, as [`say`] prints one of a lesson.
-pub fn line(text: impl Display) {
-    print(format!("{text}\n"));
-}
-
-/// Set once a part of the transcript could not be written.
-static INCOMPLETE: AtomicBool = AtomicBool::new(false);
-
-/// Whether a part of the transcript is missing.
-pub fn is_incomplete() -> bool {
-    INCOMPLETE.load(Ordering::Relaxed)
-}
-
-/// Set when errors are told in Chinese.
-static IN_CHINESE: AtomicBool = AtomicBool::new(false);
-
-/// From now on, what is said of errors here is in this language.
-pub fn speak(lang: Lang) {
-    IN_CHINESE.store(lang == Lang::Zh, Ordering::Relaxed);
+pub fn line(words: Words) {
+    print(&format!("{words}\n"), words.lang);
 }
 
 /// Writes to standard output, in one piece.
 ///
 /// Once nobody reads there any more (`... | head -1`) the text is dropped:
 /// that is no reason for a lesson to stop halfway. Any other reason why it
-/// cannot be written (a full disk) is told once, and makes the exit status 1.
-pub fn print(text: String) {
+/// cannot be written (a full disk) is told, in `lang`, and ends the program
+/// with exit status 1.
+pub fn print(text: &str, lang: Lang) {
     let mut out = io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     let Err(error) = written else { return };
-    let reader_left = error.kind() == io::ErrorKind::BrokenPipe;
-    if !reader_left && !INCOMPLETE.swap(true, Ordering::Relaxed) {
-        let in_chinese = IN_CHINESE.load(Ordering::Relaxed);
-        let lang = if in_chinese { Lang::Zh } else { Lang::En };
-        let words = in_words(&error);
-        let told = lang.pick(
-            format!(
-                "error: standard output: {words}\n  \
-                 why: a part of the transcript could not be written"
-            ),
-            format!(
-                "错误: 标准输出: {}\n  原因: 有一部分输出没有写出",
-                lang.say(&words)
-            ),
-        );
-        let _ = writeln!(io::stderr(), "{told}");
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        eprint(&format!(
+            "{}: {}: {}\n  {}: {}",
+            lang.text("error"),
+            lang.text("standard output"),
+            lang.text(&in_words(&error)),
+            lang.text("why"),
+            lang.text("a part of the transcript could not be written"),
+        ));
+        process::exit(1);
     }
+}
+
+/// Writes a line to standard error. If nobody reads there, nobody does.
+pub fn eprint(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// In bytes: as much of a line is kept, so that no input fills memory.
@@ -79,15 +67,15 @@ pub struct Line {
 /// Where a person types them, each is asked for with `prompt`, and the end of
 /// input (Ctrl-D; on Windows Ctrl-Z and Enter) leaves the prompt's line.
 /// Where they come from a file or a pipe, no prompt is in the transcript.
-pub fn lines(prompt: &str) -> impl Iterator<Item = io::Result<Line>> {
-    let person = io::stdin().is_terminal();
-    std::iter::from_fn(move || {
-        if person {
-            print(prompt.to_owned());
+pub fn lines(prompt: Words) -> impl Iterator<Item = io::Result<Line>> {
+    let is_person = io::stdin().is_terminal();
+    iter::from_fn(move || {
+        if is_person {
+            print(&prompt.text, prompt.lang);
         }
         let line = read_line(&mut io::stdin().lock()).transpose();
-        if line.is_none() && person {
-            print("\n".to_owned());
+        if line.is_none() && is_person {
+            print("\n", prompt.lang);
         }
         line
     })
@@ -98,18 +86,18 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Line { bytes: Vec::new(), length: 0 };
     let mut last_two = [0; 2];
     loop {
-        let there = match input.fill_buf() {
+        let available = match input.fill_buf() {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             filled => filled?,
         };
-        let end = there.iter().position(|byte| *byte == b'\n');
-        let part = &there[..end.map_or(there.len(), |end| end + 1)];
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let part = &available[..end.map_or(available.len(), |end| end + 1)];
         for byte in part {
             last_two = [last_two[1], *byte];
         }
         let length = part.len();
         let room = LONGEST_LINE - line.bytes.len();
-        line.bytes.extend(&part[..length.min(room)]);
+        line.bytes.extend_from_slice(&part[..length.min(room)]);
         line.length += length;
         input.consume(length);
         if end.is_some() || length == 0 {
@@ -237,7 +225,7 @@ mod tests {
     fn a_line_is_read_to_its_end_however_long_it_is() {
         let long = "x".repeat(70_000);
         let input = format!("one\r\n\n{long}\nlast");
-        // (A small buffer, so that a line comes in many pieces.)
+        // A small buffer, so that a line comes in many pieces.
         let mut input = io::BufReader::with_capacity(7, input.as_bytes());
         let mut next = || read_line(&mut input).expect("it is readable");
         let line = |bytes: &[u8], length| {

@@ -1,13 +1,14 @@
 //! The chat of part 2 over TCP: with peers in Python, with each other, and
 //! with peers that behave badly.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
 use proptest::prelude::*;
-use socket_steps::chat::{Decoder, Lang, shown};
+use socket_steps::chat::{Decoder, Ending, Lang, Refusal, shown};
+use socket_steps::in_words;
 
 use crate::machine::{PYTHON, has, launch};
 use crate::support::{
@@ -65,8 +66,8 @@ impl Pair {
     }
 
     /// When the client has left, what our server has shown.
-    fn server_shows(&self, mut server: Terminal, lang: &str) {
-        server.wait_for(if lang == "en" { "disconnected" } else { "关闭" });
+    fn server_shows(&self, mut server: Terminal, (lang, words): (&str, Lang)) {
+        wait_for_the_end(&mut server, words);
         compare(&in_lang(self.server, lang), &as_ipv4(&server.stop()));
     }
 
@@ -95,19 +96,19 @@ impl Pair {
             let (ip, port) = (address.ip().to_string(), address.port().to_string());
             let arguments = [&[&ip, &port, lang], &LINES[..]].concat();
             assert_eq!(python_shows(self.client_in_python, &arguments), replies(words));
-            self.server_shows(server, lang);
+            self.server_shows(server, (lang, words));
         }
     }
 
     pub fn our_client_with_our_server(&self, end_of_line: &str) {
-        for (lang, _) in LANGS {
+        for (lang, words) in LANGS {
             for family in families() {
                 let (server, address) = self.serve(family, lang);
                 let input = LINES.map(|line| format!("{line}{end_of_line}")).concat();
                 let arguments = [&address.to_string(), "--lang", lang];
                 let shown = succeeds(self.client, &arguments, input);
                 compare(&in_lang(self.client, lang), &as_ipv4(&shown));
-                self.server_shows(server, lang);
+                self.server_shows(server, (lang, words));
             }
         }
     }
@@ -133,10 +134,29 @@ fn serve(lang: &str) -> (Terminal, SocketAddr) {
     TCP.serve("127.0.0.1:0", lang)
 }
 
-/// A client that reads the greeting, says one thing and reads the reply.
+/// The server's line for a client that has left, up to the client's address
+/// and from it on.
+fn farewell(lang: Lang, end: Ending) -> (String, String) {
+    let anybody = SocketAddr::from(([127, 0, 0, 1], 1));
+    let line = lang.disconnected(anybody, end).to_string();
+    let (before, after) = line.split_once(&anybody.to_string()).expect("its address");
+    (before.to_owned(), after.to_owned())
+}
+
+/// Waits until the server is done with a client.
+fn wait_for_the_end(server: &mut Terminal, lang: Lang) -> String {
+    server.wait_for(&farewell(lang, Ending::Quit).0)
+}
+
+/// Waits until the server says that a client has left without `quit`, and why.
+fn wait_for_why(server: &mut Terminal, end: Ending) {
+    server.wait_for(&farewell(Lang::En, end).1);
+}
+
+/// A client that has received the greeting.
 fn greeted(server: SocketAddr) -> TcpStream {
     let peer = connect(server);
-    expect(&peer, "Hello, client!");
+    expect(&peer, Lang::En.server_greeting());
     peer
 }
 
@@ -144,12 +164,12 @@ fn greeted(server: SocketAddr) -> TcpStream {
 fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
     let mut peer = greeted(server);
     peer.write_all(b"quit").expect("sent");
-    expect(&peer, "Server received: quit");
+    expect(&peer, &Lang::En.reply("quit"));
     assert_eq!(rest(&peer), "");
     let local = peer.local_addr().expect("an address");
-    terminal.wait_for(&format!("client connected {local}"));
-    let line = terminal.wait_for("client disconnected");
-    assert_eq!(line, format!("client disconnected {local}"));
+    terminal.wait_for(&Lang::En.connected(local).to_string());
+    let line = wait_for_the_end(terminal, Lang::En);
+    assert_eq!(line, Lang::En.disconnected(local, Ending::Quit).to_string());
 }
 
 #[test]
@@ -173,9 +193,10 @@ fn our_client_with_our_server() {
 fn a_client_that_does_not_read_first_gets_both_in_one() {
     let (mut server, address) = serve("zh");
     let mut peer = connect(address);
-    peer.write_all("你好, 服务器!".as_bytes()).expect("sent");
-    server.wait_for("客户端: 你好, 服务器!");
-    expect(&peer, "你好, 客户端!服务端已收到: 你好, 服务器!");
+    let hello = Lang::Zh.client_greeting();
+    peer.write_all(hello.as_bytes()).expect("sent");
+    server.wait_for(&Lang::Zh.client_says(hello).to_string());
+    expect(&peer, &[Lang::Zh.server_greeting(), &Lang::Zh.reply(hello)].concat());
 }
 
 #[test]
@@ -184,9 +205,9 @@ fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
         let (mut server, address) = serve("en");
         let mut peer = greeted(address);
         peer.write_all(text.as_bytes()).expect("sent");
-        expect(&peer, &format!("Server received: {text}"));
+        expect(&peer, &Lang::En.reply(text));
         assert_eq!(rest(&peer), "");
-        let line = server.wait_for("client disconnected");
+        let line = wait_for_the_end(&mut server, Lang::En);
         assert!(!line.contains('('), "{line}");
         still_serves(&mut server, address);
     }
@@ -196,7 +217,7 @@ fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
 fn the_server_outlives_a_client_that_leaves_without_quit() {
     let (mut server, address) = serve("en");
     drop(greeted(address));
-    server.wait_for("(it left without quit)");
+    wait_for_why(&mut server, Ending::Left);
     still_serves(&mut server, address);
 }
 
@@ -207,9 +228,9 @@ fn the_server_outlives_a_reset() {
     let mut peer = connect(address);
     wait_for_bytes(&peer);
     peer.write_all(b"bye").expect("sent");
-    server.wait_for("client: bye");
+    server.wait_for(&Lang::En.client_says("bye").to_string());
     drop(peer);
-    server.wait_for("(the connection broke off)");
+    wait_for_why(&mut server, Ending::Broken);
     still_serves(&mut server, address);
 }
 
@@ -219,7 +240,7 @@ fn the_server_outlives_half_a_character() {
     let mut peer = greeted(address);
     peer.write_all("你".as_bytes().split_at(2).0).expect("sent");
     drop(peer);
-    server.wait_for("(it left in the middle of a character)");
+    wait_for_why(&mut server, Ending::LeftMidCharacter);
     still_serves(&mut server, address);
 }
 
@@ -228,8 +249,8 @@ fn the_server_outlives_bytes_that_are_no_text() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.write_all(b"ok\xff").expect("sent");
-    expect(&peer, "Server received: ok");
-    server.wait_for("(it sent bytes that are not UTF-8)");
+    expect(&peer, &Lang::En.reply("ok"));
+    wait_for_why(&mut server, Ending::NotText);
     still_serves(&mut server, address);
 }
 
@@ -242,8 +263,8 @@ fn a_character_sent_byte_by_byte_is_shown_whole_and_answered() {
         for byte in character.as_bytes() {
             peer.write_all(&[*byte]).expect("sent");
         }
-        expect(&peer, &format!("Server received: {character}"));
-        server.wait_for(&format!("client: {character}"));
+        expect(&peer, &Lang::En.reply(character));
+        server.wait_for(&Lang::En.client_says(character).to_string());
     }
 }
 
@@ -253,8 +274,8 @@ fn a_half_close_after_the_last_message_still_gets_the_reply() {
     let mut peer = greeted(address);
     peer.write_all(b"last words").expect("sent");
     peer.shutdown(Shutdown::Write).expect("our end");
-    assert_eq!(rest(&peer), "Server received: last words");
-    server.wait_for("(it left without quit)");
+    assert_eq!(rest(&peer), Lang::En.reply("last words"));
+    wait_for_why(&mut server, Ending::Left);
     still_serves(&mut server, address);
 }
 
@@ -266,7 +287,7 @@ fn three_hundred_clients_come_and_go_and_the_next_is_served() {
         // The queue has room for a hundred: let the server keep up.
         if number % 100 == 0 {
             for _ in 0..100 {
-                server.wait_for("client disconnected");
+                wait_for_the_end(&mut server, Lang::En);
             }
         }
     }
@@ -278,7 +299,7 @@ fn quit_in_front_of_something_else_is_no_quit() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.write_all(b"quit\xff").expect("sent");
-    server.wait_for("(it sent bytes that are not UTF-8)");
+    wait_for_why(&mut server, Ending::NotText);
     still_serves(&mut server, address);
 }
 
@@ -287,9 +308,9 @@ fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.write_all(b"\x1b[2J\x07").expect("sent");
-    expect(&peer, "Server received: \x1b[2J\x07");
-    let line = server.wait_for("client: ");
-    assert_eq!(line, r"client: \u{1b}[2J\u{7}");
+    expect(&peer, &Lang::En.reply("\x1b[2J\x07"));
+    let line = server.wait_for("[2J");
+    assert!(line.ends_with(r" \u{1b}[2J\u{7}"), "{line}");
 }
 
 /// The port is in TIME_WAIT each time; SO_REUSEADDR takes it all the same.
@@ -313,14 +334,13 @@ fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
     input.extend(b"\n");
     input.extend([b'y'; 1024]);
     let shown = succeeds("07_chat_client", &[&address.to_string()], input);
-    let refused: Vec<_> = shown.lines().filter(|line| line.starts_with("not ")).collect();
-    assert_eq!(refused.len(), 3, "{shown}");
-    assert!(refused[0].contains("an empty line is 0 bytes"));
-    assert!(refused[1].contains("not UTF-8"));
-    assert!(refused[2].contains("1025 bytes"));
-    let reply = format!("server: Server received: {}\n", "y".repeat(1024));
-    assert!(shown.contains(&reply), "the longest line that fits");
-    assert!(shown.ends_with("client sends: quit\nclient closed\n"));
+    let refused = [Refusal::Empty, Refusal::NotText, Refusal::TooLong(1025)];
+    let refused = refused.map(|refusal| format!("{}\n", Lang::En.not_sent(&refusal)));
+    assert!(shown.contains(&refused.concat()), "{shown}");
+    let reply = Lang::En.server_says(&Lang::En.reply(&"y".repeat(1024)));
+    assert!(shown.contains(&format!("{reply}\n")), "the longest line that fits");
+    let end = format!("{}\n{}\n", Lang::En.client_sends("quit"), Lang::En.client_closed());
+    assert!(shown.ends_with(&end), "{shown}");
     server.stop();
 }
 
@@ -330,8 +350,10 @@ fn a_very_long_line_is_refused_whole() {
     let (server, address) = serve("en");
     let input = format!("{}quit\r\nhi\n", "x".repeat(100_000));
     let shown = succeeds("07_chat_client", &[&address.to_string()], input);
-    assert!(shown.contains("not sent: 100004 bytes, and "), "{shown}");
-    assert!(shown.contains("server: Server received: hi\n"), "{shown}");
+    let refused = Lang::En.not_sent(&Refusal::TooLong(100_004)).to_string();
+    assert!(shown.contains(&refused), "{shown}");
+    let reply = Lang::En.server_says(&Lang::En.reply("hi")).to_string();
+    assert!(shown.contains(&reply), "{shown}");
     server.stop();
 }
 
@@ -363,24 +385,27 @@ fn a_reply_is_read_to_its_end_however_it_arrives() {
             let length = peer.read(&mut next).expect("a text");
             String::from_utf8(next[..length].to_vec()).expect("UTF-8")
         };
-        assert_eq!(drip(Lang::Zh.server_greeting()), "Hello, server!");
-        assert_eq!(drip(&Lang::Zh.reply("Hello, server!")), "你好");
+        let hello = Lang::En.client_greeting();
+        assert_eq!(drip(Lang::Zh.server_greeting()), hello);
+        assert_eq!(drip(&Lang::Zh.reply(hello)), "你好");
         assert_eq!(drip(&Lang::Zh.reply("你好")), "quit");
     });
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(shown.contains("server: 服务端已收到: 你好\n"), "{shown}");
+    let reply = Lang::En.server_says(&Lang::Zh.reply("你好")).to_string();
+    assert!(shown.contains(&reply), "{shown}");
 }
 
 #[test]
 fn a_server_that_goes_away_is_told() {
     for input in ["", "hi\n"] {
         let (status, shown, errors, here) = client_of(input, |mut peer| {
-            peer.write_all(b"Hello, client!").expect("sent");
-            peer.read_exact(&mut [0; 14]).expect("its greeting");
-            peer.write_all(b"Server rec").expect("sent");
+            peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
+            expect(&peer, Lang::En.client_greeting());
+            peer.write_all(&Lang::En.reply("").as_bytes()[..10]).expect("sent");
         });
         assert_eq!(status, 1, "{shown}");
-        let begin = format!("error: exchange {here}: the peer left too early");
+        let words = in_words(&ErrorKind::UnexpectedEof.into());
+        let begin = format!("error: exchange {here}: {words}");
         assert!(errors.starts_with(&begin), "{errors}");
         assert!(errors.contains(".at(address)"), "no line in {errors}");
         assert!(errors.contains("try: "), "{errors}");
@@ -390,11 +415,12 @@ fn a_server_that_goes_away_is_told() {
 #[test]
 fn a_server_that_resets_is_told() {
     let (status, _, errors, here) = client_of("", |mut peer| {
-        peer.write_all(b"Hello, client!").expect("sent");
+        peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
         wait_for_bytes(&peer);
     });
     assert_eq!(status, 1);
-    let begin = format!("error: exchange {here}: connection reset by the peer");
+    let words = in_words(&ErrorKind::ConnectionReset.into());
+    let begin = format!("error: exchange {here}: {words}");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }
@@ -406,19 +432,20 @@ fn a_server_of_another_protocol_is_told() {
         let _ = peer.read(&mut [0]);
     });
     assert_eq!(status, 1);
-    assert!(shown.contains("not the answer: 220 mail.exam"), "{shown}");
-    assert!(errors.contains("another protocol"), "{errors}");
+    let line = Lang::En.not_the_answer("220 mail.exam").to_string();
+    assert!(shown.contains(&line), "{shown}");
+    assert!(errors.contains(&in_words(&ErrorKind::InvalidData.into())), "{errors}");
 }
 
 #[test]
 fn no_server_at_all_is_told() {
     let closed = closed_tcp_port();
     let here = closed.local_addr().expect("an address");
-    let here = here.as_socket().expect("an IP address").to_string();
-    let (status, shown, errors) = run("07_chat_client", &[&here]);
-    let tried = format!("connecting to {here}; the server greets first\n");
-    assert_eq!((status, shown), (1, tried));
-    let begin = format!("error: connect {here}: connection refused");
+    let here = here.as_socket().expect("an IP address");
+    let (status, shown, errors) = run("07_chat_client", &[&here.to_string()]);
+    assert_eq!((status, shown), (1, format!("{}\n", Lang::En.waiting(here))));
+    let words = in_words(&ErrorKind::ConnectionRefused.into());
+    let begin = format!("error: connect {here}: {words}");
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("start the other end first"), "{errors}");
 }
@@ -430,12 +457,15 @@ fn a_person_at_a_terminal_is_asked() {
     if !has(&[PYTHON]) {
         return;
     }
-    for (lang, prompt, end) in [("en", "your message: ", "quit"), ("zh", "请输入: ", "^D")] {
+    for ((lang, words), end) in LANGS.into_iter().zip(["quit", "^D"]) {
+        let prompt = words.prompt().to_string();
         let (server, address) = serve(lang);
         let client = crate::machine::program("07_chat_client");
         let address = address.to_string();
-        let shown =
-            python_shows("terminal.py", &[prompt, client, &address, lang, LINES[0], LINES[1], end]);
+        let shown = python_shows(
+            "terminal.py",
+            &[&prompt, client, &address, lang, LINES[0], LINES[1], end],
+        );
         compare(&in_lang("07_chat_client@terminal", lang), &shown);
         server.stop();
     }

@@ -1,9 +1,11 @@
 //! The chat of part 2 over UDP.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 
-use socket_steps::chat::Lang;
+use socket_steps::chat::{Lang, Refusal};
+use socket_steps::in_words;
 
 use crate::chat::{LANGS, Pair, in_lang};
 use crate::support::{Terminal, closed_udp_port, compare, datagrams, receive, run_with};
@@ -90,30 +92,29 @@ fn what_is_no_text_or_too_long_is_not_answered() {
     let bad = peer_of(address);
     bad.send(b"\xff").expect("sent");
     let local = bad.local_addr().expect("an address");
-    let line = server.wait_for("not answered");
-    assert_eq!(line, format!("not answered: {local} (it is not UTF-8)"));
+    server.wait_for(&Lang::En.ignored(local, &Refusal::NotText).to_string());
     for length in [1025, 2000, 60_000] {
         bad.send(&vec![b'x'; length]).expect("sent");
-        let line = server.wait_for("not answered");
-        let why = format!("({length} bytes; the limit is 1024)");
-        assert_eq!(line, format!("not answered: {local} {why}"));
+        let refusal = Refusal::TooLong(length);
+        server.wait_for(&Lang::En.ignored(local, &refusal).to_string());
     }
     // Nothing came back, and the sender is as unknown as before.
     say(&bad, "hi");
-    expect(&bad, "Hello, client!");
-    expect(&bad, "Server received: hi");
+    expect(&bad, Lang::En.server_greeting());
+    expect(&bad, &Lang::En.reply("hi"));
     let good = peer_of(address);
     let longest = "x".repeat(1024);
     say(&good, &longest);
-    expect(&good, "Hello, client!");
-    expect(&good, &format!("Server received: {longest}"));
+    expect(&good, Lang::En.server_greeting());
+    expect(&good, &Lang::En.reply(&longest));
     say(&good, "");
-    expect(&good, "Server received: ");
+    expect(&good, &Lang::En.reply(""));
     say(&good, "\x1b[2J");
-    expect(&good, "Server received: \x1b[2J");
+    expect(&good, &Lang::En.reply("\x1b[2J"));
     let local = good.local_addr().expect("an address");
-    let wanted = format!(r"client: \u{{1b}}[2J ({local})");
-    assert_eq!(server.wait_for("[2J"), wanted);
+    let line = server.wait_for("[2J");
+    assert_eq!(line, Lang::En.sender_says(local, "\x1b[2J").to_string());
+    assert!(line.contains(r" \u{1b}[2J"), "{line}");
 }
 
 /// Plays a server to our client: what it answers to each datagram.
@@ -176,9 +177,9 @@ fn a_server_that_falls_silent_is_given_up() {
         _ => vec![Lang::En.reply(text)],
     });
     assert_eq!(status, 1);
-    assert!(shown.contains("(2 of 3)\n"), "{shown}");
-    assert!(shown.ends_with("(3 of 3)\n"), "{shown}");
-    let begin = format!("error: exchange {here}: timed out");
+    let again = [2, 3].map(|number| format!("{}\n", Lang::En.trying_again(number, 3)));
+    assert!(shown.ends_with(&again.concat()), "{shown}");
+    let begin = format!("error: exchange {here}: {}", in_words(&ErrorKind::TimedOut.into()));
     assert!(errors.starts_with(&begin), "{errors}");
     assert!(errors.contains("try: "), "{errors}");
 }
@@ -193,7 +194,7 @@ fn the_server_remembers_a_thousand_clients_and_no_more() {
         let (length, _) = receive(&peer, &mut [0; 1024]);
         assert!(length > 0);
     }
-    server.wait_for("1000 clients known: forgetting them all");
+    server.wait_for(&Lang::En.forgetting(1000).to_string());
 }
 
 /// On Linux a refusal comes back at once; elsewhere the client may have to
@@ -203,23 +204,23 @@ fn no_server_at_all_is_told() {
     let closed = closed_udp_port();
     let here = closed.local_addr().expect("an address");
     let here = here.to_string();
-    let gives_up = |lang, [third, why, advice, refused, ended]: [&str; 5]| {
+    let refused = in_words(&ErrorKind::ConnectionRefused.into());
+    let gives_up = |(lang, words): (&str, Lang), ended| {
         let (status, shown, errors) = run_in(lang, &here, "");
         assert_eq!(status, 1);
-        assert!(shown.ends_with(&format!("{third}\n")), "{shown}");
-        for words in [&here, why, advice] {
-            assert!(errors.contains(words), "{errors}");
+        assert!(shown.ends_with(&format!("{}\n", words.trying_again(3, 3))), "{shown}");
+        for part in [&here, &words.text("why"), &words.text("try")] {
+            assert!(errors.contains(part), "{errors}");
         }
         if cfg!(target_os = "linux") {
-            assert!(errors.contains(refused), "{errors}");
+            assert!(errors.contains(&words.text(&refused)), "{errors}");
             let all = format!("{shown}{errors}({ended} {status})\n");
             compare(&in_lang("07_chat_client_udp@no_server", lang), &all);
         }
     };
-    let english = ["(3 of 3)", "why: ", "try: ", "connection refused", "exit status"];
-    let chinese = ["(第 3 次, 共 3 次)", "原因: ", "试试: ", "连接被拒绝", "退出状态"];
     thread::scope(|scope| {
-        scope.spawn(|| gives_up("en", english));
-        scope.spawn(|| gives_up("zh", chinese));
+        for (lang, ended) in LANGS.into_iter().zip(["exit status", "退出状态"]) {
+            scope.spawn(move || gives_up(lang, ended));
+        }
     });
 }

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::machine::{cargo, cargo_starts, succeeds};
 use crate::support::{
     TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, snapshot_path, source, top,
 };
@@ -103,6 +104,35 @@ fn the_library_makes_no_socket_call() {
             assert!(!text.contains(word), "src/{name}.rs: {word}");
         }
     }
+}
+
+/// In this order each module of the library knows only those before it.
+#[test]
+fn no_arrow_runs_back_up_in_the_library() {
+    const ORDER: [&str; 9] =
+        ["words", "quote", "chinese", "lang", "transcript", "failure", "chat", "arguments", "lib"];
+    let modules = files("src", "rs");
+    assert_eq!(modules.len(), ORDER.len());
+    for (name, text) in modules {
+        let place = ORDER.iter().position(|module| *module == name);
+        for above in &ORDER[place.expect(&name)..] {
+            assert!(!text.contains(&format!("crate::{above}")), "{name} knows {above}");
+        }
+    }
+}
+
+/// A first `cargo run --example` compiles libc with the features of all default
+/// members. "extra_traits", which nix asks for, would double the time.
+#[test]
+fn the_tests_do_not_slow_down_the_first_run() {
+    if !cargo_starts() {
+        return;
+    }
+    let mut tree = cargo();
+    tree.args(["tree", "--offline", "--locked", "--edges", "features", "--invert", "libc"]);
+    let features = String::from_utf8_lossy(&succeeds(tree.current_dir(top()))).into_owned();
+    assert!(features.contains("libc feature"), "{features}");
+    assert!(!features.contains("extra_traits"), "{features}");
 }
 
 /// The lines of a text that are neither blank nor comment.

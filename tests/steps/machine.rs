@@ -36,13 +36,14 @@ pub fn launch(program: impl AsRef<OsStr>) -> process::Command {
     launch_for(Duration::ZERO, program)
 }
 
-/// Whatever a test starts has default signals, and (on Linux) dies with the test: see launch.rs.
+/// Whatever a test starts has default signals, and (on Linux) dies with the test: see
+/// tests/launch.
 fn launch_for(limit: Duration, program: impl AsRef<OsStr>) -> process::Command {
     LazyLock::force(&FIT);
     if cfg!(not(unix)) {
         return process::Command::new(program);
     }
-    let mut launch = process::Command::new(env!("CARGO_BIN_EXE_launch"));
+    let mut launch = process::Command::new(&programs("socket-steps-launch")["launch"]);
     let [parent, seconds] = [process::id().into(), limit.as_secs()].map(|n| n.to_string());
     launch.args([parent, seconds]).arg(program);
     launch
@@ -250,25 +251,19 @@ fn threads(number: usize) -> io::Result<()> {
     })
 }
 
-/// How many descriptors a program has, and how many it may ask for.
-#[cfg(unix)]
+/// How many descriptors a program has, and how many it may ask for. On Linux alone that is known.
 pub fn descriptors() -> (u64, u64) {
-    use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).expect("a limit")
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let mut words = line.unwrap_or_default().split_whitespace();
+    let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(u64::MAX);
+    (number(), number())
 }
 
-#[cfg(not(unix))]
-fn descriptors() -> (u64, u64) {
-    (u64::MAX, u64::MAX)
-}
-
-/// Ctrl-C, and the end of who runs the tests, end them too. A signal that has a handler here
-/// gets its default in the programs that are started, even if it was ignored: a shell without
-/// job control does that to what it has in the background, and that is inherited.
+/// The end of who runs the tests ends them too.
 #[cfg(unix)]
 fn end_with_the_parent() {
     use std::os::unix::process::parent_id;
-    ctrlc::set_handler(|| process::exit(130)).expect("a handler");
     let parent = parent_id();
     thread::spawn(move || {
         while parent_id() == parent {

@@ -1,6 +1,8 @@
 //! How the tests start a program: `launch PARENT SECONDS PROGRAM ARGUMENT...`
 //! becomes that program, and
 //!
+//! - it has default signals. A shell without job control starts what it has in the background
+//!   with SIGINT ignored, and that is inherited: Ctrl-C would end nothing;
 //! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
 //! - on Linux it is killed when the thread that started it ends, whatever ends that.
 
@@ -17,6 +19,8 @@ fn main() {
         eprintln!("usage: launch PARENT SECONDS PROGRAM ARGUMENT...");
         std::process::exit(2);
     };
+    // A signal that has a handler gets its default when a program is replaced.
+    ctrlc::set_handler(|| ()).expect("a handler");
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL).expect("a signal");
     // Its parent may have ended before it asked for that.

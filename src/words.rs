@@ -1,0 +1,269 @@
+//! An error in plain words: what it is called here, why it happens, and what
+//! to try.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+/// What the kernel answered: `granted`, or its refusal [`in_words`].
+pub fn answer<T, E: Refusal>(result: &Result<T, E>) -> String {
+    match result {
+        Ok(_) => "granted".to_owned(),
+        Err(refusal) => refusal.in_words(),
+    }
+}
+
+/// What [`answer`] can put into words.
+pub trait Refusal {
+    /// Why a call failed, as [`in_words`] says it.
+    fn in_words(&self) -> String;
+}
+
+impl Refusal for io::Error {
+    fn in_words(&self) -> String {
+        in_words(self)
+    }
+}
+
+/// What went wrong, in a few plain words that are the same on every system.
+///
+/// The system's own texts differ: "Address already in use" here is "Only one
+/// usage of each socket address ..." there. Kinds are std's `ErrorKind`; the
+/// numbers, for errors to which std gives no kind, are from Linux'
+/// `asm-generic/errno.h`, Apple's `sys/errno.h` and Microsoft's list of
+/// Windows Sockets error codes.
+pub fn in_words(error: &io::Error) -> String {
+    // Words that somebody has put into it.
+    if let Some(inside) = error.get_ref() {
+        return inside.to_string();
+    }
+    let is = |linux, bsd| has_number(error, linux, bsd);
+    let words = match error.kind() {
+        ErrorKind::AddrInUse => "the address is already in use",
+        ErrorKind::AddrNotAvailable => "the address is not available",
+        ErrorKind::ConnectionReset => "connection reset by the peer",
+        ErrorKind::BrokenPipe => "the connection is closed (broken pipe)",
+        ErrorKind::WouldBlock => "nothing yet (it would block)",
+        ErrorKind::Unsupported => NOT_SUPPORTED,
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::UnexpectedEof => "the peer left too early",
+        ErrorKind::InvalidData => "the peer speaks another protocol",
+        ErrorKind::InvalidInput => "invalid argument",
+        _ if is_unknown_family(error) => "address family not supported",
+        kind => match error.raw_os_error() {
+            // EOPNOTSUPP: newer Rusts have a kind for it on some systems.
+            Some(95) if cfg!(target_os = "linux") => NOT_SUPPORTED,
+            Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
+            Some(10045) if cfg!(windows) => NOT_SUPPORTED,
+            _ if is(23, 23) => "too many open files on this system",
+            _ if is(24, 24) => "too many open files or sockets",
+            _ if is(91, 41) => "the protocol is of another type",
+            _ if is(93, 43) => "protocol not supported",
+            _ if is(115, 36) => "operation in progress",
+            _ if is(106, 56) => "already connected",
+            _ if is(89, 39) => "destination address required",
+            _ if is(114, 37) => "operation in progress",
+            _ if is(90, 40) => "message too long",
+            _ if is(105, 55) => "no buffer space",
+            // Std's own words will do: "connection refused", "timed out".
+            _ => return kind.to_string(),
+        },
+    };
+    words.to_owned()
+}
+
+const NOT_SUPPORTED: &str = "operation not supported";
+
+/// `EAFNOSUPPORT`: the kernel has no such address family.
+fn is_unknown_family(error: &io::Error) -> bool {
+    has_number(error, 97, 47)
+}
+
+/// Whether this is the error with that number on Linux; or with that one on
+/// macOS, which has BSD's. Windows Sockets took those over, and added 10,000.
+fn has_number(error: &io::Error, linux: i32, bsd: i32) -> bool {
+    let number = if cfg!(windows) {
+        10_000 + bsd
+    } else if cfg!(target_os = "linux") {
+        linux
+    } else {
+        bsd
+    };
+    error.raw_os_error() == Some(number)
+}
+
+/// An IPv6 address that needs a scope, and has none.
+fn is_link_local(address: Option<SocketAddr>) -> bool {
+    let Some(SocketAddr::V6(v6)) = address else { return false };
+    v6.ip().is_unicast_link_local() && v6.scope_id() == 0
+}
+
+/// Why this happens, and what to do about it.
+pub fn advice(
+    error: &io::Error,
+    call: &str,
+    address: Option<SocketAddr>,
+) -> Option<(&'static str, &'static str)> {
+    let low_port = address.is_some_and(|a| a.port() < 1024);
+    Some(match error.kind() {
+        ErrorKind::AddrInUse => (
+            "a program on this machine has that port, or (TCP only) had it \
+             less than a minute ago",
+            "end that program, wait a minute, or take another port",
+        ),
+        ErrorKind::AddrNotAvailable if call == "bind" => (
+            "bind takes only addresses that this machine has",
+            "127.0.0.1 (this machine only) or 0.0.0.0 (all of its \
+             addresses)",
+        ),
+        ErrorKind::PermissionDenied if call == "bind" && low_port => (
+            "this system keeps the ports below 1024 for privileged \
+             programs",
+            "a port from 1024 on, such as 8090",
+        ),
+        ErrorKind::PermissionDenied => (
+            "the system, or a firewall on it, does not allow this; or the \
+             address is that of many machines (broadcast)",
+            "an address of one machine, such as 127.0.0.1:8090",
+        ),
+        ErrorKind::InvalidInput if is_link_local(address) => (
+            "an address that begins with fe80 is known on one network only, \
+             and does not say on which",
+            "the number of the network card behind it: [fe80::1%2]:8090",
+        ),
+        ErrorKind::AddrNotAvailable => (
+            "this machine has no address or port of its own from which to \
+             reach that one",
+            "127.0.0.1, and a port other than 0",
+        ),
+        ErrorKind::ConnectionRefused => (
+            "the machine answered, but no program listens at that port",
+            "start the other end first, and compare the port numbers",
+        ),
+        ErrorKind::BrokenPipe => (
+            "this socket has no peer: the other end has left, or it is a \
+             listener, which never has one",
+            "look at the other end; a server sends on the socket that accept \
+             returned",
+        ),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => (
+            "the connection was ended at once: most often the other end left \
+             while bytes were on their way to it",
+            "look at the other end: did it stop, or crash?",
+        ),
+        ErrorKind::UnexpectedEof => (
+            "the other end closed the connection before it had sent all of \
+             its message",
+            "look at the other end: did it stop, or crash?",
+        ),
+        ErrorKind::InvalidData => (
+            "what came is not the answer to what was sent: another program \
+             listens there, or it received a line in two pieces",
+            "look whether the right program listens at that address",
+        ),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => (
+            "no answer came in time: nobody is at that address, a firewall \
+             drops what is sent there, or the other end is busy",
+            "the address 127.0.0.1 and a program that listens there, and \
+             has time for you",
+        ),
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
+            "this machine knows no way to that address",
+            "127.0.0.1, or an address on a network that it is on",
+        ),
+        ErrorKind::Interrupted => (
+            "a signal reached the program while the call waited",
+            "the same call again: nothing is lost",
+        ),
+        _ if has_number(error, 105, 55) => (
+            "the kernel has no room left for it just now",
+            "close sockets that are done with, or send more slowly",
+        ),
+        _ if has_number(error, 24, 24) => (
+            "a program may have only so many descriptors at a time",
+            "close what is done with, or raise the limit (ulimit -n)",
+        ),
+        _ if has_number(error, 23, 23) => (
+            "all programs together have as many descriptors as this system \
+             allows",
+            "end programs that have many files or sockets open",
+        ),
+        _ if is_unknown_family(error) => (
+            "IPv6 is switched off on this machine",
+            "an IPv4 address, such as 127.0.0.1:8090",
+        ),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error with the number of this system.
+    fn error(linux: i32, bsd: i32) -> io::Error {
+        io::Error::from_raw_os_error(if cfg!(windows) {
+            10_000 + bsd
+        } else if cfg!(target_os = "linux") {
+            linux
+        } else {
+            bsd
+        })
+    }
+
+    fn cure(error: &io::Error, call: &str, at: &str) -> &'static str {
+        let address = at.parse().expect("an address");
+        advice(error, call, Some(address)).map_or("", |(_, cure)| cure)
+    }
+
+    /// Where it hangs on the call or the address: the end of the cure.
+    #[test]
+    fn each_failure_gets_its_own_advice() {
+        use ErrorKind::*;
+        for (kind, call, at, end) in [
+            (
+                AddrNotAvailable,
+                "bind",
+                "1.1.1.1:1",
+                "(all of its addresses)",
+            ),
+            (AddrNotAvailable, "connect", "1.1.1.1:1", "other than 0"),
+            (PermissionDenied, "bind", "1.1.1.1:1023", "as 8090"),
+            (PermissionDenied, "bind", "1.1.1.1:1024", "127.0.0.1:8090"),
+            (PermissionDenied, "connect", "1.1.1.1:80", "127.0.0.1:8090"),
+            (InvalidInput, "bind", "[fe80::1]:1", "[fe80::1%2]:8090"),
+            (InvalidInput, "bind", "[fe80::1%2]:1", ""),
+            (InvalidInput, "bind", "[::1]:1", ""),
+            (InvalidInput, "bind", "127.0.0.1:1", ""),
+        ] {
+            let cure = cure(&kind.into(), call, at);
+            assert!(cure.ends_with(end), "{kind:?}, {call}: {cure}");
+            assert_eq!(cure.is_empty(), end.is_empty(), "{kind:?}: {cure}");
+        }
+        let without_a_port = advice(&PermissionDenied.into(), "bind", None);
+        let (why, _) = without_a_port.expect("an advice");
+        assert!(why.contains("firewall"), "{why}");
+    }
+
+    /// Errors that have no kind. The atlas of the book has the others.
+    #[test]
+    fn a_number_has_its_words_and_its_advice() {
+        for ((linux, bsd), words, end) in [
+            ((105, 55), "no buffer space", "more slowly"),
+            ((24, 24), "too many open files or sockets", "(ulimit -n)"),
+            (
+                (23, 23),
+                "too many open files on this system",
+                "sockets open",
+            ),
+            ((97, 47), "address family not supported", "127.0.0.1:8090"),
+            ((91, 41), "the protocol is of another type", ""),
+            ((90, 40), "message too long", ""),
+        ] {
+            let error = error(linux, bsd);
+            assert_eq!(in_words(&error), words);
+            let cure = cure(&error, "socket", "127.0.0.1:1");
+            assert!(cure.ends_with(end), "{words}: {cure}");
+            assert_eq!(cure.is_empty(), end.is_empty(), "{words}: {cure}");
+        }
+    }
+}
