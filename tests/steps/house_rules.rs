@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::machine::{cargo, succeeds};
+use crate::machine::{cargo, cargo_starts, succeeds};
 use crate::support::{
     TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, snapshot_path, source, top,
 };
@@ -125,6 +125,9 @@ fn no_arrow_runs_back_up_in_the_library() {
 /// "extra_traits", which nix asks for, would double the time.
 #[test]
 fn the_tests_do_not_slow_down_the_first_run() {
+    if !cargo_starts() {
+        return;
+    }
     let mut cargo = cargo();
     cargo.args(["tree", "--offline", "--locked", "--edges", "features", "--invert", "libc"]);
     let features = succeeds(cargo.current_dir(top()));
