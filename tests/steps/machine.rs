@@ -171,7 +171,8 @@ pub fn skip(why: &str) {
     }
 }
 
-/// Tests that keep every core busy, and those that look at the clock, take turns.
+/// Tests that keep every core busy, and those that look at the clock, take turns: what is
+/// graded must answer in three seconds.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(|failed| failed.into_inner())
