@@ -148,8 +148,7 @@ ip link set lo up || exit
 exec strace -f -q -e signal=none -o "$1" "$2" >/dev/null
 "#;
 
-/// strace can watch a program only once. But these programs do the same in
-/// every run.
+/// strace can watch a program only once. But these programs do the same in every run.
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn strace_alone_sees_the_same_calls() {

@@ -134,8 +134,7 @@ fn serve(lang: &str) -> (Terminal, SocketAddr) {
     TCP.serve("127.0.0.1:0", lang)
 }
 
-/// The server's line for a client that has left, up to the client's address
-/// and from it on.
+/// The server's line for a client that has left, up to the client's address and from it on.
 fn farewell(lang: Lang, end: Ending) -> (String, String) {
     let anybody = SocketAddr::from(([127, 0, 0, 1], 1));
     let line = lang.disconnected(anybody, end).to_string();
@@ -187,8 +186,7 @@ fn our_client_with_our_server() {
     TCP.our_client_with_our_server("\r\n");
 }
 
-/// There is no framing: greeting and reply arrive together. Step 9 is about
-/// that.
+/// There is no framing: greeting and reply arrive together. Step 9 is about that.
 #[test]
 fn a_client_that_does_not_read_first_gets_both_in_one() {
     let (mut server, address) = serve("zh");

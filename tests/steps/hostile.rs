@@ -132,8 +132,7 @@ fn never_reads(server: SocketAddr, full: Sender<Instant>) -> Socket {
     socket
 }
 
-/// All that a server serves at once are such clients, and each of its sends
-/// waits a second at most.
+/// All that a server serves at once are such clients, and each of its sends waits a second at most.
 #[test]
 #[cfg_attr(windows, ignore = "there a send may take all, however long")]
 fn a_client_that_never_reads_loses_its_place() {
@@ -149,8 +148,7 @@ fn a_client_that_never_reads_loses_its_place() {
     });
 }
 
-/// They are connected, wait in the queue, and leave: half of them in order,
-/// half with a reset.
+/// They are connected, wait in the queue, and leave: half of them in order, half with a reset.
 #[test]
 fn clients_that_leave_while_queued_are_passed_over() {
     if !queues(20) {
@@ -177,8 +175,7 @@ fn clients_that_leave_while_queued_are_passed_over() {
     });
 }
 
-/// Who comes after the stop, or waits in the queue then, hears nothing and
-/// need not wait for it.
+/// Who comes after the stop, or waits in the queue then, hears nothing and need not wait for it.
 fn is_turned_away(mut client: &TcpStream) {
     let began = Instant::now();
     let mut nothing = Vec::new();
@@ -285,8 +282,7 @@ fn a_stop_cuts_off_who_is_there_after_the_grace() {
     assert!(waited < GRACE + Duration::from_secs(2), "{waited:?}");
 }
 
-/// The forgetting itself, not the line that tells of it: who was greeted is
-/// greeted again.
+/// The forgetting itself, not the line that tells of it: who was greeted is greeted again.
 #[test]
 fn a_server_over_udp_forgets_after_a_thousand_senders() {
     each(&UDP.map(|name| (name, ())), |name, ()| {
@@ -348,8 +344,7 @@ fn quit_with_half_a_character_behind_it_is_no_quit() {
     terminal.wait_for("(it left without quit)");
 }
 
-/// Half a second, three times. The median: a loaded machine is late now and
-/// then.
+/// Half a second, three times. The median: a loaded machine is late now and then.
 #[test]
 fn the_udp_client_waits_half_a_second_before_it_sends_again() {
     let server = datagrams("127.0.0.1:0");

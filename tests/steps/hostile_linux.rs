@@ -1,7 +1,6 @@
-//! The servers and clients of steps 7 and 16 in bad weather: stopped and
-//! continued, traced, out of descriptors or threads, with packets that
-//! somebody forged, and with a crowd before the door. Linux shows and does
-//! what that needs.
+//! The servers and clients of steps 7 and 16 in bad weather: stopped and continued, traced, out of
+//! descriptors or threads, with packets that somebody forged, and with a crowd before the door.
+//! Linux shows and does what that needs.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -184,8 +183,7 @@ fn a_udp_client_goes_on_after(event: Event) {
     client.finish();
 }
 
-/// Waits for this text (another one is an earlier one, sent again); gives the
-/// sender.
+/// Waits for this text (another one is an earlier one, sent again); gives the sender.
 fn receive_from(server: &UdpSocket, text: &str) -> SocketAddr {
     let mut buffer = [0; 1024];
     loop {
@@ -238,8 +236,7 @@ fn step_16_asks_for_five_minutes_and_for_a_second() {
     });
 }
 
-/// The time of the CPU that a program has had, in clock ticks, of which a
-/// second has a hundred.
+/// The time of the CPU that a program has had, in clock ticks, of which a second has a hundred.
 fn ticks(id: u32) -> u64 {
     let times = |thread: &Vec<String>| {
         let times = thread[11..13].iter().map(|time| time.parse::<u64>());
@@ -248,8 +245,7 @@ fn ticks(id: u32) -> u64 {
     threads(id).iter().map(times).sum()
 }
 
-/// A server that waits for better times says so a few times a second, and
-/// leaves the CPU to others.
+/// A server that waits for better times says so a few times a second, and leaves the CPU to others.
 fn does_not_spin(terminal: &mut Terminal) {
     terminal.lines_within(Duration::ZERO);
     let (began, before) = (Instant::now(), ticks(terminal.id()));
@@ -261,9 +257,8 @@ fn does_not_spin(terminal: &mut Terminal) {
     assert!(u128::from(spent) <= 2 + waited / 50, "{spent} ticks");
 }
 
-/// With so many descriptors `accept` fails, for a server of one client
-/// without any, for one of eight with three. They come back by a new limit,
-/// or when clients leave.
+/// With so many descriptors `accept` fails, for a server of one client without any, for one of
+/// eight with three. They come back by a new limit, or when clients leave.
 #[test]
 fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
     each(&TCP, |name, places| {
@@ -304,8 +299,7 @@ fn step_16_goes_on_when_it_can_start_no_thread() {
     each(&[(TCP[2].0, 0), (TCP[3].0, 1)], |name, more| {
         let user = 61_000 + 2 * (std::process::id() % 1000) + more;
         let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
-        // Two conversations; one thread accepts, and perhaps one waits for
-        // Enter.
+        // Two conversations; one thread accepts, and perhaps one waits for Enter.
         let limit = format!("--nproc={}", 3 + more);
         // A signal of the launcher's would not outlive the change of the user.
         let as_user = ["setpriv", &user, &group, "--clear-groups", "--pdeathsig=KILL"];
@@ -385,9 +379,8 @@ fn raw() -> Option<Socket> {
     }
 }
 
-/// Two hundred datagrams that a server seems to have sent to itself, or that
-/// two of them seem to have sent to each other. They may answer each other
-/// for a while, and then there is silence.
+/// Two hundred datagrams that a server seems to have sent to itself, or that two of them seem to
+/// have sent to each other. They may answer each other for a while, and then there is silence.
 #[test]
 fn servers_do_not_answer_each_other_for_ever() {
     let Some(raw) = raw() else { return };

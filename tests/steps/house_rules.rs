@@ -181,9 +181,8 @@ fn the_first_server_is_short() {
     }
 }
 
-/// Nothing stands between the reader and the call: of the lines of code, at
-/// most 22 in a hundred serve the transcript and the errors, and 3 the errors
-/// alone.
+/// Nothing stands between the reader and the call: of the lines of code, at most 22 in a hundred
+/// serve the transcript and the errors, and 3 the errors alone.
 #[test]
 fn most_lines_are_the_lesson() {
     const EXTRA: [&str; 9] = [
@@ -266,8 +265,7 @@ fn the_readme_names_what_is_not_in_an_example() {
     assert_eq!(named, given, "left: README.md, right: src/lib.rs");
 }
 
-/// The transcripts in the README are real runs: numbered like the others, they
-/// are the snapshots.
+/// The transcripts in the README are real runs: numbered like the others, they are the snapshots.
 #[test]
 fn the_readme_shows_the_real_transcripts() {
     let readme = readme();

@@ -62,8 +62,7 @@ pub fn run_with(
     (status, shown, errors)
 }
 
-/// Runs an example that must succeed and have nothing to complain of; gives
-/// its transcript.
+/// Runs an example that must succeed and have nothing to complain of; gives its transcript.
 pub fn succeeds(name: &str, arguments: &[&str], input: impl Into<Vec<u8>>) -> String {
     let mut command = command(program(name));
     let assert = command.args(arguments).write_stdin(input).assert().success().stderr("");
@@ -377,8 +376,7 @@ impl Terminal {
         &self.shown
     }
 
-    /// How many lines show in this time (with those that have not been waited
-    /// for).
+    /// How many lines show in this time (with those that have not been waited for).
     pub fn lines_within(&mut self, time: Duration) -> usize {
         let end = Instant::now() + time;
         let mut number = 0;

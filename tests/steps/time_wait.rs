@@ -14,9 +14,8 @@ use crate::support::{accept, connect, rest, source, within_limit};
 const TIME_WAIT: &str = "06";
 const LISTEN: &str = "0A";
 
-/// Every listener of the course on a port that has a connection in TIME_WAIT:
-/// SO_REUSEADDR lets it have the port all the same. On an address of its own:
-/// no other test can be given these ports.
+/// Every listener of the course on a port that has a connection in TIME_WAIT: SO_REUSEADDR lets it
+/// have the port all the same. On an address of its own: no other test can be given these ports.
 #[test]
 fn a_listener_gets_a_port_that_is_in_time_wait() {
     let listens = |name: &&str| {

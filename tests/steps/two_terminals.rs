@@ -1,5 +1,4 @@
-//! Each example with an address: the other end is the reader, played here by
-//! a peer from std.
+//! Each example with an address: the other end is the reader, played here by a peer from std.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -201,8 +200,7 @@ fn step_09_glued_messages() {
     });
 }
 
-/// Messages of every length up to the limit, in pieces of many sizes, come
-/// out the same.
+/// Messages of every length up to the limit, in pieces of many sizes, come out the same.
 #[test]
 fn frames_cut_anywhere_come_out_the_same() {
     let lengths: [u16; 9] = [0, 1, 3, 4, 5, 255, 256, 1023, 1024];
@@ -309,8 +307,7 @@ fn step_16_one_at_a_time() {
             chat(&peers[3], &["quit\n"]);
             expect(&ninth, "Hello, client!");
 
-            // Two leave without a word, and one is reset. Both places are
-            // free again.
+            // Two leave without a word, and one is reset. Both places are free again.
             SockRef::from(&ninth).set_linger(Some(Duration::ZERO)).expect("a linger");
             drop((ninth, peers));
             let address = server.to_string();

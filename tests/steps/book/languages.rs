@@ -1,8 +1,7 @@
 //! The programs behind the page "The calls in other languages": each makes
 //! every call that the page shows, and checks what came of it.
 //!
-//! Not part of a usual run, as tokio is built for it:
-//! `cargo test --test steps -- --ignored book`.
+//! Not part of a usual run, as tokio is built for it: `cargo test --test steps -- --ignored book`.
 
 use crate::machine::{PYTHON, cargo_starts, command, has, programs};
 use crate::support::top;
@@ -49,8 +48,7 @@ fn c() {
     shell.args(["-c", "\"$0\" sigpipe; echo $?"]).arg(&program).assert().stdout("141\n");
 }
 
-/// std, socket2 and tokio, from the package that a plain `cargo test` leaves
-/// out.
+/// std, socket2 and tokio, from the package that a plain `cargo test` leaves out.
 #[test]
 #[ignore = "all the languages, with those that take long to build"]
 fn rust() {

@@ -1,7 +1,6 @@
-//! The page "From the Python tutorial": a server and a client in Python as a
-//! first tutorial writes them (`examples/tutorial`), and what goes wrong
-//! with them. What the page shows of each run is compared with a file beside
-//! them.
+//! The page "From the Python tutorial": a server and a client in Python as a first tutorial writes
+//! them (`examples/tutorial`), and what goes wrong with them. What the page shows of each run is
+//! compared with a file beside them.
 //!
 //! In a network of its own, so that their port 8090 is free; in English, and
 //! in the tutorial's Chinese.

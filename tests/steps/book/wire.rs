@@ -1,6 +1,5 @@
-//! The page "Look at the wire yourself": each command that it shows is run, and
-//! what comes of it compared with a file of `examples/wire`, which the page
-//! includes.
+//! The page "Look at the wire yourself": each command that it shows is run, and what comes of it
+//! compared with a file of `examples/wire`, which the page includes.
 //!
 //! Each test is in a network of its own: nobody else has its port 8090, and it
 //! needs no root. Where a tool is missing, it says so and passes, but not in CI.
@@ -31,8 +30,7 @@ const RUNS: usize = 20;
 /// Set in the network.
 const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
 
-/// Runs `test`, which is the caller, once more in a network of its own, and
-/// `scene` there.
+/// Runs `test`, which is the caller, once more in a network of its own, and `scene` there.
 pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
@@ -247,8 +245,7 @@ fn table(shown: &str) -> String {
     plain(&table)
 }
 
-/// Numbers the ports that the kernel picked, and hides where something is in
-/// memory.
+/// Numbers the ports that the kernel picked, and hides where something is in memory.
 fn plain(text: &str) -> String {
     static PORT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)").expect("a valid pattern")
