@@ -22,7 +22,7 @@ use std::process::Output;
 
 use assert_cmd::Command;
 
-use crate::machine::{beside_busy_loops, command, programs, tool, turn};
+use crate::machine::{beside_busy_loops, command, programs, quiet, tool};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
@@ -182,7 +182,8 @@ fn grade_judges_rightly() {
     let work = || {
         for round in 1..=rounds {
             // They are built first: that may take its time beside others.
-            let (cases, _turn) = (cases(), turn());
+            let cases = cases();
+            let _quiet = (rounds == 1).then(quiet);
             let (all, start) = (cases.len(), std::time::Instant::now());
             let failed = side_by_side(cases, AT_A_TIME, |case| {
                 is_judged_rightly(case, round, notes.path());

@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 use assert_cmd::Command;
 use tempfile::tempdir;
 
-use crate::machine::{beside_busy_loops, command, missing, program, tool, turn};
+use crate::machine::{beside_busy_loops, command, missing, program, tool};
 use crate::support::{assert_snapshot, snapshot, top};
 
 /// Of these, sizes and order are the kernel's own affair, or that of threads.
@@ -58,7 +58,7 @@ static ALONE: RwLock<()> = RwLock::new(());
 fn the_same_in_each_round_beside_busy_loops() {
     let rounds = env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
     let all: Vec<&str> = LESSONS.iter().chain(&CHATS).copied().collect();
-    let (_alone, _turn) = (ALONE.write(), turn());
+    let _alone = ALONE.write();
     let next = AtomicUsize::new(0);
     let work = || {
         let compare_some = || {

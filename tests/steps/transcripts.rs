@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use crate::machine::{beside_busy_loops, queues, turn};
+use crate::machine::{beside_busy_loops, queues};
 use crate::support::{compare, succeeds};
 
 /// One test per lesson, named by it, and the list of all of them.
@@ -50,7 +50,6 @@ pub fn compare_alone(name: &str, transcript: &str) {
 #[test]
 #[ignore = "takes several seconds"]
 fn the_same_transcript_in_16_runs_8_at_once_beside_busy_loops() {
-    let _turn = turn();
     beside_busy_loops(4, || {
         for name in LESSONS {
             for _ in 0..2 {

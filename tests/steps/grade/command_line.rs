@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use regex_lite::Regex;
 
 use super::{VERDICTS, grader, graders, joined, text};
-use crate::machine::{cargo, has, launch, spawn, succeeds, tool, turn};
+use crate::machine::{cargo, has, launch, quiet, spawn, succeeds, tool};
 use crate::support::{assert_snapshot, top, within_limit};
 
 /// A reader's copy of this crate, in which exercises can be written.
@@ -68,7 +68,7 @@ fn grade_goes_with_its_reader() {
     let copy = Copy::new();
     let (status, shown, errors) = copy.grade(&[]);
     assert_eq!((status, errors.as_str()), (0, ""));
-    let _turn = turn();
+    let _quiet = quiet();
     assert!(shown.starts_with("Your turn: 0 of "), "{shown}");
     assert!(shown.contains("  next  02_free_port "), "{shown}");
 
@@ -210,7 +210,7 @@ fn grade_judges_another_language() {
     if !has(&["python3"]) {
         return;
     }
-    let _turn = turn();
+    let _quiet = quiet();
     let (status, shown, _) = python(ECHO);
     assert_eq!(status, 0, "{shown}");
     let (status, shown, _) = python(&ECHO.replace("sendall(data)", "sendall(b'x')"));
@@ -229,7 +229,7 @@ fn grade_tries_another_port() {
     if !has(&["python3"]) {
         return;
     }
-    let _turn = turn();
+    let _quiet = quiet();
     let notes = tempfile::tempdir().expect("a folder");
     let taken = notes.path().join("taken");
     let taker = format!(
@@ -258,7 +258,7 @@ fn grade_ends_what_does_not_end() {
     if !has(&["python3"]) {
         return;
     }
-    let _turn = turn();
+    let _quiet = quiet();
     // One that hangs, and says nothing.
     let (status, shown, time) = python("import time\ntime.sleep(1000)\n");
     assert_eq!(status, 1, "{shown}");

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::command_line::{ECHO, outcome};
 use super::{graders, joined};
-use crate::machine::{PYTHON, command, has, tool, turn};
+use crate::machine::{PYTHON, command, has, quiet, tool};
 
 /// The grader, installed: away from any checkout, with notes where programs keep them.
 #[test]
@@ -14,7 +14,7 @@ fn grade_needs_no_checkout() {
     if !has(&[PYTHON]) {
         return;
     }
-    let _turn = turn();
+    let _quiet = quiet();
     let grade = |arguments: &[&str]| {
         let mut grade = command(tool("grade"));
         grade.current_dir(&folder).env("XDG_STATE_HOME", folder.path()).args(arguments);
@@ -48,7 +48,7 @@ fn grade_blames_the_machine_for_its_limits() {
     if !has(&["prlimit", "unshare", "ip", PYTHON]) {
         return;
     }
-    let _turn = turn();
+    let _quiet = quiet();
     for (limit, passed, words) in [
         (
             &["prlimit", "--nofile=30"][..],
