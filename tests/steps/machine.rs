@@ -237,9 +237,7 @@ fn loopback() -> io::Result<()> {
 }
 
 fn temporary_file() -> io::Result<()> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(&[0; 65536])?;
-    file.sync_all()
+    tempfile::tempfile()?.write_all(&[0; 65536])
 }
 
 /// So many of them at the same time.
