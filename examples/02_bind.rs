@@ -45,8 +45,8 @@ fn lesson(address: SocketAddr) -> Result<(Socket, SocketAddr), Failure> {
     let bound = second.bind(&here.into());
     say("second", "bind", format!("{here}: {}", answer(&bound)));
 
-    // A third asks for 0.0.0.0 instead of loopback: every address that this
-    // machine has. Now other machines could reach it, too.
+    // A third asks for 0.0.0.0 instead of loopback: every IPv4 address that
+    // this machine has. Now other machines could reach it, too.
     let third = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
     third.bind(&anywhere.into())?;

@@ -11,14 +11,14 @@
 //! With an address, both ends use that port, for you to watch (tcpdump, ss):
 //!     cargo run --example 13_waiting_forever -- 127.0.0.1:8090
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{process::ExitCode, thread};
 
 // Not the lesson: `run_at` reads the command line, `say` prints a line,
-// `answer` and `in_words` put what the kernel answered into words.
-use socket_steps::{Failure, answer, in_words, run_at, say};
+// `answer` puts what the kernel answered into words.
+use socket_steps::{Failure, answer, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const LIMIT: Duration = Duration::from_millis(200);
@@ -27,16 +27,12 @@ fn main() -> ExitCode {
     run_at(include_str!("13_waiting_forever.rs"), lesson)
 }
 
-/// Says that time is up. A timeout is WouldBlock on Linux and macOS, as if the
-/// socket were non-blocking, and TimedOut on Windows: accept both.
-fn tell(who: &str, call: &str, limit: Duration, error: &io::Error) {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            say(who, call, format!("gave up after {limit:?}"));
-        }
-        _ => say(who, call, in_words(error)),
-    }
-}
+/// What a receive says when its limit is over: WouldBlock on Linux and macOS,
+/// as if the socket were non-blocking, and TimedOut on Windows. On Linux and
+/// macOS, TimedOut from a receive is another matter: the peer has not answered
+/// for so long that the kernel has given the connection up.
+const TIME_IS_UP: ErrorKind =
+    if cfg!(windows) { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
 
 /// Both ends. The address is 127.0.0.1:0, unless you give another one.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
@@ -78,8 +74,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 continue;
             }
-            Ok(length) => say("server", "recv", format!("{length} bytes")),
-            Err(error) => tell("server", "recv", limit, &error),
+            Err(error) if error.kind() == TIME_IS_UP => {
+                say("server", "recv", format!("gave up after {limit:?}"));
+            }
+            result => say("server", "recv", format!("{} bytes", result?)),
         }
         break;
     }
@@ -104,8 +102,12 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             Err(error) if error.kind() != ErrorKind::WouldBlock => {
                 Err(error)?;
             }
-            Err(error) if start.elapsed() >= LIMIT => {
-                break tell("server", "accept", LIMIT, &error);
+            Err(_) if start.elapsed() >= LIMIT => {
+                break say(
+                    "server",
+                    "accept",
+                    format!("gave up after {LIMIT:?}"),
+                );
             }
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
@@ -118,10 +120,15 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     while clients.len() < 20 {
         match TcpStream::connect_timeout(&here, LIMIT) {
             Ok(client) => clients.push(client),
-            Err(error) => {
-                tell("client", "connect", LIMIT, &error);
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                say(
+                    "client",
+                    "connect",
+                    format!("gave up after {LIMIT:?}"),
+                );
                 break;
             }
+            Err(error) => Err(error)?,
         }
     }
     if clients.len() == 20 {

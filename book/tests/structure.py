@@ -19,7 +19,7 @@ HTML = BOOK / "html"
 
 LARGEST_PAGE = 180_000
 MOST_WORDS = 1_400  # of prose on a page, but for
-MOST_WORDS_ON = {"error-atlas.md": 2_000, "wire.md": 900}
+MOST_WORDS_ON = {"error-atlas.md": 2_600, "wire.md": 900}
 MOST_WORDS_OF_A_TASK = 260
 MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
 

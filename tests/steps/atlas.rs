@@ -157,6 +157,20 @@ fn provoke(call: &str) -> io::Result<()> {
         "set_read_timeout: 0, in std" => pair().0.set_read_timeout(Some(Duration::ZERO)),
         "peer_addr: a TCP socket without a peer" => tcp().peer_addr().map(drop),
         "recv: a TCP socket without a peer" => (&tcp()).read(&mut buffer).map(drop),
+        "shutdown: after the peer's reset" => {
+            let (mut this, other) = pair();
+            SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
+            drop(other);
+            this.read(&mut buffer).expect_err("the reset");
+            this.shutdown(Shutdown::Both)
+        }
+        "peer_addr: both directions are closed" => {
+            let (mut this, other) = pair();
+            drop(other);
+            assert_eq!(this.read(&mut buffer)?, 0);
+            this.shutdown(Shutdown::Write)?;
+            within_limit(|| this.peer_addr().err()).map_or(Ok(()), Err)
+        }
         "connect: a second time" => {
             let listener = TcpListener::bind(ANY)?;
             let peer = listener.local_addr()?.into();
@@ -186,6 +200,20 @@ fn provoke(call: &str) -> io::Result<()> {
             let (mut this, _other) = pair();
             this.set_read_timeout(Some(Duration::from_millis(50)))?;
             this.read(&mut buffer).map(drop)
+        }
+        // A peer that receives nothing, and a limit for that: as if it had stopped answering.
+        #[cfg(target_os = "linux")]
+        "recv: the peer has stopped answering" => {
+            let (mut this, _other) = pair();
+            let limit = Some(Duration::from_millis(300));
+            SockRef::from(&this).set_tcp_user_timeout(limit)?;
+            this.set_nonblocking(true)?;
+            while this.write(&[0; 65536]).is_ok() {}
+            this.set_nonblocking(false)?;
+            let error = this.read(&mut buffer).expect_err("no end, and nothing to receive");
+            // It is told once.
+            assert_eq!(this.read(&mut buffer)?, 0);
+            Err(error)
         }
         "accept: non-blocking, and nobody" => {
             let listener = TcpListener::bind(ANY)?;

@@ -12,8 +12,8 @@ use crate::timelines::trace;
 const FAULTS: [(&str, &str, &str); 11] = [
     ("bind: a port below 1024", "bind=EACCES", "02_bind"),
     ("connect: no answer for two minutes", "connect=ETIMEDOUT", "04_connect"),
-    ("accept, recv: ended from this side", "accept=ECONNABORTED:2", "04_accept"),
-    ("accept, recv: ended from this side", "recv=ECONNABORTED", "05_send_recv"),
+    ("accept, recv: the connection was given up", "accept=ECONNABORTED:2", "04_accept"),
+    ("accept, recv: the connection was given up", "recv=ECONNABORTED", "05_send_recv"),
     ("any call that waits: a signal", "accept=EINTR:2", "04_accept"),
     ("any call that waits: a signal", "recv=EINTR", "05_send_recv"),
     ("connect, send_to: no way there", "connect=ENETUNREACH", "04_connect"),

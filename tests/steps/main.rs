@@ -17,6 +17,7 @@ mod hostile;
 mod hostile_linux;
 mod house_rules;
 mod machine;
+mod once;
 #[cfg(target_os = "linux")]
 mod patched;
 mod support;
