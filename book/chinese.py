@@ -82,11 +82,37 @@ def halves(path):
     return "\n".join(head), "\n".join(lines[len(head):])
 
 
-def untranslated_help():
-    paragraphs = []
+# What stands in src/*.rs and is not said in another language: commands, what goes over the wire,
+# the line of the lessons, the system's own number.
+NOT_TRANSLATED = r"cargo run|Hello, |Server received: |waits for you\.| \(os error"
+
+
+def messages_of_programs():
+    """The same of the PO files in src/, which the programs of the chat read."""
+    heads, words = {}, {}
     for path in sorted(EXAMPLES.glob("*.rs")):
-        examples.comments(halves(path)[0], lambda paragraph: paragraphs.append(paragraph) or "")
-    return [f"src/help_zh.po: no translation of: {one}" for one in paragraphs if one not in ZH.help]
+        head = re.sub(r"^//! ?", "", halves(path)[0], flags=re.MULTILINE)
+        heads |= {paragraph: f"examples/{path.name}" for paragraph in head.split("\n\n") if paragraph}
+    for path in sorted((ROOT / "src").glob("*.rs")):
+        program = re.sub(r"^\s*//.*$|'\"'", "", read(path).split("#[cfg(test)]")[0], flags=re.MULTILINE)
+        for text in re.findall(r'"((?:[^"\\]|\\.)*)"', program, re.DOTALL):
+            text = re.sub(r"\\\n\s*", "", text).replace(r"\n", "\n").replace(r'\"', '"')
+            # Two words of a language, and not a command or a name.
+            if re.search(r"[a-z]{2}\W*\s\W*[a-z]{2}", re.sub(r"\{.*?\}", "", text)) and not re.match(NOT_TRANSLATED, text):
+                words[text] = f"src/{path.name}"
+    return {"help_zh": heads, "words_zh": words}
+
+
+def behind_in_programs():
+    for name, texts in messages_of_programs().items():
+        translations = po.translations(read(ROOT / "src" / f"{name}.po"), name).keys()
+        yield from (f"src/{name}.po: no translation of: {text}" for text in texts if text not in translations)
+        # The words of errors are in part those of Rust's own library.
+        if name == "help_zh":
+            yield from (f"src/{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
+    for name in re.findall(r"--example (\w+)", read(ROOT / "README.zh.md")):
+        if not (EXAMPLES / f"{name}.rs").is_file():
+            yield f"README.zh.md: there is no example {name}"
 
 
 def old_transcripts():
@@ -115,9 +141,8 @@ def behind():
         for one in page.without_english():
             yield f"{name}: '{one.part.heading}' follows nothing that is there in English"
     yield from old_transcripts()
-    yield from untranslated_help()
-    if trouble := drawings.trouble(ZH.drawing):
-        yield f"book/zh/drawing.json: {trouble}"
+    yield from behind_in_programs()
+    yield from (f"book/zh/drawing.json: {trouble}" for trouble in drawings.troubles(ZH.drawing))
     for name, texts in messages().items():
         translations = ZH.catalogues[name].keys()
         yield from (f"book/zh/{name}.po: no translation of: {text}" for text in texts if text not in translations)
@@ -136,10 +161,14 @@ def note(names):
 
 
 def merge():
-    for name, texts in messages().items():
-        path = ZH.pages / f"{name}.po"
+    catalogues = {ZH.pages / f"{name}.po": texts for name, texts in messages().items()}
+    for name, texts in messages_of_programs().items():
+        path = ROOT / "src" / f"{name}.po"
+        there = po.translations(read(path), name) if name == "words_zh" else {}
+        catalogues[path] = texts | {text: "std" for text in there if text not in texts}
+    for path, texts in catalogues.items():
         with tempfile.TemporaryDirectory() as folder:
-            template = Path(folder) / f"{name}.pot"
+            template = Path(folder) / f"{path.stem}.pot"
             template.write_text(po.template(texts), encoding="utf-8", newline="\n")
             if not path.is_file():
                 path.write_bytes(template.read_bytes())

@@ -37,7 +37,8 @@ fn entries(po: &str) -> Vec<(String, String)> {
     let mut is_old = false;
     let mut is_chinese = false;
     for line in po.lines() {
-        is_old = line.starts_with("#, fuzzy") || is_old && !line.is_empty();
+        let is_fuzzy = line.starts_with("#,") && line.contains("fuzzy");
+        is_old = is_fuzzy || is_old && !line.is_empty();
         if is_old {
             continue;
         }

@@ -12,10 +12,10 @@ CARGO = os.environ.get("CARGO", "cargo")
 DRAW = [CARGO, "run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
 
 
-def run(words, pictures):
+def run(words, pictures, *arguments):
     try:
         return subprocess.run(
-            DRAW, cwd=ROOT, encoding="utf-8", capture_output=True,
+            [*DRAW, *arguments], cwd=ROOT, encoding="utf-8", capture_output=True,
             input=json.dumps({"words": words, "pictures": pictures}),
         )
     except FileNotFoundError:
@@ -38,9 +38,11 @@ def draw(names, words):
     return dict(zip(names, json.loads(done.stdout)))
 
 
-def trouble(words):
-    """Why these words cannot be used, if so, and if there is a cargo to ask."""
-    if not words or not shutil.which(CARGO):
-        return None
+def troubles(words):
+    """What these words lack, or why they cannot be used, if there is a cargo to ask."""
+    if not shutil.which(CARGO):
+        return []
+    english = json.loads(run({}, [], "--", "--words").stdout)
     done = run(words, [])
-    return done.stderr.strip() if done.returncode else None
+    wrong = [done.stderr.strip()] if done.returncode else []
+    return wrong + [f"no translation of: {text}" for text in english if text not in words]

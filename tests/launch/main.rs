@@ -4,7 +4,8 @@
 //! - it has default signals, even if they are ignored here: a shell without job control does
 //!   that to what it has in the background, and a program inherits it, but no handler;
 //! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
-//! - on Linux it is killed when the thread that started it ends, whatever ends that.
+//! - on Linux it is terminated when the thread that started it ends, whatever ends that. (By
+//!   SIGTERM: the grader and the tracer then end what they have started.)
 
 #[cfg(unix)]
 fn main() {
@@ -20,7 +21,7 @@ fn main() {
         std::process::exit(2);
     };
     #[cfg(target_os = "linux")]
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL).expect("a signal");
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGTERM).expect("a signal");
     // Its parent may have ended before it asked for that.
     if parent_id() != parent {
         return;

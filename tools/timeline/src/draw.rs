@@ -1,6 +1,6 @@
 //! Draws pictures for the book. On standard input: `{"words": {ENGLISH: TEXT, ...}, "pictures":
 //! [{"name": NAME, "timeline": TEXT, "lines": [WORDS, ...]}, ...]}`, in JSON; on standard output:
-//! of each picture its SVG, as a list in the same order.
+//! of each picture its SVG, as a list in the same order. `draw --words` lists the words.
 
 use std::io;
 use std::process::ExitCode;
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
 }
 
 fn draw() -> Result<Value, String> {
+    if std::env::args().nth(1).as_deref() == Some("--words") {
+        return Ok(Words::english().into());
+    }
     let no_order = |error: serde_json::Error| format!("what to draw: {error}");
     let mut order: Value = serde_json::from_reader(io::stdin()).map_err(no_order)?;
     let words = Words::new(from_value(order["words"].take()).map_err(no_order)?)?;

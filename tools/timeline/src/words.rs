@@ -52,7 +52,7 @@ impl Words {
     /// If the drawing has no such words, or if a translation has not the same braces.
     pub fn new(translations: HashMap<String, String>) -> Result<Self, String> {
         for (english, translation) in &translations {
-            let all = [&ENGLISH[..], &NOTES].concat();
+            let all = Self::english();
             if !all.contains(&english.as_str()) {
                 let all = all.join("', '");
                 return Err(format!("the drawing does not say '{english}', but '{all}'"));
@@ -62,6 +62,11 @@ impl Words {
             }
         }
         Ok(Self(translations))
+    }
+
+    /// All that can be translated.
+    pub fn english() -> Vec<&'static str> {
+        [&ENGLISH[..], &NOTES].concat()
     }
 
     /// The translation of `text`, if it has one.

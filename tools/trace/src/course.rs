@@ -8,25 +8,34 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// Has cargo build the example, or the exercise, with this name. It belongs to the project in whose
-/// folder this tool is run.
+/// folder this tool is run. `None`: there is none.
 ///
 /// # Errors
-/// In words, if there is none, or if it does not compile.
-pub fn build(name: &str) -> Result<PathBuf, String> {
-    let here = env::current_dir().map_err(|error| format!("this folder: {error}"))?;
+/// In words, if it does not compile.
+pub fn build(name: &str) -> Result<Option<PathBuf>, String> {
     let exercise = name.strip_prefix("your_turn/").unwrap_or(name);
-    let is_project = |top: &&Path| top.join("Cargo.toml").is_file();
-    for top in here.ancestors().filter(is_project) {
+    for top in &projects() {
         if top.join(format!("examples/{name}.rs")).is_file() && name == exercise {
-            return cargo_build(top, name, &["--example", name]);
+            return cargo_build(top, name, &["--example", name]).map(Some);
         }
         if top.join(format!("examples/your_turn/{exercise}.rs")).is_file() {
-            return cargo_build(top, exercise, &["--package", "your-turn", "--bin", exercise]);
+            let what = ["--package", "your-turn", "--bin", exercise];
+            return cargo_build(top, exercise, &what).map(Some);
         }
     }
-    let has_examples =
-        |top: &Path| top.join("Cargo.toml").is_file() && top.join("examples").is_dir();
-    Err(if here.ancestors().any(has_examples) {
+    Ok(None)
+}
+
+/// The project of this folder, and those around it.
+fn projects() -> Vec<PathBuf> {
+    let here = env::current_dir().unwrap_or_default();
+    let all = here.ancestors().filter(|top| top.join("Cargo.toml").is_file());
+    all.map(Path::to_owned).collect()
+}
+
+/// What to say of a name that is nothing.
+pub fn is_nothing(name: &str) -> String {
+    if projects().iter().any(|top| top.join("examples").is_dir()) {
         format!(
             "{name} is no example, no exercise and no program (ls examples; cargo trace --help)"
         )
@@ -34,7 +43,7 @@ pub fn build(name: &str) -> Result<PathBuf, String> {
         format!(
             "there is no program {name} (an example has its name in a folder of its project only)"
         )
-    })
+    }
 }
 
 /// Has cargo build it, and say where it is.

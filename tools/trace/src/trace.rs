@@ -1,7 +1,7 @@
 //! Runs the programs that are asked for, and shows what happened.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use timeline::{Timeline, Words};
@@ -52,11 +52,16 @@ pub fn trace(mut order: Order) -> Result<(), String> {
 /// The path of a program, or of an example, which is built.
 fn find(program: &Program) -> Result<PathBuf, String> {
     let name = &program.name;
-    match on_the_path(name) {
-        Some(path) => Ok(path),
-        None if program.foreign => Err(format!("there is no program {name}")),
-        None => course::build(name),
+    // A program of the same name elsewhere may be an old one, or another project's.
+    if !program.foreign && !Path::new(name).is_file() {
+        if let Some(path) = course::build(name)? {
+            return Ok(path);
+        }
     }
+    on_the_path(name).ok_or_else(|| match program.foreign {
+        true => format!("there is no program {name}"),
+        false => course::is_nothing(name),
+    })
 }
 
 /// Where a program is: the name may be a path.
