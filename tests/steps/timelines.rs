@@ -223,6 +223,8 @@ fn the_program_that_cargo_has_built_is_traced() {
     write("Cargo.toml", "[package]\nname = \"other\"\nedition = \"2024\"\n[workspace]\n");
     write(".cargo/config.toml", "[build]\ntarget-dir = \"elsewhere\"\n");
     write("below/it.txt", "");
+    // A program of the same name on the PATH is another one.
+    write("bin/one", "");
     for (number, target) in [None, Some("relative")].into_iter().enumerate() {
         for name in ["one", "two"] {
             write(
@@ -232,6 +234,9 @@ fn the_program_that_cargo_has_built_is_traced() {
         }
         let mut tool = command(tool("trace"));
         tool.args(["one", "--with", "two"]).current_dir(folder.path().join("below"));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = [folder.path().join("bin")].into_iter().chain(env::split_paths(&path));
+        tool.env("PATH", env::join_paths(path).expect("a list"));
         match target {
             Some(target) => tool.env("CARGO_TARGET_DIR", target),
             None => tool.env_remove("CARGO_TARGET_DIR"),

@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
@@ -252,6 +253,49 @@ if not os.path.exists({taken:?}):
     assert_eq!(status, 0, "{shown}");
 }
 
+/// A program that waits, in a session of its own: when Ctrl-C is typed, and when the test dies
+/// that has the grader grade it.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_ends_with_what_it_has_started() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let _quiet = quiet();
+    let notes = tempfile::tempdir().expect("a folder");
+    let [script, process] = ["waits.py", "process"].map(|name| notes.path().join(name));
+    let waits = format!(
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
+         open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"
+    );
+    fs::write(&script, waits).expect("written");
+    let start = || {
+        let _ = fs::remove_file(&process);
+        let mut grade = launch(tool("grade"));
+        grade.env("GRADE_PROGRESS", notes.path().join("notes"));
+        grade.args(["05_echo", "--", "python3"]).arg(&script);
+        let grade = spawn(grade.stdout(Stdio::null()));
+        let number = within_limit(|| {
+            let number = fs::read_to_string(&process).ok()?;
+            Some(number.strip_suffix(' ')?.to_owned())
+        });
+        (grade, PathBuf::from(format!("/proc/{}", number.expect("a number"))))
+    };
+    let is_ended = |mut grade: Child, process: PathBuf| {
+        let since = Instant::now();
+        assert_eq!(grade.wait().expect("a status").code(), Some(130));
+        within_limit(|| (!process.exists()).then_some(())).expect("its end");
+        // What hangs is ended after 4 seconds in any case.
+        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    };
+    let (grade, process) = start();
+    succeeds(Command::new("kill").args(["-INT", &grade.id().to_string()]));
+    is_ended(grade, process);
+    // The death of a test is that of its thread.
+    let (grade, process) = thread::scope(|scope| scope.spawn(start).join()).expect("a start");
+    is_ended(grade, process);
+}
+
 #[test]
 #[ignore = "with the other tests of the grader"]
 fn grade_ends_what_does_not_end() {
@@ -279,31 +323,6 @@ fn grade_ends_what_does_not_end() {
     let (status, shown, time) = python(&flood);
     assert_eq!(status, 1, "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
-
-    // One that is graded when Ctrl-C is typed.
-    let notes = tempfile::tempdir().expect("a folder");
-    let script = notes.path().join("waits.py");
-    let process = notes.path().join("process");
-    // It is a child of the program, in a session of its own.
-    let waits = format!(
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
-         open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"
-    );
-    fs::write(&script, waits).expect("written");
-    let mut grade = launch(tool("grade"));
-    grade.env("GRADE_PROGRESS", notes.path().join("notes"));
-    grade.args(["05_echo", "--", "python3"]).arg(&script);
-    let mut grade = spawn(grade.stdout(Stdio::null()));
-    let process = within_limit(|| {
-        let process = fs::read_to_string(&process).ok()?;
-        Some(process.strip_suffix(' ')?.to_owned())
-    });
-    let process = PathBuf::from(format!("/proc/{}", process.expect("a number")));
-    assert!(process.exists(), "{process:?}");
-    succeeds(Command::new("kill").args(["-INT", &grade.id().to_string()]));
-    let status = grade.wait().expect("a status");
-    assert_eq!(status.code(), Some(130));
-    within_limit(|| (!process.exists()).then_some(())).expect("its end");
 
     // One that leaves others behind, in a session of their own, with its
     // listener: all of them end, and the port is free.
