@@ -1,8 +1,8 @@
 //! How the tests start a program: `launch PARENT SECONDS PROGRAM ARGUMENT...`
 //! becomes that program, and
 //!
-//! - it has default signals, even if they are ignored here: a shell without job control does
-//!   that to what it has in the background, and a program inherits it, but no handler;
+//! - Ctrl-C, SIGTERM and SIGHUP end it, even if they are ignored here: a shell without job control
+//!   does that to what it has in the background, and a program inherits it, but no handler;
 //! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
 //! - on Linux it is terminated when the thread that started it ends, whatever ends that. (By
 //!   SIGTERM: the grader and the tracer then end what they have started.)
