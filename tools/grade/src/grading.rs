@@ -2,6 +2,7 @@
 //! grader's own sockets, and the time that is left.
 
 use std::cell::Cell;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 
@@ -9,10 +10,11 @@ use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
 use crate::clock::Clock;
+use crate::exercise::Check;
 use crate::machine;
 use crate::program::{Program, end_orphans, last_words};
 use crate::wire::{Bench, Datagrams, Peer};
-use crate::wrong::{How, Wrong};
+use crate::wrong::{Explain as _, How, Wrong};
 
 /// Ports that no system gives away by itself (Linux from 32768 on, the others
 /// from 49152 on), so that nobody takes one between two runs of a program.
@@ -75,9 +77,8 @@ impl Grading {
             let was_taken = !is_free(address);
             self.give_up();
             if is_free(address) || tries == 0 {
-                return Err(
-                    wrong.advice_if(|it| was_taken && it.how == How::Printed, ONLY_THE_LINE)
-                );
+                let is_there = |it: &Wrong| was_taken && it.how == How::Printed;
+                return Err(wrong.advice_if(is_there, ONLY_THE_LINE));
             }
             // Somebody else has taken the port in the meantime: another one.
             self.forget_last();
@@ -130,23 +131,18 @@ impl Grading {
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
     pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
-        self.note(Peer::connect(address_of(program), &self.bench))
+        self.connect_with(program, |_| Ok(()))
     }
 
-    fn note(&self, peer: Result<Peer, Wrong>) -> Result<Peer, Wrong> {
-        if peer.is_ok() {
-            self.has_connected.set(true);
-        }
-        peer.map_err(|wrong| match self.has_connected.get() {
-            // The check knows better why not this time.
-            true => wrong,
-            false => wrong.advice(NOBODY),
-        })
-    }
-
-    /// The same, with a receive buffer of about so many bytes.
-    pub fn connect_with_buffer(&self, program: &Program, size: usize) -> Result<Peer, Wrong> {
-        self.note(Peer::connect_with_buffer(address_of(program), size, &self.bench))
+    /// The same, with a socket that is set up like this.
+    pub fn connect_with(
+        &self,
+        program: &Program,
+        set_up: impl FnOnce(&Socket) -> io::Result<()>,
+    ) -> Result<Peer, Wrong> {
+        let peer = Peer::connect(address_of(program), &self.bench, set_up);
+        self.has_connected.set(self.has_connected.get() || peer.is_ok());
+        peer.advice_if(|_| !self.has_connected.get(), NOBODY)
     }
 
     /// A listener of the grader's, for a program that is a client.
@@ -218,10 +214,18 @@ pub fn restarts(
     talk(&mut peer)?;
     first.kill();
     let again = "a second start right after the first run was ended, with a client connected";
-    let second =
-        grading.start_at(address_of(&first)).map_err(|wrong| wrong.after(again).advice(REUSE))?;
+    let second = grading.start_at(address_of(&first)).after(again).advice(REUSE)?;
     let mut peer = grading.connect(&second)?;
-    talk(&mut peer).map_err(|wrong| wrong.after(again))
+    talk(&mut peer).after(again)
+}
+
+/// The last check of most servers; what it runs is `restarts`.
+pub const fn starts_again(run: fn(&mut Grading) -> Result<(), Wrong>) -> Check {
+    Check {
+        title: "it can be started again at once, on the same port",
+        usually: |_| "The second run does not serve its clients as the first one did.",
+        run,
+    }
 }
 
 /// The advice where nobody got an answer while the program was busy.

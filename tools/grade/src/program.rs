@@ -23,7 +23,7 @@ use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
 use crate::clock::{Clock, PATIENCE};
 use crate::machine;
-use crate::wrong::{How, Wrong, seconds, show};
+use crate::wrong::{Explain as _, How, Wrong, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
@@ -39,6 +39,20 @@ const LONGEST: u64 = 1 << 16;
 const LAST: Duration = Duration::from_secs(1);
 /// So many lines of its standard error are kept, the last ones.
 const KEPT: usize = 20;
+
+const SAY_READY: &str = "Print \"ready\" on a line of its own as soon as the socket is set up: a \
+     TCP server after listen, a UDP program after bind, a TCP client after connect. In a language \
+     that keeps its output for later, flush it: print(\"ready\", flush=True), fflush(stdout). If it \
+     never comes so far, a call ahead of it waits.";
+
+const ENDED_TOO_EARLY: &str = "The program ended before it was ready. What it said last is below: \
+     most often the address is not the one that was given as the last argument, or a call failed.";
+
+const ON_STANDARD_ERROR: &str = "The line stands on standard error. Print it on standard output. \
+     (In Python, sys.exit(\"...\") prints on standard error, and ends with exit status 1.)";
+
+const READY_TOO_MUCH: &str = "\"ready\" says that others can reach the program, or that it has \
+     what it was to get. This time it has not: end without that line.";
 
 /// Whether one of these programs has something to do just now.
 #[cfg(target_os = "linux")]
@@ -196,52 +210,30 @@ impl Program {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
         let end = self.clock.end_of(UNTIL_READY);
-        let ready = loop {
+        let stop = loop {
             if self.is_ready.get() {
-                break Ok(());
+                return Ok(());
             }
-            if let Err(end) = self.receive_line(end) {
-                break Err(end);
+            if let Err(stop) = self.receive_line(end) {
+                break stop;
             }
         };
-        if ready.is_err() {
-            self.clock.add_start(start.elapsed());
-        }
-        match ready {
-            Ok(()) => Ok(()),
-            Err(RecvTimeoutError::Timeout) => {
-                let waited = seconds(start.elapsed());
-                let got = format!("{}, for {waited}", self.printed_so_far());
-                Err(Wrong::new(How::Printed, expected, got).advice(
-                    "Print \"ready\" on a line of its own as soon as the socket is set up: a TCP \
-                     server after listen, a UDP program after bind, a TCP client after connect. In \
-                     a language that keeps its output for later, flush it: print(\"ready\", \
-                     flush=True), fflush(stdout). If it never comes so far, a call ahead of it \
-                     waits.",
-                ))
+        self.clock.add_start(start.elapsed());
+        let (how, then, advice) = match stop {
+            RecvTimeoutError::Timeout => {
+                (How::Printed, format!("for {}", seconds(start.elapsed())), SAY_READY)
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                let end = self.what_ended();
-                let got = format!("{}, {end}", self.printed_so_far());
-                Err(Wrong::new(How::Exit, expected, got).advice(
-                    "The program ended before it was ready. What it said last is below: most often \
-                     the address is not the one that was given as the last argument, or a call \
-                     failed.",
-                ))
-            }
-        }
+            RecvTimeoutError::Disconnected => (How::Exit, self.what_ended(), ENDED_TOO_EARLY),
+        };
+        let got = format!("{}, {then}", self.printed_so_far());
+        Err(Wrong::new(how, expected, got).advice(advice))
     }
 
     /// The next line that it prints and that has not been asked for (without
     /// `ready`).
     pub fn next_line(&self, expected: &str) -> Result<String, Wrong> {
-        self.next_line_within(PATIENCE, expected)
-    }
-
-    /// The same, for what takes longer than usual.
-    pub fn next_line_within(&self, patience: Duration, expected: &str) -> Result<String, Wrong> {
         let start = Instant::now();
-        let end = self.clock.end_of(patience);
+        let end = self.clock.end_of(PATIENCE);
         loop {
             let next = self.printed.borrow().get(self.asked.get()).cloned();
             if let Some(line) = next {
@@ -255,29 +247,18 @@ impl Program {
                 }
                 Err(RecvTimeoutError::Disconnected) => (How::Exit, self.what_ended()),
             };
-            let got = format!("no more lines, {then}");
-            let expected = format!("the line {}", quote(expected));
-            return Err(Wrong::new(how, expected, got));
+            return Err(Wrong::new(how, the_line(expected), format!("no more lines, {then}")));
         }
     }
 
     /// The next line must be this one.
     pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
-        let line = self.next_line(expected).map_err(|wrong| {
-            match self.complaints().iter().any(|line| line.trim() == expected) {
-                true => wrong.advice(
-                    "The line stands on standard error. Print it on standard output. (In Python, \
-                     sys.exit(\"...\") prints on standard error, and ends with exit status 1.)",
-                ),
-                false => wrong,
-            }
-        })?;
-        if line != expected {
-            let got = format!("the line {}", quote(&line));
-            let expected = format!("the line {}", quote(expected));
-            return Err(Wrong::new(How::Printed, expected, got));
+        let is_complaint = |_: &_| self.complaints().iter().any(|line| line.trim() == expected);
+        let line = self.next_line(expected).advice_if(is_complaint, ON_STANDARD_ERROR)?;
+        match line == expected {
+            true => Ok(()),
+            false => Err(Wrong::new(How::Printed, the_line(expected), the_line(&line))),
         }
-        Ok(())
     }
 
     /// It must not have said that it is ready, up to its end.
@@ -288,11 +269,8 @@ impl Program {
         match self.is_ready.get() {
             false => Ok(()),
             true => {
-                let expected = "no line \"ready\" this time";
-                Err(Wrong::new(How::Printed, expected, "the line \"ready\"").advice(
-                    "\"ready\" says that others can reach the program, or that it has what it was \
-                     to get. This time it has not: end without that line.",
-                ))
+                let (expected, got) = ("no line \"ready\" this time", "the line \"ready\"");
+                Err(Wrong::new(How::Printed, expected, got).advice(READY_TOO_MUCH))
             }
         }
     }
@@ -363,7 +341,7 @@ impl Program {
         self.collect();
         match &self.printed.borrow()[..] {
             [] => "nothing".to_owned(),
-            [line] => format!("the line {}", quote(line)),
+            [line] => the_line(line),
             [.., line] => format!("other lines, the last {}", quote(line)),
         }
     }
@@ -375,12 +353,9 @@ impl Program {
         // In one write, as a terminal does it: a program that reads without
         // a buffer gets the line and its ending together.
         stdin.write_all(format!("{line}\n").as_bytes()).map_err(|_| {
-            Wrong::new(
-                How::Exit,
-                "a program that still reads its standard input",
-                "the end of the program",
-            )
-            .after(format!("the line {} (typed)", quote(line)))
+            let expected = "a program that still reads its standard input";
+            let wrong = Wrong::new(How::Exit, expected, "the end of the program");
+            wrong.after(the_line(line) + " (typed)")
         })
     }
 
@@ -400,13 +375,8 @@ impl Program {
 
     /// How it ends by itself.
     pub fn expect_end(&self) -> Result<ExitStatus, Wrong> {
-        self.expect_end_within(PATIENCE)
-    }
-
-    /// The same, for what takes longer than usual.
-    pub fn expect_end_within(&self, patience: Duration) -> Result<ExitStatus, Wrong> {
         let start = Instant::now();
-        let end = self.clock.end_of(patience);
+        let end = self.clock.end_of(PATIENCE);
         loop {
             if let Some(status) = self.ended() {
                 return Ok(status);
@@ -504,27 +474,21 @@ impl Program {
             wait = LAST;
         }
         while self.receive_line(Instant::now() + wait).is_ok() {}
-        let printed = self.printed.borrow();
         if self.flooded.load(Ordering::Relaxed) {
             words.push("It prints without end.".to_owned());
         }
-        if !printed.is_empty() {
-            words.push("It printed last:".to_owned());
-        }
-        for line in &printed[printed.len().saturating_sub(3)..] {
-            words.push(format!("  {}", cut(line)));
-        }
-        let errors = self.complaints();
-        let errors: Vec<_> = errors
-            .iter()
-            .filter(|line| !line.trim().is_empty())
-            .filter(|line| !line.starts_with("note: run with `RUST_BACK"))
-            .collect();
-        if !errors.is_empty() {
-            words.push("Its error output:".to_owned());
-        }
-        for line in &errors[errors.len().saturating_sub(4)..] {
-            words.push(format!("  {}", cut(line)));
+        let mut errors = self.complaints();
+        errors.retain(|line| {
+            !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACK")
+        });
+        let printed = self.printed.borrow();
+        let all = [("It printed last:", &*printed, 3), ("Its error output:", &errors, 4)];
+        for (title, lines, most) in all {
+            if !lines.is_empty() {
+                words.push(title.to_owned());
+            }
+            let last = &lines[lines.len().saturating_sub(most)..];
+            words.extend(last.iter().map(|line| format!("  {}", cut(line))));
         }
         words
     }
@@ -544,8 +508,17 @@ pub fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// A line, for a line.
-pub fn quote(line: &str) -> String {
+/// There must be no such line.
+pub fn expect_no_line(line: Option<&String>, expected: &str) -> Result<(), Wrong> {
+    line.map_or(Ok(()), |line| Err(Wrong::new(How::Printed, expected, the_line(line))))
+}
+
+/// A line of the program, for a line of the report.
+pub fn the_line(line: &str) -> String {
+    format!("the line {}", quote(line))
+}
+
+fn quote(line: &str) -> String {
     let line = show(line.as_bytes());
     match line.split_once(": ") {
         Some((_, text)) => text.to_owned(),

@@ -3,12 +3,13 @@
 //! lost.
 
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::clock::{Clock, PATIENCE};
+use crate::clock::PATIENCE;
 use crate::grading::Grading;
-use crate::program::Program;
+use crate::program::{Program, ending};
 use crate::wire::{Bench, Datagrams};
 use crate::wrong::{How, Wrong};
 
@@ -30,7 +31,7 @@ pub struct Opponent {
     noise: Option<Noise>,
     /// The last datagram came after this.
     looked: Instant,
-    sent: String,
+    pub sent: String,
     bench: Rc<Bench>,
 }
 
@@ -51,10 +52,6 @@ impl Opponent {
         })
     }
 
-    fn clock(&self) -> &Clock {
-        &self.bench.clock
-    }
-
     /// The next datagram; `None`: the program has ended. Until the first one comes, the program
     /// has to be started. And looks are counted, since a machine that stands still has no clock.
     pub fn receive(&mut self, awaited: &str) -> Next<(Vec<u8>, SocketAddr)> {
@@ -65,7 +62,7 @@ impl Opponent {
         };
         let mut looked = 0;
         loop {
-            if self.clock().is_up() {
+            if self.bench.clock.is_up() {
                 return Err(self.wrong(How::Silent, awaited, "nothing yet, and time is up"));
             }
             let is_noisy = self.noise.as_ref().is_some_and(Noise::is_long_enough);
@@ -152,6 +149,18 @@ impl Opponent {
         }
         let expected = format!("{awaited} when the 100 ms of the try before are over");
         Err(self.wrong(How::More, expected, "that already").advice(TOO_SOON))
+    }
+
+    /// The program must end by itself: its status, and what it has printed.
+    pub fn expect_end(&self) -> Result<(ExitStatus, Vec<String>), Wrong> {
+        let still_runs = |wrong: Wrong| self.wrong(How::Silent, wrong.expected, wrong.got);
+        let status = self.program.expect_end().map_err(still_runs)?;
+        Ok((status, self.program.last_lines()))
+    }
+
+    /// It has ended, and should not have.
+    pub fn too_early(&self, awaited: String, status: ExitStatus) -> Wrong {
+        self.wrong(How::Exit, awaited, format!("the end of the program: {}", ending(status)))
     }
 
     pub fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {

@@ -57,26 +57,23 @@ enum Stop {
 }
 
 impl Peer {
-    pub fn connect(to: SocketAddr, bench: &Rc<Bench>) -> Result<Self, Wrong> {
-        Self::connect_by(Socket::new(Domain::for_address(to), Type::STREAM, None)?, to, bench)
-    }
-
-    /// The same, with a receive buffer of about so many bytes: set ahead of connect, where the
-    /// other end gets to know it.
-    pub fn connect_with_buffer(
+    /// Connects a socket that is `set_up` ahead of that.
+    pub fn connect(
         to: SocketAddr,
-        size: usize,
         bench: &Rc<Bench>,
+        set_up: impl FnOnce(&Socket) -> io::Result<()>,
     ) -> Result<Self, Wrong> {
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-        socket.set_recv_buffer_size(size)?;
-        Self::connect_by(socket, to, bench)
-    }
-
-    pub fn connect_by(socket: Socket, to: SocketAddr, bench: &Rc<Bench>) -> Result<Self, Wrong> {
         bench.close_dropped();
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        set_up(&socket)?;
         let connected = socket.connect_timeout(&to.into(), bench.clock.left_of(PATIENCE));
-        connected.map_err(|error| not_connected(to, &error))?;
+        connected.map_err(|error| {
+            let got = match error.kind() {
+                ErrorKind::TimedOut => NO_ANSWER.to_owned(),
+                _ => in_words(&error),
+            };
+            Wrong::new(How::Refused, format!("a connection to {to}"), got)
+        })?;
         Self::new(socket.into(), bench)
     }
 
@@ -116,8 +113,7 @@ impl Peer {
         for piece in bytes.chunks(size) {
             self.send_alone(piece)?;
         }
-        let pieces = plural(size, "byte");
-        self.sent = format!("{}, in pieces of {pieces}", show(bytes));
+        self.sent = format!("{}, in pieces of {}", show(bytes), plural(size, "byte"));
         Ok(())
     }
 
@@ -139,16 +135,12 @@ impl Peer {
         self.not_beyond_the_limit();
         let start = Instant::now();
         put_all(&self.stream, bytes, self.bench.clock.end()).map_err(|error| {
-            let expected = "a peer that receives it";
-            let (how, got) = match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    let time = seconds(start.elapsed());
-                    let got = format!("it takes no more bytes for {time}");
-                    (How::Silent, got)
-                }
-                _ => (How::Reset, in_words(&error)),
+            let time = seconds(start.elapsed());
+            let (how, got) = match is_timeout(&error) {
+                true => (How::Silent, format!("it takes no more bytes for {time}")),
+                false => (How::Reset, in_words(&error)),
             };
-            Wrong::new(how, expected, got).after(self.sent.clone())
+            self.wrong(how, "a peer that receives it", got)
         })
     }
 
@@ -188,14 +180,23 @@ impl Peer {
         self.expect_end()
     }
 
+    /// Sends its last bytes, and ends its direction: the answer must come, and then the end.
+    pub fn send_last(
+        &mut self,
+        bytes: impl AsRef<[u8]>,
+        answer: impl AsRef<[u8]>,
+    ) -> Result<(), Wrong> {
+        self.send(bytes)?;
+        self.finish();
+        self.expect(answer)?;
+        self.expect_end()
+    }
+
     /// Receives exactly these bytes, in whatever pieces they come.
     pub fn expect(&mut self, expected: impl AsRef<[u8]>) -> Result<(), Wrong> {
         let expected = expected.as_ref();
         let (got, stop) = self.receive(expected.len());
-        if got == expected {
-            return Ok(());
-        }
-        Err(self.wrong(expected, &got, &stop))
+        self.compare(expected, &got, &stop)
     }
 
     /// Sends while it receives, so that neither end waits for the other: each
@@ -222,10 +223,7 @@ impl Peer {
             }
             received
         });
-        if got != expected {
-            return Err(self.wrong(expected, &got, &stop));
-        }
-        Ok(())
+        self.compare(expected, &got, &stop)
     }
 
     /// A line up to `\n`, without that. At most 4096 bytes.
@@ -236,58 +234,42 @@ impl Peer {
             match got[..] {
                 [b'\n'] => break,
                 [byte] if line.len() < 4096 => line.push(byte),
-                _ => {
-                    let expected = format!("{expected}\n");
-                    return Err(self.wrong(expected.as_bytes(), &line, &stop));
-                }
+                _ => self.compare(format!("{expected}\n").as_bytes(), &line, &stop)?,
             }
         }
-        String::from_utf8(line).map_err(|error| {
-            let got = show(error.as_bytes());
-            let wrong = Wrong::new(How::Other, "a line of UTF-8 text", got);
-            wrong.after(self.sent.clone())
-        })
+        String::from_utf8(line)
+            .map_err(|error| self.wrong(How::Other, "a line of UTF-8 text", show(error.as_bytes())))
     }
 
     /// The line that comes next must be this one.
     pub fn expect_line(&mut self, expected: &str) -> Result<(), Wrong> {
         let line = self.receive_line(expected)?;
-        if line != expected {
-            let (expected, got) = (show(expected.as_bytes()), show(line.as_bytes()));
-            let wrong = Wrong::new(How::Other, expected, got);
-            return Err(wrong.after(self.sent.clone()));
+        match line == expected {
+            true => Ok(()),
+            false => Err(self.wrong(How::Other, show(expected.as_bytes()), show(line.as_bytes()))),
         }
-        Ok(())
     }
 
     /// The stream must end here, in order: no more bytes, no reset.
     pub fn expect_end(&mut self) -> Result<(), Wrong> {
-        let expected = "the end of the stream";
         let (got, stop) = self.receive(1);
-        let wrong = match (&got[..], stop) {
-            (_, Stop::End) => return Ok(()),
-            (_, Stop::Silent(time)) => {
-                let time = seconds(time);
-                let got = format!("neither bytes nor an end for {time}");
-                Wrong::new(How::More, expected, got)
+        let (how, got) = match stop {
+            Stop::End => return Ok(()),
+            Stop::Silent(time) => {
+                (How::More, format!("neither bytes nor an end for {}", seconds(time)))
             }
-            (_, Stop::Broken(error)) => Wrong::new(How::Reset, expected, in_words(&error)),
-            (_, Stop::Full) => {
-                let more = self.all_that_is_there(&got);
-                Wrong::new(How::More, expected, format!("more: {}", show(&more)))
-            }
+            Stop::Broken(error) => (How::Reset, in_words(&error)),
+            Stop::Full => (How::More, format!("more: {}", show(&self.all_that_is_there(&got)))),
         };
-        Err(wrong.after(self.sent.clone()))
+        Err(self.wrong(how, "the end of the stream", got))
     }
 
     /// Nothing must have come, up to now.
     pub fn expect_nothing(&mut self) -> Result<(), Wrong> {
-        let got = self.all_that_is_there(&[]);
-        if got.is_empty() {
-            return Ok(());
+        match &self.all_that_is_there(&[])[..] {
+            [] => Ok(()),
+            got => Err(self.wrong(How::More, "nothing yet", show(got))),
         }
-        let wrong = Wrong::new(How::More, "nothing yet", show(&got));
-        Err(wrong.after(self.sent.clone()))
     }
 
     fn all_that_is_there(&mut self, first: &[u8]) -> Vec<u8> {
@@ -323,71 +305,56 @@ impl Peer {
         let mut got = vec![0; most];
         let mut length = 0;
         let mut last = Instant::now();
-        while length < most {
+        let stop = loop {
+            if length == most {
+                break Stop::Full;
+            }
             if self.bench.clock.is_up() {
-                return (got[..length].to_vec(), Stop::Silent(last.elapsed()));
+                break Stop::Silent(last.elapsed());
             }
             self.not_beyond_the_limit();
             self.acknowledge_at_once();
             match self.stream.read(&mut got[length..]) {
-                Ok(0) => return (got[..length].to_vec(), Stop::End),
+                Ok(0) => break Stop::End,
                 Ok(more) => {
                     length += more;
                     last = Instant::now();
                 }
-                Err(error) => {
-                    let stop = match error.kind() {
-                        ErrorKind::Interrupted => continue,
-                        ErrorKind::WouldBlock | ErrorKind::TimedOut => Stop::Silent(last.elapsed()),
-                        _ => Stop::Broken(error),
-                    };
-                    return (got[..length].to_vec(), stop);
-                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => break Stop::Silent(last.elapsed()),
+                Err(error) => break Stop::Broken(error),
             }
-        }
-        (got, Stop::Full)
+        };
+        got.truncate(length);
+        (got, stop)
     }
 
-    /// What was expected and what came instead.
-    fn wrong(&self, expected: &[u8], got: &[u8], stop: &Stop) -> Wrong {
-        let same = expected.iter().zip(got).take_while(|(a, b)| a == b);
-        let same = same.count();
-        let mut words = show(got);
-        let how = match stop {
-            _ if same < got.len() => How::Other,
-            Stop::Full => How::Other,
-            Stop::Silent(_) if got.is_empty() => How::Silent,
-            Stop::Silent(_) => How::Short,
-            Stop::End => How::End,
-            Stop::Broken(_) => How::Reset,
-        };
-        match how {
-            How::Other if got.len() > 32 => {
-                words += &format!(
-                    ", wrong from byte {} on: {}, not {}",
-                    same + 1,
-                    show(&got[same..got.len().min(same + 4)]),
-                    show(&expected[same..expected.len().min(same + 4)]),
-                );
-            }
-            How::Other => {}
-            _ => {
-                words += &match stop {
-                    Stop::Full => String::new(),
-                    Stop::Silent(time) if got.is_empty() => {
-                        format!(", for {}", seconds(*time))
-                    }
-                    Stop::Silent(time) => {
-                        format!(", and no more for {}", seconds(*time))
-                    }
-                    Stop::End => ", then the end of the stream".to_owned(),
-                    Stop::Broken(error) => {
-                        format!(", then: {}", in_words(error))
-                    }
-                };
-            }
+    /// What came must be what was expected.
+    fn compare(&self, expected: &[u8], got: &[u8], stop: &Stop) -> Result<(), Wrong> {
+        if got == expected {
+            return Ok(());
         }
-        Wrong::new(how, show(expected), words).after(self.sent.clone())
+        let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+        let from_there = |bytes: &[u8]| show(&bytes[same..bytes.len().min(same + 4)]);
+        let (how, then) = match stop {
+            _ if same < got.len() && got.len() > 32 => {
+                let (from, wrong, right) = (same + 1, from_there(got), from_there(expected));
+                (How::Other, format!(", wrong from byte {from} on: {wrong}, not {right}"))
+            }
+            _ if same < got.len() => (How::Other, String::new()),
+            Stop::Full => (How::Other, String::new()),
+            Stop::Silent(time) if got.is_empty() => {
+                (How::Silent, format!(", for {}", seconds(*time)))
+            }
+            Stop::Silent(time) => (How::Short, format!(", and no more for {}", seconds(*time))),
+            Stop::End => (How::End, ", then the end of the stream".to_owned()),
+            Stop::Broken(error) => (How::Reset, format!(", then: {}", in_words(error))),
+        };
+        Err(self.wrong(how, show(expected), show(got) + &then))
+    }
+
+    fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
+        Wrong::new(how, expected, got).after(self.sent.clone())
     }
 }
 
@@ -397,12 +364,9 @@ impl Drop for Peer {
     }
 }
 
-fn not_connected(to: SocketAddr, error: &io::Error) -> Wrong {
-    let got = match error.kind() {
-        ErrorKind::TimedOut => NO_ANSWER.to_owned(),
-        _ => in_words(error),
-    };
-    Wrong::new(How::Refused, format!("a connection to {to}"), got)
+/// A limit for a receive or a send was over.
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// As `write_all`, but for the time for all the checks: who takes a byte now
@@ -432,8 +396,7 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Result<Peer, Wrong> 
             Ok((stream, _)) => return Peer::new(stream, bench),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if Instant::now() > end {
-                    let at = listener.local_addr()?;
-                    let expected = format!("a connection to {at}");
+                    let expected = format!("a connection to {}", listener.local_addr()?);
                     let got = format!("none for {}", seconds(start.elapsed()));
                     return Err(Wrong::new(How::Silent, expected, got));
                 }
@@ -496,12 +459,9 @@ impl Datagrams {
                     buffer.truncate(length);
                     return Ok(Some((buffer, from)));
                 }
+                Err(error) if is_timeout(&error) && Instant::now() >= end => return Ok(None),
+                Err(error) if is_timeout(&error) => {}
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                        if Instant::now() >= end {
-                            return Ok(None);
-                        }
-                    }
                     // Windows: nobody is where the last one was sent to.
                     ErrorKind::Interrupted | ErrorKind::ConnectionReset => {}
                     _ => return Err(error.into()),
@@ -516,19 +476,13 @@ impl Datagrams {
             [] => format!("an empty datagram from {from}"),
             _ => format!("a datagram from {from} of {}", show(bytes)),
         };
-        let expected_words = words(expected, from);
         let start = Instant::now();
-        let wrong = match self.receive(PATIENCE)? {
-            Some((got, at)) if got == expected && at == from => {
-                return Ok(());
-            }
-            Some((got, at)) => Wrong::new(How::Other, expected_words, words(&got, at)),
-            None => {
-                let got = format!("none for {}", seconds(start.elapsed()));
-                Wrong::new(How::Silent, expected_words, got)
-            }
+        let (how, got) = match self.receive(PATIENCE)? {
+            Some((got, at)) if got == expected && at == from => return Ok(()),
+            Some((got, at)) => (How::Other, words(&got, at)),
+            None => (How::Silent, format!("none for {}", seconds(start.elapsed()))),
         };
-        Err(wrong.after(self.sent.clone()))
+        Err(Wrong::new(how, words(expected, from), got).after(self.sent.clone()))
     }
 }
 

@@ -70,6 +70,27 @@ impl Wrong {
     }
 }
 
+/// What is added to a failure on its way out of a check.
+pub trait Explain {
+    fn after(self, sent: impl Into<String>) -> Self;
+    fn advice(self, advice: impl Into<String>) -> Self;
+    fn advice_if(self, is_so: impl FnOnce(&Wrong) -> bool, advice: &str) -> Self;
+}
+
+impl<T> Explain for Result<T, Wrong> {
+    fn after(self, sent: impl Into<String>) -> Self {
+        self.map_err(|wrong| wrong.after(sent))
+    }
+
+    fn advice(self, advice: impl Into<String>) -> Self {
+        self.map_err(|wrong| wrong.advice(advice))
+    }
+
+    fn advice_if(self, is_so: impl FnOnce(&Wrong) -> bool, advice: &str) -> Self {
+        self.map_err(|wrong| wrong.advice_if(is_so, advice))
+    }
+}
+
 /// So much of a text is shown, in characters.
 const SHOWN: usize = 44;
 

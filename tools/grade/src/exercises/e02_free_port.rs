@@ -9,8 +9,8 @@ use socket2::{Domain, Socket, Type};
 
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_addresses};
-use crate::program::Program;
-use crate::wrong::{How, Wrong};
+use crate::program::{Program, expect_no_line};
+use crate::wrong::{Explain as _, How, Wrong};
 
 /// How many ports are given.
 const PORTS: u16 = 5;
@@ -37,14 +37,9 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_program, first) = takes(grading, &[], 0)?;
-            if bind(first, false).is_ok() {
-                let expected = format!("that port {first} is taken");
-                let wrong = Wrong::new(How::Other, expected, "it is free");
-                return Err(wrong.after("a bind by the grader"));
-            }
+            is_taken(first, "is taken").after("a bind by the grader")?;
             if TcpStream::connect(at(first)).is_ok() {
-                let expected = "that nobody listens there";
-                let wrong = Wrong::new(How::Other, expected, "somebody does");
+                let wrong = Wrong::new(How::Other, "that nobody listens there", "somebody does");
                 return Err(wrong.after(format!("a connect to port {first}")).advice(LISTENS));
             }
             Ok(())
@@ -69,12 +64,11 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_program, first) = takes(grading, &[Taken::Listens], 1)?;
             for port in first + 2..first + PORTS {
-                if let Err(error) = bind(port, false) {
+                bind(port, false).map_err(|error| {
                     let expected = format!("that port {port} is free");
-                    let got = format!("bind: {error}");
-                    let wrong = Wrong::new(How::Other, expected, got);
-                    return Err(wrong.after("a bind by the grader"));
-                }
+                    let wrong = Wrong::new(How::Other, expected, format!("bind: {error}"));
+                    wrong.after("a bind by the grader")
+                })?;
             }
             Ok(())
         },
@@ -108,12 +102,11 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (first, _sockets) = ports(&[Taken::Listens; PORTS as usize])?;
             let program = grading.start_unready(&range(first))?;
-            let all = "with all ports of the range taken";
-            program
-                .expect_line("all taken")
+            let result = program.expect_line("all taken");
+            result
                 .and_then(|()| program.expect_failure())
                 .and_then(|()| program.expect_not_ready())
-                .map_err(|wrong| wrong.after(all))
+                .after("with all ports of the range taken")
         },
     },
     Check {
@@ -129,16 +122,8 @@ pub const CHECKS: &[Check] = &[
             let address = "192.0.2.1:20817-20821";
             let program = grading.start_unready(address)?;
             program.expect_failure()?;
-            let lines = program.last_lines();
-            match &lines[..] {
-                [] => Ok(()),
-                [line, ..] => {
-                    let expected = "no line on standard output";
-                    let got = format!("the line {line:?}");
-                    let wrong = Wrong::new(How::Printed, expected, got);
-                    Err(wrong.after(format!("a start with {address}")))
-                }
-            }
+            expect_no_line(program.last_lines().first(), "no line on standard output")
+                .after(format!("a start with {address}"))
         },
     },
     Check {
@@ -156,13 +141,9 @@ pub const CHECKS: &[Check] = &[
             let _ = program.type_line("");
             // One that ends now does so at once.
             std::thread::sleep(std::time::Duration::from_millis(200));
-            if bind(first, false).is_ok() {
-                let expected = format!("that port {first} is still taken");
-                return Err(Wrong::new(How::Other, expected, "it is free")
-                    .after("two lines on standard input, and no end"));
-            }
+            is_taken(first, "is still taken").after("two lines on standard input, and no end")?;
             program.end_input();
-            program.expect_success().map_err(|wrong| wrong.after("the end of standard input"))?;
+            program.expect_success().after("the end of standard input")?;
             bind(first, false)?;
             Ok(())
         },
@@ -207,6 +188,14 @@ fn bind(port: u16, reuse: bool) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
+/// The program's port must be taken, for others.
+fn is_taken(port: u16, words: &str) -> Result<(), Wrong> {
+    match bind(port, false) {
+        Ok(_) => Err(Wrong::new(How::Other, format!("that port {port} {words}"), "it is free")),
+        Err(_) => Ok(()),
+    }
+}
+
 /// A range of ports, of which the first ones are taken; and by whom.
 fn ports(taken: &[Taken]) -> Result<(u16, Vec<Socket>), Wrong> {
     let first = free_addresses(PORTS)?;
@@ -218,15 +207,11 @@ fn ports(taken: &[Taken]) -> Result<(u16, Vec<Socket>), Wrong> {
         sockets.push(socket);
     }
     for (port, taken) in (first..).zip(taken) {
-        let socket = match taken {
-            Taken::Listens => {
-                let socket = bind(port, false)?;
-                socket.listen(1)?;
-                socket
-            }
-            // As who sets it as well could have the port, too.
-            Taken::Bound => bind(port, true)?,
-        };
+        // Who sets SO_REUSEADDR as well could have a port that is only bound, too.
+        let socket = bind(port, matches!(taken, Taken::Bound))?;
+        if let Taken::Listens = taken {
+            socket.listen(1)?;
+        }
         sockets.push(socket);
     }
     Ok((first, sockets))

@@ -6,7 +6,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
-use crate::wrong::{How, Wrong};
+use crate::wrong::{Explain as _, How, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -25,10 +25,10 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
-            expect_greeting(&mut guest, 1).map_err(|wrong| {
-                let ended = matches!(wrong.how, How::End | How::Reset);
-                wrong.advice_if(|it| ended && it.got.starts_with("nothing"), ON_WHICH_SOCKET)
-            })
+            let ended = |it: &Wrong| {
+                matches!(it.how, How::End | How::Reset) && it.got.starts_with("nothing")
+            };
+            expect_greeting(&mut guest, 1).advice_if(ended, ON_WHICH_SOCKET)
         },
     },
     Check {
@@ -41,9 +41,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
-            guest
-                .expect_end()
-                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("more"), TOO_MUCH))
+            guest.expect_end().advice_if(|it| it.got.starts_with("more"), TOO_MUCH)
         },
     },
     Check {
@@ -60,11 +58,10 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start()?;
             for number in 1..=12 {
                 let mut guest = grading.connect(&program)?;
-                let wrong = expect_greeting(&mut guest, number).and_then(|()| guest.expect_end());
-                wrong.map_err(|wrong| {
-                    let cut = matches!(wrong.how, How::Short | How::End);
-                    wrong.advice_if(|_| number >= 10 && cut, ONE_DIGIT_MORE)
-                })?;
+                let cut = |it: &Wrong| number >= 10 && matches!(it.how, How::Short | How::End);
+                expect_greeting(&mut guest, number)
+                    .and_then(|()| guest.expect_end())
+                    .advice_if(cut, ONE_DIGIT_MORE)?;
             }
             Ok(())
         },
@@ -96,10 +93,10 @@ pub const CHECKS: &[Check] = &[
             let came = numbers.clone();
             numbers.sort_unstable();
             if !numbers.iter().copied().eq(1..=10) {
-                let expected = "the numbers 1 to 10, each once";
-                let got: Vec<_> = came.iter().map(u64::to_string).collect();
-                let got = format!("the numbers {}", got.join(", "));
-                return Err(Wrong::new(How::Other, expected, got).after(ten));
+                let came: Vec<_> = came.iter().map(u64::to_string).collect();
+                let got = format!("the numbers {}", came.join(", "));
+                let wrong = Wrong::new(How::Other, "the numbers 1 to 10, each once", got);
+                return Err(wrong.after(ten));
             }
             Ok(())
         },
@@ -197,11 +194,7 @@ const MORE_ROOM: &str = "Guests could not even connect: the kernel lets no more 
 
 /// Connects as one of many who wait.
 fn one_of_many(grading: &Grading, program: &Program, sent: &str) -> Result<Peer, Wrong> {
-    let guest = grading.connect(program);
-    guest.map_err(|wrong| match wrong.got == NO_ANSWER {
-        true => wrong.after(sent).advice(MORE_ROOM),
-        false => wrong.after(sent),
-    })
+    grading.connect(program).after(sent).advice_if(|it| it.got == NO_ANSWER, MORE_ROOM)
 }
 
 fn expect_greeting(guest: &mut Peer, number: u64) -> Result<(), Wrong> {

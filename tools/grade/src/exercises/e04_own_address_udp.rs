@@ -2,6 +2,7 @@
 //! Idea: every datagram names its sender.
 //! Usual mistake: 0 bytes taken for the end.
 
+use crate::clock::PATIENCE;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, address_of};
 use crate::wire::Datagrams;
@@ -26,16 +27,15 @@ pub const CHECKS: &[Check] = &[
             let mut sender = grading.datagrams()?;
             sender.send(address_of(&program), b"who am I?")?;
             let own = sender.address()?.to_string();
-            let (got, _) = answer(&mut sender, &own)?;
+            let Some((got, _)) = sender.receive(PATIENCE)? else {
+                let expected = format!("a datagram of {}", show(own.as_bytes()));
+                return Err(Wrong::new(How::Silent, expected, "none for 3 seconds").after(QUESTION));
+            };
             if got == own.as_bytes() {
                 return Ok(());
             }
-            let how = match got.starts_with(own.as_bytes()) {
-                true => How::More,
-                false => How::Other,
-            };
-            let wrong = Wrong::new(how, show(own.as_bytes()), show(&got))
-                .after("a datagram of 9 bytes: \"who am I?\"");
+            let how = if got.starts_with(own.as_bytes()) { How::More } else { How::Other };
+            let wrong = Wrong::new(how, show(own.as_bytes()), show(&got)).after(QUESTION);
             let port = sender.address()?.port().swap_bytes();
             Err(match String::from_utf8_lossy(&got) {
                 got if got == program.argument => wrong.advice(SERVERS),
@@ -52,11 +52,7 @@ pub const CHECKS: &[Check] = &[
              answers only from there. Send it with the very socket that received the question: a \
              new one has a port of its own."
         },
-        run: |grading| {
-            let program = grading.start()?;
-            let mut sender = grading.datagrams()?;
-            ask(&mut sender, &program.argument, b"and who are you?")
-        },
+        run: |grading| asked_by_one(grading, &[b"and who are you?"]),
     },
     Check {
         title: "each sender gets its own, in whatever order they come",
@@ -145,6 +141,8 @@ pub const HINTS: &[&str] = &[
      sender)` sends it back.",
 ];
 
+const QUESTION: &str = "a datagram of 9 bytes: \"who am I?\"";
+
 const SWAPPED: &str = "The two bytes of the port are the wrong way round. On the wire the high one \
      comes first: in C, ntohs(from.sin_port).";
 
@@ -153,19 +151,6 @@ const CUT: &str = "The end of the address is missing. Send as many bytes as this
 
 const SERVERS: &str = "That is the server's own address (local_addr). Wanted is the address of who \
      has sent the datagram: recv_from gives it, with the datagram.";
-
-/// The next datagram, and where it is from.
-fn answer(sender: &mut Datagrams, own: &str) -> Result<(Vec<u8>, std::net::SocketAddr), Wrong> {
-    match sender.receive(crate::clock::PATIENCE)? {
-        Some(got) => Ok(got),
-        None => {
-            let expected = format!("a datagram of {}", show(own.as_bytes()));
-            let got = "none for 3 seconds";
-            Err(Wrong::new(How::Silent, expected, got)
-                .after("a datagram of 9 bytes: \"who am I?\""))
-        }
-    }
-}
 
 /// One question, and its answer.
 fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Result<(), Wrong> {

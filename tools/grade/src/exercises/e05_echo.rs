@@ -3,10 +3,10 @@
 //! Usual mistake: one receive taken for one message.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{NO_ROOM, restarts};
+use crate::grading::{NO_ROOM, restarts, starts_again};
 use crate::machine;
 use crate::wire::{NO_ANSWER, pattern};
-use crate::wrong::Wrong;
+use crate::wrong::Explain as _;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -112,10 +112,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            peer.send(b"the last words")?;
-            peer.finish();
-            peer.expect(b"the last words")?;
-            peer.expect_end()
+            peer.send_last("the last words", "the last words")
         },
     },
     Check {
@@ -135,11 +132,10 @@ pub const CHECKS: &[Check] = &[
             first.expect_echo("I am the first")?;
             let mut others = Vec::new();
             for number in 2..=10 {
-                let peer = grading.connect(&program);
-                let mut peer = peer.map_err(|wrong| {
-                    let after = "others who wait, and one who is served";
-                    queue(wrong.after(after))
-                })?;
+                let mut peer = grading
+                    .connect(&program)
+                    .after("others who wait, and one who is served")
+                    .advice_if(|it| it.got == NO_ANSWER, NO_ROOM)?;
                 peer.send(format!("I am number {number}"))?;
                 peer.finish();
                 others.push(peer);
@@ -177,18 +173,14 @@ pub const CHECKS: &[Check] = &[
                 peer.finish();
                 peer.reset();
             }
-            let mut peer = grading.connect(&program).map_err(|wrong| wrong.after(after))?;
+            let mut peer = grading.connect(&program).after(after)?;
             peer.talk("still there?").map_err(|wrong| {
                 let sent = format!("{after} {}", wrong.sent);
                 wrong.after(sent)
             })
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| restarts(grading, |peer| peer.expect_echo("hello")),
-    },
+    starts_again(|grading| restarts(grading, |peer| peer.expect_echo("hello"))),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -203,8 +195,3 @@ pub const HINTS: &[&str] = &[
     "So that a second run gets the port at once: `listener.set_reuse_address(true)?` before bind \
      (not on Windows).",
 ];
-
-/// A connect that got no answer, and no refusal either, found no room.
-fn queue(wrong: Wrong) -> Wrong {
-    wrong.advice_if(|it| it.got == NO_ANSWER, NO_ROOM)
-}

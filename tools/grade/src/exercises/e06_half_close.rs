@@ -3,8 +3,9 @@
 //! Usual mistake: closing with bytes on the way.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts};
-use crate::wire::{Peer, pattern};
+use crate::grading::{Grading, restarts, starts_again};
+use crate::program::Program;
+use crate::wire::pattern;
 use crate::wrong::Wrong;
 
 pub const CHECKS: &[Check] = &[
@@ -36,10 +37,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            peer.send(b"that is all")?;
-            peer.finish();
-            peer.expect(b"that is all")?;
-            peer.expect_end()
+            peer.send_last("that is all", "that is all")
         },
     },
     Check {
@@ -53,8 +51,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            let text = pattern(1000);
-            peer.expect_echo(&text)?;
+            peer.expect_echo(pattern(1000))?;
             peer.expect_end()
         },
     },
@@ -68,8 +65,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            let text = pattern(1000);
-            for piece in text.chunks(7) {
+            for piece in pattern(1000).chunks(7) {
                 peer.expect_echo(piece)?;
             }
             peer.call_it("1000 bytes, 7 at a time");
@@ -170,11 +166,7 @@ pub const CHECKS: &[Check] = &[
             talk(grading, &program)
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| restarts(grading, |peer| peer.expect_echo(b"hello")),
-    },
+    starts_again(|grading| restarts(grading, |peer| peer.expect_echo(b"hello"))),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -193,10 +185,9 @@ const RESET: &str = "The connection was reset. That happens when a socket is clo
      and close after that.";
 
 /// A whole conversation, to the end of both directions.
-fn talk(grading: &Grading, program: &crate::program::Program) -> Result<(), Wrong> {
-    let mut peer: Peer = grading.connect(program)?;
-    let text = pattern(1000);
-    peer.expect_echo(&text)?;
+fn talk(grading: &Grading, program: &Program) -> Result<(), Wrong> {
+    let mut peer = grading.connect(program)?;
+    peer.expect_echo(pattern(1000))?;
     peer.expect_end()?;
     peer.send(b"a last word")?;
     peer.finish();

@@ -2,7 +2,6 @@
 //! Idea: a protocol without lengths.
 //! Usual mistake: one receive taken for one answer.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,10 +9,10 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::exercise::{Check, advice};
-use crate::grading::Grading;
-use crate::program::{Program, quote};
+use crate::grading::{Grading, free_address};
+use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong, show};
+use crate::wrong::{Explain as _, How, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -36,12 +35,10 @@ pub const CHECKS: &[Check] = &[
             // Who speaks first does so at once.
             sleep(Duration::from_millis(100));
             peer.call_it("nothing yet, not even the greeting");
-            peer.expect_nothing().map_err(|wrong| {
-                wrong.advice(
-                    "The server speaks first. Receive its greeting, and print it; send yours after \
-                     that.",
-                )
-            })?;
+            peer.expect_nothing().advice(
+                "The server speaks first. Receive its greeting, and print it; send yours after \
+                 that.",
+            )?;
             greet(&program, &mut peer)?;
             program.wait_until_ready()
         },
@@ -111,13 +108,13 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = accept_and_greet(grading)?;
             for line in ["QUIT", "quit now"] {
                 program.type_line(line)?;
-                exchange(&program, &mut peer, line).map_err(|wrong| wrong.advice(ONLY_QUIT))?;
+                exchange(&program, &mut peer, line).advice(ONLY_QUIT)?;
             }
             program.type_line("quit")?;
             exchange(&program, &mut peer, "quit")?;
             peer.expect_end()?;
             program.expect_success()?;
-            prints_no_more(&program).map_err(|wrong| wrong.advice(NO_MORE))
+            prints_no_more(&program).advice(NO_MORE)
         },
     },
     Check {
@@ -200,12 +197,8 @@ pub const CHECKS: &[Check] = &[
                 drip(&mut peer, first);
                 // Who prints what it expects, and not what came.
                 sleep(Duration::from_millis(50));
-                if let [line, ..] = &program.other_lines()[..] {
-                    let expected = "no line: the last byte is missing";
-                    let got = format!("the line {}", quote(line));
-                    let wrong = Wrong::new(How::Printed, expected, got);
-                    return Err(wrong.after(show(first)));
-                }
+                expect_no_line(program.other_lines().first(), "no line: the last byte is missing")
+                    .after(show(first))?;
                 let _ = peer.send(last);
                 prints(&program, &answer(line))?;
                 program.type_line("你好")?;
@@ -222,13 +215,11 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             // Bound, and not listening: nobody else can be there.
+            let address = free_address()?;
             let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            held.bind(&any.into())?;
-            let address = held.local_addr()?.as_socket();
-            let address = address.unwrap_or(any).to_string();
-            let program = grading.start_unready(&address)?;
-            fails(&program).map_err(|wrong| wrong.after("nothing (nobody is at the address)"))
+            held.bind(&address.into())?;
+            let program = grading.start_unready(&address.to_string())?;
+            fails(&program).after("nothing (nobody is at the address)")
         },
     },
     Check {
@@ -243,11 +234,9 @@ pub const CHECKS: &[Check] = &[
             _ => "So far all was as in the checks above; look there what changed.",
         },
         run: |grading| {
-            let hello = &answer("Hello, server!");
+            let questions = ["Hello, server!", "hi", "quit"];
             // All that the server says before it leaves.
-            let whole =
-                [GREETING, hello, &answer("hi"), &answer("quit")].map(|text| text.to_owned());
-            let questions = ["", "Hello, server!", "hi", "quit"];
+            let whole = [&[GREETING.to_owned()][..], &questions.map(answer)].concat();
             // One of each is enough.
             for (number, cut, end) in [
                 (0, 9, "the end of the stream"),
@@ -259,7 +248,7 @@ pub const CHECKS: &[Check] = &[
                 for before in 0..number {
                     peer.send(&whole[before])?;
                     prints(&program, &whole[before])?;
-                    hears(&mut peer, questions[before + 1])?;
+                    hears(&mut peer, questions[before])?;
                 }
                 let part = &whole[number].as_bytes()[..cut];
                 peer.send(part)?;
@@ -267,12 +256,11 @@ pub const CHECKS: &[Check] = &[
                     "a reset" => peer.reset(),
                     _ => peer.close(),
                 }
-                fails(&program).and_then(|()| prints_no_more(&program)).map_err(
-                    |wrong| match part {
-                        [] => wrong.after(end),
-                        _ => wrong.after(format!("{}, then {end}", show(part))),
-                    },
-                )?;
+                let after = match part {
+                    [] => end.to_owned(),
+                    _ => format!("{}, then {end}", show(part)),
+                };
+                fails(&program).and_then(|()| prints_no_more(&program)).after(after)?;
             }
             Ok(())
         },
@@ -288,13 +276,13 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = accept(grading)?;
             peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
             let words = "another greeting: \"HTTP/1.1 400 Bad ...\"";
-            fails(&program).map_err(|wrong| wrong.after(words))?;
+            fails(&program).after(words)?;
             let (program, mut peer) = accept_and_greet(grading)?;
             program.type_line("tea")?;
             hears(&mut peer, "tea")?;
             peer.send(answer("tee"))?;
             let words = "\"Server received: tee\", as the answer to \"tea\"";
-            fails(&program).map_err(|wrong| wrong.after(words))
+            fails(&program).after(words)
         },
     },
 ];
@@ -329,12 +317,10 @@ fn accept(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
     let listener = grading.listen()?;
     let address = listener.local_addr()?.to_string();
     let program = grading.start_unready(&address)?;
-    let peer = grading.accept(&listener).map_err(|wrong| {
-        wrong.advice(
-            "Nobody connected. Create a TCP socket and connect it to the address that is the \
-             program's last argument, before you read any input.",
-        )
-    })?;
+    let peer = grading.accept(&listener).advice(
+        "Nobody connected. Create a TCP socket and connect it to the address that is the program's \
+         last argument, before you read any input.",
+    )?;
     Ok((program, peer))
 }
 
@@ -372,20 +358,18 @@ fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Result<(), Wro
 
 /// The line for what the server has sent.
 fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
+    let is_another = |it: &Wrong| {
+        it.got.starts_with("the line \"") && !it.got.starts_with("the line \"server: ")
+    };
     let result = program.expect_line(&format!("server: {text}"));
-    result.map_err(|wrong| {
-        let how = match wrong.how {
-            How::Silent | How::Exit => How::Printed,
-            how => how,
-        };
-        let another =
-            wrong.got.starts_with("the line \"") && !wrong.got.starts_with("the line \"server: ");
-        let wrong = Wrong { how, ..wrong }.after(show(text.as_bytes()));
-        wrong.advice_if(|_| another, NO_MORE)
-    })
+    let result = result.map_err(|wrong| match wrong.how {
+        How::Silent | How::Exit => Wrong { how: How::Printed, ..wrong },
+        _ => wrong,
+    });
+    result.after(show(text.as_bytes())).advice_if(is_another, NO_MORE)
 }
 
-/// It ends, and tells that something is wrong.
+/// It ends, and tells that something is wrong, and what.
 fn fails(program: &Program) -> Result<(), Wrong> {
     program.expect_failure()?;
     if program.ended().and_then(|status| status.code()) == Some(101) {
@@ -396,17 +380,6 @@ fn fails(program: &Program) -> Result<(), Wrong> {
              standard error then, and the exit status is 1.",
         ));
     }
-    says_why(program)
-}
-
-const NO_MORE: &str = "Print nothing else on standard output: no prompt, not what is sent, and \
-     nothing at the end. Each line is \"server: \" and what the server sent.";
-
-const ONLY_QUIT: &str = "Only the line \"quit\", just so, is the last one. This one is a message \
-     as any other: compare the whole line, and capitals as well.";
-
-/// `expect_failure` has waited for its end.
-fn says_why(program: &Program) -> Result<(), Wrong> {
     if program.complaints().iter().any(|line| !line.trim().is_empty()) {
         return Ok(());
     }
@@ -417,13 +390,15 @@ fn says_why(program: &Program) -> Result<(), Wrong> {
     ))
 }
 
+const NO_MORE: &str = "Print nothing else on standard output: no prompt, not what is sent, and \
+     nothing at the end. Each line is \"server: \" and what the server sent.";
+
+const ONLY_QUIT: &str = "Only the line \"quit\", just so, is the last one. This one is a message \
+     as any other: compare the whole line, and capitals as well.";
+
 /// It has ended; it must have printed nothing that was not asked for.
 fn prints_no_more(program: &Program) -> Result<(), Wrong> {
-    let lines = program.last_lines();
-    let Some(line) = lines.first() else { return Ok(()) };
-    let expected = "no line for a message that is not whole";
-    let got = format!("the line {}", quote(line));
-    Err(Wrong::new(How::Printed, expected, got))
+    expect_no_line(program.last_lines().first(), "no line for a message that is not whole")
 }
 
 /// Sends it in pieces of 6 bytes, with time to receive each: one of them ends

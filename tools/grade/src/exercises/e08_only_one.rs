@@ -3,14 +3,15 @@
 //! Usual mistake: every error taken for "in use".
 
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use crate::exercise::{Check, advice};
-use crate::grading::restarts;
+use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::Wrong;
+use crate::wrong::{Explain as _, Wrong};
 
 const LINE: &str = "it runs already";
 
@@ -74,9 +75,7 @@ pub const CHECKS: &[Check] = &[
              already. Receive until you have all 16 bytes, and compare these (step 9)."
         },
         run: |grading| {
-            let first = grading.listen()?;
-            let at = first.local_addr()?;
-            let program = grading.start_unready(&at.to_string())?;
+            let (first, program) = start_at_another(grading)?;
             let mut peer = grading.accept(&first)?;
             let line = format!("{LINE}\n");
             let (beginning, rest) = line.split_at(3);
@@ -86,10 +85,7 @@ pub const CHECKS: &[Check] = &[
             let _ = peer.send(rest);
             peer.finish();
             let after = format!("by the first one: {line:?}, in two pieces");
-            program
-                .expect_line(LINE)
-                .and_then(|()| program.expect_success())
-                .map_err(|wrong| wrong.after(after))
+            program.expect_line(LINE).and_then(|()| program.expect_success()).after(after)
         },
     },
     Check {
@@ -103,7 +99,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let address = "192.0.2.1:20817";
             let program = grading.start_unready(address)?;
-            program.expect_failure().map_err(|wrong| wrong.after(format!("a start with {address}")))
+            program.expect_failure().after(format!("a start with {address}"))
         },
     },
     Check {
@@ -116,18 +112,15 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let mut others = Vec::new();
             for says in ["hello\n", "it runs already?\n"] {
-                let other = grading.listen()?;
-                let at = other.local_addr()?;
-                let program = grading.start_unready(&at.to_string())?;
-                others.push((says, other, program));
+                others.push((says, start_at_another(grading)?));
             }
-            for (says, other, program) in others {
+            for (says, (other, program)) in others {
                 let mut peer = grading.accept(&other)?;
                 // It may have looked no further than to here.
                 let _ = peer.send(says);
                 peer.finish();
                 let after = format!("by the other program: {says:?}, and the end of the stream");
-                program.expect_failure().map_err(|wrong| wrong.after(after))?;
+                program.expect_failure().after(after)?;
             }
             Ok(())
         },
@@ -140,12 +133,9 @@ pub const CHECKS: &[Check] = &[
              time that is up is a failure here: end with an exit status other than 0."
         },
         run: |grading| {
-            let other: TcpListener = grading.listen()?;
-            let at = other.local_addr()?;
-            let program = grading.start_unready(&at.to_string())?;
+            let (other, program) = start_at_another(grading)?;
             let _silent = grading.accept(&other)?;
-            let after = "by the other program: nothing";
-            program.expect_failure().map_err(|wrong| wrong.after(after))
+            program.expect_failure().after("by the other program: nothing")
         },
     },
     Check {
@@ -185,6 +175,13 @@ pub const HINTS: &[&str] = &[
      keep the address then, and a listener still does.",
 ];
 
+/// The program, started where another one listens already.
+fn start_at_another(grading: &mut Grading) -> Result<(TcpListener, Rc<Program>), Wrong> {
+    let other = grading.listen()?;
+    let program = grading.start_unready(&other.local_addr()?.to_string())?;
+    Ok((other, program))
+}
+
 /// What each client is to get.
 fn tells(peer: &mut Peer) -> Result<(), Wrong> {
     peer.expect(format!("{LINE}\n"))?;
@@ -199,5 +196,5 @@ fn prints_it(second: &Program) -> Result<(), Wrong> {
         .expect_line(LINE)
         .and_then(|()| second.expect_success())
         .and_then(|()| second.expect_not_ready());
-    result.map_err(|wrong| wrong.after(after))
+    result.after(after)
 }

@@ -3,10 +3,10 @@
 //! Usual mistake: what came behind the message is thrown away.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts};
+use crate::grading::{Grading, restarts, starts_again};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong};
+use crate::wrong::{Explain as _, How, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -153,12 +153,10 @@ pub const CHECKS: &[Check] = &[
             let long = [2047, 2048, 2049, 4095, 4096, 4097, 20_000];
             let (messages, answer) = row((0..=1100).chain(long));
             peer.call_it("messages of 0, 1, 2, ... 1100 bytes and more");
-            let messages = messages.iter().map(|message| &message[..]);
-            peer.trade(messages, &answer)?;
+            peer.trade(messages.iter().map(Vec::as_slice), &answer)?;
             let (messages, answer) = row(65_535..=65_536);
             peer.call_it("messages of 65535 and of 65536 bytes");
-            let messages = messages.iter().map(|message| &message[..]);
-            peer.trade(messages, &answer).map_err(|wrong| wrong.advice(THE_LONGEST))?;
+            peer.trade(messages.iter().map(Vec::as_slice), &answer).advice(THE_LONGEST)?;
             peer.expect_nothing()
         },
     },
@@ -174,10 +172,8 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = grading.start_and_connect()?;
-            peer.send([framed(b"one"), framed(b"two")].concat())?;
-            peer.finish();
-            peer.expect([framed(b"ONE"), framed(b"TWO")].concat())?;
-            peer.expect_end()?;
+            let two = |one, other| [framed(one), framed(other)].concat();
+            peer.send_last(two(b"one", b"two"), two(b"ONE", b"TWO"))?;
             for _ in 0..2 {
                 let after = "first, a client that has finished; then this";
                 next_one(grading, &program, after, NEXT_CLIENT)?;
@@ -199,17 +195,10 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start()?;
             for cut in [1, 3, 4, 6, 8] {
                 let mut peer = grading.connect(&program)?;
-                let half = framed(b"hello")[..cut].to_vec();
-                peer.send([framed(b"one"), half].concat())?;
-                peer.finish();
-                peer.expect(framed(b"ONE"))?;
-                peer.expect_end()?;
-                next_one(
-                    grading,
-                    &program,
-                    "first, a client that ended inside a message; then this",
-                    CUT_IS_NO_END,
-                )?;
+                let half = &framed(b"hello")[..cut];
+                peer.send_last([&framed(b"one"), half].concat(), framed(b"ONE"))?;
+                let after = "first, a client that ended inside a message; then this";
+                next_one(grading, &program, after, CUT_IS_NO_END)?;
             }
             Ok(())
         },
@@ -233,12 +222,8 @@ pub const CHECKS: &[Check] = &[
                 peer.send(length.to_be_bytes())?;
                 peer.call_it(format!("a length of {length}"));
                 is_closed(&mut peer)?;
-                next_one(
-                    grading,
-                    &program,
-                    "first, a client with a length that is too great; then this",
-                    TOO_LONG_IS_NO_END,
-                )?;
+                let after = "first, a client with a length that is too great; then this";
+                next_one(grading, &program, after, TOO_LONG_IS_NO_END)?;
             }
             Ok(())
         },
@@ -259,19 +244,11 @@ pub const CHECKS: &[Check] = &[
                 peer.send(&framed(b"hello")[..6])?;
                 peer.reset();
             }
-            next_one(
-                grading,
-                &program,
-                "first, clients that were reset; then this",
-                RESET_IS_NO_END,
-            )
+            let after = "first, clients that were reset; then this";
+            next_one(grading, &program, after, RESET_IS_NO_END)
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| restarts(grading, |peer| answers(peer, b"hello")),
-    },
+    starts_again(|grading| restarts(grading, |peer| answers(peer, b"hello"))),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -324,18 +301,14 @@ fn text(length: usize) -> Vec<u8> {
 fn row(sizes: impl Iterator<Item = usize>) -> (Vec<Vec<u8>>, Vec<u8>) {
     let texts: Vec<_> = sizes.map(text).collect();
     let messages = texts.iter().map(|text| framed(text)).collect();
-    let answers = texts.iter().map(|text| framed(&capitals(text)));
-    (messages, answers.collect::<Vec<_>>().concat())
-}
-
-fn capitals(message: &[u8]) -> Vec<u8> {
-    message.to_ascii_uppercase()
+    let answers = texts.iter().flat_map(|text| framed(&text.to_ascii_uppercase()));
+    (messages, answers.collect())
 }
 
 /// One message, one answer.
 fn answers(peer: &mut Peer, message: &[u8]) -> Result<(), Wrong> {
     peer.send(framed(message))?;
-    peer.expect(framed(&capitals(message)))
+    peer.expect(framed(&message.to_ascii_uppercase()))
 }
 
 /// The stream ends here. (A reset closes it as well.)
@@ -351,6 +324,6 @@ fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> 
     let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
     result.map_err(|wrong| {
         let sent = format!("{after} {}", wrong.sent);
-        wrong.after(sent.trim_end().to_owned()).advice(advice)
+        wrong.after(sent.trim_end()).advice(advice)
     })
 }

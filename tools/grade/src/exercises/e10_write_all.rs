@@ -6,10 +6,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts};
+use crate::grading::{Grading, restarts, starts_again};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong};
+use crate::wrong::{Explain as _, How, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -46,19 +46,16 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start()?;
             let mut peer = slow(grading, &program)?;
             for _ in 0..2 {
-                let still_open = |wrong: Wrong| {
+                waits(&program).map_err(|wrong| {
                     // If it only waits in send, then the rest comes.
-                    let received = peer.expect(message());
-                    let how = received.err().map(|wrong| wrong.how);
+                    let how = peer.expect(message()).err().map(|wrong| wrong.how);
                     match (wrong.how, how) {
                         (How::Silent, Some(how @ (How::End | How::Reset))) => {
-                            let got = "the end of the connection";
-                            Wrong { how, got: got.into(), ..wrong }
+                            Wrong { how, got: "the end of the connection".to_owned(), ..wrong }
                         }
                         _ => wrong,
                     }
-                };
-                waits(&program).map_err(still_open)?;
+                })?;
             }
             Ok(())
         },
@@ -168,30 +165,27 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let program = grading.start()?;
             let after = "first, clients that were reset; then nothing";
-            let lost = |wrong: Wrong| wrong.after(after);
+            let next = || {
+                let mut peer = slow(grading, &program)?;
+                begins(&mut peer)?;
+                waits(&program)?;
+                Ok::<_, Wrong>(peer)
+            };
             for number in 0..10 {
                 // One while the server waits for it, ...
-                let mut peer = slow(grading, &program).map_err(lost)?;
-                begins(&mut peer).map_err(lost)?;
-                waits(&program).map_err(lost)?;
+                let mut peer = next().after(after)?;
                 if number % 2 == 1 {
                     // Then send fails with "broken pipe" at once.
                     peer.finish();
                 }
                 peer.reset();
                 // ... and one perhaps before it was accepted.
-                slow(grading, &program).map_err(lost)?.reset();
+                slow(grading, &program).after(after)?.reset();
             }
-            let mut peer = slow(grading, &program).map_err(lost)?;
-            begins(&mut peer).map_err(lost)?;
-            waits(&program).map_err(lost)
+            next().after(after).map(drop)
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| restarts(grading, begins),
-    },
+    starts_again(|grading| restarts(grading, begins)),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -227,7 +221,7 @@ fn begins(peer: &mut Peer) -> Result<(), Wrong> {
 /// A client with a small receive buffer. If it receives nothing, Linux takes
 /// 3,842,048 bytes, and 5,038,080 with send buffers of up to 64 MB.
 fn slow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
-    let mut peer = grading.connect_with_buffer(program, 16_384)?;
+    let mut peer = grading.connect_with(program, |it| it.set_recv_buffer_size(16_384))?;
     peer.call_it(NOTHING);
     Ok(peer)
 }
@@ -248,15 +242,11 @@ fn waits(program: &Program) -> Result<(), Wrong> {
     if cfg!(windows) {
         return Ok(());
     }
-    let word = word(program, "waiting");
-    match word.map_err(|wrong| wrong.after(NOTHING))?.as_str() {
-        "waiting" => Ok(()),
-        _ => {
-            let expected = "the line \"waiting\"";
-            let got = "the line \"sent\"";
-            Err(Wrong::new(How::Printed, expected, got).after(NOTHING))
-        }
+    if word(program, "waiting").after(NOTHING)? == "waiting" {
+        return Ok(());
     }
+    let wrong = Wrong::new(How::Printed, "the line \"waiting\"", "the line \"sent\"");
+    Err(wrong.after(NOTHING))
 }
 
 fn says_sent(program: &Program) -> Result<(), Wrong> {

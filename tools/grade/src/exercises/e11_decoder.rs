@@ -3,9 +3,9 @@
 //! Usual mistake: decoding each receive.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts};
+use crate::grading::{Grading, restarts, starts_again};
 use crate::wire::Peer;
-use crate::wrong::{Wrong, plural};
+use crate::wrong::{Explain as _, Wrong, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -135,13 +135,7 @@ pub const CHECKS: &[Check] = &[
             // A character as any other, though many put it in the place
             // of what they cannot decode.
             peer.send("a\u{fffd}b")?;
-            peer.expect("[a][\u{fffd}][b]").map_err(|wrong| {
-                wrong.advice(
-                    "The client sent the character U+FFFD itself, and it is to come back as it is. \
-                     Who has wrong bytes replaced by it, and looks for it then, cannot tell the \
-                     two apart: find out where the bytes are wrong.",
-                )
-            })
+            peer.expect("[a][\u{fffd}][b]").advice(REPLACEMENT)
         },
     },
     Check {
@@ -157,15 +151,9 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = grading.start_and_connect()?;
-            peer.send("你")?;
-            peer.finish();
-            peer.expect("[你]")?;
-            peer.expect_end()?;
+            peer.send_last("你", "[你]")?;
             let mut peer = grading.connect(&program)?;
-            peer.send(b"end\xf0\x9f\x8c")?;
-            peer.finish();
-            peer.expect(b"[e][n][d][?]")?;
-            peer.expect_end()
+            peer.send_last(b"end\xf0\x9f\x8c", "[e][n][d][?]")
         },
     },
     Check {
@@ -191,20 +179,13 @@ pub const CHECKS: &[Check] = &[
                 peer.expect(b"[?]")?;
                 peer.expect_end()?;
                 let mut peer = grading.connect(&program)?;
-                peer.send(b"\xa0 b")?;
-                peer.finish();
                 // 0xa0 ends a character, and begins none.
-                peer.expect(b"[?][ ][b]")?;
-                peer.expect_end()?;
+                peer.send_last(b"\xa0 b", "[?][ ][b]")?;
             }
             Ok(())
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| restarts(grading, |peer| brought_back(peer, "你")),
-    },
+    starts_again(|grading| restarts(grading, |peer| brought_back(peer, "你"))),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -219,6 +200,10 @@ pub const HINTS: &[&str] = &[
     "When 0 bytes come and the `Vec` is not empty, the stream has ended inside a character: one \
      `[?]`.",
 ];
+
+const REPLACEMENT: &str = "The client sent the character U+FFFD itself, and it is to come back as \
+     it is. Who has wrong bytes replaced by it, and looks for it then, cannot tell the two apart: \
+     find out where the bytes are wrong.";
 
 /// The text as it is to come back.
 fn bracketed(text: &str) -> String {

@@ -7,11 +7,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, NO_ROOM, restarts};
+use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
 use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::Wrong;
+use crate::wrong::{Explain as _, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -29,9 +29,9 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             peer.expect(HELLO)?;
             for message in ["how are you?", "good", "x"] {
-                peer.expect_echo(message).map_err(|wrong| wrong.advice(ECHO))?;
+                peer.expect_echo(message).advice(ECHO)?;
             }
-            peer.expect_nothing().map_err(|wrong| wrong.advice(ECHO))
+            peer.expect_nothing().advice(ECHO)
         },
     },
     Check {
@@ -47,10 +47,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            peer.send(b"the last words")?;
-            peer.finish();
-            peer.expect(b"hello\nthe last words")?;
-            peer.expect_end()
+            peer.send_last("the last words", "hello\nthe last words")
         },
     },
     Check {
@@ -97,8 +94,7 @@ pub const CHECKS: &[Check] = &[
                 peer.finish();
                 peer.expect(HELLO)?;
                 peer.expect_end()?;
-                let after = format!("{round} that said nothing");
-                next(grading, &program, &after)?;
+                next(grading, &program, &format!("{round} that said nothing"))?;
             }
             Ok(())
         },
@@ -124,8 +120,7 @@ pub const CHECKS: &[Check] = &[
             for _ in 0..20 {
                 drop(grading.connect(&program)?);
             }
-            let after = "20 that closed as soon as they were connected";
-            next(grading, &program, after)
+            next(grading, &program, "20 that closed as soon as they were connected")
         },
     },
     Check {
@@ -141,16 +136,11 @@ pub const CHECKS: &[Check] = &[
             let (program, mut first) = grading.start_and_connect()?;
             first.expect(HELLO)?;
             for number in 1..=20 {
-                let peer = grading.connect(&program);
-                let peer = peer.map_err(|wrong| {
-                    let after = format!("{number} clients while the first one is served");
-                    wrong.after(after).advice(NO_ROOM)
-                })?;
-                peer.reset();
+                let after = format!("{number} clients while the first one is served");
+                grading.connect(&program).after(after).advice(NO_ROOM)?.reset();
             }
             first.talk("still there?")?;
-            let after = "first, 20 that were reset while they waited; then nothing";
-            next(grading, &program, after)
+            next(grading, &program, "first, 20 that were reset while they waited; then nothing")
         },
     },
     Check {
@@ -171,8 +161,7 @@ pub const CHECKS: &[Check] = &[
                 peer.send([b'x'; 20_000])?;
             }
             first.talk("still there?")?;
-            let after = "5 that sent 20000 bytes, and closed while they waited";
-            next(grading, &program, after)?;
+            next(grading, &program, "5 that sent 20000 bytes, and closed while they waited")?;
             for _ in 0..5 {
                 let mut peer = grading.connect(&program)?;
                 peer.expect(HELLO)?;
@@ -197,9 +186,8 @@ pub const CHECKS: &[Check] = &[
                 let after = format!("{} clients, one after the other", 3 * (round - 1));
                 next(grading, &program, &after)?;
                 // ... one that breaks off, ...
-                let mut peer = grading.connect(&program).map_err(|wrong| wrong.after(&after))?;
-                peer.expect(HELLO)
-                    .map_err(|wrong| wrong.after(format!("{after}, and one more")))?;
+                let mut peer = grading.connect(&program).after(&after)?;
+                peer.expect(HELLO).after(format!("{after}, and one more"))?;
                 peer.reset();
                 // ... and one that is gone at once.
                 drop(grading.connect(&program)?);
@@ -207,16 +195,12 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| {
-            restarts(grading, |peer| {
-                peer.expect(HELLO)?;
-                peer.expect_echo("still there?")
-            })
-        },
-    },
+    starts_again(|grading| {
+        restarts(grading, |peer| {
+            peer.expect(HELLO)?;
+            peer.expect_echo("still there?")
+        })
+    }),
 ];
 
 pub const HINTS: &[&str] = &[

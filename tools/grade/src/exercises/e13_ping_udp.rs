@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
-use crate::program::{ending, quote};
+use crate::program::{ending, the_line};
 use crate::stop_and_wait::{Next, Opponent, least};
 use crate::wrong::{How, Wrong, show};
 
@@ -69,11 +69,7 @@ pub const CHECKS: &[Check] = &[
                 an exit status other than 0, so that a script can see it: exit(1), or an error \
                 from main.",
         },
-        run: |grading| {
-            let mut play = Play::start(grading)?;
-            while play.next()?.is_some() {}
-            play.finish()
-        },
+        run: |grading| Play::start(grading)?.through(|_, _| Ok(())),
     },
     Check {
         title: "an answer that comes twice counts once",
@@ -133,16 +129,14 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let mut stranger = grading.datagrams()?;
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                if (ping.number, ping.attempt) == (1, 1) {
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, 1) => {
                     stranger.send(ping.from, b"pong 1")?;
                     play.opponent.call_it("pong 1, from another address");
-                } else {
-                    play.answer(&ping)?;
+                    Ok(())
                 }
-            }
-            play.finish()
+                _ => play.answer(ping),
+            })
         },
     },
     Check {
@@ -162,11 +156,10 @@ pub const CHECKS: &[Check] = &[
                 not fit is cut off, and a longer datagram then looks like the right one (step 15).",
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
             let mut long = b"pong 1".to_vec();
             long.resize(1000, b' ');
-            while let Some(ping) = play.next()? {
-                if (ping.number, ping.attempt) == (1, 1) {
+            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                (1, 1) => {
                     let others: [&[u8]; 11] = [
                         b"",
                         b"pong",
@@ -181,18 +174,17 @@ pub const CHECKS: &[Check] = &[
                         &long,
                     ];
                     for other in others {
-                        play.send(&ping, other)?;
+                        play.send(ping, other)?;
                     }
                     play.opponent.call_it(
                         "an empty datagram, \"pong\", \"pong one\", \"\\xffong 1\", \"ping 1\", \
                          \"PONG 1\", \"pong 4\", \"pong 1\\n\", \"pong 11\", \"pong 1\" and 994 \
                          spaces",
                     );
-                } else {
-                    play.answer(&ping)?;
+                    Ok(())
                 }
-            }
-            play.finish()
+                _ => play.answer(ping),
+            })
         },
     },
     Check {
@@ -210,15 +202,11 @@ pub const CHECKS: &[Check] = &[
                 nor count as one: it lasts its 100 ms, whatever comes.",
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
             let mut is_done = false;
-            while let Some(ping) = play.next()? {
+            Play::start(grading)?.through(|play, ping| {
                 is_done = is_done || !play.opponent.make_noise(ping.from, b"pong 0", "pong 0");
-                if is_done {
-                    play.answer(&ping)?;
-                }
-            }
-            play.finish()
+                if is_done { play.answer(ping) } else { Ok(()) }
+            })
         },
     },
     Check {
@@ -253,17 +241,15 @@ pub const CHECKS: &[Check] = &[
              is over: receive again, with what is left of the 100 ms."
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
+            Play::start(grading)?.through(|play, ping| {
                 if ping.number < 4 && ping.attempt == 1 {
                     for _ in 0..2 {
                         play.opponent.program.stop_and_continue();
                     }
                     play.opponent.call_it("nothing; the program was stopped and continued");
                 }
-                play.answer(&ping)?;
-            }
-            play.finish()
+                play.answer(ping)
+            })
         },
     },
 ];
@@ -423,29 +409,22 @@ impl Play {
     fn finish(mut self) -> Result<(), Wrong> {
         let last = *self.current();
         let Self { opponent, .. } = &self;
-        let status = opponent
-            .program
-            .expect_end()
-            .map_err(|wrong| opponent.wrong(How::Silent, wrong.expected, wrong.got))?;
+        let (status, lines) = opponent.expect_end()?;
         let end = Instant::now();
-        let lines = opponent.program.last_lines();
         if !(opponent.number == NUMBERS && last.is_over()) {
-            let got = format!("the end of the program: {}", ending(status));
-            return Err(opponent.wrong(How::Exit, self.awaited(), got));
+            return Err(opponent.too_early(self.awaited(), status));
         }
         let compared = self.compare(&lines);
         if last.answered.is_none() {
             // Its last try has its time as well.
             opponent.not_too_soon(0, end, &self.awaited()).map_err(|wrong| {
-                let got = ending(status);
+                let line = "the line \"4: no answer\", after the third try";
                 match &compared {
-                    Ok(_) => Wrong { got: format!("the end, too early: {got}"), ..wrong },
+                    Ok(_) => {
+                        Wrong { got: format!("the end, too early: {}", ending(status)), ..wrong }
+                    }
                     // It broke off.
-                    Err(_) => opponent.wrong(
-                        How::Exit,
-                        "the line \"4: no answer\", after the third try",
-                        format!("the end of the program: {got}"),
-                    ),
+                    Err(_) => opponent.too_early(line.to_owned(), status),
                 }
             })?;
         }
@@ -491,11 +470,7 @@ impl Play {
             expected = Some(summary);
         }
         let Some(expected) = expected else { return Ok(answered) };
-        let got = match lines.next() {
-            Some(line) => format!("the line {}", quote(line)),
-            None => "no more lines".to_owned(),
-        };
-        let expected = format!("the line {}", quote(&expected));
-        Err(self.opponent.wrong(How::Printed, expected, got))
+        let got = lines.next().map_or("no more lines".to_owned(), the_line);
+        Err(self.opponent.wrong(How::Printed, the_line(&expected), got))
     }
 }

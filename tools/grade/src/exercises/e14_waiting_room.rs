@@ -11,7 +11,7 @@ use crate::grading::Grading;
 use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{How, Wrong, seconds};
+use crate::wrong::{Explain as _, How, Wrong, seconds};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -31,7 +31,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (program, mut guests) = waiting(grading, 1)?;
             open(&program)?;
-            expect_welcome(&mut guests[0], 1)
+            expect_welcomes(&mut guests)
         },
     },
     Check {
@@ -49,7 +49,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (program, mut guests) = waiting(grading, 1)?;
             open(&program)?;
-            expect_welcome(&mut guests[0], 1)?;
+            expect_welcomes(&mut guests)?;
             expect_end(&program, 1)
         },
     },
@@ -68,14 +68,9 @@ pub const CHECKS: &[Check] = &[
             if start.elapsed() < AT_ONCE {
                 return Ok(());
             }
-            let time = seconds(start.elapsed());
-            Err(Wrong::new(How::Silent, "the line at once", format!("it, after {time}"))
-                .after("a line on standard input")
-                .advice(
-                    "Nobody was waiting, and accept waited all the same. A limit for it (a \
-                     timeout) is not what non-blocking is: whoever waits is in the queue already, \
-                     so accept can answer at once.",
-                ))
+            let got = format!("it, after {}", seconds(start.elapsed()));
+            let wrong = Wrong::new(How::Silent, "the line at once", got);
+            Err(wrong.after("a line on standard input").advice(LIMIT))
         },
     },
     Check {
@@ -92,7 +87,7 @@ pub const CHECKS: &[Check] = &[
             guests[0].call_it("nothing yet: the doors are closed");
             guests[0].expect_nothing()?;
             open(&program)?;
-            expect_welcome(&mut guests[0], 1)?;
+            expect_welcomes(&mut guests)?;
             expect_end(&program, 1)
         },
     },
@@ -111,9 +106,7 @@ pub const CHECKS: &[Check] = &[
             fifty()?;
             let (program, mut guests) = waiting(grading, 50)?;
             open(&program)?;
-            for (number, guest) in (1..).zip(&mut guests) {
-                expect_welcome(guest, number)?;
-            }
+            expect_welcomes(&mut guests)?;
             expect_end(&program, 50)
         },
     },
@@ -130,9 +123,7 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start_with_files(50)?;
             let mut guests = guests(grading, &program, 50)?;
             open(&program)?;
-            for (number, guest) in (1..).zip(&mut guests) {
-                expect_welcome(guest, number)?;
-            }
+            expect_welcomes(&mut guests)?;
             expect_end(&program, 50)
         },
     },
@@ -153,11 +144,9 @@ pub const CHECKS: &[Check] = &[
             guests.remove(2).reset();
             open(&program)?;
             let sent = "a third guest, which was reset; then the line";
-            for (number, guest) in (1..).zip(&mut guests) {
-                guest.call_it(sent);
-                expect_welcome(guest, number)?;
-            }
-            expect_end(&program, 4).map_err(|wrong| wrong.after(sent))
+            guests.iter_mut().for_each(|guest| guest.call_it(sent));
+            expect_welcomes(&mut guests)?;
+            expect_end(&program, 4).after(sent)
         },
     },
     Check {
@@ -173,7 +162,7 @@ pub const CHECKS: &[Check] = &[
             guests.into_iter().for_each(Peer::reset);
             open(&program)?;
             let sent = "three guests, which were all reset; then the line";
-            expect_end(&program, 0).map_err(|wrong| wrong.after(sent))
+            expect_end(&program, 0).after(sent)
         },
     },
 ];
@@ -186,6 +175,10 @@ pub const HINTS: &[&str] = &[
      left.",
     "Count a guest only when `write_all` was `Ok(())`; print other errors and go on.",
 ];
+
+const LIMIT: &str = "Nobody was waiting, and accept waited all the same. A limit for it (a \
+     timeout) is not what non-blocking is: whoever waits is in the queue already, so accept can \
+     answer at once.";
 
 /// Less than anybody would set as a limit, and much more than a busy machine
 /// needs.
@@ -208,15 +201,12 @@ fn waiting(grading: &mut Grading, number: usize) -> Result<(Rc<Program>, Vec<Pee
 fn guests(grading: &Grading, program: &Program, number: usize) -> Result<Vec<Peer>, Wrong> {
     let mut guests = Vec::new();
     for number in 1..=number {
-        let guest = grading.connect(program).map_err(|wrong| {
-            let before = match number {
-                1 => "no guest yet".to_owned(),
-                2 => "1 guest who waits".to_owned(),
-                _ => format!("{} guests who wait", number - 1),
-            };
-            wrong.after(before)
-        });
-        guests.push(guest?);
+        let before = match number {
+            1 => "no guest yet".to_owned(),
+            2 => "1 guest who waits".to_owned(),
+            _ => format!("{} guests who wait", number - 1),
+        };
+        guests.push(grading.connect(program).after(before)?);
     }
     Ok(guests)
 }
@@ -225,9 +215,13 @@ fn open(program: &Program) -> Result<(), Wrong> {
     program.type_line("open the doors")
 }
 
-fn expect_welcome(guest: &mut Peer, number: usize) -> Result<(), Wrong> {
-    guest.expect_line(&format!("welcome {number}"))?;
-    guest.expect_end()
+/// To each guest its own number, and the end.
+fn expect_welcomes(guests: &mut [Peer]) -> Result<(), Wrong> {
+    for (number, guest) in (1..).zip(guests) {
+        guest.expect_line(&format!("welcome {number}"))?;
+        guest.expect_end()?;
+    }
+    Ok(())
 }
 
 fn expect_end(program: &Program, number: usize) -> Result<(), Wrong> {

@@ -3,15 +3,14 @@
 //! Usual mistake: any answer taken for this one.
 
 use std::net::SocketAddr;
-use std::process::ExitStatus;
 use std::thread;
 use std::time::Instant;
 
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
-use crate::program::{ending, quote};
+use crate::program::{ending, expect_no_line, the_line};
 use crate::stop_and_wait::{Next, Opponent, TRY};
-use crate::wrong::{How, Wrong, show};
+use crate::wrong::{Explain as _, How, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -55,12 +54,8 @@ pub const CHECKS: &[Check] = &[
                 each once and in order.",
         },
         run: |grading| {
-            let file = all_sorts(LARGE);
-            let mut play = Play::start(grading, &file)?;
-            while let Some(part) = play.next()? {
-                play.answer(&part)?;
-            }
-            play.finish()
+            // More than 255 datagrams.
+            Play::start(grading, &all_sorts(270 * PIECE))?.through(Play::answer)
         },
     },
     Check {
@@ -147,11 +142,9 @@ pub const CHECKS: &[Check] = &[
                 than the receiver's (compare it, or connect the socket).",
         },
         run: |grading| {
-            let file = all_sorts(3000);
             let mut stranger = grading.datagrams()?;
-            let mut play = Play::start(grading, &file)?;
             let mut is_done = false;
-            while let Some(part) = play.next()? {
+            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
                 match (part.number, part.attempt) {
                     (1, 1) => {
                         let others: [&[u8]; 9] = [
@@ -173,21 +166,19 @@ pub const CHECKS: &[Check] = &[
                             "9 datagrams that are not \\0 \\0 \\0 \\1 (none, 1, 3, 4, 5 and 13 \
                              bytes), and one that is, from another address",
                         );
+                        Ok(())
                     }
                     (2, ..TRIES) if !is_done => {
                         let words = "\\0 \\0 \\0 \\0";
                         is_done = !play.opponent.make_noise(part.from, b"\0\0\0\0", words);
-                        if is_done {
-                            play.answer(&part)?;
-                        }
+                        if is_done { play.answer(part) } else { Ok(()) }
                     }
                     _ => {
                         play.opponent.end_noise();
-                        play.answer(&part)?;
+                        play.answer(part)
                     }
                 }
-            }
-            play.finish()
+            })
         },
     },
     Check {
@@ -202,14 +193,11 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             const MOST: u32 = 12;
-            let file = all_sorts(24_000);
             let fates: Vec<_> = (0..1000).map(|_| grading.chance().u32(..8)).collect();
             let mut fates = fates.into_iter().cycle();
-            let mut play = Play::start(grading, &file)?;
             let mut lost = 0;
-            while let Some(part) = play.next()? {
-                let fate = fates.next().unwrap_or_default();
-                match fate {
+            Play::start(grading, &all_sorts(24_000))?.through(|play, part| {
+                match fates.next().unwrap_or_default() {
                     // It is lost, or its answer. One that was on its way
                     // for a long time comes instead.
                     0 | 1 if lost < MOST => {
@@ -217,22 +205,22 @@ pub const CHECKS: &[Check] = &[
                         if let Some(old @ 1..) = part.number.checked_sub(2) {
                             play.send(part.from, &old.to_be_bytes())?;
                         }
+                        Ok(())
                     }
                     // It comes twice, and so does its answer.
                     2 => {
-                        play.answer(&part)?;
-                        play.answer(&part)?;
+                        play.answer(part)?;
+                        play.answer(part)
                     }
                     // The answer before comes once more, ahead of this.
                     3 => {
                         let before = part.number - 1;
                         play.send(part.from, &before.to_be_bytes())?;
-                        play.answer(&part)?;
+                        play.answer(part)
                     }
-                    _ => play.answer(&part)?,
+                    _ => play.answer(part),
                 }
-            }
-            play.finish()
+            })
         },
     },
     Check {
@@ -302,8 +290,6 @@ pub const HINTS: &[&str] = &[
 const TRIES: u32 = 20;
 /// So much of the file fits a datagram.
 const PIECE: usize = 1024;
-/// More than 255 datagrams.
-const LARGE: usize = 270 * PIECE;
 
 /// Bytes of all values, each KB another one.
 fn all_sorts(length: usize) -> Vec<u8> {
@@ -351,15 +337,13 @@ impl Play {
     /// The file has not arrived yet, so it must not say that it has.
     fn says_nothing_yet(&self) -> Result<(), Wrong> {
         let printed = self.opponent.program.printed_up_to_now();
-        let Some(line) = printed.iter().find(|line| line.contains("sent")) else {
-            return Ok(());
-        };
-        let expected = "no such line: the end has no answer yet";
-        let got = format!("the line {line:?}");
-        Err(self.opponent.wrong(How::Printed, expected, got).advice(
-            "It said that all was sent, and the receiver had not answered all of it. Print that \
-             line when the end was answered, too.",
-        ))
+        let line = printed.iter().find(|line| line.contains("sent"));
+        expect_no_line(line, "no such line: the end has no answer yet")
+            .after(&self.opponent.sent)
+            .advice(
+                "It said that all was sent, and the receiver had not answered all of it. Print \
+                 that line when the end was answered, too.",
+            )
     }
 
     /// Does this with each datagram, up to the end of the program.
@@ -428,9 +412,8 @@ impl Play {
             return Err(self.opponent.wrong(How::Short, expected, got));
         }
         if !rest.starts_with(piece) {
-            let same = piece.iter().zip(rest).take_while(|(a, b)| a == b);
-            let first = same.count();
-            let got = format!("{got}, of which byte {} does not belong there", first + 5);
+            let same = piece.iter().zip(rest).take_while(|(a, b)| a == b).count();
+            let got = format!("{got}, of which byte {} does not belong there", same + 5);
             return Err(self.opponent.wrong(How::Other, expected, got));
         }
         self.arrived += piece.len();
@@ -496,56 +479,36 @@ impl Play {
 
     /// The program must say that the file has arrived, and it must be right.
     fn finish(self) -> Result<(), Wrong> {
-        let (status, lines) = self.end()?;
+        let (status, lines) = self.opponent.expect_end()?;
         if !(self.is_end() && self.is_answered) {
-            let got = format!("the end of the program: {}", ending(status));
-            return Err(self.opponent.wrong(How::Exit, self.awaited(), got));
+            return Err(self.opponent.too_early(self.awaited(), status));
         }
         if !status.success() {
             return Err(self.opponent.wrong(How::Exit, "exit status 0", ending(status)));
         }
         let line = format!("{} bytes sent", self.file.len());
-        if !lines.iter().any(|printed| printed.trim() == line) {
-            let expected = format!("the line {}", quote(&line));
-            let got = match lines.last() {
-                Some(line) => format!("the line {}", quote(line)),
-                None => "no line".to_owned(),
-            };
-            return Err(self.opponent.wrong(How::Printed, expected, got));
+        if lines.iter().any(|printed| printed.trim() == line) {
+            return Ok(());
         }
-        Ok(())
+        let got = lines.last().map_or("no line".to_owned(), |line| the_line(line));
+        Err(self.opponent.wrong(How::Printed, the_line(&line), got))
     }
 
     /// The program must say that the file has not arrived.
     fn must_give_up(self) -> Result<(), Wrong> {
-        let (status, lines) = self.end()?;
+        let (status, lines) = self.opponent.expect_end()?;
         let now = Instant::now();
-        let awaited = self.awaited();
         if self.opponent.number == 0 || self.tries < TRIES {
-            let got = format!("the end of the program: {}", ending(status));
-            return Err(self.opponent.wrong(How::Exit, awaited, got));
+            return Err(self.opponent.too_early(self.awaited(), status));
         }
-        self.opponent.not_too_soon(self.tries, now, &awaited)?;
-        if let Some(line) = lines.iter().find(|line| line.contains("bytes sent")) {
-            let got = format!("the line {}", quote(line));
-            let expected = "no line that says that all was sent";
-            return Err(self.opponent.wrong(How::Printed, expected, got));
-        }
+        self.opponent.not_too_soon(self.tries, now, &self.awaited())?;
+        let line = lines.iter().find(|line| line.contains("bytes sent"));
+        expect_no_line(line, "no line that says that all was sent").after(&self.opponent.sent)?;
         if status.code().is_none_or(|code| code == 0) {
             let expected = "an exit status other than 0";
             return Err(self.opponent.wrong(How::Exit, expected, ending(status)));
         }
         Ok(())
-    }
-
-    /// It ends by itself.
-    fn end(&self) -> Result<(ExitStatus, Vec<String>), Wrong> {
-        let Self { opponent, .. } = self;
-        let status = opponent
-            .program
-            .expect_end()
-            .map_err(|wrong| opponent.wrong(How::Silent, wrong.expected, wrong.got))?;
-        Ok((status, opponent.program.last_lines()))
     }
 }
 
@@ -557,13 +520,10 @@ fn number_of(bytes: &[u8]) -> Option<u32> {
 /// A datagram, for a line.
 fn words(bytes: &[u8]) -> String {
     match number_of(bytes) {
-        Some(number) if number < 10_000 => {
-            let piece = &bytes[4..];
-            match piece.len() {
-                0 => format!("datagram {number} with nothing after it"),
-                _ => format!("datagram {number} with {}", show(piece)),
-            }
-        }
+        Some(number) if number < 10_000 => match &bytes[4..] {
+            [] => format!("datagram {number} with nothing after it"),
+            piece => format!("datagram {number} with {}", show(piece)),
+        },
         _ => format!("a datagram of {}", show(bytes)),
     }
 }

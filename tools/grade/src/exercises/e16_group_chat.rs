@@ -2,7 +2,7 @@
 //! Idea: nobody waits for the slowest.
 //! Usual mistake: one who doesn't read stops all.
 
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::sync::Barrier;
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 
 use crate::clock::PATIENCE;
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, address_of, restarts};
+use crate::grading::{Grading, restarts, starts_again};
 use crate::machine;
 use crate::program::Program;
-use crate::wire::Peer;
-use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
+use crate::wire::{Peer, is_timeout};
+use crate::wrong::{Explain as _, How, Wrong, in_words, plural, seconds, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -59,9 +59,8 @@ pub const CHECKS: &[Check] = &[
             for (speaker, text) in
                 [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
             {
-                say(&mut members, speaker, text).map_err(|wrong| {
-                    wrong.advice_if(|it| it.got.contains(" leaves"), MORE_LINES)
-                })?;
+                say(&mut members, speaker, text)
+                    .advice_if(|it| it.got.contains(" leaves"), MORE_LINES)?;
             }
             Ok(())
         },
@@ -156,9 +155,7 @@ pub const CHECKS: &[Check] = &[
             all_hear(&mut members, "* david joins", after)?;
             members.push(david);
             nobody.finish();
-            nobody
-                .expect_end()
-                .map_err(|wrong| wrong.advice_if(|it| it.got.starts_with("neither"), NAMELESS))?;
+            nobody.expect_end().advice_if(|it| it.got.starts_with("neither"), NAMELESS)?;
             say(&mut members, 2, "I am")
         },
     },
@@ -206,8 +203,7 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start()?;
             let mut members = Vec::new();
             for number in 1..=12 {
-                join(grading, &program, &mut members, &format!("m{number}"))
-                    .map_err(|wrong| wrong.advice(PLACES))?;
+                join(grading, &program, &mut members, &format!("m{number}")).advice(PLACES)?;
             }
             talk_all_at_once(&mut members, 100)
         },
@@ -238,19 +234,15 @@ pub const CHECKS: &[Check] = &[
             anna.hears("* carl leaves", after)?;
             ben.say("I am still here")?;
             anna.hears("ben: I am still here", "after some seconds, by ben: \"I am still here\"")
-                .map_err(|wrong| wrong.advice(SILENT))
+                .advice(SILENT)
         },
     },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: |_| "The second run does not serve its clients as the first one did.",
-        run: |grading| {
-            restarts(grading, |peer| {
-                peer.send(b"anna\n")?;
-                peer.expect(b"* welcome anna\n")
-            })
-        },
-    },
+    starts_again(|grading| {
+        restarts(grading, |peer| {
+            peer.send(b"anna\n")?;
+            peer.expect(b"* welcome anna\n")
+        })
+    }),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -343,10 +335,9 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wron
     let mut new = Member { name: name.to_owned(), peer };
     new.say(name)?;
     let after = format!("by {name}, {}", show(format!("{name}\n").as_bytes()));
-    let result = new.hears(&format!("* welcome {name}"), &after);
-    result.map_err(|wrong| {
-        wrong.advice_if(|it| !members.is_empty() && it.how == How::Silent, ONE_AT_A_TIME)
-    })?;
+    let is_alone = members.is_empty();
+    new.hears(&format!("* welcome {name}"), &after)
+        .advice_if(|it| !is_alone && it.how == How::Silent, ONE_AT_A_TIME)?;
     all_hear(members, &format!("* {name} joins"), &after)?;
     members.push(new);
     Ok(())
@@ -356,10 +347,11 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wron
 /// full sooner. (A small receive buffer would not do: into that, a bit more
 /// goes now and then, long after it was full.)
 fn connect_narrow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     #[cfg(unix)]
-    socket.set_tcp_mss(1000)?;
-    Peer::connect_by(socket, address_of(program), grading.bench())
+    let narrow = |socket: &Socket| socket.set_tcp_mss(1000);
+    #[cfg(not(unix))]
+    let narrow = |_: &Socket| Ok(());
+    grading.connect_with(program, narrow)
 }
 
 /// One says it, and all others hear it.
@@ -444,13 +436,10 @@ fn next_line(
     match from.read_until(b'\n', &mut line) {
         Ok(_) if line.pop() == Some(b'\n') => Ok(String::from_utf8_lossy(&line).into_owned()),
         Ok(_) => Err((How::End, "the end of the stream".to_owned())),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                let got = format!("no more for {}", seconds(patience));
-                Err((How::Silent, got))
-            }
-            _ => Err((How::Reset, in_words(&error))),
-        },
+        Err(error) if is_timeout(&error) => {
+            Err((How::Silent, format!("no more for {}", seconds(patience))))
+        }
+        Err(error) => Err((How::Reset, in_words(&error))),
     }
 }
 
