@@ -45,7 +45,7 @@ pub fn table(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::{EXERCISES, nearest};
-    use crate::wrong::How;
+    use crate::wrong::How::{End, Exit, More, Other, Printed, Refused, Reset, Short, Silent};
 
     #[test]
     fn a_mistyped_name_finds_its_exercise() {
@@ -61,17 +61,7 @@ mod tests {
             for check in exercise.checks {
                 assert!(!titles.contains(&check.title), "{}", check.title);
                 titles.push(check.title);
-                for how in [
-                    How::Silent,
-                    How::Short,
-                    How::End,
-                    How::Reset,
-                    How::Other,
-                    How::More,
-                    How::Refused,
-                    How::Printed,
-                    How::Exit,
-                ] {
+                for how in [Silent, Short, End, Reset, Other, More, Refused, Printed, Exit] {
                     let advice = (check.usually)(how);
                     let is_whole = advice.ends_with(['.', ')', '?']);
                     assert!(is_whole, "{}: {advice}", check.title);

@@ -147,18 +147,17 @@ impl Reader {
         let done = EXERCISES.iter().filter(|one| self.progress.is_done(one.name)).count();
         println!("Your turn: {done} of {} done.\n", EXERCISES.len());
         print!("{}", table(&self.progress));
-        let (call, all) = (self.call(), "--help: all that it can do");
-        match next(&self.progress) {
-            Some(Exercise { name, .. }) if self.course.is_some() => println!(
-                "\nNext: write examples/your_turn/{name}.rs, and check it with\n{call} {name}    \
-                 ({call} {all})"
-            ),
-            Some(Exercise { name, .. }) => println!(
-                "\nNext: write it in any language, and check it with\n{call} {name} -- COMMAND    \
-                 ({call} {all})"
-            ),
-            None => println!("\nAll done."),
-        }
+        let Some(Exercise { name, .. }) = next(&self.progress) else {
+            println!("\nAll done.");
+            return true;
+        };
+        let (what, command) = match self.course {
+            Some(_) => (format!("examples/your_turn/{name}.rs"), ""),
+            None => ("it in any language".to_owned(), " -- COMMAND"),
+        };
+        let call = self.call();
+        println!("\nNext: write {what}, and check it with");
+        println!("{call} {name}{command}    ({call} --help: all that it can do)");
         true
     }
 
@@ -203,29 +202,23 @@ impl Reader {
         true
     }
 
-    /// The reader's file as a command; or a verdict, if there is no program. What the compiler says
-    /// is shown, if that is wanted.
-    fn build(&self, exercise: &Exercise, tell: bool) -> Result<Vec<String>, Verdict> {
-        let Some(course) = &self.course else { return Err(Verdict::default()) };
+    /// The reader's file as a command, if it compiles. What the compiler says is shown, if that is
+    /// wanted.
+    fn build(&self, exercise: &Exercise, tell: bool) -> Option<Vec<String>> {
         let waiting = tell.then(|| Waiting::on("building your program"));
-        let (program, words) = course.build(exercise.name);
+        let (program, words) = self.course.as_ref()?.build(exercise.name);
         drop(waiting);
         if tell {
             let _ = stderr().write_all(&words);
         }
-        program.map(|program| vec![program]).ok_or_else(Verdict::default)
+        Some(vec![program?])
     }
 
     fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> bool {
         let (seed, tell) = (wish.seed.unwrap_or_else(new_seed), !wish.json);
-        let program = match &wish.command {
-            Some(command) => Ok(command.clone()),
-            None => self.build(exercise, true),
-        };
-        let verdict = match program {
-            Ok(program) => grade(exercise, program, seed, tell.then(|| self.call())),
-            Err(verdict) => verdict,
-        };
+        let command = wish.command.clone().or_else(|| self.build(exercise, true));
+        let call = tell.then(|| self.call());
+        let verdict = command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, call));
         if wish.json {
             println!("{}", verdict.as_json(exercise));
         }
@@ -248,10 +241,9 @@ impl Reader {
         let (mut all_good, mut by_chance) = (true, false);
         for exercise in EXERCISES {
             let waiting = (!wish.json).then(|| Waiting::on(exercise.name));
-            let verdict = match self.build(exercise, false) {
-                Ok(program) => grade(exercise, program, seed, None),
-                Err(verdict) => verdict,
-            };
+            let command = self.build(exercise, false);
+            let verdict =
+                command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, None));
             drop(waiting);
             let is_good = verdict.is_good(exercise);
             all_good &= is_good;

@@ -10,20 +10,12 @@ use crate::wrong::Wrong;
 
 const WIDTH: usize = 78;
 
-fn is_colourful() -> bool {
-    stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 pub fn green(text: &str) -> String {
     paint(text, "32")
 }
 
-fn red(text: &str) -> String {
-    paint(text, "31;1")
-}
-
 fn paint(text: &str, colour: &str) -> String {
-    match is_colourful() {
+    match stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         true => format!("\x1b[{colour}m{text}\x1b[0m"),
         false => text.to_owned(),
     }
@@ -31,10 +23,14 @@ fn paint(text: &str, colour: &str) -> String {
 
 /// Text in lines, each after `indent`.
 pub fn wrap(text: &str, indent: &str) -> String {
+    fill(text, indent, indent)
+}
+
+fn fill(text: &str, first: &str, others: &str) -> String {
     let options = textwrap::Options::new(WIDTH)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .initial_indent(indent)
-        .subsequent_indent(indent);
+        .initial_indent(first)
+        .subsequent_indent(others);
     textwrap::fill(text, options)
 }
 
@@ -98,7 +94,7 @@ pub fn failed(
     exercise: &Exercise,
     call: &str,
 ) {
-    println!("  {}  {title}\n", red("FAIL"));
+    println!("  {}  {title}\n", paint("FAIL", "31;1"));
     if !wrong.sent.is_empty() {
         println!("{}", field("sent", &wrong.sent));
     }
@@ -117,9 +113,5 @@ pub fn failed(
 }
 
 fn field(name: &str, text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .initial_indent("  ")
-        .subsequent_indent("             ");
-    textwrap::fill(&format!("{name:<10} {text}"), options)
+    fill(&format!("{name:<10} {text}"), "  ", "             ")
 }

@@ -134,9 +134,7 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
     // If the program took long to start, nothing that the check has to say is certain.
     let starting = grading.clock().starting();
     if starting < LIMIT / 4 {
-        return format!(
-            "{advice} (And time was up: an exercise has 10 seconds for all its checks.)"
-        );
+        return advice + " (And time was up: an exercise has 10 seconds for all its checks.)";
     }
     format!(
         "Time was up: an exercise has 10 seconds for all its checks, and up to 10 more for a \

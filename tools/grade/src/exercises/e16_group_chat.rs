@@ -2,6 +2,7 @@
 //! Idea: nobody waits for the slowest.
 //! Usual mistake: one who doesn't read stops all.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
@@ -177,8 +178,7 @@ pub const CHECKS: &[Check] = &[
                 if let Some(carl) = members.pop() {
                     carl.peer.reset();
                 }
-                let after = "a reset by carl";
-                all_hear(&mut members, "* carl leaves", after)?;
+                all_hear(&mut members, "* carl leaves", "a reset by carl")?;
                 say(&mut members, 0, "what was that?")?;
                 // And one who has not even said a name.
                 grading.connect(&program)?.reset();
@@ -388,39 +388,31 @@ fn talk_all_at_once(members: &mut [Member], lines: usize) -> Result<(), Wrong> {
         }
     });
     let after = format!("by {} members at once, {} each", members.len(), plural(lines, "line"));
-    let names: Vec<_> = members.iter().map(|one| one.name.clone()).collect();
-    let line_of =
-        |one: usize, number: usize| format!("{}: this is line {number} of mine", names[one]);
-    for (listener, member) in members.iter().enumerate() {
+    for member in members.iter() {
         let mut received = BufReader::new(member.peer.stream());
-        // How many lines of each are still to come.
-        let mut left = vec![lines; names.len()];
-        left[listener] = 0;
-        while let Some(one) = left.iter().position(|left| *left > 0) {
-            let number = |one: usize| lines + 1 - left[one];
-            let next = line_of(one, number(one));
+        let lines_of = |one: &Member| -> VecDeque<_> {
+            (1..=lines).map(|line| format!("{}: this is line {line} of mine", one.name)).collect()
+        };
+        // What is still to come of each of the others.
+        let others = members.iter().filter(|one| one.name != member.name);
+        let mut left: Vec<_> = others.map(lines_of).collect();
+        while let Some(next) = left.iter().find_map(VecDeque::front) {
             let next = show(next.as_bytes());
-            let expected =
-                format!("by {}, the next line of one of the others, such as {next}", member.name);
             let (how, got) = match next_line(&mut received, PATIENCE) {
                 Err(wrong) => wrong,
                 Ok(line) => {
-                    let is_next =
-                        |one: &usize| left[*one] > 0 && line == line_of(*one, number(*one));
-                    if let Some(one) = (0..names.len()).find(is_next) {
-                        left[one] -= 1;
+                    if let Some(one) = left.iter_mut().find(|one| one.front() == Some(&line)) {
+                        one.pop_front();
                         continue;
                     }
                     // One that comes too early: those ahead are missing.
-                    let is_later = |one: usize| {
-                        (number(one)..=lines).any(|number| line == line_of(one, number))
-                    };
-                    match (0..names.len()).any(is_later) {
-                        true => (How::Short, show(line.as_bytes())),
-                        false => (How::Other, show(line.as_bytes())),
-                    }
+                    let is_later = left.iter().any(|one| one.contains(&line));
+                    let how = if is_later { How::Short } else { How::Other };
+                    (how, show(line.as_bytes()))
                 }
             };
+            let expected =
+                format!("by {}, the next line of one of the others, such as {next}", member.name);
             return Err(Wrong::new(how, expected, got).after(after));
         }
     }
