@@ -202,12 +202,8 @@ fn side_of(new: &str, later: &[Line<'_>]) -> Side {
             continue;
         }
         match *name {
-            "connect" | "send" | "sendto" | "sendmsg" | "write" => {
-                return Side::Left;
-            }
-            "listen" | "recv" | "recvfrom" | "recvmsg" | "read" => {
-                return Side::Right;
-            }
+            "connect" | "send" | "sendto" | "sendmsg" | "write" => return Side::Left,
+            "listen" | "recv" | "recvfrom" | "recvmsg" | "read" => return Side::Right,
             _ => {}
         }
     }

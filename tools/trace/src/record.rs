@@ -200,16 +200,11 @@ impl Recorder<'_> {
     /// A call that another thread has woken stands after the call that woke it, whenever strace
     /// gets to see it.
     fn note_woken(&mut self, program: usize, action: Action, since: usize) {
-        let wakes = |event: &Event| match &event.action {
-            Action::Call(call) => call.wakes,
-            _ => false,
-        };
+        let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
         let later = self.events.get(since..).unwrap_or_default();
         let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
-        let (packets, readings) = (vec![], vec![]);
-        let event = Event { program, action, packets, readings };
-        self.events.insert(place, event);
+        self.events.insert(place, Event { program, action, packets: vec![], readings: vec![] });
     }
 
     fn note(&mut self, program: usize, action: Action, reading: Option<Vec<Row>>) {

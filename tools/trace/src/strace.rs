@@ -64,45 +64,15 @@ pub struct Lines {
     later: Vec<(Option<u32>, Action)>,
 }
 
-/// Pieces of strace's lines.
-struct Patterns {
-    line: Regex,
-    descriptor: Regex,
-    v4: Regex,
-    v6: Regex,
-    length: Regex,
-    pointer: Regex,
-    timeout: Regex,
-    wait: Regex,
-    ready: Regex,
-    other: Regex,
+/// # Panics
+/// If the text is no regular expression.
+pub fn regex(text: &str) -> Regex {
+    Regex::new(text).expect("a valid pattern")
 }
 
-static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-    let regex = |text| Regex::new(text).expect("a valid pattern");
-    Patterns {
-        line: regex(r"(?s)^(\w+)\((.*)\)\s+= (.*)$"),
-        descriptor: regex(r"(-?\d+)<socket:\[(\d+)\]>"),
-        v4: regex(concat!(
-            r"\{sa_family=AF_INET, sin_port=htons\((\d+)\), ",
-            r#"sin_addr=inet_addr\("([0-9.]+)"\)\}"#
-        )),
-        v6: regex(concat!(
-            r"\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), ",
-            r"sin6_flowinfo=htonl\(0\), inet_pton\(AF_INET6, ",
-            r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\}"#
-        )),
-        // What tells the length of an address, before or after the call.
-        length: regex("(\u{2}), (?:\\[\\d+(?: => \\d+)?\\]|16|28)|, 0x[0-9a-f]+, \\[\\d+\\]"),
-        pointer: regex(r"0x[0-9a-f]{6,}"),
-        // An older strace shows the bytes of it.
-        timeout: regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#),
-        wait: regex(r"(\], \d+), [1-9]\d*\) ="),
-        ready: regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"),
-        // What another descriptor leads to.
-        other: regex(r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>"),
-    }
-});
+/// A finished call.
+static CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)^(\w+)\((.*)\)\s+= (.*)$"));
+static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| regex(r"(-?\d+)<socket:\[(\d+)\]>"));
 
 impl Lines {
     pub fn new(output_name: &str) -> Self {
@@ -226,10 +196,7 @@ impl Lines {
 
     /// A finished call, if it is about a socket; or the lines that it prints.
     fn call(&mut self, text: &str, bytes: &mut Vec<u8>) -> Vec<Action> {
-        let patterns = &*PATTERNS;
-        let Some(parts) = patterns.line.captures(text) else {
-            return vec![];
-        };
+        let Some(parts) = CALL.captures(text) else { return vec![] };
         let (name, arguments, result) = (&parts[1], &parts[2], parts[3].trim());
         // The debug builds of Rust make sure that a descriptor is open before they close it.
         if name == "fcntl" && arguments.ends_with("F_GETFD") {
@@ -315,65 +282,74 @@ fn wakes(text: &str) -> bool {
 }
 
 fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
-    PATTERNS
-        .descriptor
-        .captures_iter(text)
-        .filter_map(|parts| Some((parts[1].parse().ok()?, parts[2].parse().ok()?)))
+    let both = |parts: Captures<'_>| Some((parts[1].parse().ok()?, parts[2].parse().ok()?));
+    DESCRIPTOR.captures_iter(text).filter_map(both)
 }
 
 /// Marks descriptors and addresses.
 fn marked(text: &str) -> String {
-    let patterns = &*PATTERNS;
+    /// What is shown in another way, and how, in this order.
+    static REPLACED: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+        [
+            (DESCRIPTOR.clone(), "\u{1}fd:$1\u{2}"),
+            (
+                regex(concat!(
+                    r"\{sa_family=AF_INET, sin_port=htons\((\d+)\), ",
+                    r#"sin_addr=inet_addr\("([0-9.]+)"\)\}"#
+                )),
+                "\u{1}at:$2:$1\u{2}",
+            ),
+            (
+                regex(concat!(
+                    r"\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), ",
+                    r"sin6_flowinfo=htonl\(0\), inet_pton\(AF_INET6, ",
+                    r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\}"#
+                )),
+                "\u{1}at:[$2]:$1\u{2}",
+            ),
+            // What tells the length of an address, before or after the call.
+            (regex("(\u{2}), (?:\\[\\d+(?: => \\d+)?\\]|16|28)|, 0x[0-9a-f]+, \\[\\d+\\]"), "$1"),
+            (regex(r"0x[0-9a-f]{6,}"), "POINTER"),
+            // What another descriptor leads to.
+            (regex(r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>"), "$1"),
+        ]
+    });
+    static READY: LazyLock<Regex> = LazyLock::new(|| regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"));
     // Which of them are ready, strace says without the kernel's numbers.
-    let text = patterns.ready.replace_all(text, |parts: &Captures<'_>| {
+    let text = READY.replace_all(text, |parts: &Captures<'_>| {
         let is_socket = parts.get(3).is_none() && text.contains(&format!("{}<socket:[", &parts[2]));
-        let number = &parts[2];
-        match is_socket {
-            true => format!("{}{number}<socket:[0]>", &parts[1]),
-            false => parts[0].to_owned(),
-        }
+        parts[0].to_owned() + if is_socket { "<socket:[0]>" } else { "" }
     });
-    let text = patterns
-        .descriptor
-        .replace_all(&text, |parts: &Captures<'_>| format!("{OPEN}fd:{}{CLOSE}", &parts[1]));
-    let text = patterns.v4.replace_all(&text, |parts: &Captures<'_>| {
-        format!("{OPEN}at:{}:{}{CLOSE}", &parts[2], &parts[1])
-    });
-    let text = patterns.v6.replace_all(&text, |parts: &Captures<'_>| {
-        format!("{OPEN}at:[{}]:{}{CLOSE}", &parts[2], &parts[1])
-    });
-    let text = patterns.length.replace_all(&text, "$1");
-    let text = patterns.pointer.replace_all(&text, "POINTER");
-    patterns.other.replace_all(&text, "$1").into_owned()
+    REPLACED.iter().fold(text.into_owned(), |text, (pattern, other)| {
+        pattern.replace_all(&text, *other).into_owned()
+    })
 }
 
 /// Puts into one form what differs between versions of strace, and from run to run: how long a
 /// `poll` may still wait.
 fn fixed(name: &str, text: &str) -> String {
-    let patterns = &*PATTERNS;
-    if name.ends_with("sockopt") {
-        return patterns
-            .timeout
-            .replace(text, |parts: &Captures<'_>| {
-                let bytes = unescaped(&parts[1]);
-                let number = |at: usize| {
-                    let eight = bytes.get(at..at + 8).and_then(|some| some.try_into().ok());
-                    eight.map_or(0, i64::from_ne_bytes)
-                };
-                let (seconds, rest) = (number(0), number(8));
-                // A time that is not round is what was left of one.
-                if rest % 50_000 != 0 {
-                    return "TIMEO_OLD, TIME".to_owned();
-                }
-                format!("TIMEO_OLD, {{tv_sec={seconds}, tv_usec={rest}}}")
-            })
-            .into_owned();
-    }
-    if name.contains("poll") {
-        let text = patterns.wait.replace(text, "$1, TIME) =");
-        return text.into_owned();
-    }
-    text.to_owned()
+    // An older strace shows the bytes of it.
+    static TIMEOUT: LazyLock<Regex> = LazyLock::new(|| regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#));
+    static WAIT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\], \d+), [1-9]\d*\) ="));
+    let time = |parts: &Captures<'_>| {
+        let bytes = unescaped(&parts[1]);
+        let number = |at: usize| {
+            let eight = bytes.get(at..at + 8).and_then(|some| some.try_into().ok());
+            eight.map_or(0, i64::from_ne_bytes)
+        };
+        let (seconds, rest) = (number(0), number(8));
+        // A time that is not round is what was left of one.
+        match rest % 50_000 {
+            0 => format!("TIMEO_OLD, {{tv_sec={seconds}, tv_usec={rest}}}"),
+            _ => "TIMEO_OLD, TIME".to_owned(),
+        }
+    };
+    let text = match name {
+        _ if name.ends_with("sockopt") => TIMEOUT.replace(text, time),
+        _ if name.contains("poll") => WAIT.replace(text, "$1, TIME) ="),
+        _ => text.into(),
+    };
+    text.into_owned()
 }
 
 /// A string as strace writes it, with its escapes taken back.

@@ -36,17 +36,15 @@ pub struct Row {
 /// # Errors
 /// In words, if the system has none.
 pub fn read(families: &BTreeSet<Family>) -> Result<Vec<Row>, String> {
-    let mut rows: Vec<Row> = vec![];
+    let mut rows = vec![];
     for family in families {
         let table = match family {
-            Family::Tcp => net::tcp().map(|all| all.into_iter().map(of_tcp).collect()),
+            Family::Tcp => net::tcp().map(|all| all.into_iter().map(of_tcp).collect::<Vec<_>>()),
             Family::Tcp6 => net::tcp6().map(|all| all.into_iter().map(of_tcp).collect()),
             Family::Udp => net::udp().map(|all| all.into_iter().map(of_udp).collect()),
             Family::Udp6 => net::udp6().map(|all| all.into_iter().map(of_udp).collect()),
         };
-        let table: Vec<Row> =
-            table.map_err(|error| format!("/proc/net cannot be read: {error}"))?;
-        rows.extend(table);
+        rows.extend(table.map_err(|error| format!("/proc/net cannot be read: {error}"))?);
     }
     // The kernel's order is that of its hash table.
     rows.sort_by_key(|row| (row.inode == 0, row.inode, row.local, row.remote));

@@ -57,14 +57,11 @@ impl Tap {
         let mut packets = vec![];
         for mut socket in &self.sockets {
             loop {
-                let length = match socket.read(&mut self.buffer) {
-                    Ok(length) => length,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        break;
-                    }
+                match socket.read(&mut self.buffer) {
+                    Ok(length) => packets.extend(Packet::read(&self.buffer[..length])),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
-                };
-                packets.extend(Packet::read(&self.buffer[..length]));
+                }
             }
         }
         Ok(packets)
@@ -108,9 +105,9 @@ impl Packet {
             }
             LaxNetSlice::Arp(_) => return None,
         };
-        let packet = |source_port, destination_port, kind, data: &[u8]| Self {
-            from: SocketAddr::new(source, source_port),
-            to: SocketAddr::new(destination, destination_port),
+        let packet = |from, to, kind, data: &[u8]| Self {
+            from: SocketAddr::new(source, from),
+            to: SocketAddr::new(destination, to),
             kind,
             data: data.to_vec(),
         };
@@ -128,12 +125,11 @@ impl Packet {
                     flags: set.map(|(flag, _)| flag).collect(),
                     sequence: tcp.sequence_number(),
                 };
-                let ports = (tcp.source_port(), tcp.destination_port());
-                Some(packet(ports.0, ports.1, kind, tcp.payload()))
+                Some(packet(tcp.source_port(), tcp.destination_port(), kind, tcp.payload()))
             }
             TransportSlice::Udp(udp) => {
-                let ports = (udp.source_port(), udp.destination_port());
-                Some(packet(ports.0, ports.1, Kind::Datagram, udp.payload()))
+                let kind = Kind::Datagram;
+                Some(packet(udp.source_port(), udp.destination_port(), kind, udp.payload()))
             }
             // "Port unreachable" carries the beginning of the packet that it is about.
             TransportSlice::Icmpv4(icmp) => Self::refused(icmp.payload()),

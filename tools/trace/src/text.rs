@@ -9,7 +9,7 @@ use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
 use crate::record::Event;
-use crate::strace::{Action, CLOSE, Call, OPEN, unescaped};
+use crate::strace::{Action, CLOSE, Call, OPEN, regex, unescaped};
 use crate::tables::Row;
 use crate::tap::{Kind, Packet};
 
@@ -34,11 +34,12 @@ struct Step {
 
 /// The timeline, with everything numbered, and at its end what did not end by itself.
 pub fn timeline(events: &[Event], endings: &[String], names: &[&str], show: Show) -> String {
-    let groups = Builder::new(names).build(events);
+    let groups = Builder { many: names.len() > 1, ..Builder::default() }.build(events);
     let text = Numbers::new(events).apply(&folded(&groups, show, names));
     endings.iter().fold(text, |text, line| text + line + "\n")
 }
 
+#[derive(Default)]
 struct Builder {
     many: bool,
     rows: Vec<Row>,
@@ -55,18 +56,6 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(names: &[&str]) -> Self {
-        Self {
-            many: names.len() > 1,
-            rows: vec![],
-            holders: HashMap::new(),
-            known: vec![],
-            ports: vec![],
-            closing: vec![],
-            next: HashMap::new(),
-        }
-    }
-
     fn build(mut self, events: &[Event]) -> Vec<Group> {
         let mut groups = vec![];
         let mut group = Group::default();
@@ -156,11 +145,8 @@ impl Builder {
     /// The sockets that lose their last descriptor when a program ends.
     fn ends(&self, program: usize, is_last: bool) -> Vec<u64> {
         let own = format!("{OPEN}fd:{program}:");
-        let all = self
-            .holders
-            .iter()
-            .filter(|(_, names)| is_last && names.iter().all(|name| name.starts_with(&own)));
-        all.map(|(inode, _)| *inode).collect()
+        let loses = |names: &[String]| is_last && names.iter().all(|name| name.starts_with(&own));
+        self.holders.iter().filter(|(_, names)| loses(names)).map(|(inode, _)| *inode).collect()
     }
 
     fn packet(&mut self, packet: &Packet) -> String {
@@ -251,12 +237,8 @@ impl Builder {
             let ports = (place(local.port()), place(remote.port()));
             (kind, known(row), ports, local, remote)
         });
-        let new: Vec<_> = all
-            .iter()
-            .filter_map(|(old, new)| if old.is_none() { *new } else { None })
-            .map(|row| (row.local, row.remote))
-            .collect();
-        self.known.extend(new);
+        let new = all.iter().filter_map(|(old, new)| if old.is_none() { *new } else { None });
+        self.known.extend(new.map(|row| (row.local, row.remote)));
         all.into_iter().flat_map(|(old, new)| self.change(old, new)).collect()
     }
 
@@ -324,8 +306,7 @@ fn short(address: SocketAddr) -> String {
 
 /// The text of a call, with long strings cut.
 fn shortened(text: &str) -> String {
-    static STRING: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#).expect("a valid pattern"));
+    static STRING: LazyLock<Regex> = LazyLock::new(|| regex(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
     let cut = |parts: &Captures<'_>| {
         let mut bytes = unescaped(&parts[1]);
         if parts.get(2).is_some() {
@@ -373,22 +354,16 @@ fn owned(text: &str, program: usize) -> String {
 /// Marks what a line of a transcript says about descriptors and ports.
 fn marked_line(program: usize, line: &str) -> String {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-        let text = concat!(
+        regex(concat!(
             r"(?<descriptor>descriptor )(\d+)",
             r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)",
             r"|(nc (?:-u )?)(127\.0\.0\.1|::1) (\d+)",
-        );
-        Regex::new(text).expect("a valid pattern")
+        ))
     });
     let mark = |parts: &Captures<'_>| match (parts.get(2), parts.get(3)) {
-        (Some(number), _) => {
-            format!("descriptor {OPEN}fd:{program}:{}{CLOSE}", number.as_str())
-        }
+        (Some(number), _) => format!("descriptor {OPEN}fd:{program}:{}{CLOSE}", number.as_str()),
         (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
-        _ => {
-            let (ip, port) = (&parts[6], &parts[7]);
-            format!("{}{ip} {OPEN}number:{port}{CLOSE}", &parts[5])
-        }
+        _ => format!("{}{} {OPEN}number:{}{CLOSE}", &parts[5], &parts[6], &parts[7]),
     };
     PATTERN.replace_all(line, mark).into_owned()
 }
@@ -502,9 +477,8 @@ fn few(lines: impl Iterator<Item = String>) -> Vec<String> {
 
 /// A text without its numbers.
 fn shape(text: &str) -> String {
-    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new("\u{1}[^\u{2}]*\u{2}|[0-9]+|\"[^\"]*\"").expect("a valid pattern")
-    });
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| regex("\u{1}[^\u{2}]*\u{2}|[0-9]+|\"[^\"]*\""));
     NUMBER.replace_all(text, "#").into_owned()
 }
 
@@ -516,9 +490,7 @@ struct Numbers {
     picked: RangeInclusive<u16>,
 }
 
-static MARK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}").expect("a valid pattern")
-});
+static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}"));
 
 impl Numbers {
     fn new(events: &[Event]) -> Self {
@@ -536,14 +508,7 @@ impl Numbers {
         let number = |parts: &Captures<'_>| {
             let what = &parts[2];
             match &parts[1] {
-                "fd" => {
-                    let place = self.descriptors.iter().position(|one| one == what);
-                    let place = place.unwrap_or_else(|| {
-                        self.descriptors.push(what.to_owned());
-                        self.descriptors.len() - 1
-                    });
-                    format!("FD{}", place + 1)
-                }
+                "fd" => format!("FD{}", place(&mut self.descriptors, what.to_owned())),
                 "number" => self.port(what.parse().unwrap_or_default()),
                 kind => {
                     let Ok(address) = what.parse::<SocketAddr>() else {
@@ -553,9 +518,7 @@ impl Numbers {
                     match address {
                         _ if kind == "port" && address.ip().is_loopback() => port,
                         SocketAddr::V4(v4) => format!("{}:{port}", v4.ip()),
-                        SocketAddr::V6(v6) => {
-                            format!("[{}]:{port}", v6.ip())
-                        }
+                        SocketAddr::V6(v6) => format!("[{}]:{port}", v6.ip()),
                     }
                 }
             }
@@ -564,16 +527,21 @@ impl Numbers {
     }
 
     fn port(&mut self, port: u16) -> String {
-        if !self.picked.contains(&port) {
-            return port.to_string();
+        match self.picked.contains(&port) {
+            true => format!("PORT{}", place(&mut self.ports, port)),
+            false => port.to_string(),
         }
-        let place = self.ports.iter().position(|one| *one == port);
-        let place = place.unwrap_or_else(|| {
-            self.ports.push(port);
-            self.ports.len() - 1
-        });
-        format!("PORT{}", place + 1)
     }
+}
+
+/// Its place in the list, from 1 on; a new one gets the last.
+fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+    let place = list.iter().position(|one| *one == item);
+    let place = place.unwrap_or(list.len());
+    if place == list.len() {
+        list.push(item);
+    }
+    place + 1
 }
 
 /// The ports that the kernel picks by itself; others were asked for.
@@ -602,7 +570,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_and_what_was_missed_is_shown() {
-        let mut builder = Builder::new(&[]);
+        let mut builder = Builder::default();
         let last = u32::MAX;
         let mut shown = |flags: &[&'static str], sequence, data: &str| {
             let text = builder.packet(&segment(flags, sequence, data));
