@@ -1,7 +1,7 @@
 //! What an exercise is.
 
 use crate::grading::Grading;
-use crate::wrong::{How, Wrong};
+use crate::wrong::{How, Outcome};
 
 /// One exercise: a task in `examples/your_turn`, and how a program for it is checked.
 pub struct Exercise {
@@ -24,7 +24,7 @@ pub struct Check {
     pub title: &'static str,
     /// What a failure of this kind usually means, and what to do.
     pub usually: fn(How) -> &'static str,
-    pub run: fn(&mut Grading) -> Result<(), Wrong>,
+    pub run: fn(&mut Grading) -> Outcome,
 }
 
 /// What a failure usually means, by its kind: `advice! { Silent | Short => "...", _ => "..." }`, or

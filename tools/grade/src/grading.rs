@@ -14,7 +14,7 @@ use crate::exercise::Check;
 use crate::machine;
 use crate::program::{Program, end_orphans, last_words};
 use crate::wire::{Bench, Datagrams, Peer};
-use crate::wrong::{Explain as _, How, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 /// Ports that no system gives away by itself (Linux from 32768 on, the others
 /// from 49152 on), so that nobody takes one between two runs of a program.
@@ -66,7 +66,7 @@ impl Grading {
 
     /// Starts the program with an address that nobody has, and waits until it
     /// is ready.
-    pub fn start(&mut self) -> Result<Rc<Program>, Wrong> {
+    pub fn start(&mut self) -> Outcome<Rc<Program>> {
         self.bench.close_dropped();
         let mut tries = 3;
         loop {
@@ -86,19 +86,19 @@ impl Grading {
     }
 
     /// The same, with this address.
-    pub fn start_at(&mut self, address: SocketAddr) -> Result<Rc<Program>, Wrong> {
+    pub fn start_at(&mut self, address: SocketAddr) -> Outcome<Rc<Program>> {
         self.start_with(&address.to_string())
     }
 
     /// The same, with anything else as the last argument.
-    pub fn start_with(&mut self, argument: &str) -> Result<Rc<Program>, Wrong> {
+    pub fn start_with(&mut self, argument: &str) -> Outcome<Rc<Program>> {
         let program = self.start_unready(argument)?;
         program.wait_until_ready()?;
         Ok(program)
     }
 
     /// Starts it, and does not wait until it is ready.
-    pub fn start_unready(&mut self, argument: &str) -> Result<Rc<Program>, Wrong> {
+    pub fn start_unready(&mut self, argument: &str) -> Outcome<Rc<Program>> {
         self.bench.close_dropped();
         let program = Program::start(&self.command, argument, &self.bench.clock)?;
         self.bench.programs.borrow_mut().push(Rc::clone(&program));
@@ -107,7 +107,7 @@ impl Grading {
 
     /// As `start`, where a program can have so many open files at most. (On
     /// Windows there is no such limit.)
-    pub fn start_with_files(&mut self, most: u32) -> Result<Rc<Program>, Wrong> {
+    pub fn start_with_files(&mut self, most: u32) -> Outcome<Rc<Program>> {
         machine::allow_files(most.into())?;
         let mut command = self.command.clone();
         if cfg!(unix) {
@@ -122,7 +122,7 @@ impl Grading {
     }
 
     /// Starts the program, and connects to it.
-    pub fn start_and_connect(&mut self) -> Result<(Rc<Program>, Peer), Wrong> {
+    pub fn start_and_connect(&mut self) -> Outcome<(Rc<Program>, Peer)> {
         let program = self.start()?;
         let peer = self.connect(&program)?;
         Ok((program, peer))
@@ -130,7 +130,7 @@ impl Grading {
 
     /// Connects to the program. If that never worked, the advice is to listen;
     /// later, the check has to have its own.
-    pub fn connect(&self, program: &Program) -> Result<Peer, Wrong> {
+    pub fn connect(&self, program: &Program) -> Outcome<Peer> {
         self.connect_with(program, |_| Ok(()))
     }
 
@@ -139,29 +139,29 @@ impl Grading {
         &self,
         program: &Program,
         set_up: impl FnOnce(&Socket) -> io::Result<()>,
-    ) -> Result<Peer, Wrong> {
+    ) -> Outcome<Peer> {
         let peer = Peer::connect(address_of(program), &self.bench, set_up);
         self.has_connected.set(self.has_connected.get() || peer.is_ok());
         peer.advice_if(|_| !self.has_connected.get(), NOBODY)
     }
 
     /// A listener of the grader's, for a program that is a client.
-    pub fn listen(&self) -> Result<TcpListener, Wrong> {
+    pub fn listen(&self) -> Outcome<TcpListener> {
         Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
     }
 
     /// Waits for the program to connect.
-    pub fn accept(&self, listener: &TcpListener) -> Result<Peer, Wrong> {
+    pub fn accept(&self, listener: &TcpListener) -> Outcome<Peer> {
         crate::wire::accept(listener, &self.bench)
     }
 
     /// A UDP socket of the grader's.
-    pub fn datagrams(&self) -> Result<Datagrams, Wrong> {
+    pub fn datagrams(&self) -> Outcome<Datagrams> {
         self.datagrams_at("127.0.0.1:0")
     }
 
     /// The same, at this address.
-    pub fn datagrams_at(&self, at: &str) -> Result<Datagrams, Wrong> {
+    pub fn datagrams_at(&self, at: &str) -> Outcome<Datagrams> {
         Datagrams::bind(at, &self.bench)
     }
 
@@ -205,10 +205,7 @@ pub fn address_of(program: &Program) -> SocketAddr {
 
 /// Ended at any moment, it must have its port again at once: `talk` makes sure
 /// that the program has accepted the connection that is open at its end.
-pub fn restarts(
-    grading: &mut Grading,
-    talk: fn(&mut Peer) -> Result<(), Wrong>,
-) -> Result<(), Wrong> {
+pub fn restarts(grading: &mut Grading, talk: fn(&mut Peer) -> Outcome) -> Outcome {
     let first = grading.start()?;
     let mut peer = grading.connect(&first)?;
     talk(&mut peer)?;
@@ -220,7 +217,7 @@ pub fn restarts(
 }
 
 /// The last check of most servers; what it runs is `restarts`.
-pub const fn starts_again(run: fn(&mut Grading) -> Result<(), Wrong>) -> Check {
+pub const fn starts_again(run: fn(&mut Grading) -> Outcome) -> Check {
     Check {
         title: "it can be started again at once, on the same port",
         usually: |_| "The second run does not serve its clients as the first one did.",
@@ -238,12 +235,12 @@ const REUSE: &str = "The kernel keeps the address of a closed connection for a w
      Windows it is not needed, and means something else): step 8.";
 
 /// An address on loopback that nobody has, for TCP or for UDP.
-pub fn free_address() -> Result<SocketAddr, Wrong> {
+pub fn free_address() -> Outcome<SocketAddr> {
     free_addresses(1).map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
 }
 
 /// The first of so many ports in a row that nobody has.
-pub fn free_addresses(number: u16) -> Result<u16, Wrong> {
+pub fn free_addresses(number: u16) -> Outcome<u16> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     for _ in 0..200 {
         let first = fastrand::u16(PORTS.start..PORTS.end - number);

@@ -7,7 +7,7 @@ use std::net::UdpSocket;
 #[cfg(unix)]
 use nix::sys::resource::{Resource, getrlimit};
 
-use crate::wrong::Wrong;
+use crate::wrong::{Outcome, Wrong};
 
 /// The grader's own call has failed.
 impl From<io::Error> for Wrong {
@@ -34,7 +34,7 @@ pub fn is_full(_: &io::Error) -> bool {
 }
 
 /// A check talks to a program on this machine.
-pub fn allow_loopback() -> Result<(), Wrong> {
+pub fn allow_loopback() -> Outcome {
     let socket = UdpSocket::bind("127.0.0.1:0");
     socket.and_then(|socket| socket.connect("127.0.0.1:9")).map_err(|error| {
         Wrong::machine(format!(
@@ -54,7 +54,7 @@ fn raise(may: bool, shell: &str, root: &str) -> String {
 
 /// A check needs so many open files, in the grader or in the program.
 #[cfg(unix)]
-pub fn allow_files(needed: u64) -> Result<(), Wrong> {
+pub fn allow_files(needed: u64) -> Outcome {
     let Ok((limit, most)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
     if limit >= needed {
         return Ok(());
@@ -66,13 +66,13 @@ pub fn allow_files(needed: u64) -> Result<(), Wrong> {
 }
 
 #[cfg(not(unix))]
-pub fn allow_files(_: u64) -> Result<(), Wrong> {
+pub fn allow_files(_: u64) -> Outcome {
     Ok(())
 }
 
 /// A check starts so many processes and threads, the program's included. Root has no limit.
 #[cfg(target_os = "linux")]
-pub fn allow_processes(needed: u64) -> Result<(), Wrong> {
+pub fn allow_processes(needed: u64) -> Outcome {
     use std::fs::read_dir;
     use std::os::unix::fs::MetadataExt as _;
 
@@ -96,14 +96,14 @@ pub fn allow_processes(needed: u64) -> Result<(), Wrong> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn allow_processes(_: u64) -> Result<(), Wrong> {
+pub fn allow_processes(_: u64) -> Outcome {
     Ok(())
 }
 
 /// In a check so many connections wait until the program accepts them. (Linux cuts the number that
 /// `listen` gets to this one, and says nothing.)
 #[cfg(target_os = "linux")]
-pub fn allow_queue(needed: u32) -> Result<(), Wrong> {
+pub fn allow_queue(needed: u32) -> Outcome {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let limit = limit.ok().and_then(|limit| limit.trim().parse::<u32>().ok());
     match limit {
@@ -117,6 +117,6 @@ pub fn allow_queue(needed: u32) -> Result<(), Wrong> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn allow_queue(_: u32) -> Result<(), Wrong> {
+pub fn allow_queue(_: u32) -> Outcome {
     Ok(())
 }

@@ -23,7 +23,7 @@ use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
 use crate::clock::{Clock, PATIENCE};
 use crate::machine;
-use crate::wrong::{Explain as _, How, Wrong, seconds, show};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
@@ -127,7 +127,7 @@ pub struct Program {
 
 impl Program {
     /// Starts it with one more argument: what the exercise gives.
-    pub fn start(command: &[String], argument: &str, clock: &Rc<Clock>) -> Result<Rc<Self>, Wrong> {
+    pub fn start(command: &[String], argument: &str, clock: &Rc<Clock>) -> Outcome<Rc<Self>> {
         machine::allow_loopback()?;
         machine::allow_files(FILES)?;
         machine::allow_processes(PROCESSES)?;
@@ -206,7 +206,7 @@ impl Program {
     }
 
     /// Waits for its line `ready`.
-    pub fn wait_until_ready(&self) -> Result<(), Wrong> {
+    pub fn wait_until_ready(&self) -> Outcome {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
         let end = self.clock.end_of(UNTIL_READY);
@@ -231,7 +231,7 @@ impl Program {
 
     /// The next line that it prints and that has not been asked for (without
     /// `ready`).
-    pub fn next_line(&self, expected: &str) -> Result<String, Wrong> {
+    pub fn next_line(&self, expected: &str) -> Outcome<String> {
         let start = Instant::now();
         let end = self.clock.end_of(PATIENCE);
         loop {
@@ -252,7 +252,7 @@ impl Program {
     }
 
     /// The next line must be this one.
-    pub fn expect_line(&self, expected: &str) -> Result<(), Wrong> {
+    pub fn expect_line(&self, expected: &str) -> Outcome {
         let is_complaint = |_: &_| self.complaints().iter().any(|line| line.trim() == expected);
         let line = self.next_line(expected).advice_if(is_complaint, ON_STANDARD_ERROR)?;
         match line == expected {
@@ -262,7 +262,7 @@ impl Program {
     }
 
     /// It must not have said that it is ready, up to its end.
-    pub fn expect_not_ready(&self) -> Result<(), Wrong> {
+    pub fn expect_not_ready(&self) -> Outcome {
         // Its last lines may be still on their way.
         let end = Instant::now() + LAST;
         while self.receive_line(end).is_ok() {}
@@ -347,7 +347,7 @@ impl Program {
     }
 
     /// Types a line.
-    pub fn type_line(&self, line: &str) -> Result<(), Wrong> {
+    pub fn type_line(&self, line: &str) -> Outcome {
         let mut stdin = self.stdin.borrow_mut();
         let Some(stdin) = stdin.as_mut() else { return Ok(()) };
         // In one write, as a terminal does it: a program that reads without
@@ -374,7 +374,7 @@ impl Program {
     }
 
     /// How it ends by itself.
-    pub fn expect_end(&self) -> Result<ExitStatus, Wrong> {
+    pub fn expect_end(&self) -> Outcome<ExitStatus> {
         let start = Instant::now();
         let end = self.clock.end_of(PATIENCE);
         loop {
@@ -390,7 +390,7 @@ impl Program {
     }
 
     /// It must end by itself, and say that all is well.
-    pub fn expect_success(&self) -> Result<(), Wrong> {
+    pub fn expect_success(&self) -> Outcome {
         let status = self.expect_end()?;
         if !status.success() {
             let expected = "the end of the program, with exit status 0";
@@ -400,7 +400,7 @@ impl Program {
     }
 
     /// It must end by itself, and say that something is wrong.
-    pub fn expect_failure(&self) -> Result<(), Wrong> {
+    pub fn expect_failure(&self) -> Outcome {
         let status = self.expect_end()?;
         match status.code() {
             Some(code) if code != 0 => Ok(()),
@@ -509,7 +509,7 @@ pub fn ending(status: ExitStatus) -> String {
 }
 
 /// There must be no such line.
-pub fn expect_no_line(line: Option<&String>, expected: &str) -> Result<(), Wrong> {
+pub fn expect_no_line(line: Option<&String>, expected: &str) -> Outcome {
     line.map_or(Ok(()), |line| Err(Wrong::new(How::Printed, expected, the_line(line))))
 }
 

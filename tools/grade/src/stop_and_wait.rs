@@ -11,13 +11,10 @@ use crate::clock::PATIENCE;
 use crate::grading::Grading;
 use crate::program::{Program, ending};
 use crate::wire::{Bench, Datagrams};
-use crate::wrong::{How, Wrong};
+use crate::wrong::{How, Outcome, Wrong};
 
 /// The program waits so long for an answer.
 pub const TRY: Duration = Duration::from_millis(100);
-
-/// What comes next, if anything does.
-pub type Next<T> = Result<Option<T>, Wrong>;
 
 pub struct Opponent {
     pub program: Rc<Program>,
@@ -37,7 +34,7 @@ pub struct Opponent {
 
 impl Opponent {
     /// Starts the program. Its first datagram must not wait for the grader to read "ready".
-    pub fn start(grading: &mut Grading, wire: Datagrams) -> Result<Self, Wrong> {
+    pub fn start(grading: &mut Grading, wire: Datagrams) -> Outcome<Self> {
         let since = Instant::now();
         let program = grading.start_unready(&wire.address()?.to_string())?;
         Ok(Self {
@@ -54,7 +51,7 @@ impl Opponent {
 
     /// The next datagram; `None`: the program has ended. Until the first one comes, the program
     /// has to be started. And looks are counted, since a machine that stands still has no clock.
-    pub fn receive(&mut self, awaited: &str) -> Next<(Vec<u8>, SocketAddr)> {
+    pub fn receive(&mut self, awaited: &str) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
         let seconds = PATIENCE.as_secs();
         let looks = match self.number {
             0 => seconds * 400,
@@ -92,12 +89,7 @@ impl Opponent {
     }
 
     /// Any bytes, and what they are in words.
-    pub fn send(
-        &mut self,
-        to: SocketAddr,
-        bytes: &[u8],
-        words: impl Into<String>,
-    ) -> Result<(), Wrong> {
+    pub fn send(&mut self, to: SocketAddr, bytes: &[u8], words: impl Into<String>) -> Outcome {
         if let Some(wire) = &mut self.wire {
             wire.send(to, bytes)?;
         }
@@ -143,7 +135,7 @@ impl Opponent {
     }
 
     /// So many tries of the current number must have taken their time.
-    pub fn not_too_soon(&self, tries: u32, now: Instant, awaited: &str) -> Result<(), Wrong> {
+    pub fn not_too_soon(&self, tries: u32, now: Instant, awaited: &str) -> Outcome {
         if now >= self.since + least(tries) {
             return Ok(());
         }
@@ -152,7 +144,7 @@ impl Opponent {
     }
 
     /// The program must end by itself: its status, and what it has printed.
-    pub fn expect_end(&self) -> Result<(ExitStatus, Vec<String>), Wrong> {
+    pub fn expect_end(&self) -> Outcome<(ExitStatus, Vec<String>)> {
         let still_runs = |wrong: Wrong| self.wrong(How::Silent, wrong.expected, wrong.got);
         let status = self.program.expect_end().map_err(still_runs)?;
         Ok((status, self.program.last_lines()))
@@ -189,7 +181,7 @@ struct Noise {
 
 impl Noise {
     /// One more.
-    fn make(&mut self, wire: &mut Datagrams) -> Result<(), Wrong> {
+    fn make(&mut self, wire: &mut Datagrams) -> Outcome {
         let before = Instant::now();
         wire.send(self.to, self.bytes)?;
         if self.is_late() {

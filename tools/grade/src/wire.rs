@@ -11,7 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::clock::{Clock, PATIENCE};
 use crate::program::{Program, one_is_busy};
-use crate::wrong::{How, Wrong, in_words, plural, seconds, show};
+use crate::wrong::{How, Outcome, Wrong, in_words, plural, seconds, show};
 
 /// What a connect gets that is neither accepted nor refused.
 pub const NO_ANSWER: &str = "no answer";
@@ -62,7 +62,7 @@ impl Peer {
         to: SocketAddr,
         bench: &Rc<Bench>,
         set_up: impl FnOnce(&Socket) -> io::Result<()>,
-    ) -> Result<Self, Wrong> {
+    ) -> Outcome<Self> {
         bench.close_dropped();
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         set_up(&socket)?;
@@ -77,7 +77,7 @@ impl Peer {
         Self::new(socket.into(), bench)
     }
 
-    fn new(stream: TcpStream, bench: &Rc<Bench>) -> Result<Self, Wrong> {
+    fn new(stream: TcpStream, bench: &Rc<Bench>) -> Outcome<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -95,21 +95,21 @@ impl Peer {
         self.sent = words.into();
     }
 
-    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Wrong> {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Outcome {
         let bytes = bytes.as_ref();
         self.sent = show(bytes);
         self.put(bytes)
     }
 
     /// Sends it for a receive of its own.
-    pub fn send_alone(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+    pub fn send_alone(&mut self, bytes: &[u8]) -> Outcome {
         self.send(bytes)?;
         self.until_received();
         Ok(())
     }
 
     /// Sends it in pieces of this size, each for a receive of its own.
-    pub fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> Result<(), Wrong> {
+    pub fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> Outcome {
         for piece in bytes.chunks(size) {
             self.send_alone(piece)?;
         }
@@ -131,7 +131,7 @@ impl Peer {
         thread::sleep(Duration::from_millis(3));
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+    fn put(&mut self, bytes: &[u8]) -> Outcome {
         self.not_beyond_the_limit();
         let start = Instant::now();
         put_all(&self.stream, bytes, self.bench.clock.end()).map_err(|error| {
@@ -168,24 +168,20 @@ impl Peer {
     }
 
     /// Sends it, and it must come back.
-    pub fn expect_echo(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Wrong> {
+    pub fn expect_echo(&mut self, bytes: impl AsRef<[u8]>) -> Outcome {
         self.send(&bytes)?;
         self.expect(&bytes)
     }
 
     /// A whole conversation with an echo.
-    pub fn talk(&mut self, words: &str) -> Result<(), Wrong> {
+    pub fn talk(&mut self, words: &str) -> Outcome {
         self.expect_echo(words)?;
         self.finish();
         self.expect_end()
     }
 
     /// Sends its last bytes, and ends its direction: the answer must come, and then the end.
-    pub fn send_last(
-        &mut self,
-        bytes: impl AsRef<[u8]>,
-        answer: impl AsRef<[u8]>,
-    ) -> Result<(), Wrong> {
+    pub fn send_last(&mut self, bytes: impl AsRef<[u8]>, answer: impl AsRef<[u8]>) -> Outcome {
         self.send(bytes)?;
         self.finish();
         self.expect(answer)?;
@@ -193,7 +189,7 @@ impl Peer {
     }
 
     /// Receives exactly these bytes, in whatever pieces they come.
-    pub fn expect(&mut self, expected: impl AsRef<[u8]>) -> Result<(), Wrong> {
+    pub fn expect(&mut self, expected: impl AsRef<[u8]>) -> Outcome {
         let expected = expected.as_ref();
         let (got, stop) = self.receive(expected.len());
         self.compare(expected, &got, &stop)
@@ -205,7 +201,7 @@ impl Peer {
         &mut self,
         pieces: impl Iterator<Item = &'a [u8]> + Send,
         expected: &[u8],
-    ) -> Result<(), Wrong> {
+    ) -> Outcome {
         let (stream, end) = (self.stream.try_clone()?, self.bench.clock.end());
         let (got, stop) = thread::scope(|scope| {
             scope.spawn(|| {
@@ -227,7 +223,7 @@ impl Peer {
     }
 
     /// A line up to `\n`, without that. At most 4096 bytes.
-    pub fn receive_line(&mut self, expected: &str) -> Result<String, Wrong> {
+    pub fn receive_line(&mut self, expected: &str) -> Outcome<String> {
         let mut line = Vec::new();
         loop {
             let (got, stop) = self.receive(1);
@@ -242,7 +238,7 @@ impl Peer {
     }
 
     /// The line that comes next must be this one.
-    pub fn expect_line(&mut self, expected: &str) -> Result<(), Wrong> {
+    pub fn expect_line(&mut self, expected: &str) -> Outcome {
         let line = self.receive_line(expected)?;
         match line == expected {
             true => Ok(()),
@@ -251,7 +247,7 @@ impl Peer {
     }
 
     /// The stream must end here, in order: no more bytes, no reset.
-    pub fn expect_end(&mut self) -> Result<(), Wrong> {
+    pub fn expect_end(&mut self) -> Outcome {
         let (got, stop) = self.receive(1);
         let (how, got) = match stop {
             Stop::End => return Ok(()),
@@ -265,7 +261,7 @@ impl Peer {
     }
 
     /// Nothing must have come, up to now.
-    pub fn expect_nothing(&mut self) -> Result<(), Wrong> {
+    pub fn expect_nothing(&mut self) -> Outcome {
         match &self.all_that_is_there(&[])[..] {
             [] => Ok(()),
             got => Err(self.wrong(How::More, "nothing yet", show(got))),
@@ -330,7 +326,7 @@ impl Peer {
     }
 
     /// What came must be what was expected.
-    fn compare(&self, expected: &[u8], got: &[u8], stop: &Stop) -> Result<(), Wrong> {
+    fn compare(&self, expected: &[u8], got: &[u8], stop: &Stop) -> Outcome {
         if got == expected {
             return Ok(());
         }
@@ -386,7 +382,7 @@ fn put_all(mut to: &TcpStream, mut bytes: &[u8], end: Instant) -> io::Result<()>
 }
 
 /// Waits for the program to connect.
-pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Result<Peer, Wrong> {
+pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
     bench.close_dropped();
     listener.set_nonblocking(true)?;
     let start = Instant::now();
@@ -417,7 +413,7 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    pub fn bind(at: &str, bench: &Rc<Bench>) -> Result<Self, Wrong> {
+    pub fn bind(at: &str, bench: &Rc<Bench>) -> Outcome<Self> {
         bench.close_dropped();
         let socket = UdpSocket::bind(at)?;
         // On macOS a datagram may have no more than 9216 bytes else.
@@ -432,11 +428,11 @@ impl Datagrams {
         bench.close_dropped();
     }
 
-    pub fn address(&self) -> Result<SocketAddr, Wrong> {
+    pub fn address(&self) -> Outcome<SocketAddr> {
         Ok(self.socket.local_addr()?)
     }
 
-    pub fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Result<(), Wrong> {
+    pub fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Outcome {
         self.sent = match bytes {
             [] => "an empty datagram".to_owned(),
             _ => format!("a datagram of {}", show(bytes)),
@@ -446,7 +442,7 @@ impl Datagrams {
     }
 
     /// The next datagram, and where it is from; `None` if none comes in time.
-    pub fn receive(&mut self, patience: Duration) -> Result<Option<(Vec<u8>, SocketAddr)>, Wrong> {
+    pub fn receive(&mut self, patience: Duration) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
         self.bench.close_dropped();
         let end = self.bench.clock.end_of(patience);
         let mut buffer = vec![0; 1 << 16];
@@ -471,7 +467,7 @@ impl Datagrams {
     }
 
     /// The next datagram must be this one, and from there.
-    pub fn expect(&mut self, from: SocketAddr, expected: &[u8]) -> Result<(), Wrong> {
+    pub fn expect(&mut self, from: SocketAddr, expected: &[u8]) -> Outcome {
         let words = |bytes: &[u8], from: SocketAddr| match bytes {
             [] => format!("an empty datagram from {from}"),
             _ => format!("a datagram from {from} of {}", show(bytes)),

@@ -70,6 +70,9 @@ impl Wrong {
     }
 }
 
+/// What comes of a check, and of each of its steps.
+pub type Outcome<T = ()> = Result<T, Wrong>;
+
 /// What is added to a failure on its way out of a check.
 pub trait Explain {
     fn after(self, sent: impl Into<String>) -> Self;
@@ -77,7 +80,7 @@ pub trait Explain {
     fn advice_if(self, is_so: impl FnOnce(&Wrong) -> bool, advice: &str) -> Self;
 }
 
-impl<T> Explain for Result<T, Wrong> {
+impl<T> Explain for Outcome<T> {
     fn after(self, sent: impl Into<String>) -> Self {
         self.map_err(|wrong| wrong.after(sent))
     }

@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_addresses};
 use crate::program::{Program, expect_no_line};
-use crate::wrong::{Explain as _, How, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 /// How many ports are given.
 const PORTS: u16 = 5;
@@ -189,7 +189,7 @@ fn bind(port: u16, reuse: bool) -> std::io::Result<Socket> {
 }
 
 /// The program's port must be taken, for others.
-fn is_taken(port: u16, words: &str) -> Result<(), Wrong> {
+fn is_taken(port: u16, words: &str) -> Outcome {
     match bind(port, false) {
         Ok(_) => Err(Wrong::new(How::Other, format!("that port {port} {words}"), "it is free")),
         Err(_) => Ok(()),
@@ -197,7 +197,7 @@ fn is_taken(port: u16, words: &str) -> Result<(), Wrong> {
 }
 
 /// A range of ports, of which the first ones are taken; and by whom.
-fn ports(taken: &[Taken]) -> Result<(u16, Vec<Socket>), Wrong> {
+fn ports(taken: &[Taken]) -> Outcome<(u16, Vec<Socket>)> {
     let first = free_addresses(PORTS)?;
     // Who looks for a free port meanwhile takes none of which UDP is taken.
     let mut sockets = Vec::new();
@@ -218,7 +218,7 @@ fn ports(taken: &[Taken]) -> Result<(u16, Vec<Socket>), Wrong> {
 }
 
 /// Starts the program; it must take this port. Gives it, and the first port.
-fn takes(grading: &mut Grading, taken: &[Taken], which: u16) -> Result<(Rc<Program>, u16), Wrong> {
+fn takes(grading: &mut Grading, taken: &[Taken], which: u16) -> Outcome<(Rc<Program>, u16)> {
     let mut tries = 3;
     loop {
         let (first, sockets) = ports(taken)?;

@@ -6,7 +6,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
-use crate::wrong::{Explain as _, How, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -193,17 +193,17 @@ const MORE_ROOM: &str = "Guests could not even connect: the kernel lets no more 
      can come at once: listen(100).";
 
 /// Connects as one of many who wait.
-fn one_of_many(grading: &Grading, program: &Program, sent: &str) -> Result<Peer, Wrong> {
+fn one_of_many(grading: &Grading, program: &Program, sent: &str) -> Outcome<Peer> {
     grading.connect(program).after(sent).advice_if(|it| it.got == NO_ANSWER, MORE_ROOM)
 }
 
-fn expect_greeting(guest: &mut Peer, number: u64) -> Result<(), Wrong> {
+fn expect_greeting(guest: &mut Peer, number: u64) -> Outcome {
     guest.call_it("nothing, for a guest just connects");
     guest.expect(format!("You are guest {number}.\n"))
 }
 
 /// The number that this guest was told, whichever it is.
-fn number_of(guest: &mut Peer) -> Result<u64, Wrong> {
+fn number_of(guest: &mut Peer) -> Outcome<u64> {
     let line = guest.receive_line("You are guest N.")?;
     let number = line.strip_prefix("You are guest ");
     let number = number.and_then(|rest| rest.strip_suffix('.'));

@@ -6,7 +6,7 @@ use crate::clock::PATIENCE;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, address_of};
 use crate::wire::Datagrams;
-use crate::wrong::{How, Wrong, show};
+use crate::wrong::{How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -153,7 +153,7 @@ const SERVERS: &str = "That is the server's own address (local_addr). Wanted is 
      has sent the datagram: recv_from gives it, with the datagram.";
 
 /// One question, and its answer.
-fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Result<(), Wrong> {
+fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Outcome {
     let server = server.parse().expect("it was given an address");
     let own = sender.address()?.to_string();
     sender.send(server, question)?;
@@ -161,7 +161,7 @@ fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Result<(), Wron
 }
 
 /// Questions of one sender, one after the other.
-fn asked_by_one(grading: &mut Grading, questions: &[&[u8]]) -> Result<(), Wrong> {
+fn asked_by_one(grading: &mut Grading, questions: &[&[u8]]) -> Outcome {
     let program = grading.start()?;
     let mut sender = grading.datagrams()?;
     for question in questions {

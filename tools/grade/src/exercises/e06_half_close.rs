@@ -6,7 +6,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::program::Program;
 use crate::wire::pattern;
-use crate::wrong::Wrong;
+use crate::wrong::Outcome;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -185,7 +185,7 @@ const RESET: &str = "The connection was reset. That happens when a socket is clo
      and close after that.";
 
 /// A whole conversation, to the end of both directions.
-fn talk(grading: &Grading, program: &Program) -> Result<(), Wrong> {
+fn talk(grading: &Grading, program: &Program) -> Outcome {
     let mut peer = grading.connect(program)?;
     peer.expect_echo(pattern(1000))?;
     peer.expect_end()?;

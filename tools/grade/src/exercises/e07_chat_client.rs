@@ -12,7 +12,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
 use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Wrong, show};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -313,7 +313,7 @@ fn answer(message: &str) -> String {
 }
 
 /// The program, started, and the grader's end of its connection.
-fn accept(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
+fn accept(grading: &mut Grading) -> Outcome<(Rc<Program>, Peer)> {
     let listener = grading.listen()?;
     let address = listener.local_addr()?.to_string();
     let program = grading.start_unready(&address)?;
@@ -325,13 +325,13 @@ fn accept(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
 }
 
 /// The same, after the greetings.
-fn accept_and_greet(grading: &mut Grading) -> Result<(Rc<Program>, Peer), Wrong> {
+fn accept_and_greet(grading: &mut Grading) -> Outcome<(Rc<Program>, Peer)> {
     let (program, mut peer) = accept(grading)?;
     greet(&program, &mut peer)?;
     Ok((program, peer))
 }
 
-fn greet(program: &Program, peer: &mut Peer) -> Result<(), Wrong> {
+fn greet(program: &Program, peer: &mut Peer) -> Outcome {
     peer.send(GREETING)?;
     hears(peer, "Hello, server!")?;
     prints(program, GREETING)?;
@@ -339,25 +339,25 @@ fn greet(program: &Program, peer: &mut Peer) -> Result<(), Wrong> {
 }
 
 /// This message comes, and no more up to now.
-fn hears(peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+fn hears(peer: &mut Peer, message: &str) -> Outcome {
     peer.expect(message)?;
     peer.expect_nothing()
 }
 
 /// The answer, and its line.
-fn reply(program: &Program, peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+fn reply(program: &Program, peer: &mut Peer, message: &str) -> Outcome {
     peer.send(answer(message))?;
     prints(program, &answer(message))
 }
 
-fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Result<(), Wrong> {
+fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Outcome {
     peer.call_it(format!("{} (typed)", show(message.as_bytes())));
     hears(peer, message)?;
     reply(program, peer, message)
 }
 
 /// The line for what the server has sent.
-fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
+fn prints(program: &Program, text: &str) -> Outcome {
     let is_another = |it: &Wrong| {
         it.got.starts_with("the line \"") && !it.got.starts_with("the line \"server: ")
     };
@@ -370,7 +370,7 @@ fn prints(program: &Program, text: &str) -> Result<(), Wrong> {
 }
 
 /// It ends, and tells that something is wrong, and what.
-fn fails(program: &Program) -> Result<(), Wrong> {
+fn fails(program: &Program) -> Outcome {
     program.expect_failure()?;
     if program.ended().and_then(|status| status.code()) == Some(101) {
         let expected = "an exit status of its own choice";
@@ -397,7 +397,7 @@ const ONLY_QUIT: &str = "Only the line \"quit\", just so, is the last one. This 
      as any other: compare the whole line, and capitals as well.";
 
 /// It has ended; it must have printed nothing that was not asked for.
-fn prints_no_more(program: &Program) -> Result<(), Wrong> {
+fn prints_no_more(program: &Program) -> Outcome {
     expect_no_line(program.last_lines().first(), "no line for a message that is not whole")
 }
 

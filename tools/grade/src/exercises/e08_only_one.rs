@@ -11,7 +11,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Wrong};
+use crate::wrong::{Explain as _, Outcome};
 
 const LINE: &str = "it runs already";
 
@@ -176,20 +176,20 @@ pub const HINTS: &[&str] = &[
 ];
 
 /// The program, started where another one listens already.
-fn start_at_another(grading: &mut Grading) -> Result<(TcpListener, Rc<Program>), Wrong> {
+fn start_at_another(grading: &mut Grading) -> Outcome<(TcpListener, Rc<Program>)> {
     let other = grading.listen()?;
     let program = grading.start_unready(&other.local_addr()?.to_string())?;
     Ok((other, program))
 }
 
 /// What each client is to get.
-fn tells(peer: &mut Peer) -> Result<(), Wrong> {
+fn tells(peer: &mut Peer) -> Outcome {
     peer.expect(format!("{LINE}\n"))?;
     peer.expect_end()
 }
 
 /// A second one, at the address of the first.
-fn prints_it(second: &Program) -> Result<(), Wrong> {
+fn prints_it(second: &Program) -> Outcome {
     let at = &second.argument;
     let after = format!("a second start, with {at} in use by the first one");
     let result = second

@@ -6,7 +6,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Wrong};
+use crate::wrong::{Explain as _, How, Outcome};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -306,13 +306,13 @@ fn row(sizes: impl Iterator<Item = usize>) -> (Vec<Vec<u8>>, Vec<u8>) {
 }
 
 /// One message, one answer.
-fn answers(peer: &mut Peer, message: &[u8]) -> Result<(), Wrong> {
+fn answers(peer: &mut Peer, message: &[u8]) -> Outcome {
     peer.send(framed(message))?;
     peer.expect(framed(&message.to_ascii_uppercase()))
 }
 
 /// The stream ends here. (A reset closes it as well.)
-fn is_closed(peer: &mut Peer) -> Result<(), Wrong> {
+fn is_closed(peer: &mut Peer) -> Outcome {
     match peer.expect_end() {
         Err(wrong) if wrong.how == How::Reset => Ok(()),
         ended => ended,
@@ -320,7 +320,7 @@ fn is_closed(peer: &mut Peer) -> Result<(), Wrong> {
 }
 
 /// Whatever the client before did, this one is served.
-fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> Result<(), Wrong> {
+fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> Outcome {
     let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
     result.map_err(|wrong| {
         let sent = format!("{after} {}", wrong.sent);

@@ -9,7 +9,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -213,21 +213,21 @@ fn message() -> Vec<u8> {
 const BEGINNING: usize = 1000;
 
 /// Receives a bit of it: the server has accepted this client.
-fn begins(peer: &mut Peer) -> Result<(), Wrong> {
+fn begins(peer: &mut Peer) -> Outcome {
     peer.call_it("nothing");
     peer.expect(&message()[..BEGINNING])
 }
 
 /// A client with a small receive buffer. If it receives nothing, Linux takes
 /// 3,842,048 bytes, and 5,038,080 with send buffers of up to 64 MB.
-fn slow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
+fn slow(grading: &Grading, program: &Program) -> Outcome<Peer> {
     let mut peer = grading.connect_with(program, |it| it.set_recv_buffer_size(16_384))?;
     peer.call_it(NOTHING);
     Ok(peer)
 }
 
 /// The next of the two words that it prints. Other lines do not matter.
-fn word(program: &Program, expected: &str) -> Result<String, Wrong> {
+fn word(program: &Program, expected: &str) -> Outcome<String> {
     loop {
         let line = program.next_line(expected)?;
         if ["waiting", "sent"].contains(&line.trim()) {
@@ -238,7 +238,7 @@ fn word(program: &Program, expected: &str) -> Result<String, Wrong> {
 
 /// It prints that it waits. (Windows takes the whole of one send, however
 /// long: there it need not wait.)
-fn waits(program: &Program) -> Result<(), Wrong> {
+fn waits(program: &Program) -> Outcome {
     if cfg!(windows) {
         return Ok(());
     }
@@ -249,7 +249,7 @@ fn waits(program: &Program) -> Result<(), Wrong> {
     Err(wrong.after(NOTHING))
 }
 
-fn says_sent(program: &Program) -> Result<(), Wrong> {
+fn says_sent(program: &Program) -> Outcome {
     while word(program, "sent")? != "sent" {}
     Ok(())
 }

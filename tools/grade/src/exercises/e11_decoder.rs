@@ -5,7 +5,7 @@
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Wrong, plural};
+use crate::wrong::{Explain as _, Outcome, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -210,13 +210,13 @@ fn bracketed(text: &str) -> String {
     text.chars().map(|character| format!("[{character}]")).collect()
 }
 
-fn brought_back(peer: &mut Peer, text: &str) -> Result<(), Wrong> {
+fn brought_back(peer: &mut Peer, text: &str) -> Outcome {
     peer.send(text)?;
     peer.expect(bracketed(text))
 }
 
 /// One conversation, of several texts.
-fn talk(grading: &mut Grading, texts: &[&str]) -> Result<(), Wrong> {
+fn talk(grading: &mut Grading, texts: &[&str]) -> Outcome {
     let (_, mut peer) = grading.start_and_connect()?;
     for text in texts {
         brought_back(&mut peer, text)?;

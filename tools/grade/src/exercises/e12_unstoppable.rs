@@ -11,7 +11,7 @@ use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
 use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Wrong};
+use crate::wrong::{Explain as _, Outcome};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -222,7 +222,7 @@ const ECHO: &str = "The greeting was right; what comes after it was not. Receive
      send the n bytes that recv gave, and do so in a loop until it gives 0.";
 
 /// The next client must be served as if nothing had been.
-fn next(grading: &Grading, program: &Program, after: &str) -> Result<(), Wrong> {
+fn next(grading: &Grading, program: &Program, after: &str) -> Outcome {
     let result = grading.connect(program).and_then(|mut peer| {
         peer.expect(HELLO)?;
         peer.talk("still there?")
@@ -238,7 +238,7 @@ fn next(grading: &Grading, program: &Program, after: &str) -> Result<(), Wrong> 
 }
 
 /// Sends up to so many bytes: as many as fit while nothing is received.
-fn push(peer: &Peer, most: usize) -> Result<(), Wrong> {
+fn push(peer: &Peer, most: usize) -> Outcome {
     let (mut stream, bytes) = (peer.stream(), [b'x'; 10_000]);
     stream.set_nonblocking(true)?;
     let (mut pushed, mut waits) = (0, 0);

@@ -8,8 +8,8 @@ use std::time::Instant;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{ending, the_line};
-use crate::stop_and_wait::{Next, Opponent, least};
-use crate::wrong::{How, Wrong, show};
+use crate::stop_and_wait::{Opponent, least};
+use crate::wrong::{How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -301,7 +301,7 @@ struct Play {
 }
 
 impl Play {
-    fn start(grading: &mut Grading) -> Result<Self, Wrong> {
+    fn start(grading: &mut Grading) -> Outcome<Self> {
         let wire = grading.datagrams()?;
         Ok(Self { opponent: Opponent::start(grading, wire)?, seen: Default::default() })
     }
@@ -315,10 +315,7 @@ impl Play {
     }
 
     /// Does this with each ping, up to the end of the program.
-    fn through(
-        mut self,
-        mut each: impl FnMut(&mut Self, &Ping) -> Result<(), Wrong>,
-    ) -> Result<(), Wrong> {
+    fn through(mut self, mut each: impl FnMut(&mut Self, &Ping) -> Outcome) -> Outcome {
         while let Some(ping) = self.next()? {
             each(&mut self, &ping)?;
         }
@@ -326,7 +323,7 @@ impl Play {
     }
 
     /// The next ping; `None`: the program has ended.
-    fn next(&mut self) -> Next<Ping> {
+    fn next(&mut self) -> Outcome<Option<Ping>> {
         let awaited = self.awaited();
         let Some((bytes, from)) = self.opponent.receive(&awaited)? else { return Ok(None) };
         let now = Instant::now();
@@ -375,7 +372,7 @@ impl Play {
     }
 
     /// The answer that this ping is waiting for.
-    fn answer(&mut self, ping: &Ping) -> Result<(), Wrong> {
+    fn answer(&mut self, ping: &Ping) -> Outcome {
         let answered = &mut self.seen[ping.number as usize].answered;
         if answered.is_none() {
             *answered = Some(ping.attempt);
@@ -389,7 +386,7 @@ impl Play {
     }
 
     /// Any bytes, to where the ping came from.
-    fn send(&mut self, ping: &Ping, bytes: &[u8]) -> Result<(), Wrong> {
+    fn send(&mut self, ping: &Ping, bytes: &[u8]) -> Outcome {
         let Ping { number, attempt, from } = ping;
         let words = format!("{}, to try {attempt} of ping {number}", show(bytes));
         self.opponent.send(*from, bytes, words)
@@ -406,7 +403,7 @@ impl Play {
     }
 
     /// The program must have printed what was seen from here.
-    fn finish(mut self) -> Result<(), Wrong> {
+    fn finish(mut self) -> Outcome {
         let last = *self.current();
         let Self { opponent, .. } = &self;
         let (status, lines) = opponent.expect_end()?;
@@ -440,7 +437,7 @@ impl Play {
 
     /// The lines for the numbers, in this order; others may be between them.
     /// Gives how many were answered.
-    fn compare(&self, lines: &[String]) -> Result<u32, Wrong> {
+    fn compare(&self, lines: &[String]) -> Outcome<u32> {
         let mut lines = lines.iter().map(|line| line.trim());
         // Goes on to this line, if there is one.
         let mut find = |wanted: &str| {

@@ -11,7 +11,7 @@ use crate::grading::Grading;
 use crate::machine;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Wrong, seconds};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -185,20 +185,20 @@ const LIMIT: &str = "Nobody was waiting, and accept waited all the same. A limit
 const AT_ONCE: Duration = Duration::from_millis(900);
 
 /// So many guests need room at the listener, and each is an open file of the grader's.
-fn fifty() -> Result<(), Wrong> {
+fn fifty() -> Outcome {
     machine::allow_queue(50)?;
     machine::allow_files(72)
 }
 
 /// The program, and guests who wait.
-fn waiting(grading: &mut Grading, number: usize) -> Result<(Rc<Program>, Vec<Peer>), Wrong> {
+fn waiting(grading: &mut Grading, number: usize) -> Outcome<(Rc<Program>, Vec<Peer>)> {
     let program = grading.start()?;
     let guests = guests(grading, &program, number)?;
     Ok((program, guests))
 }
 
 /// Each is connected, though nobody accepts it.
-fn guests(grading: &Grading, program: &Program, number: usize) -> Result<Vec<Peer>, Wrong> {
+fn guests(grading: &Grading, program: &Program, number: usize) -> Outcome<Vec<Peer>> {
     let mut guests = Vec::new();
     for number in 1..=number {
         let before = match number {
@@ -211,12 +211,12 @@ fn guests(grading: &Grading, program: &Program, number: usize) -> Result<Vec<Pee
     Ok(guests)
 }
 
-fn open(program: &Program) -> Result<(), Wrong> {
+fn open(program: &Program) -> Outcome {
     program.type_line("open the doors")
 }
 
 /// To each guest its own number, and the end.
-fn expect_welcomes(guests: &mut [Peer]) -> Result<(), Wrong> {
+fn expect_welcomes(guests: &mut [Peer]) -> Outcome {
     for (number, guest) in (1..).zip(guests) {
         guest.expect_line(&format!("welcome {number}"))?;
         guest.expect_end()?;
@@ -224,7 +224,7 @@ fn expect_welcomes(guests: &mut [Peer]) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn expect_end(program: &Program, number: usize) -> Result<(), Wrong> {
+fn expect_end(program: &Program, number: usize) -> Outcome {
     program.expect_line(&format!("served {number}"))?;
     program.expect_success()
 }

@@ -9,8 +9,8 @@ use std::time::Instant;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
 use crate::program::{ending, expect_no_line, the_line};
-use crate::stop_and_wait::{Next, Opponent, TRY};
-use crate::wrong::{Explain as _, How, Wrong, show};
+use crate::stop_and_wait::{Opponent, TRY};
+use crate::wrong::{Explain as _, How, Outcome, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -318,7 +318,7 @@ struct Play {
 }
 
 impl Play {
-    fn start(grading: &mut Grading, file: &[u8]) -> Result<Self, Wrong> {
+    fn start(grading: &mut Grading, file: &[u8]) -> Outcome<Self> {
         let at = free_address()?;
         let wire = grading.datagrams_at(&at.to_string())?;
         let opponent = Opponent::start(grading, wire)?;
@@ -335,7 +335,7 @@ impl Play {
     }
 
     /// The file has not arrived yet, so it must not say that it has.
-    fn says_nothing_yet(&self) -> Result<(), Wrong> {
+    fn says_nothing_yet(&self) -> Outcome {
         let printed = self.opponent.program.printed_up_to_now();
         let line = printed.iter().find(|line| line.contains("sent"));
         expect_no_line(line, "no such line: the end has no answer yet")
@@ -347,10 +347,7 @@ impl Play {
     }
 
     /// Does this with each datagram, up to the end of the program.
-    fn through(
-        mut self,
-        mut each: impl FnMut(&mut Self, &Part) -> Result<(), Wrong>,
-    ) -> Result<(), Wrong> {
+    fn through(mut self, mut each: impl FnMut(&mut Self, &Part) -> Outcome) -> Outcome {
         while let Some(part) = self.next()? {
             each(&mut self, &part)?;
         }
@@ -358,7 +355,7 @@ impl Play {
     }
 
     /// The next datagram; `None`: the program has ended.
-    fn next(&mut self) -> Next<Part> {
+    fn next(&mut self) -> Outcome<Option<Part>> {
         let awaited = self.awaited();
         let Some((bytes, from)) = self.opponent.receive(&awaited)? else { return Ok(None) };
         let now = Instant::now();
@@ -378,7 +375,7 @@ impl Play {
     }
 
     /// The same datagram again.
-    fn repeat(&mut self, bytes: &[u8], now: Instant, awaited: &str) -> Result<(), Wrong> {
+    fn repeat(&mut self, bytes: &[u8], now: Instant, awaited: &str) -> Outcome {
         if bytes != self.datagram {
             let expected = format!("{awaited}, the same");
             let got = format!("other bytes: {}", words(bytes));
@@ -397,7 +394,7 @@ impl Play {
     }
 
     /// The next one: of the file what comes next, or the end.
-    fn go_on(&mut self, bytes: Vec<u8>, expected: String) -> Result<(), Wrong> {
+    fn go_on(&mut self, bytes: Vec<u8>, expected: String) -> Outcome {
         let got = words(&bytes);
         let (piece, rest) = (&bytes[4..], &self.file[self.arrived..]);
         if !self.is_answered || self.is_end() || piece.len() > PIECE {
@@ -446,7 +443,7 @@ impl Play {
     }
 
     /// The answer that this datagram is waiting for.
-    fn answer(&mut self, part: &Part) -> Result<(), Wrong> {
+    fn answer(&mut self, part: &Part) -> Outcome {
         if !self.is_answered {
             self.is_answered = true;
             self.opponent.since = Instant::now();
@@ -455,7 +452,7 @@ impl Play {
     }
 
     /// Any bytes, to the program.
-    fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Result<(), Wrong> {
+    fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Outcome {
         let current = self.opponent.number;
         let words = match number_of(bytes) {
             Some(number) if number == current => format!("the answer to datagram {number}"),
@@ -469,7 +466,7 @@ impl Play {
 
     /// The receiver was away, and is there again. What was sent meanwhile is lost; how often,
     /// nobody knows.
-    fn come_back(&mut self, grading: &Grading) -> Result<(), Wrong> {
+    fn come_back(&mut self, grading: &Grading) -> Outcome {
         self.opponent.open(grading.datagrams_at(&self.at.to_string())?);
         let number = self.opponent.number;
         let words = format!("nothing, to datagram {number}; then the port was closed for a moment");
@@ -478,7 +475,7 @@ impl Play {
     }
 
     /// The program must say that the file has arrived, and it must be right.
-    fn finish(self) -> Result<(), Wrong> {
+    fn finish(self) -> Outcome {
         let (status, lines) = self.opponent.expect_end()?;
         if !(self.is_end() && self.is_answered) {
             return Err(self.opponent.too_early(self.awaited(), status));
@@ -495,7 +492,7 @@ impl Play {
     }
 
     /// The program must say that the file has not arrived.
-    fn must_give_up(self) -> Result<(), Wrong> {
+    fn must_give_up(self) -> Outcome {
         let (status, lines) = self.opponent.expect_end()?;
         let now = Instant::now();
         if self.opponent.number == 0 || self.tries < TRIES {

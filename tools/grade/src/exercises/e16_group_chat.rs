@@ -19,7 +19,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::machine;
 use crate::program::Program;
 use crate::wire::{Peer, is_timeout};
-use crate::wrong::{Explain as _, How, Wrong, in_words, plural, seconds, show};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, in_words, plural, seconds, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -290,12 +290,12 @@ struct Member {
 }
 
 impl Member {
-    fn say(&mut self, text: &str) -> Result<(), Wrong> {
+    fn say(&mut self, text: &str) -> Outcome {
         self.peer.send(format!("{text}\n"))
     }
 
     /// The next line that it gets must be this one.
-    fn hears(&mut self, line: &str, after: &str) -> Result<(), Wrong> {
+    fn hears(&mut self, line: &str, after: &str) -> Outcome {
         self.peer.expect_line(line).map_err(|mut wrong| {
             wrong.expected = format!("by {}, {}", self.name, wrong.expected);
             wrong.after(after)
@@ -308,12 +308,12 @@ fn both(members: &mut [Member]) -> (&mut Member, &mut Member) {
     (&mut first[0], &mut others[0])
 }
 
-fn all_hear(members: &mut [Member], line: &str, after: &str) -> Result<(), Wrong> {
+fn all_hear(members: &mut [Member], line: &str, after: &str) -> Outcome {
     members.iter_mut().try_for_each(|member| member.hears(line, after))
 }
 
 /// The program, and members who have joined one after the other.
-fn chat(grading: &mut Grading, names: &[&str]) -> Result<(Rc<Program>, Vec<Member>), Wrong> {
+fn chat(grading: &mut Grading, names: &[&str]) -> Outcome<(Rc<Program>, Vec<Member>)> {
     let (program, mut members) = (grading.start()?, Vec::new());
     for name in names {
         join(grading, &program, &mut members, name)?;
@@ -322,16 +322,11 @@ fn chat(grading: &mut Grading, names: &[&str]) -> Result<(Rc<Program>, Vec<Membe
 }
 
 /// A new one connects, says its name, is welcomed, and the others are told.
-fn join(
-    grading: &Grading,
-    program: &Program,
-    members: &mut Vec<Member>,
-    name: &str,
-) -> Result<(), Wrong> {
+fn join(grading: &Grading, program: &Program, members: &mut Vec<Member>, name: &str) -> Outcome {
     welcome(grading.connect(program)?, members, name)
 }
 
-fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wrong> {
+fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Outcome {
     let mut new = Member { name: name.to_owned(), peer };
     new.say(name)?;
     let after = format!("by {name}, {}", show(format!("{name}\n").as_bytes()));
@@ -346,7 +341,7 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Result<(), Wron
 /// A client for whom the program's kernel keeps less than usual, so that it is
 /// full sooner. (A small receive buffer would not do: into that, a bit more
 /// goes now and then, long after it was full.)
-fn connect_narrow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
+fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
     #[cfg(unix)]
     let narrow = |socket: &Socket| socket.set_tcp_mss(1000);
     #[cfg(not(unix))]
@@ -355,7 +350,7 @@ fn connect_narrow(grading: &Grading, program: &Program) -> Result<Peer, Wrong> {
 }
 
 /// One says it, and all others hear it.
-fn say(members: &mut [Member], speaker: usize, text: &str) -> Result<(), Wrong> {
+fn say(members: &mut [Member], speaker: usize, text: &str) -> Outcome {
     members[speaker].say(text)?;
     let line = format!("{}: {text}", members[speaker].name);
     let words = show(format!("{text}\n").as_bytes());
@@ -370,7 +365,7 @@ fn say(members: &mut [Member], speaker: usize, text: &str) -> Result<(), Wrong> 
 
 /// Each says so many lines, all at the same time. Everybody must hear all
 /// lines of the others, each speaker's in order.
-fn talk_all_at_once(members: &mut [Member], lines: usize) -> Result<(), Wrong> {
+fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
     let start = Barrier::new(members.len());
     let streams = members.iter().map(|one| one.peer.stream().try_clone());
     let streams = streams.collect::<io::Result<Vec<_>>>()?;
@@ -444,7 +439,7 @@ fn long_line(number: usize) -> String {
 
 /// One talks and talks until carl, who reads nothing, has left, and another
 /// one must hear all of it.
-fn flood(speaker: &mut Member, listener: &mut Member) -> Result<(), Wrong> {
+fn flood(speaker: &mut Member, listener: &mut Member) -> Outcome {
     let stream = speaker.peer.stream().try_clone()?;
     let (heard, is_enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -477,11 +472,7 @@ fn talk(mut stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
     let _ = stream.write_all(format!("{lines} were all\n").as_bytes());
 }
 
-fn listen(
-    listener: &mut Member,
-    was_heard: &AtomicUsize,
-    is_enough: &AtomicBool,
-) -> Result<(), Wrong> {
+fn listen(listener: &mut Member, was_heard: &AtomicUsize, is_enough: &AtomicBool) -> Outcome {
     const LIMIT: Duration = Duration::from_secs(8);
     /// A send that takes a part can last for two seconds.
     const SEND: Duration = Duration::from_secs(4);
