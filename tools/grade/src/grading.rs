@@ -64,8 +64,7 @@ impl Grading {
         &mut self.chance
     }
 
-    /// Starts the program with an address that nobody has, and waits until it
-    /// is ready.
+    /// Starts the program with an address that nobody has, and waits until it is ready.
     pub fn start(&mut self) -> Outcome<Rc<Program>> {
         self.bench.close_dropped();
         let mut tries = 3;

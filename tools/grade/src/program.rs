@@ -229,8 +229,7 @@ impl Program {
         Err(Wrong::new(how, expected, got).advice(advice))
     }
 
-    /// The next line that it prints and that has not been asked for (without
-    /// `ready`).
+    /// The next line that it prints and that has not been asked for (without `ready`).
     pub fn next_line(&self, expected: &str) -> Outcome<String> {
         let start = Instant::now();
         let end = self.clock.end_of(PATIENCE);
@@ -416,8 +415,7 @@ impl Program {
         self.child.borrow_mut().try_wait().ok().flatten()
     }
 
-    /// Ctrl-Z, and `fg`: it does not know of it, but for calls that are
-    /// interrupted. Linux only.
+    /// Ctrl-Z, and `fg`: it does not know of it, but for calls that are interrupted. Linux only.
     pub fn stop_and_continue(&self) {
         self.while_stopped(|| ());
         thread::sleep(Duration::from_millis(15));
@@ -536,9 +534,8 @@ fn cut(line: &str) -> String {
     cut
 }
 
-/// Reads in a thread of its own, to the end, however much it is: who prints
-/// must not wait for the grader. `each` gets the lines; the channel ends with
-/// them.
+/// Reads in a thread of its own, to the end, however much it is: who prints must not wait for the
+/// grader. `each` gets the lines; the channel ends with them.
 fn read_lines(
     from: Option<impl Read + Send + 'static>,
     mut each: impl FnMut(String) + Send + 'static,

@@ -117,10 +117,9 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits until the program has received what was sent, so that what is
-    /// sent next does not come with it: until it sleeps again. On a busy
-    /// machine that takes a while, and some programs never sleep. (Seen on
-    /// Linux only; elsewhere some milliseconds must do.)
+    /// Waits until the program has received what was sent, so that what is sent next does not come
+    /// with it: until it sleeps again. On a busy machine that takes a while, and some programs
+    /// never sleep. (Seen on Linux only; elsewhere some milliseconds must do.)
     fn until_received(&mut self) {
         let end = Instant::now() + Duration::from_millis(500);
         while !self.never_sleeps && one_is_busy(&self.bench.programs.borrow()) {

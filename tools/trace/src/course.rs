@@ -9,9 +9,6 @@ use serde_json::Value;
 
 /// Has cargo build the example, or the exercise, with this name. It belongs to the project in whose
 /// folder this tool is run. `None`: there is none.
-///
-/// # Errors
-/// In words, if it does not compile.
 pub fn build(name: &str) -> Result<Option<PathBuf>, String> {
     let exercise = name.strip_prefix("your_turn/").unwrap_or(name);
     for top in &projects() {

@@ -24,9 +24,6 @@ const NETWORK_6: [&str; 2] = [
 /// Goes into a network namespace of its own, with the numbers of user and group as they are. In it,
 /// this process has every right, and the programs that it starts have none (root's have). There
 /// must be no other thread yet.
-///
-/// # Errors
-/// In words, if the system allows none.
 pub fn enter() -> Result<(), String> {
     let refused = |reason: Errno| {
         let reason = reason.desc();
@@ -55,9 +52,6 @@ pub fn enter() -> Result<(), String> {
 }
 
 /// Sets up the loopback interface of this namespace, with a program that has the right to.
-///
-/// # Errors
-/// In words, if that cannot be.
 pub fn set_up() -> Result<(), String> {
     let right = Capability::CAP_NET_ADMIN;
     for set in [CapSet::Inheritable, CapSet::Ambient] {

@@ -65,9 +65,6 @@ pub struct Fault {
 
 impl Wish {
     /// Reads the command line, with the program's own name in front.
-    ///
-    /// # Errors
-    /// In words.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_iter(arguments);
         let mut order = Order {

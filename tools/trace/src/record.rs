@@ -48,9 +48,6 @@ struct Recorder<'a> {
 
 /// Runs the programs to their end, or until nothing has happened for too long: then the second
 /// value says what they were at. The second program starts when the first one waits.
-///
-/// # Errors
-/// In words: no right to look at packets, no strace.
 pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
     let mut recorder = Recorder {
         order,

@@ -64,8 +64,7 @@ pub struct Lines {
     later: Vec<(Option<u32>, Action)>,
 }
 
-/// # Panics
-/// If the text is no regular expression.
+/// A pattern of ours, so a valid one.
 pub fn regex(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
 }
@@ -80,9 +79,6 @@ impl Lines {
     }
 
     /// Reads what strace wrote: no event, or some.
-    ///
-    /// # Errors
-    /// What strace itself complains of.
     pub fn read(&mut self, text: &str, bytes: &mut Vec<u8>) -> Result<Vec<Line>, String> {
         let mut events = vec![];
         for line in text.lines() {

@@ -32,9 +32,6 @@ pub struct Row {
 }
 
 /// Reads the tables.
-///
-/// # Errors
-/// In words, if the system has none.
 pub fn read(families: &BTreeSet<Family>) -> Result<Vec<Row>, String> {
     let mut rows = vec![];
     for family in families {

@@ -32,10 +32,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// `PermissionDenied` without CAP_NET_RAW.
+    /// Starts to listen; without CAP_NET_RAW: `PermissionDenied`.
     pub fn open() -> io::Result<Self> {
         let open = |kind: u16| {
             // The kernel wants the number in network byte order.

@@ -14,9 +14,6 @@ use crate::{course, namespace, text};
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
 
 /// Finds the programs, or has them built, goes into a namespace, and shows what happens there.
-///
-/// # Errors
-/// In words: what is missing, what does not exist.
 pub fn trace(mut order: Order) -> Result<(), String> {
     for (tool, package) in TOOLS {
         if on_the_path(tool).is_none() {

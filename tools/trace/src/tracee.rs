@@ -71,9 +71,6 @@ pub enum Phase {
 
 impl Tracee {
     /// Starts a program under strace.
-    ///
-    /// # Errors
-    /// In words, if it cannot be started.
     pub fn start(program: &Program, faults: &[Fault], input: Stdio) -> Result<Self, String> {
         let pipe = || {
             let (out, into) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC)?;

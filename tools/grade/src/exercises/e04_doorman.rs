@@ -153,8 +153,7 @@ pub const CHECKS: &[Check] = &[
              from 1."
         },
         run: |grading| {
-            // The server closes first: what is left of the connection is
-            // on its side.
+            // The server closes first: what is left of the connection is on its side.
             restarts(grading, |guest| {
                 expect_greeting(guest, 1)?;
                 guest.expect_end()

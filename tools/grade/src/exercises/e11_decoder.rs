@@ -132,8 +132,7 @@ pub const CHECKS: &[Check] = &[
                 peer.send([byte])?;
                 peer.expect(b"[?]")?;
             }
-            // A character as any other, though many put it in the place
-            // of what they cannot decode.
+            // A character as any other, though many put it in the place of what they cannot decode.
             peer.send("a\u{fffd}b")?;
             peer.expect("[a][\u{fffd}][b]").advice(REPLACEMENT)
         },

@@ -180,8 +180,7 @@ const LIMIT: &str = "Nobody was waiting, and accept waited all the same. A limit
      timeout) is not what non-blocking is: whoever waits is in the queue already, so accept can \
      answer at once.";
 
-/// Less than anybody would set as a limit, and much more than a busy machine
-/// needs.
+/// Less than anybody would set as a limit, and much more than a busy machine needs.
 const AT_ONCE: Duration = Duration::from_millis(900);
 
 /// So many guests need room at the listener, and each is an open file of the grader's.

@@ -81,9 +81,8 @@ pub const CHECKS: &[Check] = &[
             let peer = grading.connect(&program)?;
             members.push(Member { name: "ben".to_owned(), peer });
             let (anna, ben) = both(&mut members);
-            // Two sends, with the welcome in between: else it is a matter
-            // of luck which bytes of the line come with the name. Carl
-            // sends both together.
+            // Two sends, with the welcome in between: else it is a matter of luck which bytes of
+            // the line come with the name. Carl sends both together.
             ben.peer.send_in_pieces(b"ben\n", 2)?;
             let after = "by ben, in pieces of 2 bytes: \"ben\\n\"";
             ben.hears("* welcome ben", after)?;
