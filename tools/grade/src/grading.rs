@@ -9,7 +9,6 @@ use std::rc::Rc;
 use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
-use crate::clock::Clock;
 use crate::exercise::Check;
 use crate::machine;
 use crate::program::{Program, end_orphans, last_words};
@@ -49,10 +48,6 @@ impl Grading {
         }
     }
 
-    pub fn clock(&self) -> &Clock {
-        &self.bench.clock
-    }
-
     /// What the grader's sockets have in common.
     pub fn bench(&self) -> &Rc<Bench> {
         &self.bench
@@ -85,13 +80,8 @@ impl Grading {
     }
 
     /// The same, with this address.
-    pub fn start_at(&mut self, address: SocketAddr) -> Outcome<Rc<Program>> {
-        self.start_with(&address.to_string())
-    }
-
-    /// The same, with anything else as the last argument.
-    pub fn start_with(&mut self, argument: &str) -> Outcome<Rc<Program>> {
-        let program = self.start_unready(argument)?;
+    fn start_at(&mut self, address: SocketAddr) -> Outcome<Rc<Program>> {
+        let program = self.start_unready(&address.to_string())?;
         program.wait_until_ready()?;
         Ok(program)
     }
@@ -108,13 +98,11 @@ impl Grading {
     /// Windows there is no such limit.)
     pub fn start_with_files(&mut self, most: u32) -> Outcome<Rc<Program>> {
         machine::allow_files(most.into())?;
-        let mut command = self.command.clone();
+        let command = self.command.clone();
         if cfg!(unix) {
             let limited = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
-            let shell = ["sh".to_owned(), "-c".to_owned(), limited];
-            command.splice(0..0, shell);
+            self.command.splice(0..0, ["sh".to_owned(), "-c".to_owned(), limited]);
         }
-        let command = std::mem::replace(&mut self.command, command);
         let started = self.start();
         self.command = command;
         started

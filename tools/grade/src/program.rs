@@ -263,20 +263,14 @@ impl Program {
     /// It must not have said that it is ready, up to its end.
     pub fn expect_not_ready(&self) -> Outcome {
         // Its last lines may be still on their way.
-        let end = Instant::now() + LAST;
-        while self.receive_line(end).is_ok() {}
-        match self.is_ready.get() {
-            false => Ok(()),
-            true => {
-                let (expected, got) = ("no line \"ready\" this time", "the line \"ready\"");
-                Err(Wrong::new(How::Printed, expected, got).advice(READY_TOO_MUCH))
-            }
-        }
+        self.collect(Instant::now() + LAST);
+        let line = self.is_ready.get().then(|| "ready".to_owned());
+        expect_no_line(line.as_ref(), "no line \"ready\" this time").advice(READY_TOO_MUCH)
     }
 
     /// All that it has printed, asked for or not.
     pub fn printed_up_to_now(&self) -> Vec<String> {
-        self.collect();
+        self.collect(Instant::now());
         self.printed.borrow().clone()
     }
 
@@ -292,7 +286,7 @@ impl Program {
 
     /// The lines that it has printed and that nobody has asked for.
     pub fn other_lines(&self) -> Vec<String> {
-        self.collect();
+        self.collect(Instant::now());
         let printed = self.printed.borrow();
         let from = self.asked.replace(printed.len());
         printed[from..].to_vec()
@@ -300,8 +294,7 @@ impl Program {
 
     /// The same for a program that has ended: the last of them are awaited.
     pub fn last_lines(&self) -> Vec<String> {
-        let end = self.clock.end_of(PATIENCE);
-        while self.receive_line(end).is_ok() {}
+        self.collect(self.clock.end_of(PATIENCE));
         self.other_lines()
     }
 
@@ -319,9 +312,8 @@ impl Program {
         Ok(())
     }
 
-    fn collect(&self) {
-        let now = Instant::now();
-        while self.receive_line(now).is_ok() {}
+    fn collect(&self, until: Instant) {
+        while self.receive_line(until).is_ok() {}
     }
 
     /// What it means that no more lines can come.
@@ -337,7 +329,7 @@ impl Program {
     }
 
     fn printed_so_far(&self) -> String {
-        self.collect();
+        self.collect(Instant::now());
         match &self.printed.borrow()[..] {
             [] => "nothing".to_owned(),
             [line] => the_line(line),
@@ -465,13 +457,12 @@ impl Program {
             return self.last_words.borrow().clone();
         }
         let mut words = Vec::new();
-        // What it said last may be still on its way to the grader.
-        let mut wait = Duration::ZERO;
         if let Some(status) = self.ended() {
             words.push(format!("It has ended: {}.", ending(status)));
-            wait = LAST;
+            // What it said last may be still on its way to the grader.
+            self.collect(Instant::now() + LAST);
         }
-        while self.receive_line(Instant::now() + wait).is_ok() {}
+        self.collect(Instant::now());
         if self.flooded.load(Ordering::Relaxed) {
             words.push("It prints without end.".to_owned());
         }

@@ -36,15 +36,12 @@ fn fill(text: &str, first: &str, others: &str) -> String {
 
 /// A line on the terminal that tells what is being done, once that takes
 /// longer than a second. It is gone afterwards.
-pub struct Waiting {
-    done: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Waiting {
     pub fn on(what: &str) -> Self {
         if !stdout().is_terminal() {
-            return Self { done: None, thread: None };
+            return Self(None);
         }
         let (done, is_done) = channel::<()>();
         let (what, start) = (what.to_owned(), Instant::now());
@@ -60,14 +57,14 @@ impl Waiting {
                 print!("\r\x1b[K");
             }
         });
-        Self { done: Some(done), thread: Some(thread) }
+        Self(Some((done, thread)))
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        drop(self.done.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some((done, thread)) = self.0.take() {
+            drop(done);
             let _ = thread.join();
         }
     }

@@ -110,7 +110,7 @@ impl Opponent {
         bytes: &'static [u8],
         words: &'static str,
     ) -> bool {
-        let had_gap = self.noise.take().is_none_or(|noise| noise.has_gap());
+        let had_gap = self.noise.take().is_none_or(|noise| noise.has_gap || noise.is_late());
         if had_gap {
             let (last, since) = (self.looked, self.looked);
             self.noise = Some(Noise { to, bytes, words, last, since, has_gap: false });
@@ -194,10 +194,6 @@ impl Noise {
 
     fn is_late(&self) -> bool {
         self.last.elapsed() > TRY / 2
-    }
-
-    fn has_gap(&self) -> bool {
-        self.has_gap || self.is_late()
     }
 
     /// Without a gap for much longer than a try.

@@ -83,18 +83,17 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
             Err(wrong) if wrong.how == How::Machine => verdict.not_run += 1,
             Err(_) => verdict.failed = Some(check.title),
         }
-        if let Some(call) = call {
-            match &result {
-                Ok(()) => report::passed(check.title),
-                Err(wrong) if wrong.how == How::Machine => {
-                    let is_new = reason != wrong.got;
-                    reason.clone_from(&wrong.got);
-                    report::not_run(check.title, is_new.then_some(&reason));
-                }
-                Err(wrong) => {
-                    let advice = advice(check, wrong, &last_words, &grading);
-                    report::failed(check.title, wrong, &advice, &last_words, exercise, call);
-                }
+        match (&result, call) {
+            (_, None) => {}
+            (Ok(()), _) => report::passed(check.title),
+            (Err(wrong), _) if wrong.how == How::Machine => {
+                let is_new = reason != wrong.got;
+                reason.clone_from(&wrong.got);
+                report::not_run(check.title, is_new.then_some(&reason));
+            }
+            (Err(wrong), Some(call)) => {
+                let advice = advice(check, wrong, &last_words, &grading);
+                report::failed(check.title, wrong, &advice, &last_words, exercise, call);
             }
         }
         grading.clear();
@@ -128,19 +127,19 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
     if is_broken_pipe && !advice.contains("SIGPIPE") {
         advice = BROKEN_PIPE.to_owned();
     }
-    if !grading.clock().is_up() {
+    let clock = &grading.bench().clock;
+    if !clock.is_up() {
         return advice;
     }
     // If the program took long to start, nothing that the check has to say is certain.
-    let starting = grading.clock().starting();
-    if starting < LIMIT / 4 {
+    if clock.starting() < LIMIT / 4 {
         return advice + " (And time was up: an exercise has 10 seconds for all its checks.)";
     }
     format!(
         "Time was up: an exercise has 10 seconds for all its checks, and up to 10 more for a \
          program that is slow to start. Yours took {} to be ready, again and again. Give the \
          grader a program that is compiled already, or try again when the machine is less busy.",
-        seconds(starting)
+        seconds(clock.starting())
     )
 }
 

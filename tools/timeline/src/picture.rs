@@ -71,16 +71,16 @@ impl Timeline<'_> {
 }
 
 /// Which descriptor and which port is on which side: a client on the left, a server on the right.
-struct Sides {
+struct Sides<'a> {
     /// Of each line that is a call: the side of its descriptor.
     calls: HashMap<usize, Side>,
-    ports: HashMap<String, Side>,
+    ports: HashMap<&'a str, Side>,
 }
 
-impl Sides {
-    fn new(lines: &[Line<'_>]) -> Self {
+impl<'a> Sides<'a> {
+    fn new(lines: &[Line<'a>]) -> Self {
         let mut sides = Self { calls: HashMap::new(), ports: HashMap::new() };
-        let mut now: HashMap<String, Side> = HashMap::new();
+        let mut now: HashMap<&str, Side> = HashMap::new();
         for (index, line) in lines.iter().enumerate() {
             match line {
                 Line::Call { name, arguments, result } => {
@@ -92,15 +92,15 @@ impl Sides {
                         } else {
                             *now.get(descriptor(arguments)).unwrap_or(&Side::Right)
                         };
-                        now.insert((*result).to_owned(), side);
+                        now.insert(result, side);
                     }
                     let of = if *name == "socket" { result } else { descriptor(arguments) };
                     let side = now.get(of).copied().unwrap_or(Side::Right);
                     sides.calls.insert(index, side);
                 }
                 Line::State { descriptor: Some(descriptor), port, .. } => {
-                    if let Some(side) = now.get(*descriptor) {
-                        sides.ports.entry((*port).to_owned()).or_insert(*side);
+                    if let Some(side) = now.get(descriptor) {
+                        sides.ports.entry(port).or_insert(*side);
                     }
                 }
                 _ => {}
@@ -118,7 +118,7 @@ impl Sides {
             Line::Title(title) => Row::Title(short_title(&words.note(title))),
             Line::Call { name, .. } if only_asks(name) => return None,
             Line::Call { name, arguments, result } => {
-                let side = self.calls.get(&index).copied().unwrap_or(Side::Right);
+                let side = self.calls[&index];
                 if *name == "fcntl" && !arguments.contains("F_SETFL") {
                     return None;
                 }

@@ -98,9 +98,8 @@ impl Builder {
                 }
                 Action::Call(call) => {
                     if only_asks(&call.name) && step != Step::default() {
-                        let call = BY_ITSELF.to_owned();
-                        group.steps.push(Step { call, ..step });
-                        step = Step::default();
+                        let step = std::mem::take(&mut step);
+                        group.steps.push(Step { call: BY_ITSELF.into(), ..step });
                     }
                     step.call = owned(&shortened(&call.text), event.program);
                     group.steps.push(step);

@@ -2,6 +2,7 @@
 //! Idea: a protocol without lengths.
 //! Usual mistake: one receive taken for one answer.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, free_address};
+use crate::grading::Grading;
 use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
@@ -215,9 +216,9 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             // Bound, and not listening: nobody else can be there.
-            let address = free_address()?;
             let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            held.bind(&address.into())?;
+            held.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+            let address = held.local_addr()?.as_socket().expect("the address that it was bound to");
             let program = grading.start_unready(&address.to_string())?;
             fails(&program).after("nothing (nobody is at the address)")
         },
@@ -236,7 +237,8 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let questions = ["Hello, server!", "hi", "quit"];
             // All that the server says before it leaves.
-            let whole = [&[GREETING.to_owned()][..], &questions.map(answer)].concat();
+            let [to_hello, to_hi, to_quit] = questions.map(answer);
+            let whole = [GREETING.to_owned(), to_hello, to_hi, to_quit];
             // One of each is enough.
             for (number, cut, end) in [
                 (0, 9, "the end of the stream"),

@@ -226,12 +226,12 @@ fn slow(grading: &Grading, program: &Program) -> Outcome<Peer> {
     Ok(peer)
 }
 
-/// The next of the two words that it prints. Other lines do not matter.
-fn word(program: &Program, expected: &str) -> Outcome<String> {
+/// Whether the next of the two words that it prints is this one. Other lines do not matter.
+fn says(program: &Program, word: &str) -> Outcome<bool> {
     loop {
-        let line = program.next_line(expected)?;
+        let line = program.next_line(word)?;
         if ["waiting", "sent"].contains(&line.trim()) {
-            return Ok(line.trim().to_owned());
+            return Ok(line.trim() == word);
         }
     }
 }
@@ -239,10 +239,7 @@ fn word(program: &Program, expected: &str) -> Outcome<String> {
 /// It prints that it waits. (Windows takes the whole of one send, however
 /// long: there it need not wait.)
 fn waits(program: &Program) -> Outcome {
-    if cfg!(windows) {
-        return Ok(());
-    }
-    if word(program, "waiting").after(NOTHING)? == "waiting" {
+    if cfg!(windows) || says(program, "waiting").after(NOTHING)? {
         return Ok(());
     }
     let wrong = Wrong::new(How::Printed, "the line \"waiting\"", "the line \"sent\"");
@@ -250,6 +247,6 @@ fn waits(program: &Program) -> Outcome {
 }
 
 fn says_sent(program: &Program) -> Outcome {
-    while word(program, "sent")? != "sent" {}
+    while !says(program, "sent")? {}
     Ok(())
 }

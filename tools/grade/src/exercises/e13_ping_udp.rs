@@ -222,15 +222,14 @@ pub const CHECKS: &[Check] = &[
                 line \"4: no answer\", and the summary.",
         },
         run: |grading| {
-            let mut play = Play::start(grading)?;
-            while let Some(ping) = play.next()? {
-                if ping.number == 4 {
-                    // Two more tries, which the kernel refuses.
-                    return play.close().finish();
+            Play::start(grading)?.through(|play, ping| {
+                if ping.number < 4 {
+                    return play.answer(ping);
                 }
-                play.answer(&ping)?;
-            }
-            play.finish()
+                // Two more tries, which the kernel refuses.
+                play.close();
+                Ok(())
+            })
         },
     },
     Check {
@@ -393,13 +392,12 @@ impl Play {
     }
 
     /// From now on nobody is at the port. All that comes now are the tries of the current number.
-    fn close(mut self) -> Self {
+    fn close(&mut self) {
         self.opponent.close();
         self.current().tries = TRIES;
         self.opponent.since += least(TRIES);
         let words = format!("nothing, to ping {}, and the port was closed", self.number());
         self.opponent.call_it(words);
-        self
     }
 
     /// The program must have printed what was seen from here.
@@ -445,29 +443,28 @@ impl Play {
             is_in && lines.any(|line| line == wanted)
         };
         let mut answered = 0;
-        let mut expected = None;
-        for number in 1..=NUMBERS {
+        let missing = (1..=NUMBERS).find_map(|number| {
             let seen = self.seen[number as usize];
             let none = format!("{number}: no answer");
             let at = |attempt| format!("{number}: answered at try {attempt}");
             match seen.answered {
-                None if find(&none) => {}
-                None => expected = Some(none),
-                Some(_) if find(&at(seen.tries)) => answered += 1,
+                None if find(&none) => None,
+                None => Some(none),
+                Some(_) if find(&at(seen.tries)) => {
+                    answered += 1;
+                    None
+                }
                 // It was the last chance: perhaps it came too late.
-                Some(TRIES) if find(&none) => {}
-                Some(attempt) => expected = Some(at(attempt)),
+                Some(TRIES) if find(&none) => None,
+                Some(attempt) => Some(at(attempt)),
             }
-            if expected.is_some() {
-                break;
-            }
-        }
+        });
         let summary = format!("{answered} of {NUMBERS} answered");
-        if expected.is_none() && !find(&summary) {
-            expected = Some(summary);
+        if missing.is_none() && find(&summary) {
+            return Ok(answered);
         }
-        let Some(expected) = expected else { return Ok(answered) };
+        let expected = the_line(&missing.unwrap_or(summary));
         let got = lines.next().map_or("no more lines".to_owned(), the_line);
-        Err(self.opponent.wrong(How::Printed, the_line(&expected), got))
+        Err(self.opponent.wrong(How::Printed, expected, got))
     }
 }
