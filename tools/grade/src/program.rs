@@ -318,14 +318,10 @@ impl Program {
 
     /// What it means that no more lines can come.
     fn what_ended(&self) -> String {
-        let end = Instant::now() + LAST;
-        while self.ended().is_none() {
-            if Instant::now() > end {
-                return "and then the end of its standard output".to_owned();
-            }
-            thread::sleep(Duration::from_millis(2));
+        match self.ends_until(Instant::now() + LAST) {
+            Some(_) => "and then the end of the program".to_owned(),
+            None => "and then the end of its standard output".to_owned(),
         }
-        "and then the end of the program".to_owned()
     }
 
     fn printed_so_far(&self) -> String {
@@ -367,17 +363,17 @@ impl Program {
     /// How it ends by itself.
     pub fn expect_end(&self) -> Outcome<ExitStatus> {
         let start = Instant::now();
-        let end = self.clock.end_of(PATIENCE);
-        loop {
-            if let Some(status) = self.ended() {
-                return Ok(status);
-            }
-            if Instant::now() > end {
-                let got = format!("a program that still runs after {}", seconds(start.elapsed()));
-                return Err(Wrong::new(How::Exit, "the end of the program", got));
-            }
+        self.ends_until(self.clock.end_of(PATIENCE)).ok_or_else(|| {
+            let got = format!("a program that still runs after {}", seconds(start.elapsed()));
+            Wrong::new(How::Exit, "the end of the program", got)
+        })
+    }
+
+    fn ends_until(&self, end: Instant) -> Option<ExitStatus> {
+        while self.ended().is_none() && Instant::now() <= end {
             thread::sleep(Duration::from_millis(2));
         }
+        self.ended()
     }
 
     /// It must end by itself, and say that all is well.

@@ -260,11 +260,7 @@ fn draw(name: &str, parts: &[String], rows: &[Row], words: &Words) -> String {
         &[(ALONE.0 / 2, "program"), (u32::midpoint(ALONE.0, ALONE.1), "kernel")]
     };
     for (x, name) in lanes {
-        let name = escaped(words.of(name));
-        let _ = writeln!(
-            svg,
-            "<text x=\"{x}\" y=\"16\" text-anchor=\"middle\" font-weight=\"bold\">{name}</text>"
-        );
+        write(&mut svg, (*x, 16), "middle", BOLD, words.of(name));
     }
     let mut y = TOP + 6;
     for row in rows {
@@ -286,14 +282,6 @@ fn height(row: &Row) -> u32 {
 
 fn row_at(svg: &mut String, row: &Row, y: u32, both: bool) {
     let base = y + 12;
-    let text = |svg: &mut String, x: u32, anchor: &str, more: &str, text: &str| {
-        let text = escaped(text);
-        let _ = writeln!(
-            svg,
-            "<text x=\"{x}\" y=\"{base}\" text-anchor=\"{anchor}\"{more}>{text}</text>"
-        );
-    };
-    let mono = " font-family=\"var(--mono-font)\"";
     match row {
         Row::Title(title) => {
             let line = y.saturating_sub(2);
@@ -301,28 +289,37 @@ fn row_at(svg: &mut String, row: &Row, y: u32, both: bool) {
                 svg,
                 "<path d=\"M0 {line}H{WIDTH}\" stroke=\"currentColor\" stroke-opacity=\"0.35\"/>"
             );
-            text(svg, 2, "start", " font-weight=\"bold\"", title);
+            write(svg, (2, base), "start", BOLD, title);
         }
-        Row::Note(note) => text(svg, 2, "start", " font-style=\"italic\"", note),
-        Row::Call { side, text: call, result } => {
+        Row::Note(note) => write(svg, (2, base), "start", " font-style=\"italic\"", note),
+        Row::Call { side, text, result } => {
             let lane = Lane::of(*side, both);
-            text(svg, lane.call, lane.anchor, mono, call);
-            text(svg, lane.result, lane.anchor, mono, result);
+            write(svg, (lane.call, base), lane.anchor, MONO, text);
+            write(svg, (lane.result, base), lane.anchor, MONO, result);
             arrow(svg, lane.arrow.0, lane.arrow.1, y + 8);
         }
-        Row::Packet { from, text: label } => {
+        Row::Packet { from, text } => {
             let (start, end) = match from {
                 Side::Left => (LEFT.1 - 26, RIGHT.0 + 26),
                 Side::Right => (RIGHT.0 + 26, LEFT.1 - 26),
             };
-            text(svg, WIDTH / 2, "middle", " fill=\"var(--links)\"", label);
+            write(svg, (WIDTH / 2, base), "middle", " fill=\"var(--links)\"", text);
             wire(svg, start, end, y + 17);
         }
-        Row::State { side, text: state } => {
+        Row::State { side, text } => {
             let lane = Lane::of(*side, both);
-            text(svg, lane.state, lane.anchor, "", state);
+            write(svg, (lane.state, base), lane.anchor, "", text);
         }
     }
+}
+
+const BOLD: &str = " font-weight=\"bold\"";
+const MONO: &str = " font-family=\"var(--mono-font)\"";
+
+/// A text at a place, with more attributes.
+fn write(svg: &mut String, (x, y): (u32, u32), anchor: &str, more: &str, text: &str) {
+    let text = escaped(text);
+    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"{more}>{text}</text>");
 }
 
 /// Where the texts of a side begin, or on the right end, and its arrows.
@@ -349,25 +346,21 @@ impl Lane {
 
 /// From a program into its kernel.
 fn arrow(svg: &mut String, from: u32, to: u32, y: u32) {
-    let back = if to > from { to - 4 } else { to + 4 };
+    let (back, up, down) = (if to > from { to - 4 } else { to + 4 }, y - 3, y + 3);
     let _ = writeln!(
         svg,
-        "<path d=\"M{from} {y}H{to}M{back} {}L{to} {y}L{back} {}\" fill=\"none\" \
-         stroke=\"currentColor\"/>",
-        y - 3,
-        y + 3
+        "<path d=\"M{from} {y}H{to}M{back} {up}L{to} {y}L{back} {down}\" fill=\"none\" \
+         stroke=\"currentColor\"/>"
     );
 }
 
 /// A packet.
 fn wire(svg: &mut String, from: u32, to: u32, y: u32) {
-    let back = if to > from { to - 7 } else { to + 7 };
+    let (back, up, down) = (if to > from { to - 7 } else { to + 7 }, y - 3, y + 3);
     let _ = writeln!(
         svg,
         "<path d=\"M{from} {y}H{to}\" stroke=\"var(--links)\" stroke-width=\"1.5\"/>\
-         <path d=\"M{to} {y}L{back} {}V{}Z\" fill=\"var(--links)\"/>",
-        y - 3,
-        y + 3
+         <path d=\"M{to} {y}L{back} {up}V{down}Z\" fill=\"var(--links)\"/>"
     );
 }
 

@@ -14,7 +14,7 @@ pub enum Wish {
 }
 
 /// What to run, and what to show of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Order {
     pub programs: Vec<Program>,
     pub show: Show,
@@ -67,14 +67,7 @@ impl Wish {
     /// Reads the command line, with the program's own name in front.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_iter(arguments);
-        let mut order = Order {
-            programs: vec![],
-            show: Show::default(),
-            faults: vec![],
-            svg: None,
-            patience: Duration::from_secs(10),
-            inside: false,
-        };
+        let mut order = Order { patience: Duration::from_secs(10), ..Order::default() };
         let first = loop {
             // What follows `--` is a command as it stands.
             let mut raw = parser.raw_args()?;
