@@ -37,7 +37,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_program, first) = takes(grading, &[], 0)?;
-            is_taken(first, "is taken").after("a bind by the grader")?;
+            expect_taken(first, "is taken").after("a bind by the grader")?;
             if TcpStream::connect(at(first)).is_ok() {
                 let wrong = Wrong::new(How::Other, "that nobody listens there", "somebody does");
                 return Err(wrong.after(format!("a connect to port {first}")).advice(LISTENS));
@@ -141,7 +141,8 @@ pub const CHECKS: &[Check] = &[
             let _ = program.type_line("");
             // One that ends now does so at once.
             std::thread::sleep(std::time::Duration::from_millis(200));
-            is_taken(first, "is still taken").after("two lines on standard input, and no end")?;
+            expect_taken(first, "is still taken")
+                .after("two lines on standard input, and no end")?;
             program.end_input();
             program.expect_success().after("the end of standard input")?;
             bind(first, false)?;
@@ -189,7 +190,7 @@ fn bind(port: u16, reuse: bool) -> std::io::Result<Socket> {
 }
 
 /// The program's port must be taken, for others.
-fn is_taken(port: u16, words: &str) -> Outcome {
+fn expect_taken(port: u16, words: &str) -> Outcome {
     match bind(port, false) {
         Ok(_) => Err(Wrong::new(How::Other, format!("that port {port} {words}"), "it is free")),
         Err(_) => Ok(()),
