@@ -267,13 +267,4 @@ mod tests {
             assert!(!message.contains("Os {"), "{message}");
         }
     }
-
-    #[test]
-    fn granted_or_the_refusal() {
-        assert_eq!(answer::<_, io::Error>(&Ok(5)), "granted");
-        let refused = bind(address(HERE));
-        assert_eq!(answer(&refused), "the address is already in use");
-        let refused = refused.map_err(Failure::from);
-        assert_eq!(answer(&refused), "the address is already in use");
-    }
 }
