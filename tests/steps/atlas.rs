@@ -185,9 +185,9 @@ fn provoke(call: &str) -> io::Result<()> {
             tcp().connect(&closed.local_addr()?)
         }
         "recv: connected UDP, a closed port" => {
-            let gone = closed_udp_port();
+            let (_closed, there) = closed_udp_port();
             let client = datagrams(&ANY.to_string());
-            client.connect(gone.local_addr()?)?;
+            client.connect(there)?;
             client.send(b"x")?;
             client.recv(&mut buffer).map(drop)
         }

@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Ending, Lang, Refusal, shown};
 use socket_steps::in_words;
 
+use crate::hostile::greeted;
 use crate::machine::{PYTHON, has, launch};
 use crate::support::{
-    Terminal, accept, as_ipv4, closed_tcp_port, compare, connect, expect, families, rest, run,
-    run_with, succeeds, top, wait_for_bytes,
+    Terminal, accept, as_ipv4, compare, connect, expect, families, rest, run_with, succeeds, top,
+    wait_for_bytes,
 };
 
 /// Both languages of the chat.
@@ -134,41 +135,30 @@ fn serve(lang: &str) -> (Terminal, SocketAddr) {
     TCP.serve("127.0.0.1:0", lang)
 }
 
-/// The server's line for a client that has left, up to the client's address and from it on.
-fn farewell(lang: Lang, end: Ending) -> (String, String) {
-    let anybody = SocketAddr::from(([127, 0, 0, 1], 1));
-    let line = lang.disconnected(anybody, end).to_string();
-    let (before, after) = line.split_once(&anybody.to_string()).expect("its address");
-    (before.to_owned(), after.to_owned())
-}
-
 /// Waits until the server is done with a client.
-pub fn wait_for_the_end(server: &mut Terminal, lang: Lang) -> String {
-    server.wait_for(&farewell(lang, Ending::Quit).0)
+fn wait_for_the_end(server: &mut Terminal, lang: Lang) -> String {
+    let anybody = SocketAddr::from(([127, 0, 0, 1], 1));
+    let line = lang.disconnected(anybody, Ending::Quit).to_string();
+    server.wait_for(line.trim_end_matches(&anybody.to_string()))
 }
 
-/// Waits until the server says that a client has left without `quit`, and why.
-fn wait_for_why(server: &mut Terminal, end: Ending) {
-    server.wait_for(&farewell(Lang::En, end).1);
-}
-
-/// A client that has received the greeting.
-fn greeted(server: SocketAddr) -> TcpStream {
-    let peer = connect(server);
-    expect(&peer, Lang::En.server_greeting());
-    peer
+/// A client says this, and nothing more. It gets this answer, and the server says how it ended.
+fn leaves(server: &mut Terminal, address: SocketAddr, last: &[u8], answer: &str, end: Ending) {
+    let mut peer = greeted(address);
+    peer.write_all(last).expect("sent");
+    if matches!(end, Ending::Left | Ending::LeftMidCharacter) {
+        peer.shutdown(Shutdown::Write).expect("our end");
+    }
+    assert_eq!(rest(&peer), answer);
+    let local = peer.local_addr().expect("an address");
+    server.wait_for(&Lang::En.connected(local).to_string());
+    let line = wait_for_the_end(server, Lang::En);
+    assert_eq!(line, Lang::En.disconnected(local, end).to_string());
 }
 
 /// An ordinary conversation: the server is as well as before.
-fn still_serves(terminal: &mut Terminal, server: SocketAddr) {
-    let mut peer = greeted(server);
-    peer.write_all(b"quit").expect("sent");
-    expect(&peer, &Lang::En.reply("quit"));
-    assert_eq!(rest(&peer), "");
-    let local = peer.local_addr().expect("an address");
-    terminal.wait_for(&Lang::En.connected(local).to_string());
-    let line = wait_for_the_end(terminal, Lang::En);
-    assert_eq!(line, Lang::En.disconnected(local, Ending::Quit).to_string());
+fn still_serves(server: &mut Terminal, address: SocketAddr) {
+    leaves(server, address, b"quit", &Lang::En.reply("quit"), Ending::Quit);
 }
 
 #[test]
@@ -198,24 +188,20 @@ fn a_client_that_does_not_read_first_gets_both_in_one() {
 }
 
 #[test]
-fn quit_with_a_line_ending_is_quit_and_comes_back_as_it_was() {
-    for text in ["quit\n", "quit\r\n"] {
-        let (mut server, address) = serve("en");
-        let mut peer = greeted(address);
-        peer.write_all(text.as_bytes()).expect("sent");
-        expect(&peer, &Lang::En.reply(text));
-        assert_eq!(rest(&peer), "");
-        let line = wait_for_the_end(&mut server, Lang::En);
-        assert!(!line.contains('('), "{line}");
+fn the_server_says_how_each_client_left_and_serves_the_next() {
+    let (mut server, address) = serve("en");
+    for (last, text, end) in [
+        (&b"quit\n"[..], "quit\n", Ending::Quit),
+        (b"quit\r\n", "quit\r\n", Ending::Quit),
+        (b"last words", "last words", Ending::Left),
+        (b"ok\xff", "ok", Ending::NotText),
+        (b"quit\xff", "quit", Ending::NotText),
+    ] {
+        leaves(&mut server, address, last, &Lang::En.reply(text), end);
         still_serves(&mut server, address);
     }
-}
-
-#[test]
-fn the_server_outlives_a_client_that_leaves_without_quit() {
-    let (mut server, address) = serve("en");
-    drop(greeted(address));
-    wait_for_why(&mut server, Ending::Left);
+    leaves(&mut server, address, b"", "", Ending::Left);
+    leaves(&mut server, address, &"你".as_bytes()[..2], "", Ending::LeftMidCharacter);
     still_serves(&mut server, address);
 }
 
@@ -227,54 +213,25 @@ fn the_server_outlives_a_reset() {
     wait_for_bytes(&peer);
     peer.write_all(b"bye").expect("sent");
     server.wait_for(&Lang::En.client_says("bye").to_string());
+    let local = peer.local_addr().expect("an address");
     drop(peer);
-    wait_for_why(&mut server, Ending::Broken);
+    server.wait_for(&Lang::En.disconnected(local, Ending::Broken).to_string());
     still_serves(&mut server, address);
 }
 
-#[test]
-fn the_server_outlives_half_a_character() {
-    let (mut server, address) = serve("en");
-    let mut peer = greeted(address);
-    peer.write_all("你".as_bytes().split_at(2).0).expect("sent");
-    drop(peer);
-    wait_for_why(&mut server, Ending::LeftMidCharacter);
-    still_serves(&mut server, address);
-}
-
-#[test]
-fn the_server_outlives_bytes_that_are_no_text() {
-    let (mut server, address) = serve("en");
-    let mut peer = greeted(address);
-    peer.write_all(b"ok\xff").expect("sent");
-    expect(&peer, &Lang::En.reply("ok"));
-    wait_for_why(&mut server, Ending::NotText);
-    still_serves(&mut server, address);
-}
-
+/// And a terminal's own commands escaped.
 #[test]
 fn a_character_sent_byte_by_byte_is_shown_whole_and_answered() {
     let (mut server, address) = serve("en");
     let mut peer = greeted(address);
     peer.set_nodelay(true).expect("an option");
-    for character in ["é", "你", "🌍"] {
+    for character in ["é", "你", "🌍", "\x1b"] {
         for byte in character.as_bytes() {
             peer.write_all(&[*byte]).expect("sent");
         }
         expect(&peer, &Lang::En.reply(character));
         server.wait_for(&Lang::En.client_says(character).to_string());
     }
-}
-
-#[test]
-fn a_half_close_after_the_last_message_still_gets_the_reply() {
-    let (mut server, address) = serve("en");
-    let mut peer = greeted(address);
-    peer.write_all(b"last words").expect("sent");
-    peer.shutdown(Shutdown::Write).expect("our end");
-    assert_eq!(rest(&peer), Lang::En.reply("last words"));
-    wait_for_why(&mut server, Ending::Left);
-    still_serves(&mut server, address);
 }
 
 #[test]
@@ -293,65 +250,24 @@ fn three_hundred_clients_come_and_go_and_the_next_is_served() {
 }
 
 #[test]
-fn quit_in_front_of_something_else_is_no_quit() {
-    let (mut server, address) = serve("en");
-    let mut peer = greeted(address);
-    peer.write_all(b"quit\xff").expect("sent");
-    wait_for_why(&mut server, Ending::NotText);
-    still_serves(&mut server, address);
-}
-
-#[test]
-fn what_a_client_sends_is_shown_escaped_and_answered_untouched() {
-    let (mut server, address) = serve("en");
-    let mut peer = greeted(address);
-    peer.write_all(b"\x1b[2J\x07").expect("sent");
-    expect(&peer, &Lang::En.reply("\x1b[2J\x07"));
-    let line = server.wait_for("[2J");
-    assert!(line.ends_with(r" \u{1b}[2J\u{7}"), "{line}");
-}
-
-/// The port is in TIME_WAIT each time; SO_REUSEADDR takes it all the same.
-/// On an address of its own: no other test can be given this port.
-#[test]
-#[cfg(target_os = "linux")]
-fn the_same_conversation_a_hundred_times_on_one_port() {
-    let (server, address) = TCP.serve("127.0.0.2:0", "en");
-    drop(server);
-    for _ in 0..100 {
-        let (mut server, _) = TCP.serve(&address.to_string(), "en");
-        still_serves(&mut server, address);
-    }
-}
-
-#[test]
 fn a_line_that_cannot_be_sent_is_refused_with_a_reason() {
     let (server, address) = serve("en");
     let mut input = b"\n\xff\n".to_vec();
     input.extend([b'x'; 1025]);
     input.extend(b"\n");
+    // The rest of a very long line is not taken for a line of its own.
+    input.extend([b'x'; 100_000]);
+    input.extend(b"quit\r\n");
     input.extend([b'y'; 1024]);
     let shown = succeeds("07_chat_client", &[&address.to_string()], input);
-    let refused = [Refusal::Empty, Refusal::NotText, Refusal::TooLong(1025)];
+    let too_long = [1025, 100_004].map(Refusal::TooLong);
+    let refused = [Refusal::Empty, Refusal::NotText, too_long[0], too_long[1]];
     let refused = refused.map(|refusal| format!("{}\n", Lang::En.not_sent(&refusal)));
     assert!(shown.contains(&refused.concat()), "{shown}");
     let reply = Lang::En.server_says(&Lang::En.reply(&"y".repeat(1024)));
     assert!(shown.contains(&format!("{reply}\n")), "the longest line that fits");
     let end = format!("{}\n{}\n", Lang::En.client_sends("quit"), Lang::En.client_closed());
     assert!(shown.ends_with(&end), "{shown}");
-    server.stop();
-}
-
-/// The rest of it is not taken for a line of its own.
-#[test]
-fn a_very_long_line_is_refused_whole() {
-    let (server, address) = serve("en");
-    let input = format!("{}quit\r\nhi\n", "x".repeat(100_000));
-    let shown = succeeds("07_chat_client", &[&address.to_string()], input);
-    let refused = Lang::En.not_sent(&Refusal::TooLong(100_004)).to_string();
-    assert!(shown.contains(&refused), "{shown}");
-    let reply = Lang::En.server_says(&Lang::En.reply("hi")).to_string();
-    assert!(shown.contains(&reply), "{shown}");
     server.stop();
 }
 
@@ -362,12 +278,25 @@ fn client_of(
 ) -> (i32, String, String, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let here = listener.local_addr().expect("an address");
-    let playing = thread::spawn(move || {
-        server(accept(&listener).0);
-    });
+    let playing = thread::spawn(move || server(accept(&listener).0));
     let (status, shown, errors) = run_with("07_chat_client", &[&here.to_string()], input);
     playing.join().expect("the server's part");
     (status, shown, errors, here)
+}
+
+/// Our client fails with this server, and says why; gives what it has shown.
+fn fails_with(
+    input: &str,
+    (call, kind): (&str, ErrorKind),
+    server: impl FnOnce(TcpStream) + Send + 'static,
+) -> String {
+    let (status, shown, errors, here) = client_of(input, server);
+    assert_eq!(status, 1, "{shown}");
+    let begin = format!("error: {call} {here}: {}", in_words(&kind.into()));
+    assert!(errors.starts_with(&begin), "{errors}");
+    assert!(errors.contains(".at(address)"), "no line in {errors}");
+    assert!(errors.contains("try: "), "{errors}");
+    shown
 }
 
 #[test]
@@ -396,56 +325,30 @@ fn a_reply_is_read_to_its_end_however_it_arrives() {
 #[test]
 fn a_server_that_goes_away_is_told() {
     for input in ["", "hi\n"] {
-        let (status, shown, errors, here) = client_of(input, |mut peer| {
+        fails_with(input, ("exchange", ErrorKind::UnexpectedEof), |mut peer| {
             peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
             expect(&peer, Lang::En.client_greeting());
             peer.write_all(&Lang::En.reply("").as_bytes()[..10]).expect("sent");
         });
-        assert_eq!(status, 1, "{shown}");
-        let words = in_words(&ErrorKind::UnexpectedEof.into());
-        let begin = format!("error: exchange {here}: {words}");
-        assert!(errors.starts_with(&begin), "{errors}");
-        assert!(errors.contains(".at(address)"), "no line in {errors}");
-        assert!(errors.contains("try: "), "{errors}");
     }
 }
 
 #[test]
 fn a_server_that_resets_is_told() {
-    let (status, _, errors, here) = client_of("", |mut peer| {
+    fails_with("", ("exchange", ErrorKind::ConnectionReset), |mut peer| {
         peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
         wait_for_bytes(&peer);
     });
-    assert_eq!(status, 1);
-    let words = in_words(&ErrorKind::ConnectionReset.into());
-    let begin = format!("error: exchange {here}: {words}");
-    assert!(errors.starts_with(&begin), "{errors}");
-    assert!(errors.contains("try: "), "{errors}");
 }
 
 #[test]
 fn a_server_of_another_protocol_is_told() {
-    let (status, shown, errors, _) = client_of("", |mut peer| {
+    let shown = fails_with("", ("receive", ErrorKind::InvalidData), |mut peer| {
         peer.write_all(b"220 mail.example ESMTP\r\n").expect("sent");
         let _ = peer.read(&mut [0]);
     });
-    assert_eq!(status, 1);
     let line = Lang::En.not_the_answer("220 mail.exam").to_string();
     assert!(shown.contains(&line), "{shown}");
-    assert!(errors.contains(&in_words(&ErrorKind::InvalidData.into())), "{errors}");
-}
-
-#[test]
-fn no_server_at_all_is_told() {
-    let closed = closed_tcp_port();
-    let here = closed.local_addr().expect("an address");
-    let here = here.as_socket().expect("an IP address");
-    let (status, shown, errors) = run("07_chat_client", &[&here.to_string()]);
-    assert_eq!((status, shown), (1, format!("{}\n", Lang::En.waiting(here))));
-    let words = in_words(&ErrorKind::ConnectionRefused.into());
-    let begin = format!("error: connect {here}: {words}");
-    assert!(errors.starts_with(&begin), "{errors}");
-    assert!(errors.contains("start the other end first"), "{errors}");
 }
 
 /// A person at a terminal sees the prompt; a script does not.

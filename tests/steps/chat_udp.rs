@@ -1,13 +1,14 @@
 //! The chat of part 2 over UDP.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::thread;
 
 use socket_steps::chat::{Lang, Refusal};
 use socket_steps::in_words;
 
 use crate::chat::{LANGS, Pair, in_lang};
+use crate::hostile::{talk_in, talk_udp, udp_client};
 use crate::support::{Terminal, closed_udp_port, compare, datagrams, receive, run_with};
 
 const UDP: Pair = Pair {
@@ -19,23 +20,6 @@ const UDP: Pair = Pair {
 
 fn serve(lang: &str) -> (Terminal, SocketAddr) {
     UDP.serve("127.0.0.1:0", lang)
-}
-
-/// A socket that sends to `server` and hears from nobody else.
-fn peer_of(server: SocketAddr) -> UdpSocket {
-    let peer = datagrams(&SocketAddr::new(server.ip(), 0).to_string());
-    peer.connect(server).expect("noted");
-    peer
-}
-
-fn expect(peer: &UdpSocket, text: &str) {
-    let mut buffer = [0; 2048];
-    let (length, _) = receive(peer, &mut buffer);
-    assert_eq!(String::from_utf8_lossy(&buffer[..length]), text);
-}
-
-fn say(peer: &UdpSocket, text: &str) {
-    peer.send(text.as_bytes()).expect("sent");
 }
 
 /// Runs our client in this language.
@@ -63,23 +47,18 @@ fn our_client_with_our_server() {
 fn two_clients_interleave_and_quit_forgets_one_of_them() {
     for (lang, words) in LANGS {
         let (mut server, address) = serve(lang);
-        let (anna, ben) = (peer_of(address), peer_of(address));
-        let asks = |peer, text: &str| {
-            say(peer, text);
-            expect(peer, &words.reply(text));
-        };
-        let begins = |peer, text: &str| {
-            say(peer, text);
-            expect(peer, words.server_greeting());
-            expect(peer, &words.reply(text));
-        };
-        begins(&anna, words.client_greeting());
-        begins(&ben, words.client_greeting());
-        asks(&anna, "one");
-        asks(&ben, "two");
-        asks(&anna, "quit\n");
-        asks(&ben, "three");
-        begins(&anna, "again");
+        let (anna, ben) = (udp_client(address), udp_client(address));
+        for (peer, text, new) in [
+            (&anna, words.client_greeting(), true),
+            (&ben, words.client_greeting(), true),
+            (&anna, "one", false),
+            (&ben, "two", false),
+            (&anna, "quit\n", false),
+            (&ben, "three", false),
+            (&anna, "again", true),
+        ] {
+            talk_in(words, peer, text, new);
+        }
         server.wait_for("again");
         let name = in_lang("07_chat_server_udp@two_clients", lang);
         compare(&name, &server.stop());
@@ -89,7 +68,7 @@ fn two_clients_interleave_and_quit_forgets_one_of_them() {
 #[test]
 fn what_is_no_text_or_too_long_is_not_answered() {
     let (mut server, address) = serve("en");
-    let bad = peer_of(address);
+    let bad = udp_client(address);
     bad.send(b"\xff").expect("sent");
     let local = bad.local_addr().expect("an address");
     server.wait_for(&Lang::En.ignored(local, &Refusal::NotText).to_string());
@@ -99,18 +78,10 @@ fn what_is_no_text_or_too_long_is_not_answered() {
         server.wait_for(&Lang::En.ignored(local, &refusal).to_string());
     }
     // Nothing came back, and the sender is as unknown as before.
-    say(&bad, "hi");
-    expect(&bad, Lang::En.server_greeting());
-    expect(&bad, &Lang::En.reply("hi"));
-    let good = peer_of(address);
-    let longest = "x".repeat(1024);
-    say(&good, &longest);
-    expect(&good, Lang::En.server_greeting());
-    expect(&good, &Lang::En.reply(&longest));
-    say(&good, "");
-    expect(&good, &Lang::En.reply(""));
-    say(&good, "\x1b[2J");
-    expect(&good, &Lang::En.reply("\x1b[2J"));
+    talk_udp(&bad, "hi", true);
+    let good = udp_client(address);
+    talk_udp(&good, "", true);
+    talk_udp(&good, "\x1b[2J", false);
     let local = good.local_addr().expect("an address");
     let line = server.wait_for("[2J");
     assert_eq!(line, Lang::En.sender_says(local, "\x1b[2J").to_string());
@@ -184,25 +155,11 @@ fn a_server_that_falls_silent_is_given_up() {
     assert!(errors.contains("try: "), "{errors}");
 }
 
-#[test]
-fn the_server_remembers_a_thousand_clients_and_no_more() {
-    let (mut server, address) = serve("en");
-    // A port that comes twice is no new client: hence a few more.
-    for _ in 0..1200 {
-        let peer = peer_of(address);
-        say(&peer, "hi");
-        let (length, _) = receive(&peer, &mut [0; 1024]);
-        assert!(length > 0);
-    }
-    server.wait_for(&Lang::En.forgetting(1000).to_string());
-}
-
 /// On Linux a refusal comes back at once; elsewhere the client may have to
 /// give up after three times.
 #[test]
 fn no_server_at_all_is_told() {
-    let closed = closed_udp_port();
-    let here = closed.local_addr().expect("an address");
+    let (_closed, here) = closed_udp_port();
     let here = here.to_string();
     let refused = in_words(&ErrorKind::ConnectionRefused.into());
     let gives_up = |(lang, words): (&str, Lang), ended| {

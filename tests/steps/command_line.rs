@@ -7,7 +7,9 @@ use socket_steps::chat::{Lang, texts};
 use socket_steps::in_words;
 
 use crate::chat::LANGS;
+use crate::house_rules::files;
 use crate::support::{closed_tcp_port, examples, run, succeeds};
+use crate::transcripts::CHAT;
 
 /// The examples that bind the address they are given.
 pub fn servers() -> impl Iterator<Item = &'static str> {
@@ -32,18 +34,22 @@ fn help_is_short_and_says_how_to_run() {
     }
 }
 
+const WRONG: [&[&str]; 9] = [
+    &["8090"],
+    &["127.0.0.1"],
+    &["127.0.0.1:70000"],
+    &["localhost:8090"],
+    &["::1:8090"],
+    &["--fast"],
+    &["127.0.0.1:1", "127.0.0.1:2"],
+    &["--lang", "de"],
+    &["--lang"],
+];
+
 #[test]
 fn a_bad_argument_is_2_with_usage() {
     for name in examples() {
-        for arguments in [
-            &["8090"][..],
-            &["127.0.0.1"],
-            &["127.0.0.1:70000"],
-            &["localhost:8090"],
-            &["--fast"],
-            &["127.0.0.1:1", "127.0.0.1:2"],
-            &["--lang", "de"],
-        ] {
+        for arguments in WRONG {
             let (status, shown, errors) = run(name, arguments);
             assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
             assert!(errors.starts_with("error: "), "{errors}");
@@ -69,9 +75,6 @@ fn only_step_7_speaks_two_languages() {
     }
 }
 
-const CHAT: [&str; 4] =
-    ["07_chat_server", "07_chat_client", "07_chat_server_udp", "07_chat_client_udp"];
-
 /// Nothing is said in English that has a Chinese text. (What has none yet is
 /// said in English, and that is all right.)
 fn is_chinese(screen: &str) {
@@ -91,7 +94,7 @@ fn is_chinese(screen: &str) {
 /// Help, usage, and what is wrong with an argument.
 #[test]
 fn on_a_chinese_screen_no_english_line_is_left() {
-    for (name, lang) in CHAT.into_iter().zip([
+    for (name, lang) in CHAT.iter().zip([
         ["--lang", "zh"],
         ["--lang", "zh_CN"],
         ["--lang", "zh-CN"],
@@ -101,17 +104,7 @@ fn on_a_chinese_screen_no_english_line_is_left() {
         is_chinese(&help);
         let both = "-- 127.0.0.1:8090 --lang zh\n";
         assert!(help.contains(&format!("{name} {both}")), "{help}");
-        for wrong in [
-            &["8090"][..],
-            &["127.0.0.1"],
-            &["127.0.0.1:70000"],
-            &["localhost:8090"],
-            &["::1:8090"],
-            &["--fast"],
-            &["127.0.0.1:1", "127.0.0.1:2"],
-            &["--lang", "de"],
-            &["--lang"],
-        ] {
+        for wrong in WRONG {
             let arguments = [&lang[..], wrong].concat();
             let (status, shown, errors) = run(name, &arguments);
             assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
@@ -126,19 +119,10 @@ fn on_a_chinese_screen_no_english_line_is_left() {
 /// And what they print when all goes well.
 #[test]
 fn a_chinese_conversation_is_chinese() {
-    for name in [
-        "07_chat_server@zh",
-        "07_chat_client@zh",
-        "07_chat_client@terminal@zh",
-        "07_chat_server_udp@zh",
-        "07_chat_client_udp@zh",
-        "07_chat_server_udp@two_clients@zh",
-        "07_chat_client_udp@lost@zh",
-        "07_chat_client_udp@doubled@zh",
-        "07_chat_client_udp@no_server@zh",
-    ] {
-        is_chinese(&crate::support::snapshot(crate::support::TRANSCRIPTS, name));
-    }
+    let transcripts = files("examples/transcripts", "snap").into_iter();
+    let chinese: Vec<_> = transcripts.filter(|(name, _)| name.ends_with("@zh")).collect();
+    assert!(chinese.len() > 8, "{}", chinese.len());
+    chinese.iter().for_each(|(_, transcript)| is_chinese(transcript));
 }
 
 /// As [`fails`], in Chinese.
@@ -170,9 +154,7 @@ fn a_failure_is_told_in_chinese_too() {
     fails_in_chinese("07_chat_server", foreign, "bind", &not_ours);
     let taken = datagram.local_addr().expect("an address");
     fails_in_chinese("07_chat_server_udp", taken, "bind", &in_use);
-    let closed = closed_tcp_port();
-    let there = closed.local_addr().expect("an address");
-    let there = there.as_socket().expect("an IP address");
+    let (_closed, there) = closed_tcp_port();
     let refused = in_words(&ErrorKind::ConnectionRefused.into());
     fails_in_chinese("07_chat_client", there, "connect", &refused);
     // Nobody answers: it tries again, and gives up.
@@ -216,17 +198,17 @@ fn an_address_that_is_not_ours_is_told() {
 
 #[test]
 fn a_server_that_is_not_there_is_told() {
-    let closed = closed_tcp_port();
-    let there = closed.local_addr().expect("an address");
-    let there = there.as_socket().expect("an IP address");
-    fails("04_connect", there, &["connect", &in_words(&ErrorKind::ConnectionRefused.into())]);
+    let (_closed, there) = closed_tcp_port();
+    let refused = in_words(&ErrorKind::ConnectionRefused.into());
+    for name in ["04_connect", "07_chat_client"] {
+        fails(name, there, &["connect", &refused, "start the other end first"]);
+    }
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_udp_server_that_is_not_there_is_told() {
-    let closed = crate::support::closed_udp_port();
-    let there = closed.local_addr().expect("an address");
+    let (_closed, there) = crate::support::closed_udp_port();
     fails("04_connect_udp", there, &["recv", &in_words(&ErrorKind::ConnectionRefused.into())]);
 }
 

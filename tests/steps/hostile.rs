@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket_steps::chat::Lang;
+use socket_steps::chat::{Ending, Lang};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::machine::queues;
@@ -19,9 +19,7 @@ use crate::support::{HANG_LIMIT, Terminal, connect, datagrams, expect, receive, 
 pub const TCP: [(&str, usize); 4] =
     [("07_first_server", 1), ("07_chat_server", 1), ("16_one_at_a_time", 8), ("16_clean_stop", 8)];
 
-pub const UDP: [&str; 2] = ["07_first_server_udp", "07_chat_server_udp"];
-
-const GREETING: &str = "Hello, client!";
+pub const UDP: [(&str, ()); 2] = [("07_first_server_udp", ()), ("07_chat_server_udp", ())];
 
 /// How long a send may wait for a client that does not receive. One that
 /// took a part in that time is followed by another.
@@ -29,6 +27,11 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The time that a loaded machine may add to what a server promises.
 const LOAD: Duration = Duration::from_secs(3);
+
+fn took_less(began: Instant, limit: Duration) {
+    let took = began.elapsed();
+    assert!(took < limit, "{took:?}");
+}
 
 /// Starts a server; gives the address at which clients reach it.
 pub fn start(name: &str) -> (Terminal, SocketAddr) {
@@ -54,7 +57,7 @@ pub fn each<T: Copy + Send>(servers: &[(&'static str, T)], test: impl Fn(&str, T
 /// A client that is being served.
 pub fn greeted(server: SocketAddr) -> TcpStream {
     let peer = connect(server);
-    expect(&peer, GREETING);
+    expect(&peer, Lang::En.server_greeting());
     peer
 }
 
@@ -93,11 +96,16 @@ fn hear(peer: &UdpSocket) -> String {
 
 /// Says something; receives the reply, and before it a greeting if `new`.
 pub fn talk_udp(peer: &UdpSocket, text: &str, new: bool) {
+    talk_in(Lang::En, peer, text, new);
+}
+
+/// The same with a server that speaks this language.
+pub fn talk_in(lang: Lang, peer: &UdpSocket, text: &str, new: bool) {
     peer.send(text.as_bytes()).expect("sent");
     if new {
-        assert_eq!(hear(peer), GREETING);
+        assert_eq!(hear(peer), lang.server_greeting());
     }
-    assert_eq!(hear(peer), Lang::En.reply(text));
+    assert_eq!(hear(peer), lang.reply(text));
 }
 
 /// A client that sends as long as it can, and never receives. It tells when
@@ -143,8 +151,7 @@ fn a_client_that_never_reads_loses_its_place() {
         let _hostile: Vec<_> = hostile.collect();
         still_serves(server);
         let full = full.recv_timeout(HANG_LIMIT).expect("it is full");
-        let waited = full.elapsed();
-        assert!(waited < WRITE_LIMIT + LOAD, "{waited:?}");
+        took_less(full, WRITE_LIMIT + LOAD);
     });
 }
 
@@ -168,7 +175,7 @@ fn clients_that_leave_while_queued_are_passed_over() {
         }
         let last = connect(server);
         served.iter().for_each(leave);
-        expect(&last, GREETING);
+        expect(&last, Lang::En.server_greeting());
         talk(&last, "hi");
         drop((last, served));
         still_serves(server);
@@ -206,8 +213,7 @@ fn press_enter(terminal: &mut Terminal, talks: usize) -> Instant {
     let line = terminal.wait_for("go on");
     let wanted = format!("{talks} go on, for 5s at most");
     assert!(line.ends_with(&wanted), "{line}");
-    let waited = pressed.elapsed();
-    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    took_less(pressed, Duration::from_secs(2));
     pressed
 }
 
@@ -221,8 +227,7 @@ fn a_stop_with_nobody_there_is_at_once() {
     comes_too_late(server);
     let shown = terminal.finish();
     assert!(shown.ends_with(" 0 cut off\n"), "{shown}");
-    let waited = pressed.elapsed();
-    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    took_less(pressed, Duration::from_secs(2));
 }
 
 /// All places are taken, one more client is in the queue. A stop lets the
@@ -246,8 +251,7 @@ fn a_stop_waits_for_conversations_and_for_nobody_else() {
     left.iter().for_each(leave);
     let shown = terminal.finish();
     assert!(shown.ends_with(" 0 cut off\n"), "{shown}");
-    let waited = pressed.elapsed();
-    assert!(waited < Duration::from_secs(4), "{waited:?}");
+    took_less(pressed, Duration::from_secs(4));
 }
 
 /// Two who say nothing, one who never reads, and one who talks, but not to
@@ -278,15 +282,14 @@ fn a_stop_cuts_off_who_is_there_after_the_grace() {
     // Who never reads may have lost its place before.
     let ends = [" 3 cut off\n", " 4 cut off\n"];
     assert!(ends.iter().any(|end| shown.ends_with(end)), "{shown}");
-    let waited = pressed.elapsed();
-    assert!(waited < GRACE + Duration::from_secs(2), "{waited:?}");
+    took_less(pressed, GRACE + Duration::from_secs(2));
 }
 
-/// The forgetting itself, not the line that tells of it: who was greeted is greeted again.
+/// Who was greeted is greeted again.
 #[test]
 fn a_server_over_udp_forgets_after_a_thousand_senders() {
-    each(&UDP.map(|name| (name, ())), |name, ()| {
-        let (_terminal, server) = start(name);
+    each(&UDP, |name, ()| {
+        let (mut terminal, server) = start(name);
         let first = udp_client(server);
         talk_udp(&first, "one", true);
         talk_udp(&first, "two", false);
@@ -298,6 +301,9 @@ fn a_server_over_udp_forgets_after_a_thousand_senders() {
         }
         talk_udp(&first, "three", true);
         talk_udp(&first, "four", false);
+        if name == "07_chat_server_udp" {
+            terminal.wait_for(&Lang::En.forgetting(1000).to_string());
+        }
     });
 }
 
@@ -305,7 +311,7 @@ fn a_server_over_udp_forgets_after_a_thousand_senders() {
 /// answer each other come to an end.
 #[test]
 fn over_udp_1024_bytes_are_answered_and_more_are_not() {
-    each(&UDP.map(|name| (name, ())), |name, ()| {
+    each(&UDP, |name, ()| {
         let (_terminal, server) = start(name);
         let peer = udp_client(server);
         peer.send(&[b'x'; 1025]).expect("sent");
@@ -325,8 +331,8 @@ fn who_begins_with_quit_is_greeted_and_answered_and_forgotten() {
     talk_udp(&peer, "quit\r\n", false);
     let local = peer.local_addr().expect("an address");
     for _ in 0..3 {
-        let line = terminal.wait_for("client disconnected");
-        assert_eq!(line, format!("client disconnected {local}"));
+        let line = Lang::En.disconnected(local, Ending::Quit).to_string();
+        assert_eq!(terminal.wait_for("disconnected"), line);
     }
 }
 
@@ -337,11 +343,12 @@ fn quit_with_half_a_character_behind_it_is_no_quit() {
     let (mut terminal, server) = start("07_chat_server");
     let mut peer = greeted(server);
     peer.write_all(b"quit\xe4").expect("sent");
-    expect(&peer, "Server received: quit");
+    expect(&peer, &Lang::En.reply("quit"));
     peer.write_all(b"\xbd\xa0").expect("sent");
-    expect(&peer, "Server received: 你");
+    expect(&peer, &Lang::En.reply("你"));
     leave(&peer);
-    terminal.wait_for("(it left without quit)");
+    let local = peer.local_addr().expect("an address");
+    terminal.wait_for(&Lang::En.disconnected(local, Ending::Left).to_string());
 }
 
 /// Half a second, three times. The median: a loaded machine is late now and then.

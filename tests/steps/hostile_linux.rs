@@ -53,7 +53,7 @@ fn until(id: u32, states: &str) {
     within_limit(in_one).expect(states);
 }
 
-fn signal(name: &str, id: u32) {
+pub fn signal(name: &str, id: u32) {
     let kill = format!("kill -{name} {id}");
     let status = Command::new("sh").args(["-c", &kill]).status();
     assert!(status.expect("sh").success(), "{kill}");
@@ -125,7 +125,7 @@ fn servers_go_on_after(event: Event) {
         leave(&peer);
         still_serves(server);
     });
-    each(&UDP.map(|name| (name, ())), |name, ()| {
+    each(&UDP, |name, ()| {
         let (terminal, server) = start(name);
         event(terminal.id());
         let peer = udp_client(server);
@@ -143,12 +143,12 @@ fn a_client_goes_on_after(event: Event) {
     let mut client = Terminal::start("07_chat_client", &[&here]);
     let (mut peer, _) = accept(&listener);
     event(client.id());
-    peer.write_all(b"Hello, client!").expect("sent");
-    for text in ["Hello, server!", "hi"] {
+    peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
+    for text in [Lang::En.client_greeting(), "hi"] {
         expect(&peer, text);
         event(client.id());
         peer.write_all(Lang::En.reply(text).as_bytes()).expect("sent");
-        client.wait_for(&format!("server: Server received: {text}"));
+        client.wait_for(&Lang::En.server_says(&Lang::En.reply(text)).to_string());
         event(client.id());
         client.type_line(if text == "hi" { "quit" } else { "hi" });
     }
@@ -161,10 +161,8 @@ fn a_client_goes_on_after(event: Event) {
 /// a second, and the event is no reason to do so before.
 fn a_udp_client_goes_on_after(event: Event) {
     const TOO_SOON: Duration = Duration::from_millis(300);
-    let server = datagrams("127.0.0.1:0");
-    let here = server.local_addr().expect("an address").to_string();
-    let mut client = Terminal::start("07_chat_client_udp", &[&here]);
-    for text in ["Hello, server!", "hi"] {
+    let (server, _, mut client) = udp_client_of("127.0.0.1:0");
+    for text in [Lang::En.client_greeting(), "hi"] {
         let peer = receive_from(&server, text);
         let received = Instant::now();
         event(client.id());
@@ -174,13 +172,26 @@ fn a_udp_client_goes_on_after(event: Event) {
         let more = server.recv(&mut [0; 64]);
         server.set_nonblocking(false).expect("an option");
         assert!(more.is_err() || again > TOO_SOON, "after {again:?}");
-        let reply = Lang::En.reply(text);
-        server.send_to(reply.as_bytes(), peer).expect("sent");
-        client.wait_for(&format!("server: Server received: {text}"));
+        answer(&server, peer, text, &mut client);
         client.type_line(if text == "hi" { "quit" } else { "hi" });
     }
     receive_from(&server, "quit");
     client.finish();
+}
+
+/// A server, its address, and our client of it.
+fn udp_client_of(at: &str) -> (UdpSocket, SocketAddr, Terminal) {
+    let server = datagrams(at);
+    let here = server.local_addr().expect("an address");
+    let client = Terminal::start("07_chat_client_udp", &[&here.to_string()]);
+    (server, here, client)
+}
+
+/// Replies to this text of our client's, which shows that.
+fn answer(server: &UdpSocket, peer: SocketAddr, text: &str, client: &mut Terminal) {
+    let reply = Lang::En.reply(text);
+    server.send_to(reply.as_bytes(), peer).expect("sent");
+    client.wait_for(&Lang::En.server_says(&reply).to_string());
 }
 
 /// Waits for this text (another one is an earlier one, sent again); gives the sender.
@@ -194,26 +205,20 @@ fn receive_from(server: &UdpSocket, text: &str) -> SocketAddr {
     }
 }
 
-#[test]
-fn servers_that_are_stopped_and_continued_go_on() {
-    servers_go_on_after(stopped_and_continued);
+fn all_go_on_after(event: Event) {
+    servers_go_on_after(event);
+    a_client_goes_on_after(event);
+    a_udp_client_goes_on_after(event);
 }
 
 #[test]
-fn clients_that_are_stopped_and_continued_go_on() {
-    a_client_goes_on_after(stopped_and_continued);
-    a_udp_client_goes_on_after(stopped_and_continued);
+fn who_is_stopped_and_continued_goes_on() {
+    all_go_on_after(stopped_and_continued);
 }
 
 #[test]
-fn servers_that_are_traced_for_a_moment_go_on() {
-    servers_go_on_after(traced);
-}
-
-#[test]
-fn clients_that_are_traced_for_a_moment_go_on() {
-    a_client_goes_on_after(traced);
-    a_udp_client_goes_on_after(traced);
+fn who_is_traced_for_a_moment_goes_on() {
+    all_go_on_after(traced);
 }
 
 /// Both limits of step 16, as the kernel is given them. Nobody waits five
@@ -237,7 +242,7 @@ fn step_16_asks_for_five_minutes_and_for_a_second() {
 }
 
 /// The time of the CPU that a program has had, in clock ticks, of which a second has a hundred.
-fn ticks(id: u32) -> u64 {
+pub fn ticks(id: u32) -> u64 {
     let times = |thread: &Vec<String>| {
         let times = thread[11..13].iter().map(|time| time.parse::<u64>());
         times.map(|time| time.expect("a number")).sum::<u64>()
@@ -283,7 +288,7 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
         served.iter().for_each(leave);
         drop(served);
         for peer in queued {
-            expect(&peer, "Hello, client!");
+            expect(&peer, Lang::En.server_greeting());
             talk(&peer, "hi");
             leave(&peer);
         }
@@ -384,7 +389,7 @@ fn raw() -> Option<Socket> {
 #[test]
 fn servers_do_not_answer_each_other_for_ever() {
     let Some(raw) = raw() else { return };
-    each(&UDP.map(|name| (name, &raw)), |name, raw| {
+    each(&UDP, |name, ()| {
         let (one, first) = start(name);
         let (two, second) = start(name);
         for number in 0..200 {
@@ -433,13 +438,10 @@ fn falls_silent(id: u32) {
 #[test]
 fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
     let Some(raw) = raw() else { return };
-    let server = datagrams("127.0.0.1:0");
-    let here = server.local_addr().expect("an address");
-    let mut client = Terminal::start("07_chat_client_udp", &[&here.to_string()]);
-    let peer = receive_from(&server, "Hello, server!");
-    let reply = Lang::En.reply("Hello, server!");
-    server.send_to(reply.as_bytes(), peer).expect("sent");
-    client.wait_for("server: ");
+    let (server, here, mut client) = udp_client_of("127.0.0.1:0");
+    let hello = Lang::En.client_greeting();
+    let peer = receive_from(&server, hello);
+    answer(&server, peer, hello, &mut client);
     until(client.id(), "S");
 
     // Destination unreachable (3), the port (3), the sum, and the beginning
@@ -457,37 +459,32 @@ fn the_udp_client_sends_again_when_a_send_tells_of_an_earlier_one() {
 
     client.type_line("hi");
     receive_from(&server, "hi");
-    server.send_to(b"Server received: hi", peer).expect("sent");
-    client.wait_for("server: Server received: hi");
+    answer(&server, peer, "hi", &mut client);
     client.type_line("quit");
     let shown = client.finish();
-    assert!(!shown.contains("no reply"), "{shown}");
+    assert!(!shown.contains(&Lang::En.trying_again(2, 3).to_string()), "{shown}");
 }
 
 /// The server goes, and another one is there before the client gives up. On
 /// an address of its own: no other test can be given its port.
 #[test]
 fn the_udp_client_finds_a_server_that_comes_back() {
-    let server = datagrams("127.0.0.4:0");
-    let here = server.local_addr().expect("an address").to_string();
-    let mut client = Terminal::start("07_chat_client_udp", &[&here]);
-    let peer = receive_from(&server, "Hello, server!");
-    let reply = Lang::En.reply("Hello, server!");
-    server.send_to(reply.as_bytes(), peer).expect("sent");
-    client.wait_for("server: ");
+    let (server, here, mut client) = udp_client_of("127.0.0.4:0");
+    let hello = Lang::En.client_greeting();
+    let peer = receive_from(&server, hello);
+    answer(&server, peer, hello, &mut client);
     drop(server);
     client.type_line("hi");
-    client.wait_for("client sends: hi");
+    client.wait_for(&Lang::En.client_sends("hi").to_string());
     until(client.id(), "S");
     // A program that another test is just starting may still have the socket
     // that was closed here, until it is what it is to be.
-    let server = within_limit(|| UdpSocket::bind(&here).ok());
+    let server = within_limit(|| UdpSocket::bind(here).ok());
     let server = server.expect("the port is free again");
     server.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
     assert_eq!(receive_from(&server, "hi"), peer);
-    server.send_to(b"Server received: hi", peer).expect("sent");
-    client.wait_for("(2 of 3)");
-    client.wait_for("server: Server received: hi");
+    answer(&server, peer, "hi", &mut client);
+    assert!(client.shown().contains(&Lang::En.trying_again(2, 3).to_string()));
     client.type_line("quit");
     client.finish();
 }

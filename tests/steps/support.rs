@@ -157,23 +157,24 @@ pub fn receive(peer: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
     }
 }
 
-/// A bound TCP socket that does not listen: nobody else can have its port,
-/// and who connects is refused.
-pub fn closed_tcp_port() -> Socket {
+/// A bound TCP socket that does not listen, and its address: nobody else can
+/// have its port, and who connects is refused.
+pub fn closed_tcp_port() -> (Socket, SocketAddr) {
     let closed = Socket::new(Domain::IPV4, Type::STREAM, None);
     let closed = closed.expect("a socket");
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     closed.bind(&any.into()).expect("a port");
-    closed
+    let here = closed.local_addr().expect("an address");
+    (closed, here.as_socket().expect("an IP address"))
 }
 
 /// The same for UDP: this socket is connected to itself, so the kernel keeps
 /// everybody else's datagrams away, and reports the port as closed.
-pub fn closed_udp_port() -> UdpSocket {
+pub fn closed_udp_port() -> (UdpSocket, SocketAddr) {
     let closed = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let here = closed.local_addr().expect("an address");
     closed.connect(here).expect("itself");
-    closed
+    (closed, here)
 }
 
 /// Numbers what differs from run to run by first appearance: ports become

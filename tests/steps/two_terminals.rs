@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket_steps::chat::Lang;
 use socket2::SockRef;
 
+use crate::hostile::{greeted, talk};
 use crate::support::{
     HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams, expect, families, receive,
     rest, run, source, succeeds,
@@ -26,12 +27,12 @@ fn with_peer(name: &str, peer: impl Fn(&mut Terminal, SocketAddr)) {
     }
 }
 
-fn compare_both(name: &str, shown: &str) {
-    compare(&format!("{name}@two_terminals"), &as_ipv4(shown));
-}
-
 fn datagrams_to(server: SocketAddr) -> UdpSocket {
     datagrams(&SocketAddr::new(server.ip(), 0).to_string())
+}
+
+fn compare_both(name: &str, shown: &str) {
+    compare(&format!("{name}@two_terminals"), &as_ipv4(shown));
 }
 
 #[test]
@@ -275,14 +276,6 @@ fn step_09_glued_messages_udp() {
     });
 }
 
-/// What a server of step 16 answers to a client that says these words.
-fn chat(mut peer: &TcpStream, words: &[&str]) {
-    for word in words {
-        peer.write_all(word.as_bytes()).expect("sent");
-        expect(peer, &Lang::En.reply(word));
-    }
-}
-
 /// Eight at once, each with a conversation of its own; a ninth one is
 /// connected, and served when one of them has left.
 #[test]
@@ -291,12 +284,10 @@ fn step_16_one_at_a_time() {
         for family in families() {
             let mut terminal = Terminal::start(name, &[family]);
             let server = terminal.invited_to();
-            let peers: Vec<_> = (0..8).map(|_| connect(server)).collect();
-            for peer in &peers {
-                expect(peer, "Hello, client!");
-            }
+            let peers: Vec<_> = (0..8).map(|_| greeted(server)).collect();
             for (number, peer) in peers.iter().enumerate() {
-                chat(peer, &[&format!("你好 {number}"), "再见"]);
+                talk(peer, &format!("你好 {number}"));
+                talk(peer, "再见");
             }
             let mut ninth = connect(server);
             let wait = Some(Duration::from_millis(50));
@@ -304,8 +295,8 @@ fn step_16_one_at_a_time() {
             let silence = ninth.read(&mut [0; 1]);
             assert!(silence.is_err(), "{silence:?}");
             ninth.set_read_timeout(Some(HANG_LIMIT)).expect("a timeout");
-            chat(&peers[3], &["quit\n"]);
-            expect(&ninth, "Hello, client!");
+            talk(&peers[3], "quit\n");
+            expect(&ninth, Lang::En.server_greeting());
 
             // Two leave without a word, and one is reset. Both places are free again.
             SockRef::from(&ninth).set_linger(Some(Duration::ZERO)).expect("a linger");
@@ -313,29 +304,10 @@ fn step_16_one_at_a_time() {
             let address = server.to_string();
             for _ in 0..2 {
                 let shown = succeeds("07_chat_client", &[&address], "hi\nquit\n");
-                assert!(shown.contains("server: Server received: hi"));
+                let reply = Lang::En.server_says(&Lang::En.reply("hi")).to_string();
+                assert!(shown.contains(&reply), "{shown}");
             }
         }
-    }
-}
-
-/// Enter: no more clients. One who has something to say is answered; one who
-/// says nothing is cut off when the grace is over.
-#[test]
-fn step_16_clean_stop() {
-    for family in families() {
-        let mut terminal = Terminal::start("16_clean_stop", &[family]);
-        let server = terminal.invited_to();
-        let anna = connect(server);
-        expect(&anna, "Hello, client!");
-        terminal.wait_for("press Enter");
-        terminal.type_line("");
-        terminal.wait_for("1 go on, for 5s at most");
-        let late = TcpStream::connect_timeout(&server, HANG_LIMIT);
-        assert!(late.is_err(), "{late:?}");
-        chat(&anna, &["still there?", "quit"]);
-        let shown = terminal.finish();
-        assert!(shown.ends_with("0 cut off\n"), "{shown}");
     }
 }
 

@@ -20,11 +20,13 @@
 //! patch still fits.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use socket_steps::chat::Lang;
+
 use crate::chat::LANGS;
+use crate::hostile_linux::ticks;
 use crate::machine::{command, has, launch, program};
 use crate::patched::{Program, build_all, patched, side_by_side, titles};
 use crate::support::{
@@ -156,7 +158,7 @@ fn watch(terminal: &mut Terminal, change: &Change) -> End {
             return End::GoesOn;
         }
         // In tenths of a second: a program that asks now and then waits.
-        let used = processor_time(terminal.id()) / 10;
+        let used = ticks(terminal.id()) / 10;
         if new > 0 || used != before {
             (before, quiet) = (used, Instant::now());
         } else if change.says("it waits") && quiet.elapsed() > QUIET {
@@ -166,25 +168,11 @@ fn watch(terminal: &mut Terminal, change: &Change) -> End {
     End::TooLate
 }
 
-/// How much processor time a process has used, in hundredths of a second.
-fn processor_time(process: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
-    let stat = stat.unwrap_or_default();
-    // Fields 14 and 15. The 2nd, in brackets, may have any character.
-    let rest = stat.rsplit(')').next().unwrap_or_default();
-    let times = rest.split_whitespace().skip(11).take(2);
-    times.filter_map(|time| time.parse::<u64>().ok()).sum()
-}
-
 /// Runs a changed example by itself.
 fn alone(change: &Change, program: &Path) -> String {
-    let closed = (closed_tcp_port(), closed_udp_port());
-    let port = if change.example.ends_with("_udp") {
-        closed.1.local_addr().ok()
-    } else {
-        closed.0.local_addr().expect("an address").as_socket()
-    };
-    let port = port.expect("an address").port().to_string();
+    let ((_tcp, over_tcp), (_udp, over_udp)) = (closed_tcp_port(), closed_udp_port());
+    let closed = if change.example.ends_with("_udp") { over_udp } else { over_tcp };
+    let port = closed.port().to_string();
     let arguments = change.argument("with: ").unwrap_or_default();
     let mut terminal = start(program, &arguments.replace("CLOSED", &port));
     let end = watch(&mut terminal, change);
@@ -210,10 +198,11 @@ fn alone(change: &Change, program: &Path) -> String {
 
 /// Runs a changed server of the chat, and its clients; gives what they show.
 fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
-    let [received, waits, status] = match lang {
-        "en" => ["received: ", "(and waits, until the first client types quit)", "exit status"],
-        _ => ["已收到: ", "(在等待, 直到第一个客户端输入 quit)", "退出状态"],
+    let (words, waits, status) = match lang {
+        "en" => (Lang::En, "(and waits, until the first client types quit)", "exit status"),
+        _ => (Lang::Zh, "(在等待, 直到第一个客户端输入 quit)", "退出状态"),
     };
+    let received = &words.reply("");
     let mut server = start(server, &format!("127.0.0.1:0 --lang {lang}"));
     let address = server.wait_for("nc 127.0.0.1 ");
     let port = address.split(' ').next_back().expect("a port");

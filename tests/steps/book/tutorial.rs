@@ -8,17 +8,18 @@
 //! `cargo test --test steps -- --ignored book`.
 
 use std::fs;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
+use socket_steps::chat::Lang;
 
 use super::wire::in_a_network;
+use crate::hostile_linux::signal;
 use crate::machine::launch;
 use crate::support::{Terminal, assert_snapshot, top, within_limit};
 
-/// What the Chinese programs say, and the English ones.
-const WORDS: [(&str, &str); 13] = [
+/// What the English programs say, and the Chinese ones, and the chat does not.
+const OWN: [(&str, &str); 6] = [
     (
         "A chat server as a first tutorial writes it, with its mistakes.",
         "入门教程里写的那种聊天服务端，连同它的错误。",
@@ -30,39 +31,37 @@ const WORDS: [(&str, &str); 13] = [
     ("100 connections allowed", "允许 100 个连接"),
     ("waiting for clients", "等待客户端连接"),
     ("client connected", "客户端连接成功"),
-    ("Hello, client!", "你好, 客户端!"),
-    ("client:", "客户端:"),
-    ("Server received: ", "服务端已收到: "),
     ("server closed", "服务端关闭"),
-    ("Hello, server!", "你好, 服务器!"),
-    ("server:", "服务端:"),
-    ("your message: ", "请输入: "),
-    ("client closed", "客户端关闭"),
 ];
 
-/// Whether a program is in English, or in the tutorial's own language.
+/// The language of a program: English, or the tutorial's own Chinese.
 #[derive(Clone, Copy)]
-enum In {
-    English,
-    Chinese,
-}
+struct In(Lang);
 
 impl In {
-    fn say(self, english: &'static str) -> &'static str {
-        let pair = WORDS.iter().find(|(en, _)| *en == english);
-        let (en, zh) = pair.expect(english);
-        match self {
-            Self::English => en,
-            Self::Chinese => zh,
-        }
+    fn own(self) -> [&'static str; 6] {
+        OWN.map(|(en, zh)| if self.0 == Lang::En { en } else { zh })
+    }
+
+    /// All that the two programs say: the chat's words, and their own.
+    fn words(self) -> Vec<String> {
+        let Self(lang) = self;
+        let own = self.own().map(str::to_owned);
+        let chat = [
+            lang.server_greeting().to_owned(),
+            lang.client_greeting().to_owned(),
+            lang.reply(""),
+            lang.client_says("").to_string(),
+            lang.server_says("").to_string(),
+            lang.prompt().to_string(),
+            lang.client_closed().to_string(),
+        ];
+        own.iter().chain(&chat).map(|words| words.trim_end().to_owned()).collect()
     }
 
     /// `NAME` or `NAME.zh`.
     fn edition(self, name: &str) -> String {
-        match self {
-            Self::English => name.to_owned(),
-            Self::Chinese => format!("{name}.zh"),
-        }
+        if self.0 == Lang::En { name.to_owned() } else { format!("{name}.zh") }
     }
 
     fn file(self, name: &str) -> String {
@@ -79,8 +78,16 @@ impl In {
 
     fn server(self) -> Terminal {
         let mut server = self.start("server");
-        server.wait_for(self.say("waiting for clients"));
+        let [_, _, _, waiting, ..] = self.own();
+        server.wait_for(waiting);
         server
+    }
+
+    /// A client that has received something.
+    fn client(self) -> Terminal {
+        let mut client = self.start("client");
+        client.wait_for(&self.0.server_says("").to_string());
+        client
     }
 
     /// Starts one of ours, at port 8090.
@@ -89,10 +96,7 @@ impl In {
     }
 
     fn option(self) -> &'static [&'static str] {
-        match self {
-            Self::English => &[],
-            Self::Chinese => &["--lang", "zh"],
-        }
+        if self.0 == Lang::En { &[] } else { &["--lang", "zh"] }
     }
 
     /// What to type to run one of the two, or an example.
@@ -120,8 +124,8 @@ impl In {
 
     /// A client's screen, with what was typed.
     fn typed(self, screen: &str, lines: &[&str]) -> String {
-        let prompt = self.say("your message: ");
-        let mut parts = screen.split(prompt);
+        let prompt = self.0.prompt().to_string();
+        let mut parts = screen.split(&prompt);
         let mut whole = parts.next().expect("a part").to_owned();
         for (number, part) in parts.enumerate() {
             let line = lines.get(number).copied().unwrap_or_default();
@@ -161,17 +165,11 @@ fn receives(terminal: &Terminal) {
     waits.expect("it receives");
 }
 
-/// Ctrl-C.
-fn interrupt(terminal: &Terminal) {
-    let kill = Command::new("kill").args(["-INT", &terminal.id().to_string()]).status();
-    assert!(kill.expect("it starts").success());
-}
-
 fn both(test: &str, scene: impl Fn(In)) {
     let test = format!("book::tutorial::{test}");
     in_a_network(&test, &["python3"], || {
-        scene(In::English);
-        scene(In::Chinese);
+        scene(In(Lang::En));
+        scene(In(Lang::Zh));
     });
 }
 
@@ -183,11 +181,11 @@ fn the_chinese_programs_are_the_english_ones() {
             let path = top().join(lang.file(name));
             fs::read_to_string(path).expect("a program")
         };
-        let mut translated = read(In::English);
-        for (en, zh) in WORDS {
-            translated = translated.replace(en, zh);
+        let mut translated = read(In(Lang::En));
+        for (en, zh) in In(Lang::En).words().iter().zip(In(Lang::Zh).words()) {
+            translated = translated.replace(en, &zh);
         }
-        assert_eq!(translated, read(In::Chinese), "{name}");
+        assert_eq!(translated, read(In(Lang::Zh)), "{name}");
     }
 }
 
@@ -197,8 +195,7 @@ fn the_chinese_programs_are_the_english_ones() {
 fn glued() {
     both("glued", |lang| {
         let mut server = lang.server();
-        let mut client = lang.start("client");
-        client.wait_for(lang.say("server:"));
+        let mut client = lang.client();
         let lines = ["hi", "quit"];
         client.type_line(lines[0]);
         server.wait_for("hi");
@@ -218,12 +215,11 @@ fn glued() {
 fn an_empty_line() {
     both("an_empty_line", |lang| {
         let mut server = lang.server();
-        let mut client = lang.start("client");
-        client.wait_for(lang.say("server:"));
+        let mut client = lang.client();
         client.type_line("");
         receives(&client);
         receives(&server);
-        interrupt(&client);
+        signal("INT", client.id());
         client.wait_for("KeyboardInterrupt");
         let screen = lang.typed(&client.stop(), &[""]);
         lang.is_in_the_book("empty_line", &[("client", &screen)]);
@@ -236,10 +232,9 @@ fn an_empty_line() {
 /// Ctrl-C at the server, with a client there: its port stays taken.
 fn restarts(lang: In) {
     let mut server = lang.server();
-    let mut client = lang.start("client");
-    client.wait_for(lang.say("server:"));
+    let _client = lang.client();
     receives(&server);
-    interrupt(&server);
+    signal("INT", server.id());
     server.wait_for("KeyboardInterrupt");
     server.stop();
     let mut again = lang.start("server");
@@ -251,7 +246,7 @@ fn restarts(lang: In) {
 #[ignore = "runs what the book shows"]
 fn restart() {
     let test = "book::tutorial::restart";
-    in_a_network(test, &["python3"], || restarts(In::English));
+    in_a_network(test, &["python3"], || restarts(In(Lang::En)));
 }
 
 /// In another network: in that one, the port is taken for a minute.
@@ -259,7 +254,7 @@ fn restart() {
 #[ignore = "runs what the book shows"]
 fn restart_zh() {
     let test = "book::tutorial::restart_zh";
-    in_a_network(test, &["python3"], || restarts(In::Chinese));
+    in_a_network(test, &["python3"], || restarts(In(Lang::Zh)));
 }
 
 /// A second client is connected, and nobody talks to it.
@@ -268,8 +263,7 @@ fn restart_zh() {
 fn a_second_client() {
     both("a_second_client", |lang| {
         let mut server = lang.server();
-        let mut first = lang.start("client");
-        first.wait_for(lang.say("server:"));
+        let mut first = lang.client();
         let mut second = lang.start("client");
         receives(&second);
         receives(&server);
@@ -290,8 +284,7 @@ fn a_server_in_rust() {
     both("a_server_in_rust", |lang| {
         let mut server = lang.start_ours("07_chat_server");
         server.invited_to();
-        let mut client = lang.start("client");
-        client.wait_for(lang.say("server:"));
+        let mut client = lang.client();
         let lines = ["你好, 世界 🌍", "quit"];
         for line in lines {
             client.type_line(line);

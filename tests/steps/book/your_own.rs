@@ -71,10 +71,9 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     }
 
     // Nobody is there.
-    let held = closed_tcp_port();
-    let closed = held.local_addr().expect("an address").as_socket();
-    let closed = closed.expect("an IP address").to_string();
-    let refused = command(program(&programs, "tcp_client")).arg(closed).assert().code(1);
+    let (_closed, there) = closed_tcp_port();
+    let mut client = command(program(&programs, "tcp_client"));
+    let refused = client.arg(there.to_string()).assert().code(1);
     let error = String::from_utf8_lossy(&refused.get_output().stderr);
     assert!(error.contains("kind: ConnectionRefused"), "{error}");
 }
