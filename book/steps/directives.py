@@ -32,8 +32,6 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         timeline itself.
     {{#timeline 04_accept // client connect}}
         Only the text, open.
-    {{#seen 04_accept // accept queue 0}}
-        The one line of that timeline with these words in it.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
         folded, what the grader tries; folded, the solution and the words.
@@ -58,7 +56,6 @@ from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, rea
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
 
-GRADE = ROOT / "tools" / "grade"
 CALLS = {
     "socket2": "socket2.rs", "Python": "calls.py", "C": "calls.c", "std": "std.rs", "tokio": "tokio.rs",
 }
@@ -148,8 +145,7 @@ class Directives:
             raise Mistake(f"{path} is neither a program nor what it prints")
         folder = EXAMPLES / folder
         name = in_language(folder, name, ending, self.edition.language)
-        is_output = kind == "text"
-        return fence(kind, recorded(folder, name) if is_output else read(folder / f"{name}.{ending}"))
+        return fence(kind, recorded(folder, name) if ending == "snap" else read(folder / f"{name}.{ending}"))
 
     def put_code(self, path, part=""):
         name, _, ending = path.rpartition(".")
@@ -252,11 +248,6 @@ class Directives:
     def put_timeline(self, name, *lines):
         return fence("text", examples.timeline(name, *lines))
 
-    def put_seen(self, name, words=""):
-        lines = examples.timeline(name).splitlines()
-        number = examples.the_line(lines, words, f"the timeline of {name}")
-        return f"`{squeeze(lines[number])}`"
-
     def put_picture(self, name):
         """With its labels in the language of this edition."""
 
@@ -276,22 +267,18 @@ class Directives:
         heading = title
         if not self.edition.is_english:
             (pair,) = page_of(exercise_text(name), self.edition.pages / "your_turn" / f"{name}.md").pairs
-            attributes = f"#{slug(title)}"
             if pair.trouble:
                 task = self.in_english(task)
-                attributes += " lang=en"
+                heading += f" {{#{slug(title)} lang=en}}"
             else:
-                heading, task = pair.chinese.part.heading, pair.chinese.part.body.strip()
-            heading += f" {{{attributes}}}"
-        command = f"cargo grade {name}"
-        verdicts = [EXAMPLES / "verdicts", GRADE / "transcripts"]
-        tries = recorded(next(folder for folder in verdicts if is_recorded(folder, name)), name)
-        solution = read(GRADE / "solutions" / f"{name}.rs")
+                heading, task = f"{pair.chinese.part.heading} {{#{slug(title)}}}", pair.chinese.part.body.strip()
+        tries = recorded(EXAMPLES / "verdicts", name)
+        solution = read(ROOT / "tools" / "grade" / "solutions" / f"{name}.rs")
         return "\n\n".join([
             f"### {heading}",
             task,
             self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
-            fence("sh", command),
+            fence("sh", f"cargo grade {name}"),
             fold(self.edition.word("tries"), fence("text", tries)),
             fold(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
         ])

@@ -38,27 +38,21 @@ WORDS = {
 CATALOGUES = ["words", "comments", "output", "labels"]
 
 
+def translations(path):
+    return po.translations(read(path), path.name) if path.is_file() else {}
+
+
 class Edition:
     def __init__(self, language="en"):
         self.language = language
         self.is_english = language == "en"
         self.pages = BOOK / language
-        self.catalogues = {name: {} for name in CATALOGUES}
-        self.help, self.drawing = {}, {}
-        if self.is_english:
-            return
-        for name in CATALOGUES:
-            path = self.pages / f"{name}.po"
-            if path.is_file():
-                self.catalogues[name] = po.translations(read(path), path.name)
+        self.catalogues = {name: translations(self.pages / f"{name}.po") for name in CATALOGUES}
         # The head comments of the chat's programs, which print them on --help.
-        path = ROOT / "src" / f"help_{language}.po"
-        if path.is_file():
-            texts = po.translations(read(path), path.name)
-            self.help = {squeeze(english): text for english, text in texts.items()}
+        texts = translations(ROOT / "src" / f"help_{language}.po")
+        self.help = {squeeze(english): text for english, text in texts.items()}
         path = self.pages / "drawing.json"
-        if path.is_file():
-            self.drawing = json.loads(read(path))
+        self.drawing = json.loads(read(path)) if path.is_file() else {}
 
     def translation(self, catalogue, english):
         """In the language of this edition; None where there is no translation."""

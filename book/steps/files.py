@@ -21,25 +21,22 @@ def read(path):
 
 
 def recorded(folder, name):
-    """What a run printed: NAME.snap without its header of three lines, or NAME.txt."""
-    path = folder / f"{name}.snap"
-    if not path.is_file():
-        return read(folder / f"{name}.txt")
-    header = re.match(r"---\n.*\n---\n", read(path))
+    """What a run printed: NAME.snap without its header of three lines."""
+    text = read(folder / f"{name}.snap")
+    header = re.match(r"---\n.*\n---\n", text)
     if header is None:
-        raise Mistake(f"{path.name} has not a header of three lines")
-    return read(path)[header.end():]
+        raise Mistake(f"{name}.snap has not a header of three lines")
+    return text[header.end():]
 
 
 def is_recorded(folder, name):
-    return any((folder / f"{name}.{ending}").is_file() for ending in ("snap", "txt"))
+    return (folder / f"{name}.snap").is_file()
 
 
 def in_language(folder, name, ending, language):
     """NAME, or NAME.zh where this edition has a file of its own."""
     own = f"{name}.{language}"
-    exists = is_recorded(folder, own) if ending in ("snap", "txt") else (folder / f"{own}.{ending}").is_file()
-    return own if exists else name
+    return own if (folder / f"{own}.{ending}").is_file() else name
 
 
 def squeeze(text):
