@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket,
+};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -55,6 +57,9 @@ pub fn rows() -> Vec<Row> {
 }
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const IPV6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 9);
+/// Loopback's broadcast address: it needs no route.
+const EVERYBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255)), 9);
 
 fn tcp() -> Socket {
     Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
@@ -111,24 +116,11 @@ fn provoke(call: &str) -> io::Result<()> {
         "bind: an address of another machine" => {
             tcp().bind(&SocketAddr::from(([192, 0, 2, 1], 0)).into())
         }
-        "send_to: a broadcast address" => {
-            // Loopback's own: it needs no route.
-            let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
-            udp().send_to(b"x", &everybody.into()).map(drop)
-        }
-        "connect: UDP, a broadcast address" => {
-            let everybody = SocketAddr::from(([127, 255, 255, 255], 9));
-            udp().connect(&everybody.into())
-        }
-        "connect: IPv6 address, IPv4 UDP socket" => {
-            let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9));
-            udp().connect(&other.into())
-        }
+        "send_to: a broadcast address" => udp().send_to(b"x", &EVERYBODY.into()).map(drop),
+        "connect: UDP, a broadcast address" => udp().connect(&EVERYBODY.into()),
+        "connect: IPv6 address, IPv4 UDP socket" => udp().connect(&IPV6.into()),
         "connect: port 0" => tcp().connect(&ANY.into()),
-        "bind: IPv6 address, IPv4 socket" => {
-            let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0));
-            tcp().bind(&other.into())
-        }
+        "bind: IPv6 address, IPv4 socket" => tcp().bind(&IPV6.into()),
         "socket: an unknown domain" => Socket::new(Domain::from(250), Type::STREAM, None).map(drop),
         "socket: a stream with UDP" => {
             let udp = Some(Protocol::UDP);

@@ -82,13 +82,13 @@ pub fn still_serves(server: SocketAddr) {
 
 /// A client over UDP, that hears from the server only.
 pub fn udp_client(server: SocketAddr) -> UdpSocket {
-    let peer = datagrams("127.0.0.1:0");
+    let peer = datagrams(&SocketAddr::new(server.ip(), 0).to_string());
     peer.connect(server).expect("noted");
     peer
 }
 
 /// The text of the next datagram.
-fn hear(peer: &UdpSocket) -> String {
+pub fn hear(peer: &UdpSocket) -> String {
     let mut buffer = [0; 2048];
     let (length, _) = receive(peer, &mut buffer);
     String::from_utf8_lossy(&buffer[..length]).into_owned()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket_steps::chat::Lang;
 use socket2::SockRef;
 
-use crate::hostile::{greeted, talk};
+use crate::hostile::{greeted, hear, talk, udp_client};
 use crate::support::{
     HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams, expect, families, receive,
     rest, run, source, succeeds,
@@ -25,10 +25,6 @@ fn with_peer(name: &str, peer: impl Fn(&mut Terminal, SocketAddr)) {
         peer(&mut terminal, server);
         compare_both(name, &terminal.finish());
     }
-}
-
-fn datagrams_to(server: SocketAddr) -> UdpSocket {
-    datagrams(&SocketAddr::new(server.ip(), 0).to_string())
 }
 
 fn compare_both(name: &str, shown: &str) {
@@ -72,14 +68,25 @@ fn step_03_listen() {
     });
 }
 
+/// The peer's line, what shows then (for its address, `PEER`), and the answer, if any.
 #[test]
-fn step_03_listen_udp() {
-    with_peer("03_listen_udp", |terminal, server| {
-        let peer = datagrams_to(server);
-        peer.send_to(b"hello\n", server).expect("sent");
-        let local = peer.local_addr().expect("an address");
-        terminal.wait_for(&format!("6 bytes, from {local}"));
-    });
+fn a_datagram_is_received_and_answered() {
+    for (name, text, line, answer) in [
+        ("03_listen_udp", "hello\n", "6 bytes, from PEER", None),
+        ("04_accept_udp", "你好\n", "7 bytes, from PEER", Some("welcome")),
+        ("05_send_recv_udp", "谢谢\n", "7 bytes", Some("Hello, 你好!")),
+        ("06_close_udp", "hello\n", "type another line", None),
+    ] {
+        with_peer(name, |terminal, server| {
+            let peer = udp_client(server);
+            peer.send(text.as_bytes()).expect("sent");
+            let local = peer.local_addr().expect("an address").to_string();
+            terminal.wait_for(&line.replace("PEER", &local));
+            if let Some(answer) = answer {
+                assert_eq!(hear(&peer), answer);
+            }
+        });
+    }
 }
 
 #[test]
@@ -88,20 +95,6 @@ fn step_04_accept() {
         let peer = connect(server);
         let local = peer.local_addr().expect("an address");
         terminal.wait_for(&format!("to {local}"));
-    });
-}
-
-#[test]
-fn step_04_accept_udp() {
-    with_peer("04_accept_udp", |terminal, server| {
-        let peer = datagrams_to(server);
-        peer.send_to("你好\n".as_bytes(), server).expect("sent");
-        let local = peer.local_addr().expect("an address");
-        terminal.wait_for(&format!("7 bytes, from {local}"));
-        let mut answer = [0; 1024];
-        let (length, from) = receive(&peer, &mut answer);
-        assert_eq!(&answer[..length], b"welcome");
-        assert_eq!(from, server);
     });
 }
 
@@ -153,32 +146,12 @@ fn step_05_send_recv_says_when_bytes_are_not_text() {
 }
 
 #[test]
-fn step_05_send_recv_udp() {
-    with_peer("05_send_recv_udp", |_, server| {
-        let peer = datagrams_to(server);
-        peer.send_to("谢谢\n".as_bytes(), server).expect("sent");
-        let mut answer = [0; 1024];
-        let (length, _) = receive(&peer, &mut answer);
-        assert_eq!(&answer[..length], "Hello, 你好!".as_bytes());
-    });
-}
-
-#[test]
 fn step_06_close() {
     with_peer("06_close", |_, server| {
         let mut peer = connect(server);
         assert_eq!(rest(&peer), "goodbye");
         peer.write_all(b"still here\n").expect("the other direction");
         peer.shutdown(Shutdown::Write).expect("our end");
-    });
-}
-
-#[test]
-fn step_06_close_udp() {
-    with_peer("06_close_udp", |terminal, server| {
-        let peer = datagrams_to(server);
-        peer.send_to(b"hello\n", server).expect("sent");
-        terminal.wait_for("type another line");
     });
 }
 
@@ -269,9 +242,9 @@ fn step_03_listen_has_room_for_its_backlog() {
 #[test]
 fn step_09_glued_messages_udp() {
     with_peer("09_glued_messages_udp", |_, server| {
-        let peer = datagrams_to(server);
+        let peer = udp_client(server);
         for text in ["1\n", "", "三\n"] {
-            peer.send_to(text.as_bytes(), server).expect("sent");
+            peer.send(text.as_bytes()).expect("sent");
         }
     });
 }

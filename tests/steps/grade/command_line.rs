@@ -47,6 +47,13 @@ impl Copy {
         self.grade_in("", "../copy.target", arguments)
     }
 
+    /// The same with this status and no errors; gives what is shown.
+    fn shows(&self, status: i32, arguments: &[&str]) -> String {
+        let (actual, shown, errors) = self.grade(arguments);
+        assert_eq!((actual, errors.as_str()), (status, ""), "{shown}");
+        shown
+    }
+
     /// The same in a folder of it, with a target folder that begins there.
     fn grade_in(&self, folder: &str, target: &str, arguments: &[&str]) -> (i32, String, String) {
         let mut grade = cargo();
@@ -67,8 +74,7 @@ pub fn outcome(output: io::Result<Output>) -> (i32, String, String) {
 #[ignore = "builds the grader once more"]
 fn grade_goes_with_its_reader() {
     let copy = Copy::new();
-    let (status, shown, errors) = copy.grade(&[]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let shown = copy.shows(0, &[]);
     let _quiet = quiet();
     assert!(shown.starts_with("Your turn: 0 of "), "{shown}");
     assert!(shown.contains("  next  02_free_port "), "{shown}");
@@ -81,8 +87,7 @@ fn grade_goes_with_its_reader() {
     assert!(errors.contains("examples/your_turn/05_echo.rs:2:"), "{errors}");
     // It stops none of the others.
     copy.solve("02_free_port");
-    let (status, shown, errors) = copy.grade(&["02_free_port"]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    let shown = copy.shows(0, &["02_free_port"]);
     assert!(shown.ends_with("  Next: cargo grade 04_doorman\n"), "{shown}");
 
     // In a folder of it, the program is the one that cargo has just built.
@@ -97,18 +102,15 @@ fn grade_goes_with_its_reader() {
     // What is done is known the next time.
     copy.solve("05_echo");
     let path = "examples/your_turn/05_echo.rs";
-    let (status, shown, errors) = copy.grade(&[path]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
-    let (_, shown, _) = copy.grade(&[]);
+    copy.shows(0, &[path]);
+    let shown = copy.shows(0, &[]);
     assert_snapshot(VERDICTS, "list", &shown);
 
     // All of them, for a teacher.
     copy.write("06_half_close", "not Rust");
-    let (status, shown, errors) = copy.grade(&["--all", "--seed=1"]);
-    assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
+    let shown = copy.shows(1, &["--all", "--seed=1"]);
     assert_snapshot(VERDICTS, "all", &shown);
-    let (status, shown, errors) = copy.grade(&["--all", "--json", "--seed=1"]);
-    assert_eq!((status, errors.as_str()), (1, ""), "{shown}");
+    let shown = copy.shows(1, &["--all", "--json", "--seed=1"]);
     let seconds = Regex::new(r#""seconds":[0-9.]+"#).expect("a pattern");
     let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);
     assert_snapshot(VERDICTS, "all_json", &shown);
@@ -174,17 +176,18 @@ fn grade_gives_hints_one_at_a_time() {
     assert!(top().join(path).is_file(), "{shown}");
 }
 
-/// Grades the echo server that this script in Python is.
-fn python(script: &str) -> (i32, String, Duration) {
+/// Grades the echo server that this script in Python is: with this status. Gives what is shown,
+/// and how long it takes.
+fn python(script: &str, status: i32) -> (String, Duration) {
     let notes = tempfile::tempdir().expect("a folder");
     let file = notes.path().join("echo.py");
     fs::write(&file, script).expect("written");
     let mut grade = grader(&notes.path().join("notes"));
     grade.args(["05_echo", "--", "python3"]).arg(&file);
     let start = Instant::now();
-    let output = grade.output().expect("it starts");
-    let status = output.status.code().expect("a status");
-    (status, text(&output), start.elapsed())
+    let (actual, shown, _) = outcome(grade.output());
+    assert_eq!(actual, status, "{shown}");
+    (shown, start.elapsed())
 }
 
 pub const ECHO: &str = "
@@ -212,13 +215,10 @@ fn grade_judges_another_language() {
         return;
     }
     let _quiet = quiet();
-    let (status, shown, _) = python(ECHO);
-    assert_eq!(status, 0, "{shown}");
-    let (status, shown, _) = python(&ECHO.replace("sendall(data)", "sendall(b'x')"));
-    assert_eq!(status, 1, "{shown}");
+    python(ECHO, 0);
+    let (shown, _) = python(&ECHO.replace("sendall(data)", "sendall(b'x')"), 1);
     assert!(shown.contains("got        1 byte: \"x\""), "{shown}");
-    let (status, shown, _) = python(&ECHO.replace("import socket", "import soket"));
-    assert_eq!(status, 1, "{shown}");
+    let (shown, _) = python(&ECHO.replace("import socket", "import soket"), 1);
     let words = "ModuleNotFoundError: No module named 'soket'";
     assert!(shown.contains(words), "{shown}");
 }
@@ -249,8 +249,7 @@ if not os.path.exists({taken:?}):
     os._exit(1)
 "
     );
-    let (status, shown, _) = python(&(taker + ECHO));
-    assert_eq!(status, 0, "{shown}");
+    python(&(taker + ECHO), 0);
 }
 
 /// A program that waits, in a session of its own: when Ctrl-C is typed, and when the test dies
@@ -304,24 +303,20 @@ fn grade_ends_what_does_not_end() {
     }
     let _quiet = quiet();
     // One that hangs, and says nothing.
-    let (status, shown, time) = python("import time\ntime.sleep(1000)\n");
-    assert_eq!(status, 1, "{shown}");
+    let (shown, time) = python("import time\ntime.sleep(1000)\n", 1);
     assert!(shown.contains("for 4 seconds"), "{shown}");
     assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
 
     // One that floods its output, and one that floods the wire.
-    let (status, shown, time) = python("while True: print('x' * 1000)\n");
-    assert_eq!(status, 1, "{shown}");
+    let (shown, time) = python("while True: print('x' * 1000)\n", 1);
     assert!(shown.contains("It prints without end."), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
     // Who prints much to find a mistake does not wait for the grader.
     let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
-    let (status, shown, _) = python(&ECHO.replace("sendall(data)", chatty));
-    assert_eq!(status, 0, "{shown}");
+    python(&ECHO.replace("sendall(data)", chatty), 0);
     let flood = ECHO.replace("sendall(data)", "sendall(b'x' * 10**9)");
-    let (status, shown, time) = python(&flood);
-    assert_eq!(status, 1, "{shown}");
+    let (_, time) = python(&flood, 1);
     assert!(time < Duration::from_secs(10), "{time:?}");
 
     // One that leaves others behind, in a session of their own, with its
@@ -344,7 +339,7 @@ for _ in range(5):
 print('ready')"
         ),
     );
-    let (_, shown, time) = python(&forks);
+    let (shown, time) = python(&forks, 0);
     assert!(time < Duration::from_secs(22), "{time:?}");
     let given = fs::read_to_string(given).expect("an address");
     assert!(TcpListener::bind(&given).is_ok(), "{given}:\n{shown}");
