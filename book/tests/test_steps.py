@@ -78,10 +78,6 @@ class Parts(unittest.TestCase):
         self.assertEqual([one.name for one in found][2:], ["break-it/predict", "another", "another/predict"])
         self.assertEqual("".join(one.text() for one in found), ENGLISH)
 
-    def test_text_above_all_headings(self):
-        with self.assertRaisesRegex(Mistake, "does not begin with a heading"):
-            parts("words\n\n# A page\n")
-
     def test_new_line_breaks_are_no_change(self):
         self.assertEqual(state("one two\nthree\n"), state("one\ntwo three"))
         self.assertNotEqual(state("one two"), state("one too"))

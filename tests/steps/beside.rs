@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::sync::LazyLock;
 
-use regex_lite::Regex;
 use tempfile::tempdir;
 
 use crate::machine::{command, missing, program, tool};
+use crate::support::regex;
 use crate::timelines::trace;
 
 /// Without those whose number of calls or packets depends on the time.
@@ -80,15 +79,14 @@ fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
 
 /// The packets of a timeline.
 fn packets(timeline: &str) -> Vec<Seen> {
-    static LINE: LazyLock<Regex> = LazyLock::new(|| {
-        let line = r"^  packet    (\w+) -> (\w+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$";
-        Regex::new(line).expect("a valid pattern")
-    });
+    let pattern = regex(
+        r"^  packet    (\w+) -> (\w+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$",
+    );
     let mut ports = vec![];
     let lines = timeline.lines().filter(|line| line.starts_with("  packet"));
     lines
         .map(|line| {
-            let fields = LINE.captures(line).expect(line);
+            let fields = pattern.captures(line).expect(line);
             let ends = [&fields[1], &fields[2]].map(|port| numbered(port, &mut ports));
             let length =
                 fields.get(4).map_or(0, |length| length.as_str().parse().expect("a number"));
@@ -103,20 +101,17 @@ fn packets(timeline: &str) -> Vec<Seen> {
 
 /// The packets of tcpdump, up to the last datagram.
 fn captured(text: &str) -> Vec<Seen> {
-    static LINE: LazyLock<Regex> = LazyLock::new(|| {
-        let line = concat!(
-            r"^IP 127\.0\.0\.1\.(\d+) > 127\.0\.0\.1\.(\d+): ",
-            r"(?:Flags \[([A-Z.]+)\].* length (\d+)|UDP, length (\d+))",
-            r"|^IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP 127\.0\.0\.1 udp port (\d+) unreachable",
-        );
-        Regex::new(line).expect("a valid pattern")
-    });
+    let pattern = regex(concat!(
+        r"^IP 127\.0\.0\.1\.(\d+) > 127\.0\.0\.1\.(\d+): ",
+        r"(?:Flags \[([A-Z.]+)\].* length (\d+)|UDP, length (\d+))",
+        r"|^IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP 127\.0\.0\.1 udp port (\d+) unreachable",
+    ));
     let mut ports = vec![];
     let mut last = (0, 0);
     let lines = text.lines().take_while(|line| !line.contains("127.0.0.1.9: "));
     lines
         .map(|line| {
-            let fields = LINE.captures(line).expect(line);
+            let fields = pattern.captures(line).expect(line);
             if fields.get(6).is_some() {
                 // The answer to the datagram before it.
                 return (last.1, last.0, "ICMP".to_owned(), 0);
@@ -124,20 +119,18 @@ fn captured(text: &str) -> Vec<Seen> {
             let ends = [&fields[1], &fields[2]].map(|port| numbered(port, &mut ports));
             last = (ends[0], ends[1]);
             let length = fields.get(4).or(fields.get(5)).expect("a length");
-            let flags = match fields.get(3).map(|flags| flags.as_str()) {
-                None => "datagram",
-                Some("S") => "SYN",
-                Some("S.") => "SYN ACK",
-                Some(".") => "ACK",
-                Some("P.") => "PSH ACK",
-                Some("F.") => "FIN ACK",
-                Some("FP.") => "FIN PSH ACK",
-                Some("R.") => "RST ACK",
-                Some("R") => "RST",
-                Some(other) => other,
-            };
+            let flags = fields.get(3).map_or("datagram".to_owned(), |letters| {
+                let names = letters.as_str().chars().map(|letter| match letter {
+                    'F' => "FIN",
+                    'S' => "SYN",
+                    'R' => "RST",
+                    'P' => "PSH",
+                    _ => "ACK",
+                });
+                names.collect::<Vec<_>>().join(" ")
+            });
             let length = length.as_str().parse().expect("a number");
-            (last.0, last.1, flags.to_owned(), length)
+            (last.0, last.1, flags, length)
         })
         .collect()
 }
@@ -189,13 +182,10 @@ fn calls(timeline: &str) -> Vec<(String, String)> {
 /// The calls on sockets in what strace wrote: of all calls of the program,
 /// those whose first argument is the descriptor of a socket.
 fn traced(text: &str) -> Vec<(String, String)> {
-    static LINE: LazyLock<Regex> = LazyLock::new(|| {
-        let line = r"^\d+ +(\w+)\((\d*)(.*)\) += (-1 (\w+)|\S+)";
-        Regex::new(line).expect("a valid pattern")
-    });
+    let pattern = regex(r"^\d+ +(\w+)\((\d*)(.*)\) += (-1 (\w+)|\S+)");
     let mut sockets = HashSet::new();
     let mut calls = vec![];
-    for fields in text.lines().filter_map(|line| LINE.captures(line)) {
+    for fields in text.lines().filter_map(|line| pattern.captures(line)) {
         let (name, descriptor) = (&fields[1], &fields[2]);
         let gives = name == "socket" || name.starts_with("accept");
         if name != "socket" && !sockets.contains(descriptor) {

@@ -36,7 +36,7 @@ fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
         let (number, name) = cell.split_once(' ').expect("two words");
         assert!(fault.contains(&format!("={name}")), "{fault}, {cell}");
 
-        let arguments = ["--fault", fault, "--", program(example)];
+        let arguments = ["--calls", "--fault", fault, "--", program(example)];
         let Some(timeline) = trace(&arguments, "") else { return };
         for words in [
             &*format!(" = {name} (injected)\n"),
@@ -48,6 +48,7 @@ fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
         ] {
             assert!(timeline.contains(words), "{words}\n{timeline}");
         }
+        assert!(!timeline.contains("  packet "), "{timeline}");
 
         let number = number.parse().expect("a number");
         let kind = io::Error::from_raw_os_error(number).kind();

@@ -6,7 +6,6 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -177,6 +176,10 @@ pub fn closed_udp_port() -> (UdpSocket, SocketAddr) {
     (closed, here)
 }
 
+pub fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a valid pattern")
+}
+
 /// Numbers what differs from run to run by first appearance: ports become
 /// PORT1, PORT2 ..., descriptors FD1, FD2 ...
 ///
@@ -187,11 +190,9 @@ pub fn numbered(transcript: &str) -> String {
         r"|nc (?:-u )?(?:127\.0\.0\.1|::1) ",
         r"|(?<descriptor>descriptor ))([1-9][0-9]*)",
     );
-    static PATTERN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(NUMBER).expect("a valid pattern"));
     let mut ports = HashMap::new();
     let mut descriptors = HashMap::new();
-    let text = PATTERN.replace_all(transcript, |parts: &Captures<'_>| {
+    let text = regex(NUMBER).replace_all(transcript, |parts: &Captures<'_>| {
         let (numbers, word) = match parts.name("descriptor") {
             Some(_) => (&mut descriptors, "FD"),
             None => (&mut ports, "PORT"),
@@ -259,9 +260,7 @@ pub fn snapshot(folder: &str, name: &str) -> String {
 
 /// A transcript on `[::1]` as it would be on 127.0.0.1: it must be the same.
 pub fn as_ipv4(transcript: &str) -> String {
-    static ADDRESS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""?\[::1\]:([0-9]+)"?"#).expect("a valid pattern"));
-    ADDRESS
+    regex(r#""?\[::1\]:([0-9]+)"?"#)
         .replace_all(transcript, "127.0.0.1:$1")
         .replace("nc ::1", "nc 127.0.0.1")
         .replace("nc -u ::1", "nc -u 127.0.0.1")
@@ -300,8 +299,8 @@ impl Terminal {
     }
 
     /// The next line, which is then among those shown.
-    fn next_line(&mut self) -> Result<String, RecvTimeoutError> {
-        let left = self.deadline - Instant::now();
+    fn next_line(&mut self, until: Instant) -> Result<String, RecvTimeoutError> {
+        let left = until.saturating_duration_since(Instant::now());
         let line = self.lines.recv_timeout(left)?;
         self.shown += &line;
         self.shown.push('\n');
@@ -311,7 +310,7 @@ impl Terminal {
     /// Waits until a line with `word` in it shows, and gives that line.
     pub fn wait_for(&mut self, word: &str) -> String {
         loop {
-            match self.next_line() {
+            match self.next_line(self.deadline) {
                 Ok(line) if line.contains(word) => return line,
                 Ok(_) => {}
                 Err(error) => {
@@ -341,14 +340,14 @@ impl Terminal {
     /// Ends an example that would go on for ever; gives what it has shown.
     pub fn stop(mut self) -> String {
         let _ = self.child.kill();
-        while self.next_line().is_ok() {}
+        while self.next_line(self.deadline).is_ok() {}
         std::mem::take(&mut self.shown)
     }
 
     /// Waits for the end; gives the whole transcript. It must be a success.
     pub fn finish(mut self) -> String {
         let end = loop {
-            if let Err(end) = self.next_line() {
+            if let Err(end) = self.next_line(self.deadline) {
                 break end;
             }
         };
@@ -381,14 +380,10 @@ impl Terminal {
     pub fn lines_within(&mut self, time: Duration) -> usize {
         let end = Instant::now() + time;
         let mut number = 0;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => self.shown += &format!("{line}\n"),
-                Err(_) => return number,
-            }
+        while self.next_line(end).is_ok() {
             number += 1;
         }
+        number
     }
 }
 

@@ -131,23 +131,6 @@ fn the_readme_quotes_a_timeline() {
 
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
-fn a_fault_is_shown_and_the_program_says_why() {
-    let program = program("04_accept");
-    let arguments = ["--calls", "--fault", "accept=EMFILE:2", "--", program];
-    let Some(timeline) = trace(&arguments, "") else { return };
-    for words in [
-        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EAGAIN\n",
-        "\n  call    accept4(FD1, SOCK_CLOEXEC) = EMFILE (injected)\n",
-        "too many open files",
-        "\n  call    (exited with 1)\n",
-    ] {
-        assert!(timeline.contains(words), "{words}\n{timeline}");
-    }
-    assert!(!timeline.contains("  packet "), "{timeline}");
-}
-
-#[test]
-#[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_server_is_ended_when_its_client_has_gone() {
     let folder = tempdir().expect("a folder");
     let picture = folder.path().join("picture.svg");

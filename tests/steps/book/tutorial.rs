@@ -8,15 +8,14 @@
 //! `cargo test --test steps -- --ignored book`.
 
 use std::fs;
-use std::sync::LazyLock;
 
-use regex_lite::{Captures, Regex};
+use regex_lite::Captures;
 use socket_steps::chat::Lang;
 
 use super::wire::in_a_network;
 use crate::hostile_linux::signal;
 use crate::machine::launch;
-use crate::support::{Terminal, assert_snapshot, top, within_limit};
+use crate::support::{Terminal, assert_snapshot, regex, top, within_limit};
 
 /// What the English programs say, and the Chinese ones, and the chat does not.
 const OWN: [(&str, &str); 6] = [
@@ -137,21 +136,16 @@ impl In {
 
 /// Without what is another in each run, and in each version of Python.
 fn plain(shown: &str) -> String {
-    static PORT: LazyLock<Regex> = LazyLock::new(|| {
-        let port = r"(127\.0\.0\.1(?::|', ))([0-9]+)";
-        Regex::new(port).expect("a valid pattern")
-    });
-    // The line with marks below one of the source.
-    static MARKS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^ +[\^~]+\n").expect("a valid pattern"));
     // Newer versions name the whole path.
     let here = top().canonicalize().expect("a path");
     let shown = shown.replace(&format!("{}/", here.display()), "");
-    let shown = PORT.replace_all(&shown, |parts: &Captures<'_>| {
+    let port = regex(r"(127\.0\.0\.1(?::|', ))([0-9]+)");
+    let shown = port.replace_all(&shown, |parts: &Captures<'_>| {
         let port = if &parts[2] == "8090" { "8090" } else { "PORT" };
         format!("{}{port}", &parts[1])
     });
-    MARKS.replace_all(&shown, "").into_owned()
+    // The line with marks below one of the source.
+    regex(r"(?m)^ +[\^~]+\n").replace_all(&shown, "").into_owned()
 }
 
 /// Waits until a program waits in `recv`.

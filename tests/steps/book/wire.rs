@@ -10,13 +10,12 @@ use std::collections::HashMap;
 use std::env;
 use std::fmt::Write as _;
 use std::process::Command;
-use std::sync::LazyLock;
 
-use regex_lite::{Captures, Regex};
+use regex_lite::Captures;
 
 use crate::beside::NOT_ROOT;
 use crate::machine::{command, has, launch, missing, program};
-use crate::support::{Terminal, assert_snapshot, within_limit};
+use crate::support::{Terminal, assert_snapshot, regex, within_limit};
 use crate::timelines::trace;
 
 const AT: &str = "127.0.0.1:8090";
@@ -197,17 +196,13 @@ fn tcpdump(filter: &str) -> Terminal {
 /// What tcpdump says of packets, without times, windows and options; and where
 /// the numbers of the first byte are random, `NUMBER`.
 fn packets(shown: &str) -> String {
-    static REST: LazyLock<Regex> = LazyLock::new(|| {
-        let rest = r"^[0-9:.]+ |, win [0-9]+|, options \[[^\]]*\]";
-        Regex::new(rest).expect("a valid pattern")
-    });
-    static FIRST: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new("(seq|ack) [0-9]+").expect("a valid pattern"));
+    let rest = regex(r"^[0-9:.]+ |, win [0-9]+|, options \[[^\]]*\]");
+    let first = regex("(seq|ack) [0-9]+");
     let mut packets = String::new();
     for line in shown.lines().filter(|line| line.contains(" IP ")) {
-        let mut line = REST.replace_all(line, "").into_owned();
+        let mut line = rest.replace_all(line, "").into_owned();
         if line.contains("Flags [S") {
-            line = FIRST.replace_all(&line, "$1 NUMBER").into_owned();
+            line = first.replace_all(&line, "$1 NUMBER").into_owned();
         }
         packets += &(line + "\n");
     }
@@ -247,13 +242,9 @@ fn table(shown: &str) -> String {
 
 /// Numbers the ports that the kernel picked, and hides where something is in memory.
 fn plain(text: &str) -> String {
-    static PORT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)").expect("a valid pattern")
-    });
-    static POINTER: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"0x[0-9a-f]{6,}").expect("a valid pattern"));
+    let port = regex(r"(127\.0\.0\.1[:.]|htons\()([1-9][0-9]*)");
     let mut ports = HashMap::new();
-    let text = PORT.replace_all(text, |parts: &Captures<'_>| {
+    let text = port.replace_all(text, |parts: &Captures<'_>| {
         let port = &parts[2];
         if AT.ends_with(port) {
             return parts[0].to_owned();
@@ -262,5 +253,5 @@ fn plain(text: &str) -> String {
         let number = ports.entry(port.to_owned()).or_insert(next);
         format!("{}PORT{number}", &parts[1])
     });
-    POINTER.replace_all(&text, "ADDRESS").into_owned()
+    regex(r"0x[0-9a-f]{6,}").replace_all(&text, "ADDRESS").into_owned()
 }
