@@ -90,10 +90,6 @@ class Page(HTMLParser):
                 self.prose.append(data)
 
 
-def programs():
-    return {path.stem for path in EXAMPLES.glob("*.rs")}
-
-
 def chapters():
     """The Markdown of each chapter that SUMMARY.md lists."""
     summary = (PAGES / "SUMMARY.md").read_text(encoding="utf-8")
@@ -138,18 +134,20 @@ def check_pages(pages):
             mistake(name, f"bold type without an end: {stars}")
 
 
-def check_examples(texts):
-    everything = "\n".join(texts.values())
-    sources = set(re.findall(r"\{\{#example (\S+?)\}\}", everything))
-    for name in sorted(programs() - sources):
-        mistake("examples", f"no chapter includes {name}.rs")
-    outputs = set(re.findall(r"\{\{#(?:transcript|result) (\S+?)\}\}", everything))
-    files = {path.stem for path in (EXAMPLES / "transcripts").glob("*.snap")}
-    # What Windows prints comes below what the others print, and on a Chinese
-    # page the Chinese one in its place.
-    outputs |= {f"{name}@{other}" for name in outputs for other in ("windows", "zh")}
-    for name in sorted(files - outputs):
-        mistake("transcripts", f"no chapter shows {name}.snap")
+def check_shown(texts):
+    """Each program, change and recorded run is on a page."""
+    text = "\n".join(texts.values())
+    for folder, ending, directives in [
+        (".", "rs", "example"), ("transcripts", "snap", "transcript|result"),
+        ("timelines", "snap", "sequence"), ("changes", "patch", "change"), ("your_turn", "rs", "your_turn"),
+    ]:
+        shown = set(re.findall(rf"\{{\{{#(?:{directives}) ([^ }}]+)", text))
+        # What Windows prints comes below what the others print, and on a Chinese
+        # page the Chinese one in its place.
+        shown |= {f"{name}@{other}" for name in shown for other in ("windows", "zh")}
+        for path in sorted((EXAMPLES / folder).glob(f"*.{ending}")):
+            if path.stem not in shown:
+                mistake(folder, f"no page shows {path.name}")
 
 
 def check_commands(pages):
@@ -157,11 +155,12 @@ def check_commands(pages):
     sources = {name: "".join(page.text) for name, page in pages.items()}
     for readme in ("README.md", "CONTRIBUTING.md"):
         sources[readme] = (ROOT / readme).read_text(encoding="utf-8")
+    programs = {path.stem for path in EXAMPLES.glob("*.rs")} | {"NAME"}
     count = 0
     for where, text in sources.items():
         for name in re.findall(r"cargo\s+run\b[^\n]*?--example\s+(\w+)", text):
             count += 1
-            if name not in programs() and name != "NAME":
+            if name not in programs:
                 mistake(where, f"there is no example {name}")
     if not count:
         mistake("commands", "none found: the search for them is broken")
@@ -214,9 +213,7 @@ def check_program(name, section):
 def check_kernel(texts):
     """The picture leads, and the words name nothing that is not in it."""
     folder = EXAMPLES / "timelines"
-    pictures = set()
     for name, text in texts.items():
-        pictures |= set(re.findall(r"\{\{#sequence ([^ }]+)", text))
         if not re.match(r"\d\d-", name):
             continue
         for section in re.split(r"^## ", text, flags=re.MULTILINE):
@@ -242,14 +239,10 @@ def check_kernel(texts):
             for word, trace in sorted(names.items()):
                 if trace not in timeline and (name, word) not in NOT_DONE:
                     mistake(name, f"{word} is not in the timeline of {' and '.join(drawings)}")
-    for file in folder.glob("*.snap"):
-        if file.stem not in pictures:
-            mistake("timelines", f"no page shows {file.name}")
 
 
 def check_changes(texts):
     """Each tested change is on one page, under "Break it", with its own title."""
-    files = {path.stem for path in (EXAMPLES / "changes").glob("*.patch")}
     uses = []
     for name, text in texts.items():
         _, _, section = text.partition("\n## Break it\n")
@@ -259,15 +252,12 @@ def check_changes(texts):
         if len(titles) != len(changes):
             mistake(name, f"{len(titles)} things to break, {len(changes)} tested")
         uses += changes
-    for change in sorted(files ^ set(uses)):
-        mistake("changes", f"{change} is not both tested and shown")
     for change in sorted({change for change in uses if uses.count(change) > 1}):
         mistake("changes", f"{change} is shown twice")
 
 
 def check_exercises(texts):
-    """Each exercise is on its step's page, and is no long reading. (That each is on
-    a page is in tests/steps/grade/lists.rs.)"""
+    """Each exercise is on its step's page, and is no long reading."""
     for name, text in texts.items():
         for exercise, why in re.findall(r"\{\{#your_turn (\S+) //([^}]*)\}\}", text):
             if exercise[:2] != name[:2]:
@@ -343,7 +333,7 @@ def main():
     check_editions(pages)
     check_pictures()
     texts = chapters()
-    check_examples(texts)
+    check_shown(texts)
     check_commands(pages)
     check_shape(texts)
     check_kernel(texts)

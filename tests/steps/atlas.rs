@@ -75,7 +75,7 @@ fn address(socket: &Socket) -> SocketAddr {
 }
 
 /// A connection: this end, and the other one.
-fn pair() -> (TcpStream, TcpStream) {
+pub fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(ANY).expect("a port");
     let here = listener.local_addr().expect("an address");
     let this = connect(here);

@@ -6,14 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{HANG_LIMIT, accept, connect, within_limit};
-
-/// A connection: this end, and the other one.
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let this = connect(listener.local_addr().expect("an address"));
-    (this, accept(&listener).0)
-}
+use crate::atlas::pair;
+use crate::support::{HANG_LIMIT, accept, closed_tcp_port, connect, within_limit};
 
 /// This end of a connection that the other end has reset, without a FIN.
 fn reset() -> TcpStream {
@@ -59,14 +53,11 @@ fn a_port_is_held_by_what_does_not_listen_as_well() {
         socket.set_reuse_address(true).expect("an option");
         socket.bind(&to.into()).map(|()| socket)
     };
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let (client, _server) = pair();
     let outgoing = client.local_addr().expect("an address");
     assert_eq!(bind(outgoing).expect_err("taken").kind(), ErrorKind::AddrInUse);
 
-    let plain = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    plain.bind(&any.into()).expect("a port");
-    let here = plain.local_addr().expect("an address").as_socket().expect("IP");
+    let (_plain, here) = closed_tcp_port();
     assert_eq!(bind(here).expect_err("taken").kind(), ErrorKind::AddrInUse);
 }
 
