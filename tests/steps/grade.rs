@@ -23,7 +23,7 @@ use std::process::Output;
 use assert_cmd::Command;
 
 use crate::machine::{beside_busy_loops, command, programs, quiet, tool};
-use crate::patched::{Program, build_all, patched, side_by_side, titles};
+use crate::patched::{Program, build_all, original, patched, program_name, side_by_side, titles};
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
 /// How many are graded at a time: most of them wait.
@@ -33,7 +33,6 @@ const AT_A_TIME: usize = 8;
 struct Case {
     /// The name of the mistake's patch, or of the exercise.
     title: String,
-    exercise: String,
     program: PathBuf,
     verdict: Verdict,
 }
@@ -75,53 +74,43 @@ fn cases() -> Vec<Case> {
     let (mut sources, mut verdicts) = (Vec::new(), Vec::new());
     let solutions = graders().join("solutions");
     let mistakes = graders().join("mistakes");
-    for exercise in titles(&solutions, ".rs") {
-        let file = format!("{exercise}.rs");
-        let solution = fs::read_to_string(solutions.join(&file));
-        let text = solution.expect("a solution");
-        let name = exercise.clone();
-        sources.push(Program { name, file, text });
-        verdicts.push((exercise.clone(), exercise, Verdict::Passes));
+    let solution = |exercise: &str| {
+        fs::read_to_string(solutions.join(format!("{exercise}.rs"))).expect(exercise)
+    };
+    for title in titles(&solutions, ".rs") {
+        sources.push(Program { text: solution(&title), title });
+        verdicts.push(Verdict::Passes);
     }
     for title in titles(&mistakes, ".patch") {
-        let exercise = title.split('.').next().expect("a name");
-        let file = format!("{exercise}.rs");
-        let solution = fs::read_to_string(solutions.join(&file));
         let path = mistakes.join(format!("{title}.patch"));
-        let (header, text) =
-            patched(&path, &solution.expect(&title)).expect("the patch of a mistake");
+        let (header, text) = patched(&path, &solution(original(&title))).expect("it fits");
         let word = |key: &str| {
             let mut found = header.iter();
             let found = found.find_map(|line| line.strip_prefix(key));
             found.ok_or(&title).expect(key).to_owned()
         };
-        let (check, advice) = (word("check: "), word("advice: "));
-        let name = title.replace('.', "-");
-        let verdict = Verdict::Fails { check, advice };
-        verdicts.push((title.clone(), exercise.to_owned(), verdict));
-        sources.push(Program { name, file, text });
+        verdicts.push(Verdict::Fails { check: word("check: "), advice: word("advice: ") });
+        sources.push(Program { title, text });
     }
     let (folder, told) = build_all("graded", "socket2 = \"*\"\n", &sources);
     assert_eq!(told, "", "a solution or a mistake has warnings");
-    let mut cases = Vec::new();
-    for (source, verdict) in sources.iter().zip(verdicts) {
-        let (title, exercise, verdict) = verdict;
-        let program = folder.join(&source.name);
-        cases.push(Case { title, exercise, program, verdict });
-    }
-    for exercise in titles(&solutions, ".rs") {
-        let program = PathBuf::from(&programs("your-turn")[&exercise]);
-        let (title, verdict) = (exercise.clone(), Verdict::AsGiven);
-        cases.push(Case { title, exercise, program, verdict });
-    }
-    cases
+    let built = sources.into_iter().zip(verdicts).map(|(source, verdict)| {
+        let program = folder.join(program_name(&source.title));
+        Case { title: source.title, program, verdict }
+    });
+    let given = titles(&solutions, ".rs").into_iter().map(|title| {
+        let program = PathBuf::from(&programs("your-turn")[&title]);
+        Case { title, program, verdict: Verdict::AsGiven }
+    });
+    built.chain(given).collect()
 }
 
 /// Grades it, and compares the verdict.
 fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
-    let mut grade = grader(&notes.join(&case.exercise));
+    let exercise = original(&case.title);
+    let mut grade = grader(&notes.join(exercise));
     let seed = format!("--seed={round}");
-    let output = grade.args([&case.exercise, &seed, "--"]).arg(&case.program).output();
+    let output = grade.args([exercise, &seed, "--"]).arg(&case.program).output();
     let output = output.expect("it starts");
     let (shown, status) = (text(&output), output.status.code());
     let said = joined(&shown);
@@ -160,7 +149,7 @@ fn none_is_left_out() {
             let text = fs::read_to_string(path).expect("a patch");
             let check = text.lines().next().expect("a line");
             let check = check.trim_start_matches("check: ").to_owned();
-            (title.split('.').next().expect("a name").to_owned(), check)
+            (original(&title).to_owned(), check)
         })
         .collect();
     for exercise in titles(&graders().join("solutions"), ".rs") {

@@ -39,11 +39,21 @@ pub fn patched(path: &Path, old: &str) -> Result<(Vec<String>, String), String> 
     Ok((header, text))
 }
 
-/// A program of a package that is made for a test.
+/// A program of a package that is made for a test. Its title is that of its patch,
+/// `ORIGINAL.NAME`, or `ORIGINAL`.
 pub struct Program {
-    pub name: String,
-    pub file: String,
+    pub title: String,
     pub text: String,
+}
+
+/// The example or the exercise of which it is another version.
+pub fn original(title: &str) -> &str {
+    title.split('.').next().unwrap_or(title)
+}
+
+/// The name of such a program: cargo allows no dot there.
+pub fn program_name(title: &str) -> String {
+    title.replace('.', "-")
 }
 
 /// A package of programs, built: where they are, and what the compiler says.
@@ -55,8 +65,9 @@ pub fn build_all(package: &str, needs: &str, programs: &[Program]) -> (PathBuf, 
          [profile.dev]\ndebug = false\nincremental = false\n\n\
          [dependencies]\n{needs}",
     );
-    for Program { name, file, text } in programs {
-        let path = format!("{name}/{file}");
+    for Program { title, text } in programs {
+        let name = program_name(title);
+        let path = format!("{name}/{}.rs", original(title));
         writeln!(manifest, "\n[[bin]]\nname = \"{name}\"\npath = \"{path}\"").expect("a text");
         write(&folder.join(path), text);
     }

@@ -28,7 +28,7 @@ use socket_steps::chat::Lang;
 use crate::chat::LANGS;
 use crate::hostile_linux::ticks;
 use crate::machine::{command, has, launch, program};
-use crate::patched::{Program, build_all, patched, side_by_side, titles};
+use crate::patched::{Program, build_all, original, patched, program_name, side_by_side, titles};
 use crate::support::{
     TRANSCRIPTS, Terminal, assert_snapshot, closed_tcp_port, closed_udp_port, numbered, snapshot,
     source, top,
@@ -62,7 +62,7 @@ fn folder() -> PathBuf {
 
 impl Change {
     fn read(title: String) -> Result<Self, String> {
-        let example = title.split('.').next().expect("a name").to_owned();
+        let example = original(&title).to_owned();
         let path = folder().join(format!("{title}.patch"));
         let (header, text) = patched(&path, &source(&example))?;
         Ok(Self { title, example, header, text })
@@ -88,11 +88,6 @@ impl Change {
     fn argument(&self, key: &str) -> Option<&str> {
         self.header.iter().find_map(|line| line.strip_prefix(key))
     }
-
-    /// The name of its program: cargo allows no dot there.
-    fn program(&self) -> String {
-        self.title.replace('.', "-")
-    }
 }
 
 /// All the changed examples, built: where their programs are, and what the
@@ -104,11 +99,7 @@ fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
     );
     let programs: Vec<_> = changes
         .iter()
-        .map(|change| Program {
-            name: change.program(),
-            file: format!("{}.rs", change.example),
-            text: change.text.clone(),
-        })
+        .map(|change| Program { title: change.title.clone(), text: change.text.clone() })
         .collect();
     let (programs, output) = build_all("changes", &needs, &programs);
     let mut warnings = BTreeMap::<_, Vec<_>>::new();
@@ -232,7 +223,7 @@ fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
 }
 
 fn what_comes_of(change: &Change, lang: &str, programs: &Path, warnings: &[String]) -> String {
-    let program = programs.join(change.program());
+    let program = programs.join(program_name(&change.title));
     let output = match change.example.as_str() {
         "07_chat_server" => with_clients(change, lang, &program),
         _ => alone(change, &program),
@@ -300,7 +291,7 @@ fn changes() {
     let long = ["16_one_at_a_time", "07_chat_server"];
     left.sort_by_key(|(change, _)| long.contains(&change.example.as_str()));
     let is_in_the_book = |(change, lang): &(&Change, &str)| {
-        let warnings = warnings.get(&change.program()).unwrap_or(&none);
+        let warnings = warnings.get(&program_name(&change.title)).unwrap_or(&none);
         let output = what_comes_of(change, lang, &programs, warnings);
         assert_snapshot("changes", &change.outcome(lang), &output);
     };
