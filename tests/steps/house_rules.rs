@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::machine::{cargo, cargo_starts, succeeds};
 use crate::support::{
-    TRANSCRIPTS, assert_snapshot, examples, numbered, snapshot, snapshot_path, source, top,
+    TRANSCRIPTS, assert_snapshot, examples, numbered, regex, snapshot, snapshot_path, source, top,
 };
 use crate::transcripts::LESSONS;
 
@@ -223,31 +223,24 @@ fn a_listener_has_a_backlog_of_100() {
     }
 }
 
+/// What the group of this pattern matches in a text.
+fn words(text: &str, pattern: &str) -> BTreeSet<String> {
+    regex(pattern).captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
 /// What the examples take from the library is what the README lists, and all
 /// that the library gives.
 #[test]
 fn the_readme_names_what_is_not_in_an_example() {
     let readme = readme();
-    let table = readme.find("\n| `run`").expect("the first of them");
-    let named: BTreeSet<_> = readme[table + 1..]
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.strip_prefix("| "))
-        .filter_map(|line| line.split_once(" |"))
-        .flat_map(|(cell, _)| cell.split(", "))
-        .filter_map(|word| word.strip_prefix('`')?.strip_suffix('`'))
-        .map(|word| word.split('(').next().expect("a name").to_owned())
-        .collect();
+    let table = &readme[readme.find("\n| `run`").expect("the first of them") + 1..];
+    let rows = table.lines().take_while(|line| !line.is_empty());
+    let cells: String = rows.filter_map(|row| row.split('|').nth(1)).collect();
     let library = fs::read_to_string(top().join("src/lib.rs")).expect("it");
-    let given: BTreeSet<_> = library
-        .split("pub use ")
-        .skip(1)
-        .filter_map(|rest| rest.split_once('{')?.1.split_once('}'))
-        .flat_map(|(names, _)| names.split(','))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .chain(["chat".to_owned()])
-        .collect();
+    let lists = words(&library, r"pub use [^{]*\{([^}]*)\}");
+    let mut given: BTreeSet<_> = lists.iter().flat_map(|list| words(list, r"(\w+)")).collect();
+    given.insert("chat".to_owned());
+    let named = words(&cells, r"`(\w+)[^`]*`");
     assert_eq!(named, given, "left: README.md, right: src/lib.rs");
 }
 
@@ -276,14 +269,8 @@ fn readme() -> String {
 /// The table in the README names every example, and nothing else.
 #[test]
 fn the_readme_links_to_every_example() {
-    let names: BTreeSet<_> = examples().collect();
-    let readme = readme();
-    let linked: BTreeSet<_> = readme
-        .split("](examples/")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .filter_map(|(path, _)| path.strip_suffix(".rs"))
-        .collect();
+    let names: BTreeSet<_> = examples().map(str::to_owned).collect();
+    let linked = words(&readme(), r"\]\(examples/([^)]*)\.rs\)");
     let differ: Vec<_> = linked.symmetric_difference(&names).collect();
     assert!(differ.is_empty(), "only in README.md, or only in examples/: {differ:?}");
 }
