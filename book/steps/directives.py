@@ -115,10 +115,17 @@ class Directives:
         """With the comments in the language of this edition."""
         if self.edition.is_english:
             return fence("rust,ignore", program)
-        code = examples.translate(
-            program, lambda text: self.edition.translation("comments", text), self.edition.help.get
-        )
+        untranslated = []
+
+        def translation(text):
+            chinese = self.edition.translation("comments", text)
+            untranslated.extend([] if chinese else [text])
+            return chinese
+
+        code = examples.translate(program, translation, self.edition.help.get)
         block = fence("rust,ignore", code)
+        if untranslated:
+            block += f"\n\n{BEHIND}{self.edition.word('newer comment')}</p>"
         if code == program.rstrip("\n") or self.has_translated_code:
             return block
         self.has_translated_code = True

@@ -29,6 +29,7 @@ WORDS = {
     "comments": "In the file, the comments are in English.",
     "untranslated": "not translated yet",
     "newer part": "This part is newer than its translation, so it is in English.",
+    "newer comment": "Some comments here are newer than their translation, so they are in English.",
     "newer page": "Parts of this page are newer than their translation; they are in English.",
     "no page": "This page has not been translated yet.",
 }

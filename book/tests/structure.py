@@ -176,7 +176,7 @@ def check_shape(texts):
         headings = [section.splitlines()[0] for section in sections]
         last = len(LAST)
         if headings[-last:] != LAST or not sections[:-last]:
-            mistake(name, f"its sections are {headings}")
+            mistake(name, f"its sections are {headings}, and not its programs and then {LAST}")
         if "{{#" in intro:
             mistake(name, "shows something before anything is asked")
         for section in sections[:-last]:

@@ -306,6 +306,13 @@ class OnThePages(unittest.TestCase):
         self.assertIn(f'## Brand new {{#brand-new lang=en}}\n\n{note}\n\n<div lang="en">\n\nWords.\n\n</div>', text)
         self.assertIn(Edition("zh").word("newer page"), text)
 
+    def test_a_new_comment_is_english_and_the_page_says_so(self):
+        edition = Edition("zh")
+        edition.catalogues["comments"].clear()
+        text = Directives(edition, {}).expand("{{#step 04_accept // Step 4: accept.}}")
+        self.assertIn("// Step 4: accept", text)
+        self.assertIn(f'<p class="behind">{edition.word("newer comment")}</p>', text)
+
     def test_a_mistake_names_its_page(self):
         chapter = {"name": "A", "path": "a.md", "content": "# A\n\n{{#line}}\n{{#x y}}\n", "sub_items": []}
         (mistake,) = process({"items": [{"Chapter": chapter}]}, "en")

@@ -57,11 +57,11 @@ fn main() -> ExitCode {
     let wish = match reader.read_arguments() {
         Ok(Some(wish)) => wish,
         Ok(None) => {
-            print!("{USAGE}");
+            print!("{}", USAGE.replace("cargo grade", reader.call()));
             return ExitCode::SUCCESS;
         }
         Err(words) => {
-            eprintln!("{words}");
+            eprintln!("{}", words.replace("cargo grade", reader.call()));
             return ExitCode::from(2);
         }
     };
