@@ -40,11 +40,15 @@ pub enum Ending {
 impl Ending {
     /// The ending of a conversation in which a call failed with this error.
     pub fn after(error: &io::Error) -> Self {
+        // Unix has one name for "time is up", and Windows another, which is
+        // on Unix that of a connection that the kernel has given up.
+        let time_is_up = if cfg!(windows) {
+            ErrorKind::TimedOut
+        } else {
+            ErrorKind::WouldBlock
+        };
         match error.kind() {
-            // Unix has one name for "time is up", Windows the other.
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Self::NotReceiving
-            }
+            kind if kind == time_is_up => Self::NotReceiving,
             _ => Self::Broken,
         }
     }
@@ -421,11 +425,14 @@ mod tests {
     #[test]
     fn what_failed_tells_how_it_ended() {
         use ErrorKind::{ConnectionReset, TimedOut, WouldBlock};
-        for kind in [WouldBlock, TimedOut] {
-            assert_eq!(Ending::after(&kind.into()), Ending::NotReceiving);
+        let [up, other] = match cfg!(windows) {
+            true => [TimedOut, WouldBlock],
+            false => [WouldBlock, TimedOut],
+        };
+        assert_eq!(Ending::after(&up.into()), Ending::NotReceiving);
+        for kind in [other, ConnectionReset] {
+            assert_eq!(Ending::after(&kind.into()), Ending::Broken);
         }
-        let reset = ConnectionReset.into();
-        assert_eq!(Ending::after(&reset), Ending::Broken);
     }
 
     #[test]

@@ -107,7 +107,12 @@ pub fn advice(
     address: Option<SocketAddr>,
 ) -> Option<(&'static str, &'static str)> {
     let low_port = address.is_some_and(|a| a.port() < 1024);
+    let is_connect = call.starts_with("connect");
     Some(match error.kind() {
+        ErrorKind::AddrInUse if address.is_some_and(|a| a.port() == 0) => (
+            "every port that the kernel could give is taken",
+            "end programs that have many sockets open, or ask for a port",
+        ),
         ErrorKind::AddrInUse => (
             "a program on this machine has that port, or (TCP only) had it \
              less than a minute ago",
@@ -163,6 +168,12 @@ pub fn advice(
              listens there, or it received a line in two pieces",
             "look whether the right program listens at that address",
         ),
+        // Not a limit of the program's own: on Unix that is WouldBlock.
+        _ if cfg!(unix) && !is_connect && has_number(error, 110, 60) => (
+            "the other machine has stopped answering, and the kernel has \
+             given the connection up",
+            "a new connection; what was not answered may be lost",
+        ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => (
             "no answer came in time: nobody is at that address, a firewall \
              drops what is sent there, or the other end is busy",
@@ -172,6 +183,11 @@ pub fn advice(
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
             "this machine knows no way to that address",
             "127.0.0.1, or an address on a network that it is on",
+        ),
+        ErrorKind::Interrupted if is_connect => (
+            "a signal reached the program while the call waited, and the \
+             kernel goes on connecting",
+            "a new socket, and the call again",
         ),
         ErrorKind::Interrupted => (
             "a signal reached the program while the call waited",
@@ -226,6 +242,10 @@ mod tests {
             (InvalidInput, "bind", "[fe80::1%2]:1", ""),
             (InvalidInput, "bind", "[::1]:1", ""),
             (InvalidInput, "bind", "127.0.0.1:1", ""),
+            (AddrInUse, "bind", "127.0.0.1:0", "ask for a port"),
+            (AddrInUse, "bind", "127.0.0.1:1", "another port"),
+            (Interrupted, "connect", "127.0.0.1:1", "the call again"),
+            (Interrupted, "read", "127.0.0.1:1", "nothing is lost"),
         ] {
             let cure = cure(&kind.into(), call, at);
             assert!(cure.ends_with(end), "{kind:?}, {call}: {cure}");
@@ -254,5 +274,10 @@ mod tests {
             let cure = cure(&error, "socket", "127.0.0.1:1");
             assert!(cure.ends_with(end), "{words}: {cure}");
         }
+        let silent = io::Error::from_raw_os_error(number(110, 60));
+        let cure = ["connect", "read"].map(|call| {
+            cure(&silent, call, "127.0.0.1:1").ends_with("time for you")
+        });
+        assert_eq!(cure, [true, cfg!(windows)]);
     }
 }
