@@ -24,7 +24,11 @@ from steps.directives import labels
 from steps.edition import WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
 
-ZH = Edition("zh")
+try:
+    ZH = Edition("zh")
+except Mistake as mistake:
+    sys.exit(f"error: {mistake}")
+README = ROOT / "README.zh.md"
 
 
 def readme_difference(english, chinese):
@@ -49,7 +53,7 @@ def pages():
     for name in sorted({path.stem for path in [*tasks.glob("*.rs"), *folder.glob("*.md")]}):
         english = follow.exercise_text(name) if (tasks / f"{name}.rs").is_file() else ""
         yield folder / f"{name}.md", follow.page_of(english, folder / f"{name}.md")
-    path = ROOT / "README.zh.md"
+    path = README
     yield path, follow.page_of(read(ROOT / "README.md"), path, readme_difference)
 
 
@@ -110,7 +114,7 @@ def behind_in_programs():
         # The words of errors are in part those of Rust's own library.
         if name == "help_zh":
             yield from (f"src/{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
-    for name in re.findall(r"--example (\w+)", read(ROOT / "README.zh.md")):
+    for name in re.findall(r"--example (\w+)", read(README) if README.is_file() else ""):
         if not (EXAMPLES / f"{name}.rs").is_file():
             yield f"README.zh.md: there is no example {name}"
 
@@ -118,7 +122,7 @@ def behind_in_programs():
 def old_transcripts():
     """What README.zh.md shows and the programs do not print any more."""
     numbers = re.compile(r"(?:PORT|FD)?\d+")
-    blocks = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(ROOT / "README.zh.md"))
+    blocks = re.findall(r"```console\n\$ cargo run -q --example (.*)\n([^`]*)```", read(README) if README.is_file() else "")
     for command, lines in blocks:
         name = command.replace("07_chat_client", "07_chat_client@terminal").replace(" -- --lang zh", "@zh")
         is_there = is_recorded(EXAMPLES / "transcripts", name)

@@ -100,6 +100,8 @@ def link_examples(text, home):
 
 def process(book, language):
     """Puts what belongs there into the pages of a book; gives the mistakes."""
+    for chapter in chapters(book["items"]):
+        chapter["content"] = chapter["content"].replace("\r\n", "\n")
     english = Edition()
     edition = english if language == "en" else Edition(language)
     mistakes = []

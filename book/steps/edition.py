@@ -6,7 +6,7 @@ What has no translation is shown in English; nothing fails for want of one.
 import json
 
 from . import po
-from .files import BOOK, ROOT, read, squeeze
+from .files import BOOK, ROOT, Mistake, read, squeeze
 
 # What the tools themselves put on a page.
 WORDS = {
@@ -53,7 +53,10 @@ class Edition:
         texts = translations(ROOT / "src" / f"help_{language}.po")
         self.help = {squeeze(english): text for english, text in texts.items()}
         path = self.pages / "drawing.json"
-        self.drawing = json.loads(read(path)) if path.is_file() else {}
+        try:
+            self.drawing = json.loads(read(path)) if path.is_file() else {}
+        except json.JSONDecodeError as error:
+            raise Mistake(f"{path.name}, line {error.lineno}: {error.msg}") from error
 
     def translation(self, catalogue, english):
         """In the language of this edition; None where there is no translation."""

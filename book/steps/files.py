@@ -15,9 +15,11 @@ class Mistake(Exception):
 
 def read(path):
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Mistake(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Mistake(f"{path} is not UTF-8: {error.reason}, at byte {error.start}") from error
 
 
 def recorded(folder, name):

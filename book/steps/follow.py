@@ -82,6 +82,8 @@ def chinese_parts(text):
 
 def with_mark(one):
     """A Chinese part as it stands in its file."""
+    if one.name is None:
+        return one.part.text()
     marks = " ".join(filter(None, [one.name, one.english, one.own]))
     return f"{one.part.line}\n<!-- follows {marks} -->\n{one.part.body}"
 

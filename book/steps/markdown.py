@@ -1,6 +1,7 @@
 """What a page is made of: code, headings, and the parts below these."""
 
 import hashlib
+import html
 import re
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from .files import Mistake
 
 DIRECTIVE = re.compile(r"\{\{#(\w+) ([^}]*)\}\}")
 FENCE = re.compile(r"^(`{3,})(.*)\n((?:.*\n)*?)\1[ ]*$", re.MULTILINE)
-HEADING = re.compile(r"(#{1,6}) (.+?)(?: \{#([\w-]+)\})?")
+HEADING = re.compile(r"(#{1,6}) (.+?)(?: #+)?(?: \{#([\w-]+)[^}]*\})?")
 
 
 def fence(kind, text):
@@ -23,6 +24,8 @@ def fold(summary, content):
 
 def slug(heading):
     """The id that mdBook gives to a heading, the first of its words."""
+    heading = re.sub(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|\b_(\S.*?)_\b", lambda found: found[1] or found[2] or "", heading)
+    heading = html.unescape(heading)
     heading = re.sub(r"[^\w\s-]", "", heading.strip().lower())
     return re.sub(r"\s", "-", heading)
 

@@ -38,7 +38,10 @@ def translations(text, name="a PO file"):
             end()
             entry, fuzzy = {}, False
         last = string[1] or last
-        entry[last] = entry.get(last, "") + json.loads(string[2])
+        try:
+            entry[last] = entry.get(last, "") + json.loads(string[2])
+        except json.JSONDecodeError as error:
+            raise Mistake(f"{name}, line {number}: {error.msg}: {line}") from error
     end()
     return texts
 

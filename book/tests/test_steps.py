@@ -174,6 +174,16 @@ class Noting(unittest.TestCase):
         self.assertIn("links", refused[0])
 
 
+class Headings(unittest.TestCase):
+    def test_the_id_is_that_of_mdbook(self):
+        for heading, wanted in [
+            ("See [a link](x.md) there", "see-a-link-there"), ("A <b>bold</b> one", "a-bold-one"),
+            ("The _second_ run of `let_go`", "the-second-run-of-let_go"), ("Me &amp; you", "me--you"),
+            ("Closed ##", "closed"), ("Given {#given .too}", "given"),
+        ]:
+            self.assertEqual(parts(f"# Page\n\n## {heading}\n")[1].id, wanted)
+
+
 class PO(unittest.TestCase):
     def test_only_what_is_done(self):
         text = '\n'.join([
@@ -301,7 +311,10 @@ class OnThePages(unittest.TestCase):
         self.assertEqual(text.count("behind"), 1)
 
     def test_a_new_part_of_a_real_page_is_english_and_the_page_says_so(self):
-        text = self.build(read(PAGES / "next.md") + "\n## Brand new\n\nWords.\n", path="next.md")["content"]
+        page = min(PAGES.parent.glob("zh/[a-z]*.md"), default=None)
+        if page is None or not (PAGES / page.name).is_file():
+            self.skipTest("no page is in Chinese")
+        text = self.build(read(PAGES / page.name) + "\n## Brand new\n\nWords.\n", path=page.name)["content"]
         note = f'<p class="behind">{Edition("zh").word("newer part")}</p>'
         self.assertIn(f'## Brand new {{#brand-new lang=en}}\n\n{note}\n\n<div lang="en">\n\nWords.\n\n</div>', text)
         self.assertIn(Edition("zh").word("newer page"), text)

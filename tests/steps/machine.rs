@@ -133,7 +133,9 @@ pub fn has(programs: &[&str]) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let is_here = |program: &&str| {
         let file = format!("{program}{EXE_SUFFIX}");
-        env::split_paths(&path).any(|folder| folder.join(&file).is_file())
+        let is_there = env::split_paths(&path).any(|folder| folder.join(&file).is_file());
+        // A name of Python's may be there and only say how to install it.
+        is_there && (**program != *PYTHON || python_runs())
     };
     let absent: Vec<_> = programs.iter().filter(|program| !is_here(program)).collect();
     absent.iter().for_each(|program| missing(&format!("{program} is not installed")));
@@ -150,6 +152,14 @@ pub fn queues(clients: u32) -> bool {
         missing(&format!("a queue of {clients} is cut down to {most} (somaxconn: {raise})"));
     }
     fit
+}
+
+fn python_runs() -> bool {
+    static RUNS: LazyLock<bool> = LazyLock::new(|| {
+        let version = process::Command::new(PYTHON).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    });
+    *RUNS
 }
 
 /// Python's name.
@@ -215,8 +225,8 @@ static FIT: LazyLock<()> = LazyLock::new(|| {
         let folder = env::temp_dir();
         unfit.push(format!("no file can be written in {} ({error}): set TMPDIR", folder.display()));
     }
-    if let Err(error) = threads(100) {
-        unfit.push(format!("100 threads more are too many ({error}): ulimit -u 1000"));
+    if let Err(error) = threads(200) {
+        unfit.push(format!("200 threads more are too many ({error}): ulimit -u 1000"));
     }
     let (descriptors, _) = descriptors();
     if descriptors < 256 {
