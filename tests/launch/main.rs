@@ -11,6 +11,10 @@
 fn main() {
     use std::os::unix::process::{CommandExt as _, parent_id};
     use std::process::Command;
+    use std::sync::Arc;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::flag::register_conditional_shutdown;
 
     let mut arguments = std::env::args_os().skip(1);
     let number = |word: std::ffi::OsString| word.to_str().and_then(|word| word.parse().ok());
@@ -20,13 +24,16 @@ fn main() {
         eprintln!("usage: launch PARENT SECONDS PROGRAM ARGUMENT...");
         std::process::exit(2);
     };
+    // A signal that has a handler gets its default back when another program takes over.
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        register_conditional_shutdown(signal, 1, Arc::new(true.into())).expect("a handler");
+    }
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGTERM).expect("a signal");
     // Its parent may have ended before it asked for that.
     if parent_id() != parent {
         return;
     }
-    ctrlc::set_handler(|| ()).expect("a handler");
     if seconds > 0 {
         nix::unistd::alarm::set(seconds);
     }
