@@ -176,20 +176,23 @@ fn fails(name: &str, address: SocketAddr, words: &[&str]) {
 }
 
 #[test]
-fn an_address_that_cannot_be_bound_is_told() {
+fn an_address_that_is_taken_is_told() {
     let stream = TcpListener::bind("127.0.0.1:0").expect("a port");
     let datagram = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    // An address of no machine: RFC 5737 keeps it for examples.
-    let foreign = SocketAddr::from(([192, 0, 2, 1], 8090));
     for name in servers() {
         let taken =
             if name.ends_with("_udp") { datagram.local_addr() } else { stream.local_addr() };
-        let taken = taken.expect("an address");
-        for (address, kind) in
-            [(taken, ErrorKind::AddrInUse), (foreign, ErrorKind::AddrNotAvailable)]
-        {
-            fails(name, address, &["bind", &in_words(&kind.into())]);
-        }
+        let words = in_words(&ErrorKind::AddrInUse.into());
+        fails(name, taken.expect("an address"), &["bind", &words]);
+    }
+}
+
+/// One of no machine: RFC 5737 keeps it for examples. (Wine binds any with UDP.)
+#[test]
+fn an_address_that_is_not_ours_is_told() {
+    let foreign = SocketAddr::from(([192, 0, 2, 1], 8090));
+    for name in servers() {
+        fails(name, foreign, &["bind", &in_words(&ErrorKind::AddrNotAvailable.into())]);
     }
 }
 
