@@ -38,6 +38,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
     {{#code examples/tutorial/client.py // .connect(}}
         The one line of this file of the project with these words in it, for a
         cell of a table: without a comment after it, and the semicolon.
+    {{#errors ENETUNREACH EHOSTUNREACH}}
+        What Linux, macOS and Windows say for these errors, and their numbers.
     {{#picture tables}}
         A drawing: src/img/NAME.svg.
     {{#call Python accept}}
@@ -49,10 +51,11 @@ block and a directive that is left over fail the build.
 """
 
 import html
+import json
 import re
 
 from . import examples
-from .files import EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
+from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
 
@@ -130,6 +133,21 @@ class Directives:
             return block
         self.has_translated_code = True
         return f"{block}\n\n{self.edition.word('comments')}"
+
+    def put_errors(self, names):
+        """What each system calls these errors, with its own number: book/errors.json."""
+        errors = json.loads(read(BOOK / "errors.json"))
+        lines = []
+        for name in names.split():
+            if name not in errors:
+                raise Mistake(f"errors.json has no {name}")
+            for system in ("Linux", "macOS"):
+                number, text = errors[name][system]
+                lines.append(f"- **{system}**: {text} ({name}, errno {number}, os error {number})")
+            for number, windows, english, chinese in errors[name]["Windows"]:
+                number = f"({windows}, WinError {number}, os error {number})"
+                lines.append(f'- **Windows**: {english} <span lang="zh-CN">{chinese}</span> {number}')
+        return "\n".join(dict.fromkeys(lines))
 
     def put_step(self, name, *starts):
         return self.rust(examples.paragraphs(name, *starts))

@@ -27,6 +27,10 @@ const SEARCHES = {
     "粘包": "09-glued-messages.html",
     "半关闭": "06-close.html",
     "accept": "04-accept-connect.html",
+    "由于目标计算机积极拒绝，无法连接": "error-atlas.html",
+    "远程主机强迫关闭了一个现有的连接": "error-atlas.html",
+    "Cannot assign requested address": "error-atlas.html",
+    "Transport endpoint is not connected": "error-atlas.html",
 };
 // The light and the dark theme; of the three to choose besides, the colours.
 const THEMES = ["light", "navy", "rust", "coal", "ayu"];

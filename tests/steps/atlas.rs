@@ -415,6 +415,33 @@ fn the_entries_of_the_atlas_hold() {
     assert_eq!(socket.read_timeout().expect("a timeout"), None);
 }
 
+/// The words that people search for are those that the system prints, with its number.
+#[test]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn each_system_has_its_own_words() {
+    let path = top().join("book/errors.json");
+    let errors = fs::read_to_string(path).expect("the words");
+    let errors: serde_json::Value = serde_json::from_str(&errors).expect("JSON");
+    let errors = errors.as_object().expect("names");
+    let system = if cfg!(target_os = "linux") { "Linux" } else { "macOS" };
+    for (name, words) in errors {
+        let number = words[system][0].as_i64().expect("a number");
+        let text = words[system][1].as_str().expect("words");
+        let number = i32::try_from(number).expect("a small number");
+        let said = io::Error::from_raw_os_error(number).to_string();
+        assert_eq!(said, format!("{text} (os error {number})"), "{name}");
+    }
+    // Each number in the table has its words.
+    for row in rows() {
+        let cell = row.linux.trim_end_matches(", injected");
+        if let Some((number, name)) = cell.split_once(' ') {
+            if let Ok(number) = number.parse::<i64>() {
+                assert_eq!(errors[name]["Linux"][0], number, "{name}");
+            }
+        }
+    }
+}
+
 /// Linux' names are those of its numbers.
 #[test]
 fn one_name_for_one_number() {
