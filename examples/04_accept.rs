@@ -46,7 +46,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     listener.set_nonblocking(false)?;
 
     // A client connects, in one line of std. Its `connect` returns as soon
-    // as the kernel has put the connection into the queue.
+    // as the server's kernel has answered, without the server's program.
     let client = TcpStream::connect(here)?;
     let local = client.local_addr()?;
     say("client", "connect", format!("connected, from {local}"));

@@ -93,8 +93,12 @@ impl Failure {
                 if let Some(address) = address {
                     text += &format!(" {address}");
                 }
-                // In a program that ends with it, a time that was up.
+                // In a program that ends with it, a time that was up; or a
+                // thread that could not be started.
                 let words = match error.kind() {
+                    ErrorKind::WouldBlock if call == "spawn" => {
+                        "no thread can be started".to_owned()
+                    }
                     ErrorKind::WouldBlock => "no answer in time".to_owned(),
                     _ => in_words(error),
                 };

@@ -162,9 +162,10 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Waits until the reader presses Enter, or standard input ends.
+/// Waits until the reader presses Enter, or standard input ends. Nothing of
+/// what is typed before is kept.
 pub fn wait_for_enter() {
-    let _ = io::stdin().read_line(&mut String::new());
+    let _ = io::stdin().lock().skip_until(b'\n');
 }
 
 /// The number by which this process names a socket: a file descriptor.

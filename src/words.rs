@@ -168,6 +168,14 @@ pub fn advice(
              listens there, or it received a line in two pieces",
             "look whether the right program listens at that address",
         ),
+        ErrorKind::NotConnected => (
+            "this socket has no peer, and none has a port 0",
+            "connect first, to the address of a program that is there",
+        ),
+        ErrorKind::WouldBlock if call == "spawn" => (
+            "this system allows no more threads just now",
+            "end other programs, or raise the limit (ulimit -u)",
+        ),
         // Not a limit of the program's own: on Unix that is WouldBlock.
         _ if cfg!(unix) && !is_connect && has_number(error, 110, 60) => (
             "the other machine has stopped answering, and the kernel has \
@@ -182,7 +190,8 @@ pub fn advice(
         ),
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
             "this machine knows no way to that address",
-            "127.0.0.1, or an address on a network that it is on",
+            "127.0.0.1, or an address on a network that it is on; if that \
+             fails, too, start loopback (Linux: ip link set lo up)",
         ),
         ErrorKind::Interrupted if is_connect => (
             "a signal reached the program while the call waited, and the \
@@ -246,6 +255,9 @@ mod tests {
             (AddrInUse, "bind", "127.0.0.1:1", "another port"),
             (Interrupted, "connect", "127.0.0.1:1", "the call again"),
             (Interrupted, "read", "127.0.0.1:1", "nothing is lost"),
+            (WouldBlock, "spawn", "127.0.0.1:1", "(ulimit -u)"),
+            (WouldBlock, "recv", "127.0.0.1:1", "time for you"),
+            (NotConnected, "peer_addr", "127.0.0.1:0", "that is there"),
         ] {
             let cure = cure(&kind.into(), call, at);
             assert!(cure.ends_with(end), "{kind:?}, {call}: {cure}");

@@ -518,3 +518,20 @@ fn a_crowd_before_the_door_is_greeted() {
         still_serves(server);
     });
 }
+
+/// What is typed before Enter is not kept.
+#[test]
+fn an_endless_line_takes_no_memory() {
+    let zeros = fs::File::open("/dev/zero").expect("a device");
+    let mut waits = launch(program("02_bind"));
+    waits.arg("127.0.0.1:0").stdin(zeros).stdout(Stdio::null());
+    let mut waits = spawn(&mut waits);
+    // So many ticks are a tenth of a second of reading: hundreds of megabytes.
+    within_limit(|| (ticks(waits.id()) >= 10).then_some(())).expect("it reads");
+    let status = fs::read_to_string(format!("/proc/{}/status", waits.id())).expect("a process");
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
+    let memory: u32 = memory.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(memory < 20_000, "{memory} kB");
+    waits.kill().expect("its end");
+    waits.wait().expect("a status");
+}
