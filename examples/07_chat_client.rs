@@ -15,7 +15,8 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 // Not the lesson: the words of both languages, and when a reply is complete.
 use socket_steps::chat::{
@@ -25,8 +26,9 @@ use socket_steps::chat::{
 use socket_steps::{At, Failure, line, lines, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How long the server may be silent. It may be talking to somebody else. Or
-/// its queue was full, and it doesn't know that we are here (step 14).
+/// How long the connection may take, and each reply, all of it. The server may
+/// be talking to somebody else. Or its queue was full, and it doesn't know that
+/// we are here (step 14).
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
@@ -39,8 +41,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     let domain = Domain::for_address(address);
     let mut server =
         Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    server.connect(&address.into())?;
-    server.set_read_timeout(Some(PATIENCE))?;
+    server.connect_timeout(&address.into(), PATIENCE)?;
 
     // Step 5: the server speaks first. Only then do we.
     let greeting =
@@ -87,7 +88,13 @@ fn receive(
     progress: impl Fn(&[u8]) -> Progress, // (any such function)
 ) -> io::Result<String> {
     let mut received = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
     while let Progress::Missing(missing) = progress(&received) {
+        // A limit for each receive alone would begin anew with each piece. So
+        // each gets what is left. (Never 0, which would be none: step 13.)
+        let left = deadline.saturating_duration_since(Instant::now());
+        server
+            .set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut buffer = vec![0; missing];
         let length = match server.read(&mut buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),

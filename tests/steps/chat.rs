@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Ending, Lang, Refusal, shown};
@@ -13,8 +14,8 @@ use socket_steps::in_words;
 use crate::hostile::greeted;
 use crate::machine::{PYTHON, has, launch, queues};
 use crate::support::{
-    Terminal, accept, as_ipv4, compare, connect, expect, families, rest, run_with, succeeds, top,
-    wait_for_bytes,
+    Terminal, accept, as_ipv4, compare, connect, expect, families, rest, run, run_with, succeeds,
+    top, wait_for_bytes,
 };
 
 /// Both languages of the chat.
@@ -417,4 +418,31 @@ proptest! {
         let reorders = shown.contains('\u{202e}');
         prop_assert!(!reorders);
     }
+}
+
+/// A reply in pieces, each in time by itself.
+#[test]
+#[ignore = "takes half a minute"]
+fn the_client_waits_for_half_a_minute_in_all() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let drips = thread::spawn(move || {
+        let (mut peer, _) = accept(&listener);
+        peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
+        let hello = Lang::En.client_greeting();
+        expect(&peer, hello);
+        let since = Instant::now();
+        for byte in Lang::En.reply(hello).bytes() {
+            if peer.write_all(&[byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1500));
+        }
+        since.elapsed()
+    });
+    let (status, _, errors) = run("07_chat_client", &[&address]);
+    assert_eq!(status, 1, "{errors}");
+    assert!(errors.contains("no answer in time") || errors.contains("timed out"), "{errors}");
+    let waited = drips.join().expect("the server's part").as_secs();
+    assert!((29..40).contains(&waited), "{waited} s");
 }
