@@ -156,7 +156,7 @@ fn a_failure_is_told_in_chinese_too() {
     fails_in_chinese("07_chat_server_udp", taken, "bind", &in_use);
     let (_closed, there) = closed_tcp_port();
     let refused = in_words(&ErrorKind::ConnectionRefused.into());
-    fails_in_chinese("07_chat_client", there, "connect", &refused);
+    fails_in_chinese("07_chat_client", there, "connect_timeout", &refused);
     // Nobody answers: it tries again, and gives up.
     let late = in_words(&ErrorKind::TimedOut.into());
     fails_in_chinese("07_chat_client_udp", taken, "exchange", &late);
