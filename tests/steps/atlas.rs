@@ -424,12 +424,12 @@ fn each_system_has_its_own_words() {
     let errors: serde_json::Value = serde_json::from_str(&errors).expect("JSON");
     let errors = errors.as_object().expect("names");
     let system = if cfg!(target_os = "linux") { "Linux" } else { "macOS" };
-    for (name, words) in errors {
-        let number = words[system][0].as_i64().expect("a number");
-        let text = words[system][1].as_str().expect("words");
+    for (name, row) in errors {
+        let number = row[system][0].as_i64().expect("a number");
+        let text = row[system][1].as_str().expect("words");
         let number = i32::try_from(number).expect("a small number");
-        let said = io::Error::from_raw_os_error(number).to_string();
-        assert_eq!(said, format!("{text} (os error {number})"), "{name}");
+        let words = io::Error::from_raw_os_error(number).to_string();
+        assert_eq!(words, format!("{text} (os error {number})"), "{name}");
     }
     // Each number in the table has its words.
     for row in rows() {

@@ -66,8 +66,8 @@ fn only_step_7_speaks_two_languages() {
             let (status, shown, errors) = run(name, &["--lang", code]);
             assert_eq!((status, shown.as_str()), (2, ""), "{name}");
             assert!(errors.starts_with(&lang.text("error")), "{name}: {errors}");
-            let there = ": cargo run --example 07_chat_server -- --lang zh\n";
-            assert!(errors.contains(there), "{name}: {errors}");
+            let command = ": cargo run --example 07_chat_server -- --lang zh\n";
+            assert!(errors.contains(command), "{name}: {errors}");
             if lang == Lang::Zh {
                 is_chinese(&errors);
             }
@@ -257,9 +257,9 @@ fn a_transcript_that_cannot_be_written_is_told() {
         example.args(argument).stdout(full.expect("/dev/full")).stderr(Stdio::piped());
         let output = spawn(&mut example).wait_with_output().expect("a status");
         assert_eq!(output.status.code(), Some(1), "{name}");
-        let told = String::from_utf8_lossy(&output.stderr);
+        let errors = String::from_utf8_lossy(&output.stderr);
         let begin = "error: standard output: no storage space\n";
-        assert!(told.starts_with(begin), "{name}: {told}");
-        assert_eq!(told.matches("error:").count(), 1, "once: {told}");
+        assert!(errors.starts_with(begin), "{name}: {errors}");
+        assert_eq!(errors.matches("error:").count(), 1, "once: {errors}");
     }
 }

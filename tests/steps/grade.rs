@@ -85,9 +85,8 @@ fn cases() -> Vec<Case> {
         let path = mistakes.join(format!("{title}.patch"));
         let (header, text) = patched(&path, &solution(original(&title))).expect("it fits");
         let word = |key: &str| {
-            let mut found = header.iter();
-            let found = found.find_map(|line| line.strip_prefix(key));
-            found.ok_or(&title).expect(key).to_owned()
+            let value = header.iter().find_map(|line| line.strip_prefix(key));
+            value.ok_or(&title).expect(key).to_owned()
         };
         verdicts.push(Verdict::Fails { check: word("check: "), advice: word("advice: ") });
         sources.push(Program { title, text });
@@ -113,7 +112,7 @@ fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
     let output = grade.args([exercise, &seed, "--"]).arg(&case.program).output();
     let output = output.expect("it starts");
     let (shown, status) = (text(&output), output.status.code());
-    let said = joined(&shown);
+    let words = joined(&shown);
     let program = case.program.display();
     match &case.verdict {
         Verdict::Passes => {
@@ -123,13 +122,13 @@ fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
-            assert!(said.contains("has nothing yet"), "{program}:\n{shown}");
-            assert!(!said.contains(" ok "), "{program}:\n{shown}");
+            assert!(words.contains("has nothing yet"), "{program}:\n{shown}");
+            assert!(!words.contains(" ok "), "{program}:\n{shown}");
         }
         Verdict::Fails { check, advice } => {
             let fails = format!("FAIL {} ", joined(check));
             let right =
-                status == Some(1) && said.contains(&fails) && said.contains(advice.as_str());
+                status == Some(1) && words.contains(&fails) && words.contains(advice.as_str());
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
             // (Those that the book shows.)
             if snapshot_path(VERDICTS, &case.title).exists() {
@@ -156,8 +155,8 @@ fn none_is_left_out() {
         let shown = snapshot(VERDICTS, &exercise);
         let checks = shown.lines().filter_map(|line| line.strip_prefix("  ok"));
         for title in checks.map(str::trim) {
-            let there = failing.iter().any(|(of, check)| *of == exercise && check == title);
-            assert!(there, "{exercise}: no mistake fails at: {title}");
+            let has_mistake = failing.iter().any(|(of, check)| *of == exercise && check == title);
+            assert!(has_mistake, "{exercise}: no mistake fails at: {title}");
         }
     }
 }
