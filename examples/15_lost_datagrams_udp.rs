@@ -14,50 +14,72 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 // Not the lesson: `run_at` reads the command line, `say` prints a line, `at`
-// puts the address into an error.
-use socket_steps::{At, Failure, run_at, say};
+// puts the address into an error, `reachable` makes 127.0.0.1 of 0.0.0.0.
+use socket_steps::{At, Failure, reachable, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How often the sender tries.
+/// How often the sender tries, and how long it waits for each answer.
 const ATTEMPTS: usize = 5;
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the other two wait for a datagram that is on its way.
+const LONG: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     run_at(include_str!("15_lost_datagrams_udp.rs"), lesson)
 }
 
-/// Steps 1 and 2: create, bind. No receive waits for longer than `limit`.
-fn bind(address: SocketAddr, limit: u64) -> Result<UdpSocket, Failure> {
+/// Steps 1 and 2: create, bind.
+fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.bind(&address.into()).at(address)?;
-    socket.set_read_timeout(Some(Duration::from_millis(limit)))?;
     Ok(socket.into())
 }
 
-/// Receives one datagram: the number in its first byte. `None`: time is up.
-fn receive(socket: &UdpSocket) -> io::Result<Option<u8>> {
+/// Receives a number, one byte, from this peer. `None`: it is too late.
+/// Anybody can send to this port, and anything, even nothing at all: what
+/// comes from elsewhere, or has another length, is skipped. That makes nobody
+/// wait longer: each receive gets the time that is left.
+fn receive(
+    socket: &UdpSocket,
+    peer: SocketAddr,
+    deadline: Instant,
+) -> io::Result<Option<u8>> {
     let mut buffer = [0; 1024];
     loop {
-        let error = match socket.recv_from(&mut buffer) {
-            Ok(_) => return Ok(Some(buffer[0])),
-            Err(error) => error,
-        };
-        match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(None),
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.recv_from(&mut buffer) {
+            Ok((1, from)) if from == peer => return Ok(Some(buffer[0])),
+            Ok(_) => {}
             // (A receive with a limit may be interrupted: step 13.)
-            ErrorKind::Interrupted => {}
-            _ => return Err(error),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock
+                | ErrorKind::TimedOut
+                | ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
         }
     }
 }
 
 /// The sender waits for the acknowledgement of this number. (One of another
 /// number is late: it is skipped.)
-fn is_acknowledged(sender: &UdpSocket, number: u8) -> io::Result<bool> {
-    while let Some(answer) = receive(sender)? {
+fn is_acknowledged(
+    sender: &UdpSocket,
+    receiver: SocketAddr,
+    number: u8,
+) -> io::Result<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    while let Some(answer) = receive(sender, receiver, deadline)? {
         if answer == number {
             return Ok(true);
         }
@@ -67,10 +89,10 @@ fn is_acknowledged(sender: &UdpSocket, number: u8) -> io::Result<bool> {
 
 /// All ends. The address is 127.0.0.1:0, unless you give another one.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    let receiver = bind(address, 2000)?;
-    let to = receiver.local_addr()?;
+    let receiver = bind(address)?;
+    let to = reachable(receiver.local_addr()?);
     let any = SocketAddr::new(to.ip(), 0);
-    let sender = bind(any, 100)?;
+    let sender = bind(any)?;
     let back = sender.local_addr()?;
 
     // The first failure: the receiver is busy, and doesn't receive. The kernel
@@ -83,7 +105,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("sender", "send_to", format!("{taken} datagrams taken"));
     receiver.set_nonblocking(true)?;
     let mut arrived = 0;
-    while receive(&receiver)?.is_some() {
+    while receiver.recv_from(&mut [0; 1000]).is_ok() {
         arrived += 1;
     }
     receiver.set_nonblocking(false)?;
@@ -92,13 +114,14 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 
     // The second: a network between the two, played by a relay. It gets 1 to
     // 8, loses the 3, doubles the 5, and lets the 8 overtake the 7.
-    let relay = bind(any, 2000)?;
+    let relay = bind(any)?;
     let through = relay.local_addr()?;
+    let soon = || Instant::now() + LONG;
     let mut datagrams = Vec::new();
     let numbers = 1..=8;
     for number in numbers.clone() {
         sender.send_to(&[number], through)?;
-        datagrams.extend(receive(&relay)?);
+        datagrams.extend(receive(&relay, back, soon())?);
     }
     datagrams.remove(2);
     datagrams.insert(4, datagrams[3]);
@@ -106,7 +129,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let mut got = Vec::new();
     for number in datagrams {
         relay.send_to(&[number], to)?;
-        got.extend(receive(&receiver)?);
+        got.extend(receive(&receiver, through, soon())?);
     }
     say("receiver", "recv_from", format!("{got:?} of {numbers:?}"));
 
@@ -120,7 +143,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             sender.send_to(&[number], through)?;
 
             // The network loses the 3rd datagram, and doubles the 6th.
-            let Some(datagram) = receive(&relay)? else { break };
+            let arrived = receive(&relay, back, soon())?;
+            let Some(datagram) = arrived else { break };
             passed += 1;
             let copies = match passed {
                 3 => 0,
@@ -131,7 +155,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 relay.send_to(&[datagram], to)?;
 
                 // The receiver: is it new? In both cases, acknowledge.
-                let Some(new) = receive(&receiver)? else { break };
+                let arrived = receive(&receiver, through, soon())?;
+                let Some(new) = arrived else { break };
                 if got.contains(&new) {
                     say("receiver", "recv_from", format!("{new} again"));
                 } else {
@@ -140,7 +165,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                 receiver.send_to(&[new], back)?;
             }
 
-            if is_acknowledged(&sender, number)? {
+            if is_acknowledged(&sender, to, number)? {
                 break;
             }
             let told = format!("no answer to {number}, attempt {attempt}");
