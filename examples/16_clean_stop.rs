@@ -5,8 +5,9 @@
 //! some time to end; then the rest are cut off. But a thread that waits in
 //! `accept` doesn't see that it is told to stop.
 //!
-//! Look for: a thread that doesn't stop, anna, who still gets her answer, ben,
-//! who is cut off after the grace, and carl, who comes too late.
+//! Look for: a thread that doesn't stop; anna, who still gets her answer; ben,
+//! who is cut off after the grace; dora, who was in the queue, and is told that
+//! it is over; and carl, who comes too late.
 //!
 //! One terminal, all ends (it waits 300 ms, twice):
 //!     cargo run --example 16_clean_stop
@@ -28,6 +29,7 @@ use socket_steps::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 const PLACES: usize = 8;
+const BACKLOG: i32 = 4096;
 const A_MOMENT: Duration = Duration::from_millis(10);
 const SHORT: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(5);
@@ -52,7 +54,7 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
     listener.bind(&address.into()).at(address)?;
-    listener.listen(4096)?;
+    listener.listen(BACKLOG)?;
     Ok(listener)
 }
 
@@ -93,13 +95,14 @@ fn start(client: Socket) -> io::Result<Talk> {
 }
 
 /// The cure, first half: no `accept` waits. It asks, and looks at STOP, a
-/// hundred times a second. At the end the listener is closed: from then on
-/// clients are refused, and who is still in the queue is reset.
-fn serve(listener: Socket) -> Vec<Talk> {
+/// hundred times a second. Returns the conversations, and the clients for whom
+/// there was no place. At the end the listener is closed: from then on clients
+/// are refused.
+fn serve(listener: Socket, places: usize) -> (Vec<Talk>, Vec<Socket>) {
     let mut talks: Vec<Talk> = Vec::new();
     while !STOP.load(SeqCst) {
         talks.retain(|(_, thread)| !thread.is_finished());
-        if talks.len() == PLACES {
+        if talks.len() == places {
             thread::sleep(A_MOMENT);
             continue;
         }
@@ -121,7 +124,17 @@ fn serve(listener: Socket) -> Vec<Talk> {
             Err(error) => say("server", "thread", error),
         }
     }
-    talks
+
+    // Who is still in the queue is connected, and closing the listener would
+    // reset them. Instead, each is accepted, and told that nothing will come.
+    // (Who gets into the queue in this very moment is reset all the same.)
+    let mut too_late = Vec::new();
+    for _ in 0..BACKLOG {
+        let Ok((client, _)) = listener.accept() else { break };
+        let _ = client.shutdown(Shutdown::Write);
+        too_late.push(client);
+    }
+    (talks, too_late)
 }
 
 /// The cure, second half: the conversations may end by themselves. Those that
@@ -181,17 +194,22 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     drop(TcpStream::connect(here)?);
     waiting.join().map_err(|_| "the thread broke off")?;
 
-    // The cure. Anna and ben are being served when the server is told.
+    // The cure. Anna and ben are being served when the server is told, and
+    // dora is in the queue.
     STOP.store(false, SeqCst);
     listener.set_nonblocking(true)?;
-    let server = thread::Builder::new().spawn(move || serve(listener))?;
+    let server =
+        thread::Builder::new().spawn(move || serve(listener, 2))?;
     let mut anna = TcpStream::connect(here)?;
     hear("anna", &anna)?;
     let ben = TcpStream::connect(here)?;
     hear("ben", &ben)?;
+    let dora = TcpStream::connect(here)?;
     STOP.store(true, SeqCst);
-    let talks = server.join().map_err(|_| "the server broke off")?;
+    let (talks, too_late) =
+        server.join().map_err(|_| "the server broke off")?;
     say("server", "stop", format!("{} conversations go on", talks.len()));
+    hear("dora", &dora)?;
 
     // Carl comes too late. Anna says what she has to say. Ben says nothing.
     let carl = TcpStream::connect(here);
@@ -203,6 +221,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let cut_off = end(talks, grace);
     say("server", "stop", format!("{cut_off} cut off after {grace:?}"));
     hear("ben", &ben)?;
+    drop(too_late);
     Ok(())
 }
 
@@ -214,10 +233,12 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     say("server", "serve", format!("{PLACES} at a time"));
     invite("server", "accept", here, &["nc", "07_chat_client"]);
     say("", "", "Then press Enter in this terminal to stop");
-    let server = thread::Builder::new().spawn(move || serve(listener))?;
+    let server =
+        thread::Builder::new().spawn(move || serve(listener, PLACES))?;
     wait_for_enter();
     STOP.store(true, SeqCst);
-    let talks = server.join().map_err(|_| "the server broke off")?;
+    let (talks, _too_late) =
+        server.join().map_err(|_| "the server broke off")?;
     let number = talks.len();
     say("server", "stop", format!("{number} go on, for {GRACE:?} at most"));
     say("server", "stop", format!("{} cut off", end(talks, GRACE)));

@@ -61,7 +61,8 @@ fn next_client(listener: &Socket) -> Socket {
 
 /// Steps 5 and 6: the conversation of step 7, in bytes. A client that says
 /// nothing for as long as `silence`, or doesn't receive what is sent to it,
-/// loses its place (step 13). (One that says a word now and then may stay.)
+/// loses its place (step 13). (The limits are for each call: one that says a
+/// word now and then may stay, and so may one that receives a little.)
 fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
     client.set_read_timeout(Some(silence))?;
     client.set_write_timeout(Some(Duration::from_secs(1)))?;
@@ -80,9 +81,21 @@ fn converse(mut client: Socket, silence: Duration) -> io::Result<()> {
             return Ok(());
         }
         client.write_all(&[b"Server received: ", text].concat())?;
+        // (A `quit` in two pieces, or behind other text, is not seen: step 9.)
         if matches!(text, b"quit" | b"quit\n" | b"quit\r\n") {
             return Ok(());
         }
+    }
+}
+
+/// A place in the server, for one conversation. When that ends, the place is
+/// dropped, and with it comes back to the server. (`drop` is called in any
+/// case, even if the thread panics.)
+struct Place(mpsc::Sender<()>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
     }
 }
 
@@ -97,17 +110,16 @@ fn serve(listener: Socket, places: usize, silence: Duration) {
         let _ = give_back.send(());
     }
     while free.recv().is_ok() {
+        let place = Place(give_back.clone());
         let client = next_client(&listener);
-        let place = give_back.clone();
-        // However a conversation ends, its place is free again.
         let talk = move || {
+            let _place = place;
             let _ = converse(client, silence);
-            let _ = place.send(());
         };
-        // If no thread can be started, `talk` goes, and with it the client.
+        // If no thread can be started, `talk` goes, and with it the client
+        // and the place.
         if let Err(error) = thread::Builder::new().spawn(talk) {
             say("server", "thread", error);
-            let _ = give_back.send(());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -109,4 +109,20 @@ fn a_new_reader_for_each_line_takes_the_others_along() {
         line
     });
     assert_eq!(lines, ["one\n", "", ""]);
+}
+
+/// A peer that receives a little each time keeps a `write_all` going for good.
+#[test]
+fn each_send_has_the_whole_limit_again() {
+    const LIMIT: Duration = Duration::from_millis(100);
+    let (mut this, mut other) = pair();
+    this.set_write_timeout(Some(LIMIT)).expect("an option");
+    let all = vec![0; 64 << 20];
+    for _ in 0..3 {
+        let began = Instant::now();
+        let part = this.write(&all).expect("a part of it");
+        assert!((1..all.len()).contains(&part), "{part}");
+        assert!(began.elapsed() >= LIMIT, "{:?}", began.elapsed());
+        other.read_exact(&mut vec![0; part]).expect("that part");
+    }
 }
