@@ -28,8 +28,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         Chinese edition, NAME.zh.rs or NAME.zh.snap, where there is one.
     {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
         What the kernel did, as a picture, drawn from examples/timelines;
-        with words, only the lines of the transcript that have them. Folded, the
-        timeline itself.
+        with words, only the lines of the transcript that have them. The timeline
+        itself is there for those who hear the page instead of seeing it.
     {{#timeline 04_accept // client connect}}
         Only the text, open.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
@@ -262,12 +262,16 @@ class Directives:
     # ---- What the kernel did.
 
     def put_sequence(self, *name_and_lines):
-        text = fold(self.edition.word("as text"), self.put_timeline(*name_and_lines))
+        # For a reader who hears the page; steps.css keeps it out of sight.
+        groups = re.split(r"\n(?! )", examples.timeline(*name_and_lines).strip())
+        lines = [[html.escape(squeeze(line)) for line in group.splitlines()] for group in groups]
+        text = "\n".join(f"<p>{'<br>'.join(group)}</p>" for group in lines)
         how = f'<a href="wire.html">{self.edition.word("how to read")}</a>'
         caption = self.edition.word("caption", how)
         return (
             f"<figure>\n{self.drawings[name_and_lines]}"
-            f"<figcaption>{caption}</figcaption>\n</figure>\n\n{text}"
+            f'<div class="as-text">\n{text}\n</div>\n'
+            f"<figcaption>{caption}</figcaption>\n</figure>"
         )
 
     def put_timeline(self, name, *lines):

@@ -19,7 +19,6 @@ WORDS = {
     "and": " and ",
     "client": "Then start {}.",
     "outcome": "What happens",
-    "as text": "The same as text",
     "caption": "What the kernel did, in one run. Time goes down. {}",
     "how to read": "How to read it",
     "open": "Open this when you have guessed and run it",

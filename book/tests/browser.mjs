@@ -187,7 +187,11 @@ async function onPhone() {
                 const scale = text.getScreenCTM().a;
                 return parseFloat(getComputedStyle(text).fontSize) * scale;
             });
+            // (For those who hear the page: not seen, and not hidden from them.)
+            const unsaid = [...document.querySelectorAll(".as-text")].filter((text) => !text.checkVisibility({
+                visibilityProperty: true }) || text.closest("[aria-hidden]") || text.clientWidth > 1);
             return {
+                unsaid: unsaid.length,
                 // (mdBook lets the part of the page with the text scroll by itself.)
                 wide: Math.max(
                     document.documentElement.scrollWidth - window.innerWidth,
@@ -199,6 +203,7 @@ async function onPhone() {
                 smallest: Math.min(Infinity, ...sizes),
             };
         });
+        if (found.unsaid > 0) mistake(name, `${found.unsaid} pictures whose text is hidden, or in sight`);
         if (found.wide > 0) mistake(name, `${found.wide} pixels too wide for a phone`);
         if (found.smallest < SMALLEST_TEXT) {
             mistake(name, `text of ${found.smallest.toFixed(1)} pixels in a picture`);

@@ -127,6 +127,11 @@ def check_pages(pages):
         size = (HTML / name).stat().st_size
         if Path(name).name != "print.html" and size > LARGEST_PAGE:
             mistake(name, f"{size} bytes; {LARGEST_PAGE} are allowed")
+        # What a picture says is there as text, for those who hear the page.
+        html = (HTML / name).read_text(encoding="utf-8")
+        drawn, said = len(re.findall(r'class="picture sequence"', html)), html.count('<div class="as-text">\n<p>')
+        if drawn != said:
+            mistake(name, f"{drawn} pictures of timelines, {said} of them as text")
         if "{{#" in "".join(page.text):
             mistake(name, "a directive is left over")
         # Between punctuation and a Chinese character, Markdown ends none.

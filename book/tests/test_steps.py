@@ -10,7 +10,7 @@ from steps import drawings, examples, follow, po
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
-from steps.files import PAGES, Mistake, read, recorded
+from steps.files import EXAMPLES, PAGES, Mistake, read, recorded, squeeze
 from steps.markdown import parts, state
 
 ENGLISH = """# A page
@@ -275,6 +275,12 @@ class Drawings(unittest.TestCase):
         with self.answer((1, "", "no such word"), (0, '["<svg>"]', "")) as run:
             drawings.draw([("04_accept",)], {"old": "旧"})
             self.assertEqual([call.args[0] for call in run.call_args_list], [{"old": "旧"}, {}])
+
+    def test_a_picture_is_there_as_text_too(self):
+        shown = Directives(Edition(), {("06_close_udp",): "<svg>\n"}).expand("{{#sequence 06_close_udp}}")
+        first, second, *_ = recorded(EXAMPLES / "timelines", "06_close_udp").splitlines()
+        self.assertIn(f"<p>{squeeze(first)}<br>{squeeze(second)}<br>", shown)
+        self.assertNotIn("\n\n", shown)  # Markdown would end the HTML there
 
     def test_what_went_wrong(self):
         with self.answer((1, "", "no such line\n")), self.assertRaisesRegex(Mistake, "drawn: no such line$"):

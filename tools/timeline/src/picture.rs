@@ -263,13 +263,37 @@ fn draw(name: &str, parts: &[String], rows: &[Row], words: &Words) -> String {
         write(&mut svg, (*x, 16), "middle", BOLD, words.of(name));
     }
     let mut y = TOP + 6;
+    let mut strokes = Strokes::default();
     for row in rows {
         let above = if matches!(row, Row::Title(_)) { 6 } else { 0 };
-        row_at(&mut svg, row, y + above, both);
+        row_at(&mut svg, &mut strokes, row, y + above, both);
         y += height(row);
+    }
+    let Strokes { rules, arrows, wires, heads } = strokes;
+    for (path, look) in [
+        (rules, "stroke=\"currentColor\" stroke-opacity=\"0.35\""),
+        (arrows, "fill=\"none\" stroke=\"currentColor\""),
+        (wires, "stroke=\"var(--links)\" stroke-width=\"1.5\""),
+        (heads, "fill=\"var(--links)\""),
+    ] {
+        if !path.is_empty() {
+            let _ = writeln!(svg, "<path d=\"{path}\" {look}/>");
+        }
     }
     svg += "</svg>\n";
     svg
+}
+
+/// All that is no text, as paths: each of one look, so that a page stays small.
+#[derive(Default)]
+struct Strokes {
+    /// Above the lines of the transcript.
+    rules: String,
+    /// From the programs into their kernels.
+    arrows: String,
+    /// The packets, and their heads.
+    wires: String,
+    heads: String,
 }
 
 fn height(row: &Row) -> u32 {
@@ -280,15 +304,12 @@ fn height(row: &Row) -> u32 {
     }
 }
 
-fn row_at(svg: &mut String, row: &Row, y: u32, both: bool) {
+fn row_at(svg: &mut String, strokes: &mut Strokes, row: &Row, y: u32, both: bool) {
     let base = y + 12;
     match row {
         Row::Title(title) => {
             let line = y.saturating_sub(2);
-            let _ = writeln!(
-                svg,
-                "<path d=\"M0 {line}H{WIDTH}\" stroke=\"currentColor\" stroke-opacity=\"0.35\"/>"
-            );
+            let _ = write!(strokes.rules, "M0 {line}H{WIDTH}");
             write(svg, (2, base), "start", BOLD, title);
         }
         Row::Note(note) => write(svg, (2, base), "start", " font-style=\"italic\"", note),
@@ -296,7 +317,7 @@ fn row_at(svg: &mut String, row: &Row, y: u32, both: bool) {
             let lane = Lane::of(*side, both);
             write(svg, (lane.call, base), lane.anchor, MONO, text);
             write(svg, (lane.result, base), lane.anchor, MONO, result);
-            arrow(svg, lane.arrow.0, lane.arrow.1, y + 8);
+            arrow(&mut strokes.arrows, lane.arrow.0, lane.arrow.1, y + 8);
         }
         Row::Packet { from, text } => {
             let (start, end) = match from {
@@ -304,7 +325,7 @@ fn row_at(svg: &mut String, row: &Row, y: u32, both: bool) {
                 Side::Right => (RIGHT.0 + 26, LEFT.1 - 26),
             };
             write(svg, (WIDTH / 2, base), "middle", " fill=\"var(--links)\"", text);
-            wire(svg, start, end, y + 17);
+            wire(strokes, start, end, y + 17);
         }
         Row::State { side, text } => {
             let lane = Lane::of(*side, both);
@@ -319,7 +340,11 @@ const MONO: &str = " font-family=\"var(--mono-font)\"";
 /// A text at a place, with more attributes.
 fn write(svg: &mut String, (x, y): (u32, u32), anchor: &str, more: &str, text: &str) {
     let text = escaped(text);
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"{more}>{text}</text>");
+    let anchor = match anchor {
+        "start" => String::new(),
+        other => format!(" text-anchor=\"{other}\""),
+    };
+    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\"{anchor}{more}>{text}</text>");
 }
 
 /// Where the texts of a side begin, or on the right end, and its arrows.
@@ -345,23 +370,16 @@ impl Lane {
 }
 
 /// From a program into its kernel.
-fn arrow(svg: &mut String, from: u32, to: u32, y: u32) {
+fn arrow(path: &mut String, from: u32, to: u32, y: u32) {
     let (back, up, down) = (if to > from { to - 4 } else { to + 4 }, y - 3, y + 3);
-    let _ = writeln!(
-        svg,
-        "<path d=\"M{from} {y}H{to}M{back} {up}L{to} {y}L{back} {down}\" fill=\"none\" \
-         stroke=\"currentColor\"/>"
-    );
+    let _ = write!(path, "M{from} {y}H{to}M{back} {up}L{to} {y}L{back} {down}");
 }
 
 /// A packet.
-fn wire(svg: &mut String, from: u32, to: u32, y: u32) {
+fn wire(strokes: &mut Strokes, from: u32, to: u32, y: u32) {
     let (back, up, down) = (if to > from { to - 7 } else { to + 7 }, y - 3, y + 3);
-    let _ = writeln!(
-        svg,
-        "<path d=\"M{from} {y}H{to}\" stroke=\"var(--links)\" stroke-width=\"1.5\"/>\
-         <path d=\"M{to} {y}L{back} {up}V{down}Z\" fill=\"var(--links)\"/>"
-    );
+    let _ = write!(strokes.wires, "M{from} {y}H{to}");
+    let _ = write!(strokes.heads, "M{to} {y}L{back} {up}V{down}Z");
 }
 
 /// The three columns of a transcript, without the space between them.
