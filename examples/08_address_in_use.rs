@@ -28,9 +28,9 @@ fn main() -> ExitCode {
 
 /// Steps 1 to 3: create, bind, listen; with or without SO_REUSEADDR.
 ///
-/// The option goes before `bind`, and says: only listeners are in the way,
-/// connections are not. Linux wants it on the old socket and on the new one,
-/// hence the rule: on every TCP listener, always. Only on Unix, though. Windows
+/// Set the option before `bind`. Then a connection does not keep the port, only
+/// a listener does. Linux wants it on the old socket and on the new one, hence
+/// the rule: on every TCP listener, always. Only on Unix, though. Windows
 /// doesn't need it, and there another program could then take the port over.
 fn listen(address: SocketAddr, reuse: bool) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);

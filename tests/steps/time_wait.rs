@@ -67,8 +67,8 @@ fn is_in(state: &str, address: SocketAddr) -> bool {
     })
 }
 
-/// What step 8 says of SO_REUSEADDR on Linux: only listeners are in the way,
-/// even beside a conversation that goes on; and of two UDP sockets that both
+/// What step 8 says of SO_REUSEADDR on Linux: only a listener keeps the port,
+/// and a conversation that goes on does not; and of two UDP sockets that both
 /// set it, the second takes the datagrams. On an address of its own, as above.
 #[test]
 fn what_the_option_permits() {
