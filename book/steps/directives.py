@@ -7,12 +7,13 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         up to the next blank line, or the whole function where the comment is
         that of a function. More paragraphs: `// First. // Second.`
     {{#lines 04_accept // Step 4: accept.}}
-        The same, folded.
+        The same, folded, after a line that names the Rust in it that the reader
+        may not know (rust.py).
     {{#block 09_glued_messages // The cure, the receiver's half}}
         The same, past blank lines to the end of the block that follows: a whole
         function, a whole loop.
     {{#example 04_accept}}
-        The whole file, folded.
+        The whole file, folded, after such a line.
     {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
         What the run prints: examples/transcripts/NAME.snap without its header.
         Where there is a NAME@windows.snap, it follows, folded.
@@ -54,7 +55,7 @@ import html
 import json
 import re
 
-from . import examples
+from . import examples, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
@@ -149,18 +150,25 @@ class Directives:
                 lines.append(f'- **Windows**: {english} <span lang="zh-CN">{chinese}</span> {number}')
         return "\n".join(dict.fromkeys(lines))
 
+    def with_names(self, program):
+        """With a line that names the Rust in it that the reader may not know."""
+        places = dict(rust.places())
+        names = [f"[`{name}`](glossary.md#{places.get(name)})" for name in rust.used(program)]
+        note = self.edition.word("rust", ", ".join(names)) + "\n\n" if names else ""
+        return note + self.rust(program)
+
     def put_step(self, name, *starts):
         return self.rust(examples.paragraphs(name, *starts))
 
     def put_lines(self, name, *starts):
-        return fold(self.edition.word("code"), self.put_step(name, *starts))
+        return fold(self.edition.word("code"), self.with_names(examples.paragraphs(name, *starts)))
 
     def put_block(self, name, start):
         return self.rust(examples.block(name, start))
 
     def put_example(self, name):
         summary = self.edition.word("whole file", f"<code>examples/{name}.rs</code>")
-        return fold(summary, self.rust(examples.source(name)))
+        return fold(summary, self.with_names(examples.source(name)))
 
     def put_file(self, path):
         folder, _, file = path.rpartition("/")

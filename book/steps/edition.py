@@ -12,6 +12,7 @@ from .files import BOOK, ROOT, Mistake, read, squeeze
 WORDS = {
     "code": "The code of this step",
     "whole file": "The whole file: {}",
+    "rust": "Rust that you may not know: {}.",
     "windows": "On Windows",
     "result": "What it prints",
     "output": "What these lines mean",

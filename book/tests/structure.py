@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from steps import examples
+from steps import examples, rust
 from steps.files import BOOK, EXAMPLES, PAGES, ROOT, is_recorded
 
 HTML = BOOK / "html"
@@ -313,6 +313,32 @@ def check_pictures():
                 mistake(path.name, f"has no {part}")
 
 
+def check_rust(texts, pages):
+    """The glossary explains the Rust that the examples use and the reader may not know,
+    and no other; each page whose example uses some of it leads there."""
+    explained = [name for name, _ in rust.places()]
+    leading = {}
+    for page, text in texts.items():
+        for example in re.findall(r"\{\{#example (\w+)\}\}", text):
+            for name in rust.used(examples.source(example)):
+                leading.setdefault(name, set()).add(page)
+    for name in explained:
+        if name not in rust.NAMES:
+            mistake("glossary.md", f"nobody looks whether an example has `{name}`: see steps/rust.py")
+    for name in rust.NAMES:
+        if explained.count(name) != 1:
+            mistake("glossary.md", f"`{name}` is explained {explained.count(name)} times")
+        if name not in leading:
+            mistake("steps/rust.py", f"no example has `{name}` any more")
+    for page in ["start.md", "01-create.md", "07-first-server.md"]:
+        if rust.PART.replace(".md", ".html") not in pages[page.replace(".md", ".html")].links:
+            mistake(page, f"does not lead to {rust.PART}")
+    for name, place in rust.places():
+        for page in sorted(leading.get(name, ())):
+            if f"glossary.html#{place}" not in pages[page.replace(".md", ".html")].links:
+                mistake(page, f"does not lead to `{name}` of the glossary")
+
+
 def check_editions(pages):
     """Each page has the same places in both, and leads to the other."""
     for name, page in pages.items():
@@ -340,6 +366,7 @@ def main():
     texts = chapters()
     check_shown(texts)
     check_commands(pages)
+    check_rust(texts, pages)
     check_shape(texts)
     check_kernel(texts)
     check_changes(texts)

@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import drawings, examples, follow, po
+from steps import drawings, examples, follow, po, rust
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
@@ -238,6 +238,24 @@ class Comments(unittest.TestCase):
         self.assertEqual(examples.wrap("一二三四。五六七八", 9), ["一二三", "四。五六", "七八"])
         self.assertEqual(examples.wrap("一二三，四五六七", 12), ["一二三，", "四五六七"])
         self.assertEqual(examples.wrap("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
+
+
+class Rust(unittest.TestCase):
+    def test_what_a_program_uses(self):
+        for code, names in [
+            ("let Some(x) = y else { return };", ["let else"]),
+            ("let x = if a { b } else { c };", []),
+            ("// Arc, cfg!(unix)\n", []),
+            ("a(move || b, |x| c)", ["|value|", "move"]),
+            ("A | B | C => d || e", []),
+            ("&buffer[..n]; [1; 4]; 1..=8", ["[..length]"]),
+        ]:
+            self.assertEqual(rust.used(code), names, code)
+
+    def test_each_name_on_a_page_leads_to_its_explanation(self):
+        shown = Directives(Edition(), {}).expand("{{#example 16_clean_stop}}")
+        self.assertIn("[`Arc`](glossary.md#arc)", shown)
+        self.assertLess(shown.index("[`Arc`]"), shown.index("```"))
 
 
 class Output(unittest.TestCase):
