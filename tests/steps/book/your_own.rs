@@ -6,13 +6,29 @@
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use crate::machine::{cargo, cargo_starts, command, launch, succeeds};
-use crate::support::{Terminal, assert_snapshot, closed_tcp_port, connect, expect, rest, top};
+use crate::support::{
+    Terminal, accept, assert_snapshot, closed_tcp_port, connect, expect, rest, top,
+};
 
 const PROGRAMS: [&str; 4] = ["tcp_client", "udp_client", "tcp_server", "udp_server"];
+
+/// What goes wrong when they are written from memory: the program, a part of it, and what
+/// somebody writes there.
+const FROM_MEMORY: [(&str, &str, &str); 4] = [
+    (
+        "tcp_server",
+        "let here = listener.local_addr()?.as_socket().expect(\"an address\");",
+        "let here = listener.local_addr()?;",
+    ),
+    ("tcp_server", "let (mut conversation, _)", "let (conversation, _)"),
+    ("tcp_client", "socket.write_all(text.as_bytes())?;", "socket.write_all(text)?;"),
+    ("tcp_client", "let mut buffer = [0; 1024];", "let mut buffer = [0; 8];"),
+];
 
 #[test]
 #[ignore = "builds a project of its own"]
@@ -76,6 +92,46 @@ fn your_own_programs_talk_to_the_examples_and_to_each_other() {
     let refused = client.arg(there.to_string()).assert().code(1);
     let error = String::from_utf8_lossy(&refused.get_output().stderr);
     assert!(error.contains("kind: ConnectionRefused"), "{error}");
+
+    written_from_memory(&project);
+}
+
+/// What comes of each of these: what the compiler says, or else what is printed.
+fn written_from_memory(project: &Path) {
+    let mut shown = String::new();
+    for (name, right, wrong) in FROM_MEMORY {
+        let path = project.join(format!("src/bin/{name}.rs"));
+        let text = fs::read_to_string(&path).expect(name);
+        assert_eq!(text.matches(right).count(), 1, "{name}: {right}");
+        let changed = text.replace(right, wrong);
+        let line = changed.lines().find(|line| line.contains(wrong)).expect("the changed line");
+        shown += &format!("{}\n", line.trim());
+        fs::write(&path, &changed).expect(name);
+        let build = cargo()
+            .current_dir(project)
+            .args(["--offline", "build", "--message-format", "short", "--bin", name])
+            .env("CARGO_TARGET_DIR", project.join("target"))
+            .output()
+            .expect("cargo");
+        let said = String::from_utf8_lossy(&build.stderr);
+        if let Some((_, error)) = said.split_once(": error[") {
+            let error = error.lines().next().unwrap_or_default();
+            // What it suggests differs from one Rust to the next.
+            let error = error.split(": ").take(2).collect::<Vec<_>>().join(": ");
+            shown += &format!("    error[{error}\n");
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+            let here = listener.local_addr().expect("an address").to_string();
+            let program = program(&project.join("target/debug"), name);
+            let client = Terminal::open(launch(program).arg(here));
+            let (mut conversation, _) = accept(&listener);
+            conversation.write_all("Hello, 你好!".as_bytes()).expect("a greeting");
+            let printed = client.finish();
+            shown += &format!("    {}\n", printed.lines().next().expect("a line"));
+        }
+        fs::write(&path, &text).expect(name);
+    }
+    assert_snapshot("your_own", "from_memory", &shown);
 }
 
 /// Without an address, a client goes where the page says that it goes.
