@@ -235,7 +235,7 @@ fn draw(name: &str, parts: &[String], rows: &[Row], words: &Words) -> String {
          aria-labelledby=\"seq-{id}-title seq-{id}-desc\" font-size=\"11\" \
          fill=\"currentColor\">\n\
          <title id=\"seq-{id}-title\">{title}</title>\n\
-         <desc id=\"seq-{id}-desc\">{help}</desc>\n"
+         <desc id=\"seq-{id}-desc\">{help}</desc>\n{STYLE}\n"
     );
     let mut band = |from: u32, to: u32| {
         let _ = writeln!(
@@ -335,16 +335,21 @@ fn row_at(svg: &mut String, strokes: &mut Strokes, row: &Row, y: u32, both: bool
 }
 
 const BOLD: &str = " font-weight=\"bold\"";
-const MONO: &str = " font-family=\"var(--mono-font)\"";
+const MONO: &str = " class=\"mono\"";
+/// Most texts of a call are of one of these kinds: in short, so that a page stays small.
+const STYLE: &str = "<style>.sequence .mono{font-family:var(--mono-font)}\
+                     .sequence .end{text-anchor:end}</style>";
 
 /// A text at a place, with more attributes.
 fn write(svg: &mut String, (x, y): (u32, u32), anchor: &str, more: &str, text: &str) {
     let text = escaped(text);
-    let anchor = match anchor {
-        "start" => String::new(),
-        other => format!(" text-anchor=\"{other}\""),
+    let look = match (anchor, more) {
+        ("start", _) => more.to_owned(),
+        ("end", MONO) => " class=\"mono end\"".to_owned(),
+        ("end", _) => format!(" class=\"end\"{more}"),
+        _ => format!(" text-anchor=\"{anchor}\"{more}"),
     };
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\"{anchor}{more}>{text}</text>");
+    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\"{look}>{text}</text>");
 }
 
 /// Where the texts of a side begin, or on the right end, and its arrows.
