@@ -71,6 +71,7 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
 fn converse(mut client: Socket, lang: Lang) -> io::Result<Ending> {
     // A client that sends and never receives fills the buffers of both
     // kernels. Then `write_all` would wait forever, and so would everybody.
+    // (Who says nothing keeps everybody waiting here, too: step 16.)
     client.set_write_timeout(Some(PATIENCE))?;
     client.write_all(lang.server_greeting().as_bytes())?;
 

@@ -41,7 +41,8 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 
 /// Steps 4 to 6, for one client: accept; send, and receive until 0 bytes, its
 /// end; close. (At the end of the function `client` is dropped.) A client that
-/// never receives makes our send wait: for a second at most.
+/// never receives makes our send wait: for a second at most. (One that says
+/// nothing makes us wait for good: step 16.)
 fn serve(listener: &Socket) -> io::Result<()> {
     let accepted = listener.accept();
     // (If that fails, wait a moment. A shortage of open files passes.)

@@ -61,6 +61,9 @@ static void tcp(void) {
 
     int listener = socket(AF_INET, SOCK_STREAM, 0); // create-tcp
     CHECK(listener >= 0);
+    const int on = 1; // reuse-value
+    int set_reuse = setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); // reuse
+    CHECK(set_reuse == 0);
     int bound = bind(listener, (struct sockaddr *)&address, sizeof address); // bind
     CHECK(bound == 0);
     int listening = listen(listener, 100); // listen
@@ -108,12 +111,11 @@ static void tcp(void) {
                          SO_RCVTIMEO, &kept, &size) == 0);
         CHECK(kept.tv_sec == 0 && kept.tv_usec == 0);
     }
-    int flags = fcntl(conversation, F_GETFL);
-    int set_again = fcntl(conversation, F_SETFL, flags | O_NONBLOCK); // no-wait
+    int set_again = fcntl(conversation, F_SETFL, fcntl(conversation, F_GETFL) | O_NONBLOCK); // no-wait
     CHECK(set_again == 0);
     CHECK(recv(conversation, buffer, sizeof buffer, 0) == -1);
     CHECK(errno == EAGAIN || errno == EWOULDBLOCK);
-    CHECK(fcntl(conversation, F_SETFL, flags) == 0);
+    CHECK(fcntl(conversation, F_SETFL, fcntl(conversation, F_GETFL) & ~O_NONBLOCK) == 0);
 
     /* The end of the stream, in one direction and then in the other. */
     int told = shutdown(client, SHUT_WR); // shutdown

@@ -10,6 +10,7 @@ def tcp():
     address = ("127.0.0.1", port)  # address
 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)  # create-tcp
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # reuse
     listener.bind(address)  # bind
     listener.listen(100)  # listen
     address = listener.getsockname()

@@ -21,6 +21,8 @@ fn tcp() -> Result<()> {
 
     let listener =
         Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?; // create-tcp
+    listener.set_reuse_address(true)?; // reuse
+    assert!(listener.reuse_address()?);
     listener.bind(&address.into())?; // bind
     listener.listen(100)?; // listen
     let here = listener.local_addr()?.as_socket();

@@ -23,6 +23,8 @@ async fn tcp() -> Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port)); // address
 
     let socket = TcpSocket::new_v4()?; // create-tcp
+    socket.set_reuseaddr(true)?; // reuse
+    assert!(socket.reuseaddr()?);
     socket.bind(address)?; // bind
     let listener = socket.listen(100)?; // listen
     let address = listener.local_addr()?;
