@@ -9,7 +9,7 @@ import json
 import re
 import sys
 
-from . import follow
+from . import atlas, follow
 from .directives import BEHIND, Directives
 from .drawings import draw
 from .edition import Edition
@@ -87,17 +87,6 @@ class Chapter:
         return switch(self.path, self.edition.language) + "".join(text)
 
 
-def link_examples(text, home):
-    """The last column of the atlas leads to the chapters."""
-
-    def replace(match):
-        if match[1] not in home:
-            raise Mistake(f"no chapter has the example {match[1]}")
-        return f"[`{match[1]}`]({home[match[1]]}) |"
-
-    return re.sub(r"`(\d\d_\w+)` \|$", replace, text, flags=re.MULTILINE)
-
-
 def process(book, language):
     """Puts what belongs there into the pages of a book; gives the mistakes."""
     for chapter in chapters(book["items"]):
@@ -123,8 +112,8 @@ def process(book, language):
     for chapter, page in pages:
         try:
             chapter["content"] = page.text(drawings)
-            if page.path == "error-atlas.md":
-                chapter["content"] = link_examples(chapter["content"], home)
+            if page.path == atlas.PAGE:
+                chapter["content"] = atlas.finish(chapter["content"], home, edition)
         except Mistake as mistake:
             mistakes.append(f"{page.path}: {mistake}")
         chapter["name"] = edition.title(chapter["name"])

@@ -41,6 +41,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         cell of a table: without a comment after it, and the semicolon.
     {{#errors ENETUNREACH EHOSTUNREACH}}
         What Linux, macOS and Windows say for these errors, and their numbers.
+    {{#index entries}}
+        What people see, each with its entry in the atlas and its calls (see atlas.py).
     {{#picture tables}}
         A drawing: src/img/NAME.svg.
     {{#call Python accept}}
@@ -55,7 +57,7 @@ import html
 import json
 import re
 
-from . import examples, rust
+from . import atlas, examples, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
@@ -149,6 +151,10 @@ class Directives:
                 number = f"({windows}, WinError {number}, os error {number})"
                 lines.append(f'- **Windows**: {english} <span lang="zh-CN">{chinese}</span> {number}')
         return "\n".join(dict.fromkeys(lines))
+
+    def put_index(self, _entries):
+        """Its lines are known when the whole page is."""
+        return atlas.INDEX
 
     def with_names(self, program):
         """With a line that names the Rust in it that the reader may not know."""

@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import drawings, examples, follow, po, rust
+from steps import atlas, drawings, examples, follow, po, rust
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
@@ -363,6 +363,50 @@ class OnThePages(unittest.TestCase):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]
         self.assertIn("### What the kernel did\n\n<details>\n", text)
         self.assertIn("It did.\n\n</details>\n\n## B\n", text)
+
+
+class Atlas(unittest.TestCase):
+    ENGLISH = """## Too many {#many}
+
+**Comes from**:
+
+- `socket`, `accept`: at the limit\\
+  Linux: 24 EMFILE · Windows: 10024 (documented) · Kind: Uncategorized · `01_create`
+- `accept`: again\\
+  Linux: 24 EMFILE · Windows: no error (run)
+
+**Comes from** (too many (on this system)):
+
+- any call\\
+  Linux: 23 ENFILE (injected) · Windows: 10024 (documented)
+"""
+    CHINESE = """## 太多 {#many}
+
+**来自**（too many (files)）：
+
+- `socket`、`accept`：上限\\
+  Linux：24 EMFILE · Windows：10024（文档） · `01_create`
+"""
+
+    def test_what_is_seen_and_its_calls(self):
+        self.assertEqual(atlas.index(self.ENGLISH), {
+            ("Too many", "many"): dict.fromkeys(["`socket`", "`accept`"]),
+            ("too many (on this system)", "many"): {"any call": None},
+        })
+        self.assertEqual(list(atlas.index(self.CHINESE)), [("too many (files) 太多", "many")])
+
+    def test_an_entry_that_comes_from_nothing(self):
+        for text in [self.ENGLISH.replace("Comes from", "From"), "## A {#a}\n\n## B {#b}\n", "## A {#a}\n",
+                     "## A {#a}\n\n**Comes from**:\n\n- `bind`: one line\n"]:
+            with self.assertRaisesRegex(Mistake, "comes? from"):
+                atlas.index(text)
+
+    def test_the_lines_lead_to_the_chapters(self):
+        text = atlas.finish(f"{atlas.INDEX}\n\n{self.CHINESE}", {"01_create": "01-create.md"}, Edition("zh"))
+        self.assertIn("| [too many (files) 太多](#many) | `socket`、`accept` |\n", text)
+        self.assertIn("\n  <small>Linux：24 EMFILE · Windows：10024（文档） · [`01_create`](01-create.md)</small>\n", text)
+        with self.assertRaisesRegex(Mistake, "01_create"):
+            atlas.finish(self.CHINESE, {}, Edition("zh"))
 
 
 if __name__ == "__main__":

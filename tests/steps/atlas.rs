@@ -16,10 +16,10 @@ use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 use crate::support::{Terminal, expect, rest};
 use crate::support::{accept, closed_udp_port, connect, datagrams, top, within_limit};
 
-/// A row of the table: the cells, without their back quotes.
+/// A call that fails: two lines below "Comes from" of an entry, without their back quotes.
 pub struct Row {
+    /// What is seen.
     pub title: String,
-    link: String,
     pub call: String,
     pub linux: String,
     windows: String,
@@ -32,28 +32,62 @@ fn atlas() -> String {
     fs::read_to_string(path).expect("the atlas")
 }
 
+/// The entries: heading, place and text.
+fn entries(atlas: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    atlas.split("\n## ").skip(1).map(|entry| {
+        let (heading, text) = entry.split_once('\n').expect("a text");
+        let (heading, place) = heading.split_once(" {#").expect("an anchor");
+        (heading, place.trim_end_matches('}'), text)
+    })
+}
+
 pub fn rows() -> Vec<Row> {
     let atlas = atlas();
-    let lines = atlas.lines().filter(|line| line.starts_with("| ["));
-    lines
-        .map(|line| {
-            let line = line.replace('`', "");
-            let cells: Vec<_> = line.split('|').map(str::trim).collect();
-            let [_, link, call, linux, windows, kind, example, _] = cells[..] else {
-                unreachable!("six cells: {line}");
+    let mut rows = Vec::new();
+    for (heading, _, text) in entries(&atlas) {
+        // Below "**Comes from**:" or "**Comes from** (other words than the heading's):".
+        for part in text.split("\n**Comes from**").skip(1) {
+            let (words, list) = part.split_once(":\n\n").expect("a list");
+            let title = match words.strip_prefix(" (").and_then(|words| words.strip_suffix(')')) {
+                Some(title) => title.to_owned(),
+                None if words.is_empty() => small_first_letter(heading),
+                None => unreachable!("{heading}: {words}"),
             };
-            let (title, link) = link.split_once("](#").expect("a link");
-            Row {
-                title: title.trim_start_matches('[').to_owned(),
-                link: link.trim_end_matches(')').to_owned(),
-                call: call.to_owned(),
-                linux: linux.to_owned(),
-                windows: windows.to_owned(),
-                kind: kind.to_owned(),
-                example: example.to_owned(),
-            }
-        })
-        .collect()
+            rows.extend(list.split("- ").skip(1).map(|row| row_of(&title, row)));
+        }
+    }
+    rows
+}
+
+fn row_of(title: &str, row: &str) -> Row {
+    let row = row.replace('`', "");
+    let (call, details) = row.split_once("\\\n").expect("two lines");
+    let details: Vec<_> = details.trim().split(" · ").collect();
+    let detail = |name: &str| {
+        let mut with_name = details.iter().filter_map(|detail| detail.strip_prefix(name));
+        let detail = with_name.next().unwrap_or_default().to_owned();
+        assert_eq!(with_name.next(), None, "{row}");
+        detail
+    };
+    let row = Row {
+        title: title.to_owned(),
+        call: call.to_owned(),
+        linux: detail("Linux: "),
+        windows: detail("Windows: "),
+        kind: detail("Kind: "),
+        example: details.last().filter(|last| !last.contains(':')).unwrap_or(&"").to_string(),
+    };
+    assert!(!row.linux.is_empty() && !row.windows.is_empty(), "{call}: {details:?}");
+    let known = [&row.linux, &row.windows, &row.kind, &row.example];
+    let known = known.iter().filter(|detail| !detail.is_empty()).count();
+    assert_eq!(details.len(), known, "{call}: {details:?}");
+    row
+}
+
+fn small_first_letter(heading: &str) -> String {
+    let mut letters = heading.chars();
+    let first = letters.next().expect("a heading");
+    first.to_lowercase().chain(letters).collect()
 }
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -339,7 +373,7 @@ fn the_kernel_fails_as_the_atlas_says() {
         let (on_unix, on_windows) = row.kind.split_once("; ").unwrap_or((&row.kind, &row.kind));
         let (cell, kind) = if cfg!(target_os = "linux") {
             (&row.linux, on_unix)
-        } else if cfg!(windows) && !row.windows.ends_with("documented") {
+        } else if cfg!(windows) && !row.windows.ends_with("(documented)") {
             (&row.windows, on_windows)
         } else {
             continue;
@@ -347,8 +381,8 @@ fn the_kernel_fails_as_the_atlas_says() {
         // Without an error there is nothing to provoke: the examples show
         // these. One of them has an error on the other system.
         let silent = cell.starts_with("no error");
-        let elsewhere = cell.ends_with("documented") // (not on Linux)
-            || cell.ends_with("injected"); // see faults.rs
+        let elsewhere = cell.ends_with(" (documented)") // (not on Linux)
+            || cell.ends_with(" (injected)"); // see faults.rs
         if elsewhere || silent && row.kind.is_empty() {
             continue;
         }
@@ -369,7 +403,7 @@ fn the_kernel_fails_as_the_atlas_says() {
         assert_eq!(error.raw_os_error(), number, "{}", row.call);
         let actual = error.kind();
         assert!(same_kind(kind, actual), "{}: {actual:?}", row.call);
-        // The first column is what our examples would print, on each system
+        // What is seen is what our examples would print, on each system
         // that knows the error, and as the same kind.
         if kind != on_unix || row.linux.starts_with("no error") {
             continue;
@@ -431,9 +465,9 @@ fn each_system_has_its_own_words() {
         let words = io::Error::from_raw_os_error(number).to_string();
         assert_eq!(words, format!("{text} (os error {number})"), "{name}");
     }
-    // Each number in the table has its words.
+    // Each number in the rows has its words.
     for row in rows() {
-        let cell = row.linux.trim_end_matches(", injected");
+        let cell = row.linux.trim_end_matches(" (injected)");
         if let Some((number, name)) = cell.split_once(' ') {
             if let Ok(number) = number.parse::<i64>() {
                 assert_eq!(errors[name]["Linux"][0], number, "{name}");
@@ -447,7 +481,7 @@ fn each_system_has_its_own_words() {
 fn one_name_for_one_number() {
     let mut pairs = BTreeSet::new();
     for row in rows() {
-        let cell = row.linux.trim_end_matches(", injected");
+        let cell = row.linux.trim_end_matches(" (injected)");
         if let Some((number, name)) = cell.split_once(' ') {
             if number.parse::<u32>().is_ok() {
                 pairs.insert((number.to_owned(), name.to_owned()));
@@ -460,22 +494,21 @@ fn one_name_for_one_number() {
     assert!(pairs.len() >= 20, "{pairs:?}");
 }
 
-/// Every row leads to an entry that says what it means and what to do, every
-/// entry is in the table, and every example that it names exists.
+/// Every entry says what it means, what to do and what it comes from, and every
+/// example that it names exists.
 #[test]
-fn every_row_has_an_entry_and_every_entry_a_row() {
+fn every_entry_is_whole() {
     let atlas = atlas();
-    let mut entries = BTreeSet::new();
-    for entry in atlas.split("\n## ").skip(1) {
-        let (title, text) = entry.split_once('\n').expect("a text");
-        let (_, id) = title.split_once(" {#").expect("an anchor");
-        assert!(text.contains("\n**Means**: "), "{title}");
-        assert!(text.contains("\n**Do**: "), "{title}");
-        entries.insert(id.trim_end_matches('}').to_owned());
+    let mut places = BTreeSet::new();
+    for (heading, place, text) in entries(&atlas) {
+        for part in ["\n**Means**: ", "\n**Do**: ", "\n**Comes from**"] {
+            assert!(text.contains(part), "{heading}: {part}");
+        }
+        assert!(places.insert(place), "{place}");
     }
+    // No row stands anywhere else.
     let rows = rows();
-    let linked: BTreeSet<_> = rows.iter().map(|row| row.link.clone()).collect();
-    assert_eq!(linked, entries, "left: the table, right: the entries");
+    assert_eq!(rows.len(), atlas.matches("\n  Linux: ").count());
     let calls: BTreeSet<_> = rows.iter().map(|row| &row.call).collect();
     assert!(rows.len() >= 20);
     for row in &rows {

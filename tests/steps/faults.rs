@@ -26,13 +26,14 @@ const FAULTS: [(&str, &str, &str); 11] = [
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn the_examples_say_why_a_call_fails_that_is_made_to_fail() {
-    let rows: Vec<_> = rows().into_iter().filter(|row| row.linux.ends_with(", injected")).collect();
+    let rows: Vec<_> =
+        rows().into_iter().filter(|row| row.linux.ends_with(" (injected)")).collect();
     let injected: BTreeSet<_> = rows.iter().map(|row| &*row.call).collect();
     let tested = FAULTS.map(|(call, ..)| call).into();
     assert_eq!(injected, tested, "left: the atlas, right: this list");
     for (call, fault, example) in FAULTS {
         let row = rows.iter().find(|row| row.call == call).expect(call);
-        let cell = row.linux.trim_end_matches(", injected");
+        let cell = row.linux.trim_end_matches(" (injected)");
         let (number, name) = cell.split_once(' ').expect("two words");
         assert!(fault.contains(&format!("={name}")), "{fault}, {cell}");
 
