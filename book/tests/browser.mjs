@@ -1,12 +1,12 @@
 // Looks at the built book, both editions, in Chromium: script errors, requests
 // that leave the book, sideways scrolling on a phone, accessibility, the stepper,
-// the way from one edition to the other, and Chinese words in the search.
+// the way from one edition to the other, Chinese words in the search, and every error.
 
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const HTML = join(dirname(fileURLToPath(import.meta.url)), "..", "html");
@@ -27,11 +27,35 @@ const SEARCHES = {
     "粘包": "09-glued-messages.html",
     "半关闭": "06-close.html",
     "accept": "04-accept-connect.html",
-    "由于目标计算机积极拒绝，无法连接": "error-atlas.html",
-    "远程主机强迫关闭了一个现有的连接": "error-atlas.html",
-    "Cannot assign requested address": "error-atlas.html",
-    "Transport endpoint is not connected": "error-atlas.html",
 };
+// What people paste, in either edition: the entry of the atlas that it must lead to first.
+const PASTED = {
+    'Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }': "address-already-in-use",
+    "OSError: [Errno 98] Address already in use": "address-already-in-use",
+    "OSError: [Errno 48] Address already in use": "address-already-in-use",
+    "bind: Address already in use": "address-already-in-use",
+    "java.net.BindException: Address already in use": "address-already-in-use",
+    "listen tcp 127.0.0.1:8090: bind: address already in use": "address-already-in-use",
+    "Error: listen EADDRINUSE: address already in use :::8090": "address-already-in-use",
+    "由于目标计算机积极拒绝，无法连接。": "connection-refused",
+    "[WinError 10061] 由于目标计算机积极拒绝，无法连接。": "connection-refused",
+    "积极拒绝": "connection-refused",
+    "SocketException (10061): No connection could be made because the target machine actively refused it.":
+        "connection-refused",
+    "nc: connect to 127.0.0.1 port 8090 (tcp) failed: Connection refused": "connection-refused",
+    "error: connect 127.0.0.1:8090: connection refused (os error 111)": "connection-refused",
+    "ConnectionRefusedError": "connection-refused",
+    "Error: connect ECONNREFUSED 127.0.0.1:8090": "connection-refused",
+    "java.net.SocketException: Connection reset": "connection-reset",
+    "forcibly closed by the remote host": "connection-reset",
+    "强迫关闭": "connection-reset",
+    "您的主机中的软件中止了一个已建立的连接。": "connection-aborted",
+    "read failed: errno = 104": "connection-reset",
+    "错误代码：10054": "connection-reset",
+    "kind: UnexpectedEof": "unexpected-end",
+};
+// Words that name no error: no entry comes before what is usually found.
+const USUAL = ["socket", "backlog", "connection", "the connection", "step 13", "bind 127.0.0.1:8090", "套接字", "监听", "对端"];
 // The light and the dark theme; of the three to choose besides, the colours.
 const THEMES = ["light", "navy", "rust", "coal", "ayu"];
 const WHOLE = ["light", "navy"];
@@ -176,6 +200,112 @@ async function search() {
     );
 }
 
+/** What is searched for, and the entries of the atlas that are to come first: from errors.json. */
+async function wantedErrors() {
+    const read = (name) => readFile(join(HTML, "..", name), "utf8");
+    const places = {}; // of each name
+    for (const entry of (await read("src/error-atlas.md")).split("\n## ")) {
+        const place = /\{#([\w-]+)\}/.exec(entry)?.[1];
+        for (const [, names] of entry.matchAll(/\{\{#errors ([^}]*)\}\}/g)) {
+            for (const name of names.split(" ")) places[name] = place;
+        }
+    }
+    const wanted = new Map();
+    const want = (typed, name) => {
+        if (!places[name]) mistake("errors.json", `${name} is in no entry of the atlas`);
+        wanted.set(typed, (wanted.get(typed) ?? new Set()).add(places[name]));
+    };
+    for (const [name, systems] of Object.entries(JSON.parse(await read("errors.json")))) {
+        want(name, name);
+        want(`Errno::${name}`, name);
+        for (const [number, text] of [systems.Linux, systems.macOS]) {
+            for (const typed of [text, number, `os error ${number}`, `errno ${number}`, `[Errno ${number}]`]) {
+                want(String(typed), name);
+            }
+        }
+        for (const [number, windows, english, chinese] of systems.Windows) {
+            for (const typed of [
+                windows, english, chinese, number, `os error ${number}`, `WinError ${number}`, `[WinError ${number}]`,
+            ]) {
+                want(String(typed), name);
+            }
+        }
+    }
+    for (const [typed, place] of Object.entries(PASTED)) wanted.set(typed, new Set([place]));
+    return wanted;
+}
+
+/** Searches for each, and gives what is found: the addresses, and whether it is an entry that was put first. */
+const searched = (page, words) =>
+    page.evaluate((words) => {
+        const bar = document.getElementById("mdbook-searchbar");
+        const links = () => Array.from(document.querySelectorAll("#mdbook-searchresults > li > a"));
+        return words.map((typed) => {
+            bar.value = typed;
+            bar.dispatchEvent(new Event("keyup"));
+            return links().map((link) => ({ to: link.getAttribute("href"), first: !!link.querySelector("strong") }));
+        });
+    }, words);
+
+/** Each text, number and name of an error, and whole lines, lead to its entry in the atlas first. */
+async function errors() {
+    const wanted = await wantedErrors();
+    must(wanted.size > 400, "errors.json has more than 400 texts, numbers and names");
+    for (const edition of ["", "zh/"]) {
+        const page = await open({ viewport: DESK });
+        // The words of the index as well.
+        await page.goto(`${base}${edition}error-atlas.html`);
+        const index = await page.$$eval("main table a", (links) => links.map((link) => [link.textContent, link.hash.slice(1)]));
+        must(index.length > 30, `${edition}error-atlas.html has an index`);
+        const seen = new Map();
+        for (const [words, place] of index) {
+            seen.set(words.toLowerCase(), (seen.get(words.toLowerCase()) ?? new Set()).add(place));
+        }
+        const ready = () => page.waitForFunction(
+            () => document.querySelector("#mdbook-searchbar-outer:not(.searching)") && window.search.doc_urls,
+        );
+        const place = (link) => /error-atlas\.html(?:\?[^#]*)?#(.*)$/.exec(link.to)?.[1];
+        const wrong = [];
+        const look = async (words) => {
+            for (const [at, found] of (await searched(page, words)).entries()) {
+                const places = wanted.get(words[at]) ?? seen.get(words[at]);
+                const first = found.slice(0, places.size);
+                const right = new Set(first.map(place).filter((one) => places.has(one)));
+                if (right.size < places.size) {
+                    wrong.push(`${words[at]} finds ${first.map(({ to }) => to)} first, not ${[...places]}`);
+                }
+                looked++;
+            }
+        };
+        // All, without what mdBook finds besides, which takes its time; then some with it.
+        await page.goto(`${base}${edition}02-bind.html`);
+        await page.evaluate(() => (window.elasticlunr.Index.prototype.search = () => []));
+        await page.keyboard.press("s");
+        await ready();
+        await look([...wanted.keys(), ...seen.keys()]);
+        await page.goto(`${base}${edition}02-bind.html`);
+        await page.keyboard.press("s");
+        await ready();
+        await look(["EADDRINUSE", "10035", "35", "os error 98", ...Object.keys(PASTED)]);
+        for (const one of wrong.slice(0, 5)) mistake(`${edition || "en/"}, of ${wrong.length}`, `a search for ${one}`);
+        for (const [at, found] of (await searched(page, USUAL)).entries()) {
+            must(!found.some(({ first }) => first), `${edition}: a search for ${USUAL[at]} is for no error`);
+        }
+        // Pasted, without a key; and on with the keyboard.
+        await page.fill("#mdbook-searchbar", "[Errno 111] Connection refused");
+        await page.locator("#mdbook-searchresults strong").first().waitFor();
+        await page.keyboard.press("Enter");
+        await page.waitForURL(`${base}${edition}error-atlas.html#connection-refused`);
+        // From a file.
+        const file = await (await browser.newContext()).newPage();
+        await file.goto(pathToFileURL(join(HTML, edition, "index.html")).href);
+        await file.keyboard.press("s");
+        await file.fill("#mdbook-searchbar", "WSAECONNRESET");
+        await file.click("#mdbook-searchresults a");
+        must(file.url().endsWith(`${edition}error-atlas.html#connection-reset`), `a file leads to ${file.url()}`);
+    }
+}
+
 /** Every page, on a phone: it loads, and fits. Folded parts are opened first. */
 async function onPhone() {
     const phone = await open({ viewport: PHONE });
@@ -237,8 +367,8 @@ async function accessible(theme) {
 }
 
 const STEPPER = "connection.html";
-let count = 0;
-const tried = [walk, change, search].map((part) =>
+let [count, looked] = [0, 0];
+const tried = [walk, change, search, errors].map((part) =>
     part().catch((error) => mistake(part.name, error.message.split("\n")[0])));
 await Promise.all([onPhone(), ...tried, ...THEMES.map(accessible)]);
 if (rules === 0) mistake("axe-core", "checked nothing");
@@ -248,6 +378,6 @@ server.close();
 for (const one of mistakes) console.error(`mistake: ${one}`);
 console.log(
     `browser: ${pages.length} pages on a phone, ${KINDS.length} kinds in ${THEMES.length} themes, ` +
-        `${count} steps, ${mistakes.length} mistakes`,
+        `${count} steps, ${looked} searches for an error, ${mistakes.length} mistakes`,
 );
 process.exit(mistakes.length ? 1 : 0);
