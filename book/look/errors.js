@@ -61,8 +61,8 @@
             // The words of each system: "Linux: Permission denied (EACCES, errno 13, os error 13)",
             // on Windows the Chinese ones behind the English.
             const [list] = doc.body.split(MEANS);
-            for (const line of list.split(/\s(?=(?:Linux|macOS|Windows|Rust|Python): )/)) {
-                for (const part of line.replace(/^\w+: /, "").split("; ")) {
+            for (const line of list.split(/\s(?=(?:Linux|macOS|Windows|Rust|Python|Also): |也说：)/)) {
+                for (const part of line.replace(/^(?:\w+: |也说：)/, "").split(/; |；/)) {
                     const [, text, codes] = /^(.*?)(?: \(([^()]*)\))?$/s.exec(part);
                     const english = text.replace(/[\u4e00-\u9fff].*/s, "");
                     // (What an older Windows said stands in brackets: （较早的版本：…）.)

@@ -53,6 +53,10 @@ const PASTED = {
     "read failed: errno = 104": "connection-reset",
     "错误代码：10054": "connection-reset",
     "kind: UnexpectedEof": "unexpected-end",
+    "failed to fill whole buffer": "unexpected-end",
+    "Bind for 0.0.0.0:8090 failed: port is already allocated": "address-already-in-use",
+    "dial tcp 192.0.2.1:8090: i/o timeout": "timed-out",
+    "signal: SIGPIPE": "broken-pipe",
 };
 // Words that name no error: no entry comes before what is usually found.
 const USUAL = ["socket", "backlog", "connection", "the connection", "step 13", "bind 127.0.0.1:8090", "套接字", "监听", "对端"];

@@ -425,6 +425,11 @@ fn the_entries_of_the_atlas_hold() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 
+    // What Rust says of an end that comes too early, in one line.
+    let short = (&b"short"[..]).read_exact(&mut [0; 16]).expect_err("the end");
+    let words = format!("- **Rust**: {short}; {}\n", io::Error::from(ErrorKind::UnexpectedEof));
+    assert!(atlas().contains(&words), "{words}");
+
     // Who is killed with nothing unread: the end of the stream.
     let mut server = Terminal::start("07_first_server", &["127.0.0.1:0"]);
     let client = connect(server.invited_to());
