@@ -216,6 +216,9 @@ fn parse(
 
 /// What is wrong with an IP address and a port.
 fn problem(text: &str) -> &'static str {
+    if text.contains('/') {
+        return "an address has no http:// before it and no path behind it";
+    }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse() {
         Ok(IpAddr::V6(_)) if bare == text => {
@@ -322,6 +325,8 @@ mod tests {
             ("127.0.0.1:http", "from 0 to 65535"),
             ("127.0.0.1:", "from 0 to 65535"),
             ("localhost:8090", "not names"),
+            ("http://127.0.0.1:8090", "no http://"),
+            ("127.0.0.1:8090/path", "no http://"),
             ("300.1.1.1:8090", "an IP address, a colon"),
             ("8090", "an IP address, a colon"),
             ("", "an IP address, a colon"),

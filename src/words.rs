@@ -54,8 +54,11 @@ pub fn in_words(error: &io::Error) -> String {
             Some(95) if cfg!(target_os = "linux") => NOT_SUPPORTED,
             Some(102) if cfg!(target_vendor = "apple") => NOT_SUPPORTED,
             Some(10045) if cfg!(windows) => NOT_SUPPORTED,
+            _ if is(9, 9) => "bad file descriptor",
+            _ if is(19, 19) => "no such device",
             _ if is(23, 23) => "too many open files on this system",
             _ if is(24, 24) => "too many open files or sockets",
+            _ if is(88, 38) => "not a socket",
             _ if is(91, 41) => "the protocol is of another type",
             _ if is(93, 43) => "protocol not supported",
             _ if is(115, 36) => "operation in progress",
@@ -138,10 +141,17 @@ pub fn advice(
              and does not say on which",
             "the number of the network card behind it: [fe80::1%2]:8090",
         ),
+        // macOS: not a mistake of the server's.
+        ErrorKind::InvalidInput if call == "accept" => (
+            "this socket does not listen; or (on macOS) the client had left \
+             before it was accepted",
+            "listen before accept; a server goes on with the next client",
+        ),
         ErrorKind::AddrNotAvailable => (
             "this machine has no address or port of its own from which to \
              reach that one",
-            "127.0.0.1, and a port other than 0",
+            "127.0.0.1, and a port other than 0; or end programs that have \
+             many connections",
         ),
         ErrorKind::ConnectionRefused => (
             "the machine answered, but no program listens at that port",
@@ -215,6 +225,10 @@ pub fn advice(
              allows",
             "end programs that have many files or sockets open",
         ),
+        _ if has_number(error, 19, 19) => (
+            "this machine has no network card with that number",
+            "a number that it has (Linux: ip link), or 127.0.0.1",
+        ),
         _ if is_unknown_family(error) => (
             "IPv6 is switched off on this machine",
             "an IPv4 address, such as 127.0.0.1:8090",
@@ -243,7 +257,8 @@ mod tests {
                 "1.1.1.1:1",
                 "(all of its addresses)",
             ),
-            (AddrNotAvailable, "connect", "1.1.1.1:1", "other than 0"),
+            (AddrNotAvailable, "connect", "1.1.1.1:1", "many connections"),
+            (InvalidInput, "accept", "1.1.1.1:1", "the next client"),
             (PermissionDenied, "bind", "1.1.1.1:1023", "as 8090"),
             (PermissionDenied, "bind", "1.1.1.1:1024", "127.0.0.1:8090"),
             (PermissionDenied, "connect", "1.1.1.1:80", "127.0.0.1:8090"),
@@ -273,6 +288,7 @@ mod tests {
     fn a_number_has_its_words_and_its_advice() {
         for ((linux, bsd), words, end) in [
             ((105, 55), "no buffer space", "more slowly"),
+            ((19, 19), "no such device", "or 127.0.0.1"),
             ((24, 24), "too many open files or sockets", "(ulimit -n)"),
             (
                 (23, 23),
