@@ -9,11 +9,12 @@ use crate::machine::program;
 use crate::timelines::trace;
 
 /// The row's call; what fails; in which example.
-const FAULTS: [(&str, &str, &str); 11] = [
+const FAULTS: [(&str, &str, &str); 12] = [
     ("bind: a port below 1024", "bind=EACCES", "02_bind"),
     ("connect: no answer for two minutes", "connect=ETIMEDOUT", "04_connect"),
     ("accept, recv: the connection was given up", "accept=ECONNABORTED:2", "04_accept"),
     ("accept, recv: the connection was given up", "recv=ECONNABORTED", "05_send_recv"),
+    ("accept: the client had left (macOS)", "accept=EINVAL:2", "04_accept"),
     ("any call that waits: a signal", "accept=EINTR:2", "04_accept"),
     ("any call that waits: a signal", "recv=EINTR", "05_send_recv"),
     ("connect, send_to: no way there", "connect=ENETUNREACH", "04_connect"),
@@ -68,6 +69,7 @@ fn every_server_goes_on() {
     let faults = [
         ("accept=ECONNABORTED", "connection aborted"),
         ("accept=EINTR", "interrupted"),
+        ("accept=EINVAL", "invalid argument"),
         ("accept=ENFILE", "too many open files on this system"),
     ];
     let accepts = tcp

@@ -27,3 +27,5 @@ mod time_wait;
 mod timelines;
 mod transcripts;
 mod two_terminals;
+#[cfg(target_os = "linux")]
+mod unseen;

@@ -55,16 +55,23 @@ fn port_in_time_wait() -> SocketAddr {
 
 /// Whether the kernel has a TCP socket in this state at this IPv4 address.
 fn is_in(state: &str, address: SocketAddr) -> bool {
+    number_in(state, address) > 0
+}
+
+/// How many it has.
+pub fn number_in(state: &str, address: SocketAddr) -> usize {
     let SocketAddr::V4(v4) = address else { unreachable!("{address} is not IPv4") };
     let ip = u32::from_ne_bytes(v4.ip().octets());
     let local = format!("{ip:08X}:{:04X}", v4.port());
     let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
     // It is long after many tests: only few lines are taken apart.
-    table.lines().filter(|line| line.contains(&local)).any(|line| {
+    let lines = table.lines().filter(|line| line.contains(&local));
+    let lines = lines.filter(|line| {
         // The number of the line, both addresses, the state.
         let words: Vec<_> = line.split_whitespace().collect();
         (words[1], words[3]) == (&local, state)
-    })
+    });
+    lines.count()
 }
 
 /// What step 8 says of SO_REUSEADDR on Linux: only a listener keeps the port,

@@ -1,0 +1,280 @@
+//! The rows of the atlas in which no call fails, and which no example shows: each is made to
+//! happen. (On Linux.)
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::atlas::pair;
+use crate::chat::python;
+use crate::machine::{PYTHON, command, has, launch, missing, program, spawn};
+use crate::support::{Terminal, accept, connect, datagrams, receive, rest, within_limit};
+use crate::time_wait::number_in;
+
+/// Makes happen what the row with this call tells.
+pub fn make(call: &str) {
+    match call {
+        "send: text, where bytes are wanted" => text_is_no_bytes(),
+        "send: twice, and then recv" => two_small_sends_wait_for_an_acknowledgement(),
+        "send_to: to where nobody receives" => a_datagram_to_nobody_is_sent_all_the_same(),
+        "close: forgotten, after 0 bytes" => who_does_not_close_is_in_close_wait(),
+        "recv: decoded as another encoding" => bytes_do_not_say_their_encoding(),
+        "recv: the other end waits for your end" => each_waits_for_the_other_one(),
+        "recv: a copy of the socket is open" => a_copy_keeps_the_connection_open(),
+        "recv: another thread has closed it" => close_wakes_nobody(),
+        "connect: its own port was the target" => a_client_meets_itself(),
+        _ => unreachable!("no way to make {call:?} happen, and no example"),
+    }
+}
+
+/// The error that a Python program gets (or, without Python, the one that it would get).
+pub fn used_after_close() -> io::Error {
+    let error = io::Error::from_raw_os_error(9);
+    if has(&[PYTHON]) {
+        let shown = Terminal::open(&mut python("after_close.py", &["used"])).finish();
+        let wanted = "[Errno 9] Bad file descriptor\nthe next one has its number: True\n";
+        assert_eq!(shown, wanted);
+    }
+    error
+}
+
+/// What this line of Python prints, and the error that ends it.
+fn python_line(line: &str) -> (String, String) {
+    let mut python = command(PYTHON);
+    let output = python.env("PYTHONIOENCODING", "utf-8").args(["-c", line]).output();
+    let output = output.expect("it starts");
+    let [shown, errors] = [output.stdout, output.stderr].map(String::from_utf8);
+    (shown.expect("UTF-8"), errors.expect("UTF-8"))
+}
+
+fn text_is_no_bytes() {
+    if has(&[PYTHON]) {
+        let (_, errors) = python_line("import socket; socket.socket().send('hi')");
+        assert!(errors.contains("a bytes-like object is required, not 'str'"), "{errors}");
+        let (_, errors) = python_line("b'hi' + 'hi'");
+        assert!(errors.contains("can't concat str to bytes"), "{errors}");
+    }
+    if has(&["rustc"]) {
+        let program = "use std::io::Write;\n\
+            pub fn f(mut s: std::net::TcpStream) { let _ = s.write(\"hi\"); }\n";
+        let mut rustc = command("rustc");
+        // Nothing is written: it does not get that far.
+        rustc.args(["--crate-type", "lib", "--emit", "metadata", "-"]).write_stdin(program);
+        let errors = rustc.output().expect("it starts").stderr;
+        let errors = String::from_utf8_lossy(&errors);
+        for words in ["E0308", "mismatched types", "expected `&[u8]`, found `&str`"] {
+            assert!(errors.contains(words), "{words}: {errors}");
+        }
+    }
+}
+
+/// How long a question takes that is sent in these parts: the median of 20.
+fn round(parts: &[&[u8]], no_delay: bool) -> Duration {
+    let (mut this, mut other) = pair();
+    this.set_nodelay(no_delay).expect("an option");
+    let length = parts.iter().map(|part| part.len()).sum();
+    let answers = thread::spawn(move || {
+        let mut question = vec![0; length];
+        while other.read_exact(&mut question).is_ok() {
+            other.write_all(b"ok").expect("room");
+        }
+    });
+    let mut times = [(); 20].map(|()| {
+        let begin = Instant::now();
+        for part in parts {
+            this.write_all(part).expect("room");
+        }
+        this.read_exact(&mut [0; 2]).expect("an answer");
+        begin.elapsed()
+    });
+    drop(this);
+    answers.join().expect("it has answered all");
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn two_small_sends_wait_for_an_acknowledgement() {
+    let two: &[&[u8]] = &[b"\0\0\0\x05", b"hello"];
+    let slow = round(two, false);
+    assert!(slow >= Duration::from_millis(35), "{slow:?}");
+    for (parts, no_delay) in [(two, true), (&[b"\0\0\0\x05hello"], false)] {
+        let quick = round(parts, no_delay);
+        assert!(quick < slow / 2, "{quick:?}, and {slow:?}");
+    }
+}
+
+fn a_datagram_to_nobody_is_sent_all_the_same() {
+    let receiver = datagrams("127.0.0.1:0");
+    let here = receiver.local_addr().expect("an address");
+    let sender = datagrams("127.0.0.1:0");
+    let elsewhere = SocketAddr::from(([127, 0, 0, 5], here.port()));
+    assert_eq!(sender.send_to(b"lost", elsewhere).expect("it says so"), 4);
+    sender.send_to(b"right", here).expect("room");
+    let mut buffer = [0; 16];
+    let (length, _) = receive(&receiver, &mut buffer);
+    assert_eq!(&buffer[..length], b"right", "and nothing before it");
+
+    // Who is connected is told.
+    sender.connect(elsewhere).expect("an address");
+    sender.send(b"lost").expect("it says so");
+    let error = sender.recv(&mut buffer).expect_err("nobody is there");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+
+    // The other family is another place.
+    if let Ok(sender) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) {
+        sender.send_to(b"lost", (Ipv6Addr::LOCALHOST, here.port())).expect("it says so");
+        sender.connect((Ipv6Addr::LOCALHOST, here.port())).expect("an address");
+        sender.send(b"lost").expect("it says so");
+        sender.recv(&mut buffer).expect_err("nobody is there");
+    }
+}
+
+fn who_does_not_close_is_in_close_wait() {
+    // On an address of its own, as in time_wait.rs.
+    let listener = TcpListener::bind("127.0.0.6:0").expect("a port");
+    let here = listener.local_addr().expect("an address");
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        drop(connect(here));
+        let (mut conversation, _) = accept(&listener);
+        assert_eq!(conversation.read(&mut [0; 16]).expect("an end"), 0);
+        kept.push(conversation);
+    }
+    const CLOSE_WAIT: &str = "08";
+    assert_eq!(number_in(CLOSE_WAIT, here), 3);
+    drop(kept);
+    within_limit(|| (number_in(CLOSE_WAIT, here) == 0).then_some(())).expect("they are closed");
+}
+
+fn bytes_do_not_say_their_encoding() {
+    const IN_GBK: [u8; 4] = [0xc4, 0xe3, 0xba, 0xc3];
+    assert_eq!(String::from_utf8_lossy(&IN_GBK), "\u{fffd}\u{fffd}\u{fffd}");
+    assert!(String::from_utf8(IN_GBK.to_vec()).is_err());
+    if has(&[PYTHON]) {
+        let (shown, _) = python_line("print('你好'.encode().decode('gbk'), '你好'.encode('gbk'))");
+        assert_eq!(shown, "浣犲ソ b'\\xc4\\xe3\\xba\\xc3'\n");
+        let (_, errors) = python_line("'你好'.encode('gbk').decode()");
+        assert!(errors.contains("'utf-8' codec can't decode byte 0xc4"), "{errors}");
+    }
+}
+
+/// A receive that gets nothing for as long as this takes: it would wait on.
+fn waits(mut socket: &TcpStream) {
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("an option");
+    let error = socket.read(&mut [0; 16]).expect_err("neither bytes nor an end");
+    // A receive with a limit may be interrupted.
+    assert!([ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()), "{error}");
+    socket.set_read_timeout(Some(crate::support::HANG_LIMIT)).expect("an option");
+}
+
+fn each_waits_for_the_other_one() {
+    let (this, mut other) = pair();
+    let server = thread::spawn(move || {
+        let mut question = Vec::new();
+        other.read_to_end(&mut question).expect("an end");
+        other.write_all(&question).expect("room");
+    });
+    (&this).write_all(b"echo").expect("room");
+    waits(&this);
+    this.shutdown(Shutdown::Write).expect("connected");
+    assert_eq!(rest(&this), "echo");
+    server.join().expect("it is served");
+}
+
+fn a_copy_keeps_the_connection_open() {
+    let (this, other) = pair();
+    let copy = this.try_clone().expect("a descriptor");
+    drop(this);
+    waits(&other);
+    drop(copy);
+    assert_eq!(rest(&other), "");
+
+    // `shutdown` ends it for all copies.
+    let (this, other) = pair();
+    let _copy = this.try_clone().expect("a descriptor");
+    this.shutdown(Shutdown::Write).expect("connected");
+    assert_eq!(rest(&other), "");
+
+    // The copy may belong to another program.
+    let (this, other) = pair();
+    let mut child = launch("sleep");
+    child.arg("100").stdin(Stdio::from(OwnedFd::from(this)));
+    let mut running = spawn(&mut child);
+    drop(child);
+    waits(&other);
+    running.kill().expect("it runs");
+    running.wait().expect("a status");
+    assert_eq!(rest(&other), "");
+}
+
+/// In Rust this cannot be written: a socket that a thread uses is not closed.
+fn close_wakes_nobody() {
+    if has(&[PYTHON]) {
+        let shown = Terminal::open(&mut python("after_close.py", &["elsewhere"])).finish();
+        let wanted = "close: the other end is told timed out\n\
+            the receive goes on, and gets b'late'\n\
+            shutdown: the other end is told b'' and the receive b''\n";
+        assert_eq!(shown, wanted);
+    }
+}
+
+fn a_client_meets_itself() {
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    client.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
+    client.connect(&client.local_addr().expect("an address")).expect("nobody listens there");
+    let mut client = TcpStream::from(client);
+    assert_eq!(client.local_addr().expect("its own"), client.peer_addr().expect("the same"));
+    client.write_all(b"hello").expect("room");
+    client.shutdown(Shutdown::Write).expect("connected");
+    assert_eq!(rest(&client), "hello", "it reads what it has written");
+}
+
+/// What a lookup says where no name server can be reached.
+#[test]
+fn a_name_without_a_network() {
+    if has(&["unshare", PYTHON]) {
+        let mut run = command("unshare");
+        let line = "import socket; socket.getaddrinfo('example.com', 80)";
+        let errors = run.args(["-Urn", PYTHON, "-c", line]).output().expect("it starts").stderr;
+        let errors = String::from_utf8_lossy(&errors);
+        if errors.starts_with("unshare: ") {
+            return missing(&errors);
+        }
+        assert!(errors.ends_with("[Errno -3] Temporary failure in name resolution\n"), "{errors}");
+    }
+}
+
+/// A network that has one port to give: a listener has it, and a client gets none; or a client
+/// gets it, which is on its way to that very port.
+#[test]
+fn a_network_with_one_port() {
+    if !has(&["unshare", "ip"]) {
+        return;
+    }
+    let in_it = |address: &str| {
+        let script = "ip link set lo up \
+            && echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" $1";
+        let mut run = command("unshare");
+        run.args(["-Urn", "sh", "-c", script, program("04_connect"), address]);
+        let output = run.output().expect("it starts");
+        let [shown, errors] = [output.stdout, output.stderr].map(String::from_utf8);
+        (shown.expect("UTF-8"), errors.expect("UTF-8"))
+    };
+    let (_, errors) = in_it("");
+    if errors.starts_with("unshare: ") {
+        return missing(&errors);
+    }
+    let words = "error: connect 127.0.0.1:40000: the address is not available (os error 99)\n";
+    assert!(errors.starts_with(words), "{errors}");
+    assert!(errors.ends_with("end programs that have many connections\n"), "{errors}");
+
+    // Nobody listens there.
+    let (shown, errors) = in_it("127.0.0.1:40000");
+    let words = "local_addr  127.0.0.1:40000\nclient    peer_addr   127.0.0.1:40000\n";
+    assert!(shown.contains(words), "{shown}{errors}");
+}
