@@ -116,6 +116,12 @@ pub fn advice(
             "every port that the kernel could give is taken",
             "end programs that have many sockets open, or ask for a port",
         ),
+        // Windows.
+        ErrorKind::AddrInUse if is_connect => (
+            "this machine has no port left for it: a closed connection may \
+             hold one for minutes",
+            "end programs that have many connections, or wait",
+        ),
         ErrorKind::AddrInUse => (
             "a program on this machine has that port, or (TCP only) had it \
              less than a minute ago",
@@ -154,14 +160,18 @@ pub fn advice(
              many connections",
         ),
         ErrorKind::ConnectionRefused => (
-            "the machine answered, but no program listens at that port",
-            "start the other end first, and compare the port numbers",
+            "the machine answered, but no program listens at that address",
+            "start the other end first, and compare addresses and ports",
         ),
         ErrorKind::BrokenPipe => (
             "this socket has no peer: the other end has left, or it is a \
              listener, which never has one",
             "look at the other end; a server sends on the socket that accept \
              returned",
+        ),
+        ErrorKind::ConnectionAborted if is_connect => (
+            "this same socket has failed to connect before",
+            "a new socket for each attempt",
         ),
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => (
             "the connection was ended at once: most often the other end left \
@@ -198,7 +208,13 @@ pub fn advice(
             "the address 127.0.0.1 and a program that listens there, and \
              has time for you",
         ),
-        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => (
+        ErrorKind::HostUnreachable => (
+            "nobody on the way has that address; or a firewall, most often \
+             the other machine's, refuses the port",
+            "an address that is there, and a port that its firewall lets \
+             through; or 127.0.0.1",
+        ),
+        ErrorKind::NetworkUnreachable => (
             "this machine knows no way to that address",
             "127.0.0.1, or an address on a network that it is on; if that \
              fails, too, start loopback (Linux: ip link set lo up)",
@@ -219,6 +235,10 @@ pub fn advice(
         _ if has_number(error, 24, 24) => (
             "a program may have only so many descriptors at a time",
             "close what is done with, or raise the limit (ulimit -n)",
+        ),
+        _ if has_number(error, 91, 41) && call != "socket" => (
+            "the other end has just gone (macOS says so in these words)",
+            "a new connection",
         ),
         _ if has_number(error, 23, 23) => (
             "all programs together have as many descriptors as this system \
@@ -268,6 +288,10 @@ mod tests {
             (InvalidInput, "bind", "127.0.0.1:1", ""),
             (AddrInUse, "bind", "127.0.0.1:0", "ask for a port"),
             (AddrInUse, "bind", "127.0.0.1:1", "another port"),
+            (AddrInUse, "connect", "127.0.0.1:1", "or wait"),
+            (ConnectionAborted, "connect", "127.0.0.1:1", "each attempt"),
+            (ConnectionAborted, "accept", "127.0.0.1:1", "or crash?"),
+            (HostUnreachable, "connect", "10.0.0.1:1", "or 127.0.0.1"),
             (Interrupted, "connect", "127.0.0.1:1", "the call again"),
             (Interrupted, "read", "127.0.0.1:1", "nothing is lost"),
             (WouldBlock, "spawn", "127.0.0.1:1", "(ulimit -u)"),
@@ -287,6 +311,7 @@ mod tests {
     #[test]
     fn a_number_has_its_words_and_its_advice() {
         for ((linux, bsd), words, end) in [
+            ((91, 41), "the protocol is of another type", ""),
             ((105, 55), "no buffer space", "more slowly"),
             ((19, 19), "no such device", "or 127.0.0.1"),
             ((24, 24), "too many open files or sockets", "(ulimit -n)"),
