@@ -1,7 +1,7 @@
 //! The rows of the atlas in which no call fails, and which no example shows: each is made to
 //! happen. (On Linux.)
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
@@ -13,7 +13,10 @@ use socket2::{Domain, Socket, Type};
 use crate::atlas::pair;
 use crate::chat::python;
 use crate::machine::{PYTHON, command, has, launch, missing, program, spawn};
-use crate::support::{Terminal, accept, connect, datagrams, families, receive, rest, within_limit};
+use crate::support::{
+    Terminal, accept, connect, datagrams, expect, families, receive, rest, wait_for_bytes,
+    within_limit,
+};
 use crate::time_wait::number_in;
 
 /// Makes happen what the row with this call tells.
@@ -27,6 +30,10 @@ pub fn make(call: &str) {
         "recv: the other end waits for your end" => each_waits_for_the_other_one(),
         "recv: a copy of the socket is open" => a_copy_keeps_the_connection_open(),
         "recv: another thread has closed it" => close_wakes_nobody(),
+        "recv: a line that has no end yet" => a_line_has_an_end(),
+        "recv: the sender's buffer is not flushed" => a_buffer_is_sent_when_it_is_flushed(),
+        "read: into a buffer of length 0" => no_room_no_bytes(),
+        "recv: the whole buffer is used" => only_the_beginning_is_new(),
         "connect: its own port was the target" => a_client_meets_itself(),
         _ => unreachable!("no way to make {call:?} happen, and no example"),
     }
@@ -157,12 +164,17 @@ fn who_does_not_close_is_in_close_wait() {
 fn bytes_do_not_say_their_encoding() {
     const IN_GBK: [u8; 4] = [0xc4, 0xe3, 0xba, 0xc3];
     assert_eq!(String::from_utf8_lossy(&IN_GBK), "\u{fffd}\u{fffd}\u{fffd}");
-    assert!(String::from_utf8(IN_GBK.to_vec()).is_err());
+    let words = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect_err("no text").to_string();
+    assert!(words(&IN_GBK).starts_with("invalid utf-8 sequence of "));
+    let split = &"你好".as_bytes()[..4];
+    assert!(words(split).starts_with("incomplete utf-8 byte sequence from index "));
     if has(&[PYTHON]) {
         let (shown, _) = python_line("print('你好'.encode().decode('gbk'), '你好'.encode('gbk'))");
         assert_eq!(shown, "浣犲ソ b'\\xc4\\xe3\\xba\\xc3'\n");
         let (_, errors) = python_line("'你好'.encode('gbk').decode()");
         assert!(errors.contains("'utf-8' codec can't decode byte 0xc4"), "{errors}");
+        let (_, errors) = python_line("'你好'.encode()[:4].decode()");
+        assert!(errors.ends_with("unexpected end of data\n"), "{errors}");
     }
 }
 
@@ -215,6 +227,46 @@ fn a_copy_keeps_the_connection_open() {
     assert_eq!(rest(&other), "");
 }
 
+fn a_line_has_an_end() {
+    let (this, mut other) = pair();
+    other.write_all(b"no end").expect("room");
+    this.set_read_timeout(Some(Duration::from_millis(200))).expect("an option");
+    let mut line = String::new();
+    BufReader::new(&this).read_line(&mut line).expect_err("time is up");
+    assert_eq!(line, "no end", "it came, and was not given out");
+}
+
+fn a_buffer_is_sent_when_it_is_flushed() {
+    let (this, other) = pair();
+    let mut buffer = BufWriter::new(&other);
+    buffer.write_all(b"hello").expect("room");
+    waits(&this);
+    buffer.flush().expect("room");
+    expect(&this, "hello");
+}
+
+fn no_room_no_bytes() {
+    let (mut this, mut other) = pair();
+    other.write_all(b"hello").expect("room");
+    wait_for_bytes(&this);
+    for mut buffer in [Vec::new(), Vec::with_capacity(1024)] {
+        assert_eq!(this.read(&mut buffer).expect("no error"), 0);
+        this.read_exact(&mut buffer).expect("no error");
+    }
+    expect(&this, "hello");
+}
+
+fn only_the_beginning_is_new() {
+    let (mut this, mut other) = pair();
+    let mut buffer = [0; 8];
+    other.write_all(b"hello").expect("room");
+    this.read_exact(&mut buffer[..5]).expect("five bytes");
+    other.write_all(b"hi").expect("room");
+    let length = this.read(&mut buffer).expect("two bytes");
+    assert_eq!((length, &buffer), (2, b"hillo\0\0\0"));
+    assert_ne!(String::from_utf8_lossy(&buffer), "hi");
+}
+
 /// In Rust this cannot be written: a socket that a thread uses is not closed.
 fn close_wakes_nobody() {
     if has(&[PYTHON]) {
@@ -235,6 +287,11 @@ fn a_client_meets_itself() {
     client.write_all(b"hello").expect("room");
     client.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(rest(&client), "hello", "it reads what it has written");
+
+    // The server cannot be started.
+    let here = client.local_addr().expect("its own");
+    let error = TcpListener::bind(here).expect_err("the port is the client's");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 
 /// What a lookup says where no name server can be reached.
