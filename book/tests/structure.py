@@ -144,6 +144,9 @@ def check_pages(pages):
 def check_shown(texts):
     """Each program, change and recorded run is on a page."""
     text = "\n".join(texts.values())
+    # The programs that speak Chinese do so on the Chinese pages, in the place of the English.
+    for name in re.findall(r"\{\{#\w+ (\S+@zh)\}\}", text):
+        mistake("transcripts", f"{name} is on an English page")
     for folder, ending, directives in [
         (".", "rs", "example"), ("transcripts", "snap", "transcript|result"),
         ("timelines", "snap", "sequence"), ("changes", "patch", "change"), ("your_turn", "rs", "your_turn"),
