@@ -145,7 +145,8 @@ class Directives:
             if name not in errors:
                 raise Mistake(f"errors.json has no {name}")
             for system in ("Linux", "macOS"):
-                number, text = errors[name][system]
+                number, text, *chinese = errors[name][system]
+                text += "".join(f' <span lang="zh-CN">{words}</span>' for words in chinese)
                 lines.append(f"- **{system}**: {text} ({name}, errno {number}, os error {number})")
             for number, windows, english, chinese in errors[name]["Windows"]:
                 number = f"({windows}, WinError {number}, os error {number})"

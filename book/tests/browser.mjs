@@ -57,6 +57,17 @@ const PASTED = {
     "Bind for 0.0.0.0:8090 failed: port is already allocated": "address-already-in-use",
     "dial tcp 192.0.2.1:8090: i/o timeout": "timed-out",
     "signal: SIGPIPE": "broken-pipe",
+    "socket.gaierror: [Errno -2] Name or service not known": "name-not-found",
+    "failed to lookup address information: Temporary failure in name resolution": "name-not-found",
+    "不知道这样的主机。 (os error 11001)": "name-not-found",
+    "TypeError: a bytes-like object is required, not 'str'": "bytes-required",
+    "json.decoder.JSONDecodeError: Extra data: line 1 column 8 (char 7)": "glued",
+    "'utf-8' codec can't decode byte 0xc3 in position 1023: unexpected end of data": "split-character",
+    "'utf-8' codec can't decode byte 0xc4 in position 0: invalid continuation byte": "wrong-encoding",
+    "OSError: [WinError 10038] 在一个非套接字上尝试了一个操作。": "not-a-socket",
+    "[WinError 10106] 无法加载或初始化请求的服务提供程序。": "windows-not-ready",
+    "java.io.IOException: 连接被对方重设": "connection-reset",
+    "java.net.SocketException: 断开的管道": "broken-pipe",
 };
 // Words that name no error: no entry comes before what is usually found.
 const USUAL = ["socket", "backlog", "connection", "the connection", "step 13", "bind 127.0.0.1:8090", "套接字", "监听", "对端"];
@@ -222,6 +233,7 @@ async function wantedErrors() {
     for (const [name, systems] of Object.entries(JSON.parse(await read("errors.json")))) {
         want(name, name);
         want(`Errno::${name}`, name);
+        want(systems.Linux[2], name); // (in Chinese)
         for (const [number, text] of [systems.Linux, systems.macOS]) {
             for (const typed of [text, number, `os error ${number}`, `errno ${number}`, `[Errno ${number}]`]) {
                 want(String(typed), name);

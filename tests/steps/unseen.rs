@@ -12,9 +12,9 @@ use socket2::{Domain, Socket, Type};
 
 use crate::atlas::pair;
 use crate::chat::python;
-use crate::machine::{PYTHON, command, has, launch, missing, program, spawn};
+use crate::machine::{PYTHON, command, has, launch, missing, program, skip, spawn};
 use crate::support::{
-    Terminal, accept, connect, datagrams, expect, families, receive, rest, wait_for_bytes,
+    Terminal, accept, connect, datagrams, expect, families, receive, rest, top, wait_for_bytes,
     within_limit,
 };
 use crate::time_wait::number_in;
@@ -292,6 +292,51 @@ fn a_client_meets_itself() {
     let here = client.local_addr().expect("its own");
     let error = TcpListener::bind(here).expect_err("the port is the client's");
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+/// What stands above **Means** of Python's and Rust's own words.
+#[test]
+fn the_words_of_two_languages() {
+    let serde = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect_err("no JSON");
+    assert!(serde("{}{}").to_string().starts_with("trailing characters"));
+    assert!(serde("{").to_string().starts_with("EOF while parsing"));
+    let mut text = String::new();
+    let error = (&b"\xc4"[..]).read_to_string(&mut text).expect_err("no text");
+    assert_eq!(error.to_string(), "stream did not contain valid UTF-8");
+    if has(&[PYTHON]) {
+        for (line, words) in [
+            ("import json; json.loads('{}{}')", "Extra data: line 1 column 3 (char 2)"),
+            ("import struct; struct.unpack('>I', b'')", "unpack requires a buffer of 4 bytes"),
+            ("b'\\xff'.decode()", "byte 0xff in position 0: invalid start byte"),
+            ("b'\\xc4\\xe3'.decode()", "byte 0xc4 in position 0: invalid continuation byte"),
+        ] {
+            let (_, errors) = python_line(line);
+            assert!(errors.ends_with(&format!("{words}\n")), "{line}: {errors}");
+        }
+    }
+}
+
+/// Python reads the translations without the language being installed.
+#[test]
+fn what_a_chinese_linux_says() {
+    let here = "/usr/share/locale/zh_CN/LC_MESSAGES/libc.mo";
+    if !std::path::Path::new(here).exists() {
+        return skip("the translations of glibc are not installed (libc-l10n)");
+    }
+    if has(&[PYTHON]) {
+        let line = format!(
+            "import gettext, json\n\
+             chinese = gettext.GNUTranslations(open({here:?}, 'rb'))\n\
+             errors = json.load(open({:?}, encoding='utf-8'))\n\
+             for _, english, words in (row['Linux'] for row in errors.values()):\n    \
+                 assert chinese.gettext(english) == words, english\n\
+             print(len(errors), chinese.gettext('Name or service not known'), \
+                 chinese.gettext('Temporary failure in name resolution'))",
+            top().join("book/errors.json"),
+        );
+        let (shown, errors) = python_line(&line);
+        assert!(shown.ends_with(" 未知的名称或服务 域名解析暂时失败\n"), "{shown}{errors}");
+    }
 }
 
 /// What a lookup says where no name server can be reached.
