@@ -132,6 +132,18 @@ fn a_datagram_to_nobody_is_sent_all_the_same() {
     let error = sender.recv(&mut buffer).expect_err("nobody is there");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 
+    // A broadcast (loopback's) does not reach who has an address of his own.
+    let everywhere = datagrams("0.0.0.0:0");
+    let sender = datagrams("127.0.0.1:0");
+    sender.set_broadcast(true).expect("an option");
+    for (receiver, first) in [(&receiver, &b"right"[..]), (&everywhere, b"to all")] {
+        let port = receiver.local_addr().expect("an address").port();
+        sender.send_to(b"to all", SocketAddr::from(([127, 255, 255, 255], port))).expect("room");
+        sender.send_to(b"right", SocketAddr::from(([127, 0, 0, 1], port))).expect("room");
+        let (length, _) = receive(receiver, &mut buffer);
+        assert_eq!(&buffer[..length], first);
+    }
+
     // The other family is another place.
     if families().len() == 2 {
         let sender = datagrams("[::1]:0");
