@@ -351,6 +351,38 @@ fn what_a_chinese_linux_says() {
     }
 }
 
+#[test]
+fn a_raw_socket_without_rights() {
+    if has(&["unshare", PYTHON]) {
+        let mut run = command("unshare");
+        let line = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)";
+        let errors = run.args(["-U", PYTHON, "-c", line]).output().expect("it starts").stderr;
+        let errors = String::from_utf8_lossy(&errors);
+        if errors.starts_with("unshare: ") {
+            return missing(&errors);
+        }
+        assert!(errors.ends_with("[Errno 1] Operation not permitted\n"), "{errors}");
+    }
+}
+
+/// A server has ended, and a program that it started has its listener still.
+#[test]
+fn a_listener_outlives_its_server() {
+    // std sets SO_REUSEADDR. On an address of its own, as in time_wait.rs.
+    let listener = TcpListener::bind("127.0.0.7:0").expect("a port");
+    let here = listener.local_addr().expect("an address");
+    let mut child = launch("sleep");
+    child.arg("100").stdin(Stdio::from(OwnedFd::from(listener)));
+    let mut running = spawn(&mut child);
+    drop(child);
+    let error = TcpListener::bind(here).expect_err("the port is the child's");
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    connect(here);
+    running.kill().expect("it runs");
+    running.wait().expect("a status");
+    within_limit(|| TcpListener::bind(here).ok()).expect("the port is free");
+}
+
 /// What a lookup says where no name server can be reached.
 #[test]
 fn a_name_without_a_network() {
