@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::atlas::pair;
+use crate::atlas::{pair, rows};
 use crate::chat::python;
 use crate::machine::{PYTHON, command, has, launch, missing, program, skip, spawn};
 use crate::support::{
@@ -19,8 +19,16 @@ use crate::support::{
 };
 use crate::time_wait::number_in;
 
+#[test]
+fn it_happens_as_the_atlas_says() {
+    let rows = rows()
+        .into_iter()
+        .filter(|row| row.linux == "no error" && row.kind.is_empty() && row.example.is_empty());
+    assert!(rows.map(|row| make(&row.call)).count() >= 13);
+}
+
 /// Makes happen what the row with this call tells.
-pub fn make(call: &str) {
+fn make(call: &str) {
     match call {
         "send: text, where bytes are wanted" => text_is_no_bytes(),
         "send: twice, and then recv" => two_small_sends_wait_for_an_acknowledgement(),
