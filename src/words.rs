@@ -109,37 +109,45 @@ pub fn advice(
     call: &str,
     address: Option<SocketAddr>,
 ) -> Option<(&'static str, &'static str)> {
-    let low_port = address.is_some_and(|a| a.port() < 1024);
+    let low_port = cfg!(unix) && address.is_some_and(|a| a.port() < 1024);
     let is_connect = call.starts_with("connect");
+    let is_bind = call == "bind";
     Some(match error.kind() {
+        // Windows. Linux and macOS say that the address is not available.
+        ErrorKind::AddrInUse if is_connect => (
+            "no port is left for this client (connections that were closed \
+             keep theirs for a while), or it was bound to one that is taken",
+            "one connection for many requests, and no bind before connect",
+        ),
         ErrorKind::AddrInUse if address.is_some_and(|a| a.port() == 0) => (
             "every port that the kernel could give is taken",
             "end programs that have many sockets open, or ask for a port",
-        ),
-        // Windows.
-        ErrorKind::AddrInUse if is_connect => (
-            "this machine has no port left for it: a closed connection may \
-             hold one for minutes",
-            "end programs that have many connections, or wait",
         ),
         ErrorKind::AddrInUse => (
             "a program on this machine has that port, or (TCP only) had it \
              less than a minute ago",
             "end that program, wait a minute, or take another port",
         ),
-        ErrorKind::AddrNotAvailable if call == "bind" => (
+        ErrorKind::AddrNotAvailable if is_bind => (
             "bind takes only addresses that this machine has",
             "127.0.0.1 (this machine only) or 0.0.0.0 (all of its \
              addresses)",
         ),
-        ErrorKind::PermissionDenied if call == "bind" && low_port => (
+        ErrorKind::PermissionDenied if is_bind && low_port => (
             "this system keeps the ports below 1024 for privileged \
              programs",
             "a port from 1024 on, such as 8090",
         ),
+        ErrorKind::PermissionDenied if is_bind && address.is_some() => (
+            "a security system, such as SELinux, forbids it; or (on Windows) \
+             the port is kept back, or another program has it for itself \
+             alone",
+            "another port",
+        ),
         ErrorKind::PermissionDenied => (
-            "the system, or a firewall on it, does not allow this; or the \
-             address is that of many machines (broadcast)",
+            "a firewall or a security system of this machine (such as \
+             SELinux) forbids it; or the address is that of many machines \
+             (broadcast)",
             "an address of one machine, such as 127.0.0.1:8090",
         ),
         ErrorKind::InvalidInput if is_link_local(address) => (
@@ -170,8 +178,13 @@ pub fn advice(
              returned",
         ),
         ErrorKind::ConnectionAborted if is_connect => (
-            "this same socket has failed to connect before",
+            "most often: this socket has tried to connect before, and failed",
             "a new socket for each attempt",
+        ),
+        // Windows, where a UDP socket says so.
+        ErrorKind::ConnectionReset if call.ends_with("_from") => (
+            "nobody was at the port to which this socket sent something",
+            "receive on: the socket is as good as before",
         ),
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => (
             "the connection was ended at once: most often the other end left \
@@ -209,10 +222,10 @@ pub fn advice(
              has time for you",
         ),
         ErrorKind::HostUnreachable => (
-            "nobody on the way has that address; or a firewall, most often \
-             the other machine's, refuses the port",
-            "an address that is there, and a port that its firewall lets \
-             through; or 127.0.0.1",
+            "nobody there has that address; or a firewall, most often that \
+             machine's own, refuses the port",
+            "ping it: if it answers, let its firewall allow the port (and, \
+             on macOS, allow your program the local network)",
         ),
         ErrorKind::NetworkUnreachable => (
             "this machine knows no way to that address",
@@ -228,6 +241,12 @@ pub fn advice(
             "a signal reached the program while the call waited",
             "the same call again: nothing is lost",
         ),
+        // macOS, from a socket that was made long ago.
+        _ if has_number(error, 91, 41) && call != "socket" => (
+            "the other end has just left, or a VPN was switched on after \
+             the socket was made",
+            "a new connection",
+        ),
         _ if has_number(error, 105, 55) => (
             "the kernel has no room left for it just now",
             "close sockets that are done with, or send more slowly",
@@ -235,10 +254,6 @@ pub fn advice(
         _ if has_number(error, 24, 24) => (
             "a program may have only so many descriptors at a time",
             "close what is done with, or raise the limit (ulimit -n)",
-        ),
-        _ if has_number(error, 91, 41) && call != "socket" => (
-            "the other end has just gone (macOS says so in these words)",
-            "a new connection",
         ),
         _ if has_number(error, 23, 23) => (
             "all programs together have as many descriptors as this system \
@@ -279,8 +294,13 @@ mod tests {
             ),
             (AddrNotAvailable, "connect", "1.1.1.1:1", "many connections"),
             (InvalidInput, "accept", "1.1.1.1:1", "the next client"),
-            (PermissionDenied, "bind", "1.1.1.1:1023", "as 8090"),
-            (PermissionDenied, "bind", "1.1.1.1:1024", "127.0.0.1:8090"),
+            (
+                PermissionDenied,
+                "bind",
+                "1.1.1.1:1023",
+                if cfg!(unix) { "as 8090" } else { "another port" },
+            ),
+            (PermissionDenied, "bind", "1.1.1.1:1024", "another port"),
             (PermissionDenied, "connect", "1.1.1.1:80", "127.0.0.1:8090"),
             (InvalidInput, "bind", "[fe80::1]:1", "[fe80::1%2]:8090"),
             (InvalidInput, "bind", "[fe80::1%2]:1", ""),
@@ -288,10 +308,13 @@ mod tests {
             (InvalidInput, "bind", "127.0.0.1:1", ""),
             (AddrInUse, "bind", "127.0.0.1:0", "ask for a port"),
             (AddrInUse, "bind", "127.0.0.1:1", "another port"),
-            (AddrInUse, "connect", "127.0.0.1:1", "or wait"),
-            (ConnectionAborted, "connect", "127.0.0.1:1", "each attempt"),
-            (ConnectionAborted, "accept", "127.0.0.1:1", "or crash?"),
-            (HostUnreachable, "connect", "10.0.0.1:1", "or 127.0.0.1"),
+            (AddrInUse, "connect", "127.0.0.1:0", "before connect"),
+            (ConnectionAborted, "connect_timeout", "1.1.1.1:1", "attempt"),
+            (ConnectionAborted, "read", "127.0.0.1:1", "stop, or crash?"),
+            (ConnectionReset, "recv_from", "127.0.0.1:1", "as before"),
+            (ConnectionReset, "recv", "127.0.0.1:1", "stop, or crash?"),
+            (HostUnreachable, "connect", "1.1.1.1:1", "local network)"),
+            (NetworkUnreachable, "connect", "1.1.1.1:1", "lo up)"),
             (Interrupted, "connect", "127.0.0.1:1", "the call again"),
             (Interrupted, "read", "127.0.0.1:1", "nothing is lost"),
             (WouldBlock, "spawn", "127.0.0.1:1", "(ulimit -u)"),
@@ -327,6 +350,11 @@ mod tests {
             let cure = cure(&error, "socket", "127.0.0.1:1");
             assert!(cure.ends_with(end), "{words}: {cure}");
         }
+        let wrong_type = io::Error::from_raw_os_error(number(91, 41));
+        let cures = ["socket", "send"]
+            .map(|call| cure(&wrong_type, call, "127.0.0.1:1"));
+        assert_eq!(cures, ["", "a new connection"]);
+
         let silent = io::Error::from_raw_os_error(number(110, 60));
         let cure = ["connect", "read"].map(|call| {
             cure(&silent, call, "127.0.0.1:1").ends_with("time for you")
