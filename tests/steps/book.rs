@@ -10,5 +10,5 @@ pub mod languages;
 #[cfg(target_os = "linux")]
 mod tutorial;
 #[cfg(target_os = "linux")]
-mod wire;
+pub mod wire;
 mod your_own;

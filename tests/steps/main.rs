@@ -20,6 +20,8 @@ mod machine;
 mod once;
 #[cfg(target_os = "linux")]
 mod patched;
+#[cfg(target_os = "linux")]
+mod reported;
 mod support;
 #[cfg(target_os = "linux")]
 mod time_wait;
