@@ -207,6 +207,12 @@ fn provoke(call: &str) -> io::Result<()> {
             let udp = Some(Protocol::UDP);
             Socket::new(Domain::IPV4, Type::STREAM, udp).map(drop)
         }
+        #[cfg(target_os = "linux")]
+        "socket: raw, without the right to it" => Err(crate::reported::a_raw_socket()),
+        #[cfg(target_os = "linux")]
+        "spawn: a thread, and this system allows no more" => {
+            Err(crate::reported::a_thread_too_many())
+        }
         "listen: a UDP socket" => {
             let socket = udp();
             socket.bind(&ANY.into())?;
@@ -529,11 +535,23 @@ fn the_entries_of_the_atlas_hold() {
     assert_eq!(no_port.to_string(), "invalid port value");
 
     // What somebody else sends first, as a length.
-    let first: [&[u8; 4]; 7] =
-        [b"GET ", b"POST", b"HTTP", b"SSH-", &[22, 3, 1, 0], &[21, 3, 3, 0], &[5, 0, 0, 0]];
-    for first in first {
-        let length = u32::from_be_bytes(*first);
-        assert!(atlas().contains(&format!(" | {length} ")), "{first:?}: {length}");
+    let atlas = atlas();
+    for first in [
+        *b"GET ",
+        *b"POST",
+        *b"HTTP",
+        *b"SSH-",
+        *b"{\"\0\0",
+        [22, 3, 1, 0],
+        [22, 3, 1, 1],
+        [22, 3, 1, 2],
+        [21, 3, 1, 0],
+        [21, 3, 3, 0],
+        [255, 251, 0, 0],
+        [5, 0, 0, 0],
+    ] {
+        let length = format!(" {}", u32::from_be_bytes(first));
+        assert!(atlas.contains(&length), "{first:?}: {length}");
     }
 }
 
