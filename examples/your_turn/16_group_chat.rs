@@ -11,10 +11,13 @@
 //! direction or breaks off, all others get `* NAME leaves`, and its connection
 //! is closed. A client that goes without a name is not mentioned.
 //!
-//! There can be 20 members at once, and none holds up the others. A member may
-//! say nothing for as long as it likes. One that does not read is put out as
-//! soon as it has taken nothing for a second: the server closes the connection,
-//! and the others get `* NAME leaves`. They miss nothing of what is said.
+//! There can be 20 members at once, and nobody waits for the slowest: those who
+//! read hear what is said at once, however many do not. So what a member has
+//! still to get waits in a queue of its own, with room for 1000 lines, from
+//! which a thread of its own sends. One that does not read is put out when its
+//! queue is full, or when it has taken nothing for a second: the server closes
+//! the connection, and the others get `* NAME leaves`. They miss nothing of
+//! what is said. A member may say nothing for as long as it likes.
 //!
 //!     cargo grade 16_group_chat
 
@@ -29,8 +32,8 @@ fn main() -> std::io::Result<()> {
 
     println!("ready");
 
-    // Yours: accept everybody; a thread for each reads its lines, and sends
-    // them to the others.
+    // Yours: accept everybody. A thread for each receives its lines, and puts
+    // them into the queues of the others; another one sends what is in its own.
 
     eprintln!("16_group_chat.rs has nothing yet that listens at {address}");
     Ok(())

@@ -1,4 +1,4 @@
-//! Calls: threads, a lock.
+//! Calls: threads, a queue for each member.
 //! Idea: nobody waits for the slowest.
 //! Usual mistake: one who doesn't read stops all.
 
@@ -189,8 +189,8 @@ pub const CHECKS: &[Check] = &[
         title: "twelve talk at once, and nobody misses a line",
         usually: advice! {
             Other => "Lines were mixed up. Two threads that send to the same socket can come in \
-                between each other: make the line, with name and line ending, and send it as a \
-                whole while you hold the lock of the list.",
+                between each other: make the line, with name and line ending, and put it as a \
+                whole into the member's queue, from which one thread sends.",
             _ => "Lines are missing. Each must go to everybody who is on the list at that moment, \
                 however many send at once: no thread may take the list away from the others, or \
                 give up because it is locked. (In a loop over many sockets: see to every one that \
@@ -211,8 +211,9 @@ pub const CHECKS: &[Check] = &[
         title: "who takes nothing is put out, who says nothing stays",
         usually: advice! {
             Silent => "A member reads nothing. Its buffers filled up, and the send to it waited, \
-                and with it everybody else. Set a limit of one second for send (SO_SNDTIMEO, \
-                set_write_timeout: step 13). When it is over, put this member out.",
+                and with it everybody else. Send to each member in a thread of its own, with a \
+                limit of one second (SO_SNDTIMEO, set_write_timeout: step 13). When it is over, \
+                put this member out.",
             Short => "A member reads nothing, and the server waits for it again and again. After \
                 the first send that fails, put it out: shut its connection down, so that each \
                 further send fails at once, or take it off the list.",
@@ -228,12 +229,40 @@ pub const CHECKS: &[Check] = &[
             let carl = connect_narrow(grading, &program)?;
             welcome(carl, &mut members, "carl")?;
             let (anna, ben) = both(&mut members);
-            flood(anna, ben)?;
+            flood(anna, ben, &["carl"])?;
             let after = "by anna, long lines; carl reads none of them";
             anna.hears("* carl leaves", after)?;
+            // Longer than a limit of a second.
+            thread::sleep(Duration::from_millis(1500));
             ben.say("I am still here")?;
             anna.hears("ben: I am still here", "after some seconds, by ben: \"I am still here\"")
                 .advice(SILENT)
+        },
+    },
+    Check {
+        title: "eight who take nothing hold up nobody",
+        usually: advice! {
+            Silent | Short => "Eight members read nothing, and one who reads heard nothing as \
+                long as the sends to them waited, a second each, one after the other. Nobody may \
+                wait for a send to somebody else. Give each member a queue, and a thread of its \
+                own that sends what is in it (or a non-blocking socket, with what it has not taken \
+                yet beside it). Hold the lock of the list only while you put a line into the \
+                queues, and never while you send.",
+            _ => "Eight members read nothing, and somebody else was put out. A send that fails is \
+                the failure of the member that it goes to. The one who has said the line, and all \
+                others, stay.",
+        },
+        run: |grading| {
+            machine::allow_files(64)?;
+            machine::allow_processes(40)?;
+            let (program, mut members) = chat(grading, &["anna"])?;
+            for name in EIGHT {
+                welcome(connect_narrow(grading, &program)?, &mut members, name)?;
+            }
+            // The last on the list, behind all of them.
+            join(grading, &program, &mut members, "ben")?;
+            let [anna, .., ben] = &mut members[..] else { return Ok(()) };
+            flood(anna, ben, EIGHT)
         },
     },
     starts_again(|grading| {
@@ -247,14 +276,17 @@ pub const CHECKS: &[Check] = &[
 pub const HINTS: &[&str] = &[
     "A thread for each client, started right after accept. It reads the name, puts the client on a \
      list that all threads share, reads lines in a loop, and takes it off the list in the end.",
-    "One lock for the list. Hold it while you send a line to everybody on the list: then lines \
-     come whole, and nobody comes or goes in between. Do not hold it while you wait for a line.",
-    "One thread reads from a socket, and all the others send to it: it must be there twice. In \
-     Rust: `Arc<Socket>` on the list, and `&*` of it is read and written; `BufReader` with \
-     `read_until(b'\\n', ...)` gives lines.",
+    "Nobody may wait for a send to somebody else. So each member has a queue, and a second thread \
+     that sends what comes out of it. In Rust: `sync_channel(1000)`. Its `try_send` never waits; it \
+     fails when the queue is full: then put that member out.",
+    "One lock for the list. Hold it while you put a line into everybody's queue: then nobody comes \
+     or goes in between. Do not hold it over a call that can wait: neither a receive nor a send.",
+    "One thread reads from a socket, and another one sends to it: it must be there twice. In Rust: \
+     `Arc<Socket>`, and `&*` of it is read and written; `BufReader` with `read_until(b'\\n', ...)` \
+     gives lines.",
     "A limit for send: `client.set_write_timeout(Some(second))`. If a send fails, \
-     `shutdown(Shutdown::Both)` that member: its own thread then receives the end, takes it off \
-     the list, and tells the others.",
+     `shutdown(Shutdown::Both)` that member: the thread that reads from it then receives the end, \
+     takes it off the list, and tells the others.",
     "With the lock held: welcome, then `* NAME joins` to the list, then onto the list. In the end: \
      off the list, then `* NAME leaves` to those who are left, whether the reading ended with 0 \
      bytes or an error.",
@@ -274,9 +306,10 @@ const PLACES: &str = "With this many members at once one did not get in, or anot
      There must be room for 20: look for a fixed number of places, of threads, or of entries in \
      the list.";
 
-const KEPT: &str = "A member reads nothing, and was not put out: all that is said is kept for it, \
-     more and more, as long as it is there. Set a limit of one second for the send to it (step \
-     13); when it is over, close its connection and tell the others that it leaves.";
+const KEPT: &str = "A member reads nothing, and was not put out. Either all that is said is kept for \
+     it, more and more, as long as it is there; or it misses lines, and is told nothing. Set a \
+     limit of one second for the send to it (step 13), and one for how many lines wait for it. \
+     When one of them is reached, close its connection and tell the others that it leaves.";
 
 const SILENT: &str = "Ben read everything, said nothing for some seconds, and then was not heard \
      any more. A limit for send must not be one for receive as well: in Python settimeout is both, \
@@ -436,14 +469,17 @@ fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(900))
 }
 
-/// One talks and talks until carl, who reads nothing, has left, and another
-/// one must hear all of it.
-fn flood(speaker: &mut Member, listener: &mut Member) -> Outcome {
+/// They join, and read nothing from then on.
+const EIGHT: &[&str] = &["carl", "dora", "emil", "finn", "gina", "hugo", "ida", "jan"];
+
+/// One talks and talks until these, who read nothing, have left, and another one must hear all of
+/// it.
+fn flood(speaker: &mut Member, listener: &mut Member, readers_of_nothing: &[&str]) -> Outcome {
     let stream = speaker.peer.stream().try_clone()?;
     let (heard, is_enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| talk(&stream, &heard, &is_enough));
-        let result = listen(listener, &heard, &is_enough);
+        let result = listen(listener, readers_of_nothing, &heard, &is_enough);
         is_enough.store(true, Ordering::Relaxed);
         if result.is_err() {
             // Nobody needs the rest.
@@ -471,22 +507,45 @@ fn talk(mut stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
     let _ = stream.write_all(format!("{lines} were all\n").as_bytes());
 }
 
-fn listen(listener: &mut Member, was_heard: &AtomicUsize, is_enough: &AtomicBool) -> Outcome {
+/// Hears all that anna says, and that each of these leaves. Whoever hears nothing for half a second
+/// while she talks is kept waiting: a busy machine is slow, but it goes on. In all that may be three
+/// seconds: one send that takes a part lasts for two, and eight in a row for eight.
+fn listen(
+    listener: &mut Member,
+    readers_of_nothing: &[&str],
+    was_heard: &AtomicUsize,
+    is_enough: &AtomicBool,
+) -> Outcome {
     const LIMIT: Duration = Duration::from_secs(8);
     /// A send that takes a part can last for two seconds.
     const SEND: Duration = Duration::from_secs(4);
+    const KEPT_WAITING: Duration = Duration::from_millis(500);
 
+    let who = match readers_of_nothing {
+        [one] => format!("{one} reads none of them"),
+        _ => format!("{} members read none of them", readers_of_nothing.len()),
+    };
+    let mut to_leave: Vec<_> =
+        readers_of_nothing.iter().map(|name| format!("* {name} leaves")).collect();
     let stream = listener.peer.stream();
     stream.set_read_timeout(Some(SEND))?;
     let mut lines = BufReader::new(stream);
     let start = Instant::now();
-    let (mut heard, mut has_left, mut is_all) = (0, false, false);
-    while !has_left || !is_all {
-        let (how, got) = match next_line(&mut lines, SEND) {
+    let (mut heard, mut is_all, mut waited) = (0, false, Duration::ZERO);
+    while !to_leave.is_empty() || !is_all {
+        let since = Instant::now();
+        let next = next_line(&mut lines, SEND);
+        if !is_all && since.elapsed() > KEPT_WAITING {
+            waited += since.elapsed();
+        }
+        let (how, got) = match next {
             Err(wrong) => wrong,
-            Ok(line) if !has_left && line == "* carl leaves" => {
-                has_left = true;
-                is_enough.store(true, Ordering::Relaxed);
+            Ok(_) if waited > PATIENCE => {
+                (How::Short, format!("nothing for {} in all", seconds(waited)))
+            }
+            Ok(line) if to_leave.contains(&line) => {
+                to_leave.retain(|other| *other != line);
+                is_enough.store(to_leave.is_empty(), Ordering::Relaxed);
                 continue;
             }
             Ok(_) if start.elapsed() > LIMIT => {
@@ -504,12 +563,13 @@ fn listen(listener: &mut Member, was_heard: &AtomicUsize, is_enough: &AtomicBool
             }
             Ok(line) => (How::Other, show(line.as_bytes())),
         };
-        let expected = match is_all {
-            true => "by ben, \"* carl leaves\" as well".to_owned(),
-            false => format!("by ben, line {} of anna, or \"* carl leaves\"", heard + 1),
+        let expected = match (is_all, to_leave.first()) {
+            (true, Some(line)) => format!("by ben, {line:?} as well"),
+            (_, Some(line)) => format!("by ben, line {} of anna, or {line:?}", heard + 1),
+            (_, None) => format!("by ben, line {} of anna", heard + 1),
         };
-        let wrong = Wrong::new(how, expected, got)
-            .after("by anna, long lines without end; carl reads none of them");
+        let wrong =
+            Wrong::new(how, expected, got).after(format!("by anna, long lines without end; {who}"));
         return Err(wrong.advice_if(|_| how == How::Silent && is_all, KEPT));
     }
     Ok(())
