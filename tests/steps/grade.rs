@@ -15,6 +15,7 @@
 mod command_line;
 mod elsewhere;
 mod lists;
+mod solutions;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,9 @@
 //! A UDP server that tells each sender its own address.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::thread::sleep;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -22,9 +25,15 @@ fn main() -> std::io::Result<()> {
         // interest here: 0 bytes are a datagram, too.
         let sender = match socket.recv_from(&mut buffer) {
             Ok((_, sender)) => sender,
-            // (Windows: an earlier answer found nobody. Go on.)
+            // What lasts is a reason to end: the socket is not bound.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                return Err(error);
+            }
+            // What passes is none: no memory for now, or an earlier answer
+            // found nobody (Windows). Wait a moment, and try again.
             Err(error) => {
                 eprintln!("receive: {error}");
+                sleep(Duration::from_millis(20));
                 continue;
             }
         };

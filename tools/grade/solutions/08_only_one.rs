@@ -2,6 +2,7 @@
 
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::thread::sleep;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -23,16 +24,30 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        if let Err(error) = tell_the_next(&listener) {
+        let mut client = next_client(&listener)?;
+        if let Err(error) = client.write_all(LINE) {
             eprintln!("a client has gone: {error}");
         }
     }
 }
 
-/// (On some systems it is accept that says that a client has gone.)
-fn tell_the_next(listener: &Socket) -> std::io::Result<()> {
-    let (mut client, _) = listener.accept()?;
-    client.write_all(LINE)
+/// The next client. What passes is no reason to end: a client that has gone,
+/// or too many open files. Wait a moment, and try again.
+fn next_client(listener: &Socket) -> std::io::Result<Socket> {
+    loop {
+        let error = match listener.accept() {
+            Ok((client, _)) => return Ok(client),
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a client that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
+    }
 }
 
 /// The lock: this fails for everybody but the first.

@@ -1,7 +1,9 @@
 //! A server that answers messages, each with its length ahead of it.
 
-use std::io::{Error, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -22,16 +24,35 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
+        let client = next_client(&listener)?;
         // A client that is cut off is no reason to end, nor a wrong length.
-        if let Err(error) = serve_next(&listener) {
+        if let Err(error) = serve(client) {
             eprintln!("a conversation failed: {error}");
         }
     }
 }
 
+/// The next client. What passes is no reason to end: a client that has gone,
+/// or too many open files. Wait a moment, and try again.
+fn next_client(listener: &Socket) -> std::io::Result<Socket> {
+    loop {
+        let error = match listener.accept() {
+            Ok((client, _)) => return Ok(client),
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a client that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
 /// One conversation. `client` is closed here, however it ends.
-fn serve_next(listener: &Socket) -> std::io::Result<()> {
-    let (mut client, _) = listener.accept()?;
+fn serve(mut client: Socket) -> std::io::Result<()> {
     loop {
         // No byte at all: the client has finished, between two messages.
         let mut prefix = [0; 4];

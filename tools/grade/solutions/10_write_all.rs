@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::thread;
+use std::thread::sleep;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -22,12 +22,31 @@ fn main() -> std::io::Result<()> {
 
     let message = (0..=250).collect::<Vec<u8>>().repeat(24_000);
     loop {
+        let client = next_client(&listener)?;
         // Whatever happens to one client is no reason to end.
-        let Ok((client, _)) = listener.accept() else { continue };
         match send_all(&client, &message) {
             Ok(()) => println!("sent"),
             Err(error) => eprintln!("a client is lost: {error}"),
         }
+    }
+}
+
+/// The next client. What passes is no reason to end: a client that has gone,
+/// or too many open files. Wait a moment, and try again.
+fn next_client(listener: &Socket) -> std::io::Result<Socket> {
+    loop {
+        let error = match listener.accept() {
+            Ok((client, _)) => return Ok(client),
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a client that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
     }
 }
 
@@ -42,7 +61,7 @@ fn send_all(client: &Socket, message: &[u8]) -> std::io::Result<()> {
             // Nothing is broken: there is no room at the moment.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 println!("waiting");
-                thread::sleep(Duration::from_millis(10));
+                sleep(Duration::from_millis(10));
             }
             Err(error) => return Err(error),
         }

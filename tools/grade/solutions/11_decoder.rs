@@ -1,8 +1,10 @@
 //! A server that takes text apart into its characters, however it is cut.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::str::from_utf8;
+use std::thread::sleep;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -20,16 +22,35 @@ fn main() -> std::io::Result<()> {
     println!("ready");
 
     loop {
-        if let Err(error) = serve_next(&listener) {
+        let client = next_client(&listener)?;
+        if let Err(error) = serve(client) {
             eprintln!("a conversation failed: {error}");
         }
     }
 }
 
+/// The next client. What passes is no reason to end: a client that has gone,
+/// or too many open files. Wait a moment, and try again.
+fn next_client(listener: &Socket) -> std::io::Result<Socket> {
+    loop {
+        let error = match listener.accept() {
+            Ok((client, _)) => return Ok(client),
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a client that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
 /// One conversation. What is left over from one receive waits in `bytes` for
 /// the next one; each client has its own.
-fn serve_next(listener: &Socket) -> std::io::Result<()> {
-    let (mut client, _) = listener.accept()?;
+fn serve(mut client: Socket) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 1024];
     loop {

@@ -1,7 +1,7 @@
 //! A server that greets its clients and sends back what they send. None of
 //! them can end it.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::Duration;
@@ -21,21 +21,32 @@ fn main() -> std::io::Result<()> {
     listener.listen(50)?;
     println!("ready");
 
-    // From here on clients decide what fails: no `?` in this loop.
+    // From here on clients decide what fails. The one `?` in this loop is for
+    // what no client can do.
     loop {
-        let client = match listener.accept() {
-            Ok((client, _)) => client,
-            Err(error) => {
-                // One who left before its turn, on some systems. Or there are
-                // too many open files for now: the wait gives them time.
-                eprintln!("accept failed: {error}");
-                sleep(Duration::from_millis(100));
-                continue;
-            }
-        };
+        let client = next_client(&listener)?;
         if let Err(error) = converse(client) {
             eprintln!("a conversation failed: {error}");
         }
+    }
+}
+
+/// The next client. What passes is no reason to end: a client that has gone,
+/// or too many open files. Wait a moment, and try again.
+fn next_client(listener: &Socket) -> std::io::Result<Socket> {
+    loop {
+        let error = match listener.accept() {
+            Ok((client, _)) => return Ok(client),
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a client that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -25,19 +27,7 @@ fn main() -> std::io::Result<()> {
     // From here on accept doesn't wait: it says when nobody is left.
     listener.set_nonblocking(true)?;
     let mut served = 0;
-    loop {
-        let mut guest = match listener.accept() {
-            Ok((guest, _)) => guest,
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => break,
-                // A guest has gone. Some systems tell that here, each in its
-                // own words: the last is macOS, with socket2.
-                ErrorKind::ConnectionAborted
-                | ErrorKind::ConnectionReset
-                | ErrorKind::InvalidInput => continue,
-                _ => return Err(error),
-            },
-        };
+    while let Some(mut guest) = next_guest(&listener)? {
         // (On some systems it is as non-blocking as its listener.)
         guest.set_nonblocking(false)?;
         let greeting = format!("welcome {}\n", served + 1);
@@ -48,4 +38,26 @@ fn main() -> std::io::Result<()> {
     }
     println!("served {served}");
     Ok(())
+}
+
+/// The next guest. `None`: nobody is left. What passes is no reason to end: a
+/// guest that has gone, or too many open files. Wait a moment, and try again.
+fn next_guest(listener: &Socket) -> std::io::Result<Option<Socket>> {
+    loop {
+        let error = match listener.accept() {
+            Ok((guest, _)) => return Ok(Some(guest)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Ok(None);
+            }
+            Err(error) => error,
+        };
+        // But what lasts is: the socket does not listen. (On macOS, socket2
+        // says the same of a guest that has gone.)
+        let lasts = error.kind() == ErrorKind::InvalidInput;
+        if lasts && !cfg!(target_os = "macos") {
+            return Err(error);
+        }
+        eprintln!("accept: {error}");
+        sleep(Duration::from_millis(20));
+    }
 }

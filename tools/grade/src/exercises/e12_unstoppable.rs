@@ -208,8 +208,8 @@ pub const HINTS: &[&str] = &[
      every call in it: what if it fails?",
     "Put all that happens with one client into a function of its own, the greeting as well. It \
      gives back an error or none. Its caller prints the error, and goes on with the next client.",
-    "Only before `ready` is an error a reason to end. In the loop for the clients there is no `?`, \
-     no `unwrap`, no `expect`; not even for accept.",
+    "Only before `ready` is an error a reason to end. For what a client can bring about there is no \
+     `?`, no `unwrap`, no `expect` in the loop for the clients; not even for accept.",
     "Each client's socket must be closed on every way out. In Rust it is if the function owns it: \
      it is dropped where the function ends.",
     "In Rust: `match listener.accept()`, with `continue` after a short sleep for `Err`; and `if \
