@@ -3,7 +3,8 @@
 //! Given is a range of ports at an address: `127.0.0.1:20817-20821`. Bind a TCP
 //! socket to the first of them that is free (don't listen). Ask the socket for
 //! its address, print it as `mine: 127.0.0.1:20819`, and then `ready`. Keep the
-//! port, and no other one, until standard input ends. Then end, with exit status 0.
+//! port, and no other one, until standard input ends. Then end, with exit
+//! status 0.
 //!
 //! A port is taken if bind fails because the address is in use, whether
 //! somebody listens there or not. If all of them are taken, print `all taken`

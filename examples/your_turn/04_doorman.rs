@@ -3,12 +3,10 @@
 //! A TCP server. Listen at the address that is given. Send each client, as soon
 //! as you have accepted it, the line `You are guest 1.` and a line feed (`\n`),
 //! with 1 for the first client, 2 for the next one, and so on. Then close the
-//! connection, and accept the next client.
+//! connection (in Rust: its socket is dropped), and accept the next client.
 //!
-//! Clients send nothing, and they can stay: don't wait for them. Up to 50 can come
-//! at once; no two get the same number, and none is left out. A client may be gone
-//! before its turn comes, or have broken off: count it or not, and go on with the
-//! next one.
+//! Clients send nothing, and they can stay: don't wait for them. Up to 50 can
+//! come at once; no two get the same number, and none is left out.
 //!
 //!     cargo grade 04_doorman
 

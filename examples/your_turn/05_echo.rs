@@ -1,12 +1,12 @@
 //! Your turn, step 5: an echo server.
 //!
 //! Listen at the address that is given. Send each client the bytes that it
-//! sends, as they are and as they come, until it has ended its direction; then
-//! close the connection, and serve the next client. One at a time is enough.
+//! sends, as they are and as they come, until a receive gives 0 bytes: the
+//! client has finished (step 6). Then close the connection, and serve the next
+//! client. One at a time is enough.
 //!
 //! They can be any bytes, and millions of them. Up to 50 other clients wait
-//! meanwhile. A client can break off in the middle: the server goes on with the
-//! next one.
+//! meanwhile.
 //!
 //!     cargo grade 05_echo
 

@@ -2,12 +2,12 @@
 //!
 //! A TCP server. Send each client the bytes that it sends, as they come, but
 //! only the first 1000 of them. After those, end your direction at once: a
-//! half-close. The client may still be sending. Receive all of that and throw it
-//! away, until the client has ended its direction as well; only then close the
-//! connection, and serve the next client. It has its own 1000 bytes.
+//! half-close. The client may still be sending. Receive all of that and throw
+//! it away, until the client has ended its direction as well; only then close
+//! the connection, and serve the next client. It has its own 1000 bytes.
 //!
-//! A client that ends its direction earlier gets what it sent, and then the end.
-//! A client may break off: the server goes on with the next one.
+//! A client that ends its direction earlier gets what it sent, and then the
+//! end.
 //!
 //!     cargo grade 06_half_close
 

@@ -2,14 +2,15 @@
 //!
 //! An address is a lock: only one program at a time can listen there. Listen at
 //! the address that is given. Send each client the line `it runs already`, with
-//! `\n` at its end, close the connection, and wait for the next client. One that
-//! breaks off changes nothing.
+//! `\n` at its end, close the connection, and wait for the next client. One
+//! that breaks off changes nothing.
 //!
 //! If the address is in use, this program runs already, and this is the second
-//! one. Then it connects there, prints the line that comes (in whatever pieces),
-//! and ends with exit status 0 (without `ready`). But it may be another program
-//! that has the address. If anything else comes than that line, or nothing for a
-//! second, end with another exit status.
+//! one. Then it connects there, prints the line that comes (in whatever
+//! pieces), and ends with exit status 0 (without `ready`). But it may be
+//! another program that has the address. If anything else comes than that line,
+//! or nothing for a second, end with another exit status. (After
+//! `set_read_timeout` a receive waits no longer than that, and then fails.)
 //!
 //! Any other error means nothing of the kind: the address may not be this
 //! machine's. Then end with an exit status other than 0, too.

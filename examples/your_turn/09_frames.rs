@@ -3,9 +3,9 @@
 //! A TCP server. A client sends messages: four bytes that say how long the
 //! message is (the highest byte first), then that many bytes, any bytes. Answer
 //! each message with one of the same form and length: the letters a to z are
-//! capitals in it (the bytes 97 to 122 become 65 to 90), and all other bytes are
-//! as they were. A message of 0 bytes is answered as well. Answer each as soon
-//! as it is there; the client may wait for that.
+//! capitals in it (the bytes 97 to 122 become 65 to 90), and all other bytes
+//! are as they were. A message of 0 bytes is answered as well. Answer each as
+//! soon as it is there; the client may wait for that.
 //!
 //! A message has at most 65536 bytes. If a length is greater than that, don't
 //! answer it or wait for its bytes: close this connection.

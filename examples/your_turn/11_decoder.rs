@@ -7,8 +7,9 @@
 //! while.
 //!
 //! A byte that no UTF-8 character begins with (0x80, 0xc0 or 0xff, for example)
-//! is answered with `[?]`, and the byte after it is looked at anew. If the stream ends in
-//! the middle of a character, that is one `[?]` for what has come of it.
+//! is answered with `[?]`, and the byte after it is looked at anew. If the
+//! stream ends in the middle of a character, that is one `[?]` for what has
+//! come of it.
 //!
 //! When the client has ended its direction, send what is left to send, close,
 //! and serve the next client. One that breaks off doesn't end the server.

@@ -5,10 +5,10 @@
 //!
 //! A datagram is 4 bytes for its number, the highest byte first, and then the
 //! next bytes of the file: 1024, or as many as one read has given. They are
-//! numbered 1, 2, 3, and so on. The receiver answers each with the same 4 bytes.
-//! Send one, and wait for its answer for 100 ms. If it does not come, send the
-//! same datagram again and wait again, up to 20 tries in all. The next one is
-//! sent when this one was answered.
+//! numbered 1, 2, 3, and so on. The receiver answers each with the same 4
+//! bytes. Send one, and wait for its answer for 100 ms. If it does not come,
+//! send the same datagram again and wait again, up to 20 tries in all. The next
+//! one is sent when this one was answered.
 //!
 //! At the end of the file send a datagram with the next number and nothing
 //! after it (of an empty file, the only one), in the same way: it is answered,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::{env, fs};
 
-use super::graders;
+use super::{graders, joined};
 use crate::patched::titles;
-use crate::support::top;
+use crate::support::{regex, top};
 
 fn read(path: &str) -> String {
     fs::read_to_string(top().join(path)).expect(path).replace("\r\n", "\n")
@@ -67,12 +67,30 @@ fn grade_lists_name_every_exercise() {
     let (by_hand, _) = manifest.split_once("\n[[bin]]\n").expect("a list");
     let list = read("tools/grade/src/exercises.rs");
     let (head, _) = list.split_once("mod e").expect("the modules");
+    // In the order of the book: a step may have several pages.
+    let summary = read("book/src/SUMMARY.md");
+    let place = |page: &str| summary.find(&format!("({page}.md)"));
+    let mut chapters: Vec<_> = pages.iter().map(|(page, text)| (place(page), text)).collect();
+    chapters.sort();
+    let chapters = chapters.iter().filter_map(|(_, text)| {
+        let title = text.lines().next()?.strip_prefix("# ")?;
+        let (number, _) = title.strip_prefix("Step ")?.split_once(':')?;
+        Some(format!("    ({number}, {title:?}),\n"))
+    });
+    let chapters = format!(
+        "/// The chapters of the steps, with their numbers.\n\
+         pub const CHAPTERS: &[(usize, &str)] = &[\n{}];\n",
+        chapters.collect::<String>()
+    );
     let teachers = read("book/src/for-teachers.md");
     let (before, rest) = teachers.split_once("| [`").expect("a table");
     let (_, after) = rest.split_once("\n\n").expect("its end");
     for (path, text) in [
         ("examples/your_turn/Cargo.toml", format!("{by_hand}{bins}")),
-        ("tools/grade/src/exercises.rs", format!("{head}{modules}\nexercises! {{\n{rows}}}\n")),
+        (
+            "tools/grade/src/exercises.rs",
+            format!("{head}{modules}\nexercises! {{\n{rows}}}\n\n{chapters}"),
+        ),
         ("book/src/for-teachers.md", format!("{before}{lessons}\n{after}")),
     ] {
         if read(path) != text {
@@ -89,4 +107,26 @@ fn grade_lists_name_every_exercise() {
     let differences = all.symmetric_difference(&mistakes);
     missing.extend(differences.map(|name| format!("tools/grade/mistakes/{name}.SLUG.patch")));
     assert!(missing.is_empty(), "missing, or of no task:\n{}", missing.join("\n"));
+}
+
+/// What is asked was taught: no message of a check names a later step than that of its exercise,
+/// but for those that all servers have. The task fits a terminal.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_asks_for_what_was_taught() {
+    let named = regex(r"\bsteps? (\d+)(?: and (\d+))?");
+    for task in titles(&top().join("examples/your_turn"), ".rs") {
+        let own: u32 = task.split('_').next().expect("a step").parse().expect("a number");
+        // A text goes on in the next line of the file.
+        let checks = read(&format!("tools/grade/src/exercises/e{task}.rs"));
+        let checks = joined(&checks.replace("\\\n", ""));
+        for found in named.captures_iter(&checks) {
+            let steps = found.iter().skip(1).flatten();
+            let latest = steps.filter_map(|step| step.as_str().parse().ok()).max();
+            assert!(latest <= Some(own), "{task}: {}", &found[0]);
+        }
+        let text = read(&format!("examples/your_turn/{task}.rs"));
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{task}: more than 80 columns:\n{}", long.join("\n"));
+    }
 }

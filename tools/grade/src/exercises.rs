@@ -1,7 +1,7 @@
 //! The exercises, in the order of the course.
 //!
-//! The tests write the two lists below: of the files in `examples/your_turn`, with the title from
-//! the first line of each, and with the title of its chapter.
+//! The tests write the lists below: of the files in `examples/your_turn`, with the title from the
+//! first line of each, and with the title of its chapter; and of the chapters of all steps.
 
 use crate::exercise::Exercise;
 
@@ -51,3 +51,23 @@ exercises! {
     "15_file_udp" e15_file_udp "a file over a network that loses datagrams" "Step 15: lost and cut datagrams"
     "16_group_chat" e16_group_chat "a group chat" "Step 16: one at a time, then several"
 }
+
+/// The chapters of the steps, with their numbers.
+pub const CHAPTERS: &[(usize, &str)] = &[
+    (1, "Step 1: create"),
+    (2, "Step 2: bind"),
+    (3, "Step 3: listen"),
+    (4, "Step 4: accept and connect"),
+    (5, "Step 5: send and receive"),
+    (6, "Step 6: close"),
+    (7, "Step 7: the chat"),
+    (8, "Step 8: the address is already in use"),
+    (9, "Step 9: glued messages"),
+    (10, "Step 10: a peer that doesn't receive"),
+    (11, "Step 11: a split character"),
+    (12, "Step 12: the peer is gone"),
+    (13, "Step 13: waiting forever"),
+    (14, "Step 14: a full queue"),
+    (15, "Step 15: lost and cut datagrams"),
+    (16, "Step 16: one at a time, then several"),
+];

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::exercise::Exercise;
+use crate::exercises::CHAPTERS;
 use crate::wrong::Wrong;
 
 const WIDTH: usize = 78;
@@ -105,8 +106,28 @@ pub fn failed(
         }
         println!();
     }
-    println!("  Read again: \"{}\" in the book.", exercise.chapter);
+    println!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
     println!("  A hint: {call} {} --hint", exercise.name);
+}
+
+/// The chapters of the steps that the advice names. If it names none: that of the exercise.
+fn chapters(advice: &str, exercise: &Exercise) -> String {
+    let words: Vec<_> = advice.split(|c: char| !c.is_alphanumeric()).collect();
+    let mut steps = Vec::new();
+    for (number, word) in words.iter().enumerate() {
+        if ["step", "steps"].contains(word) {
+            // "step 9", "steps 9 and 11"
+            let named = words[number + 1..].iter().filter(|word| **word != "and");
+            steps.extend(named.map_while(|word| word.parse::<usize>().ok()));
+        }
+    }
+    let chapter = |step| CHAPTERS.iter().find(|(number, _)| number == step);
+    let titles = steps.iter().filter_map(chapter).map(|(_, title)| format!("\"{title}\""));
+    let titles: Vec<_> = titles.collect();
+    match titles.is_empty() {
+        true => format!("\"{}\"", exercise.chapter),
+        false => titles.join(" and "),
+    }
 }
 
 fn field(name: &str, text: &str) -> String {

@@ -146,4 +146,4 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
 const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent to a connection \
      that was gone. Ignore that signal, once, at the start (in C signal(SIGPIPE, SIG_IGN), or \
      MSG_NOSIGNAL for each send). Then send fails with \"broken pipe\" instead, which is the end \
-     of this one conversation: go on with the next client (step 12).";
+     of this one conversation: go on with the next client.";

@@ -3,7 +3,7 @@
 //! Usual mistake: waiting for a guest who says nothing.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts};
+use crate::grading::Grading;
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
@@ -101,65 +101,6 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
-    Check {
-        title: "guests who break off before their turn end nothing",
-        usually: advice! {
-            Other => "A guest that came later got a number that cannot be its own. Guests who were \
-                gone before their turn may count or not; nobody else's number is given twice.",
-            _ => "Guests broke off while they waited, and after that nobody was greeted. For such \
-                a guest the send fails (\"connection reset\"; on some systems accept does). A `?` \
-                there, or an exception that nobody catches, ends the whole server: handle the \
-                error, and accept the next one (step 12). In C, ignore SIGPIPE as well.",
-        },
-        run: |grading| {
-            const GONE: u64 = 30;
-            let program = grading.start()?;
-            let after = format!("nothing; {GONE} guests before this one broke off");
-            let mut guest = grading.connect(&program)?;
-            expect_greeting(&mut guest, 1)?;
-            let break_off = |number| {
-                let mut gone = one_of_many(grading, &program, &after)?;
-                // Send fails with another error then.
-                if number % 2 == 0 {
-                    gone.finish();
-                }
-                gone.reset();
-                Ok::<_, Wrong>(())
-            };
-            // These two for sure ahead of their greeting.
-            program.while_stopped(|| {
-                break_off(0)?;
-                break_off(1)
-            })?;
-            for number in 2..GONE {
-                break_off(number)?;
-            }
-            let mut guest = one_of_many(grading, &program, &after)?;
-            guest.call_it(&after);
-            let number = number_of(&mut guest)?;
-            guest.expect_end()?;
-            if !(2..=GONE + 2).contains(&number) {
-                let expected = format!("a number from 2 to {}", GONE + 2);
-                let got = format!("the number {number}");
-                return Err(Wrong::new(How::Other, expected, got).after(after));
-            }
-            Ok(())
-        },
-    },
-    Check {
-        title: "it can be started again at once, on the same port",
-        usually: advice! {
-            "The second run does not greet its first guest as the first run did. Each run counts \
-             from 1."
-        },
-        run: |grading| {
-            // The server closes first: what is left of the connection is on its side.
-            restarts(grading, |guest| {
-                expect_greeting(guest, 1)?;
-                guest.expect_end()
-            })
-        },
-    },
 ];
 
 pub const HINTS: &[&str] = &[
@@ -170,10 +111,8 @@ pub const HINTS: &[&str] = &[
      `write_all` sends all of them.",
     "There is no call to close a socket in Rust: it is closed where its variable ends, or with \
      `drop(guest)`.",
-    "Put accept and the greeting into a function that gives an `io::Result<()>`. In it `?` is \
-     right. Whoever calls it prints the error, and goes on with the next guest.",
-    "So that a second run gets the port at once: `listener.set_reuse_address(true)?` before bind \
-     (not on Windows).",
+    "The greeting is worth a function of its own, which gets the guest's socket: that is closed where \
+     the function ends.",
 ];
 
 const ON_WHICH_SOCKET: &str = "The connection ended without a word. accept gives a second socket, \

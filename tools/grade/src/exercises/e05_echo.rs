@@ -3,7 +3,7 @@
 //! Usual mistake: one receive taken for one message.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{NO_ROOM, restarts, starts_again};
+use crate::grading::NO_ROOM;
 use crate::machine;
 use crate::wire::{NO_ANSWER, pattern};
 use crate::wrong::Explain as _;
@@ -48,8 +48,7 @@ pub const CHECKS: &[Check] = &[
             Silent | Short => "It waits for more: for a whole character, or a whole line. An echo \
                 needs no text. Send back the bytes that came, and do not decode them.",
             _ => "A receive can end inside a character, and half a character is not valid UTF-8. \
-                An echo needs no text: send the bytes back as they came, and do not decode them \
-                (step 11).",
+                An echo needs no text: send the bytes back as they came, and do not decode them.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -102,13 +101,13 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "after the client's end: what is left, and then the end",
         usually: advice! {
-            More => "The client has ended its direction, and waits for the end of yours. Where \
+            More => "The client has sent all that it had, and waits until you have closed. Where \
                 recv gives 0 bytes, nothing more comes: leave the loop, and close the connection \
                 (drop it). It must not be kept anywhere else.",
             Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
                 nobody received: receive until 0 bytes, and close then.",
-            _ => "The client had ended its direction, and could still receive. What came before \
-                the end must come back, and then your end of the stream.",
+            _ => "The client had sent all that it had, and could still receive. What came before \
+                its end must come back, and only then do you close the connection.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -148,39 +147,6 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
-    Check {
-        title: "a client that breaks off ends nobody else's conversation",
-        usually: advice! {
-            "A client broke the connection off: recv or send then fails with \"connection reset\". \
-             A `?` there ends the whole server. It is the end of this one conversation: handle the \
-             error, and go back to accept (step 12)."
-        },
-        run: |grading| {
-            let program = grading.start()?;
-            let after = "first, a client that was reset; then this";
-            for _ in 0..20 {
-                // One in the middle of a conversation, ...
-                let mut peer = grading.connect(&program)?;
-                peer.expect_echo(b"hello")?;
-                peer.reset();
-                // ... one perhaps before it was accepted, ...
-                let mut peer = grading.connect(&program)?;
-                peer.send(b"hello")?;
-                peer.reset();
-                // ... and one that closes, and has received nothing.
-                let mut peer = grading.connect(&program)?;
-                peer.send(pattern(20_000))?;
-                peer.finish();
-                peer.reset();
-            }
-            let mut peer = grading.connect(&program).after(after)?;
-            peer.talk("still there?").map_err(|wrong| {
-                let sent = format!("{after} {}", wrong.sent);
-                wrong.after(sent)
-            })
-        },
-    },
-    starts_again(|grading| restarts(grading, |peer| peer.expect_echo("hello"))),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -192,6 +158,4 @@ pub const HINTS: &[&str] = &[
      leave the inner loop.",
     "Put the conversation into a function of its own that gives an `io::Result<()>`. In it `?` is \
      right. Whoever calls it prints the error, and goes on with the next client.",
-    "So that a second run gets the port at once: `listener.set_reuse_address(true)?` before bind \
-     (not on Windows).",
 ];

@@ -3,7 +3,7 @@
 //! Usual mistake: closing with bytes on the way.
 
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, restarts, starts_again};
+use crate::grading::Grading;
 use crate::program::Program;
 use crate::wire::pattern;
 use crate::wrong::Outcome;
@@ -138,35 +138,6 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
-    Check {
-        title: "a client that breaks off doesn't end the server",
-        usually: advice! {
-            "A client broke the connection off: a call on it fails then. That is the end of this \
-             one conversation: handle the error, and go back to accept (step 12). (A half-close of \
-             a connection that is gone can fail as well.)"
-        },
-        run: |grading| {
-            let program = grading.start()?;
-            for _ in 0..20 {
-                // Before its 1000 bytes, ...
-                let mut peer = grading.connect(&program)?;
-                peer.expect_echo(b"hello")?;
-                peer.reset();
-                // ... with an end of its direction first, ...
-                let mut peer = grading.connect(&program)?;
-                peer.send(b"hello")?;
-                peer.finish();
-                peer.reset();
-                // ... and after them.
-                let mut peer = grading.connect(&program)?;
-                peer.expect_echo(pattern(1000))?;
-                peer.expect_end()?;
-                peer.reset();
-            }
-            talk(grading, &program)
-        },
-    },
-    starts_again(|grading| restarts(grading, |peer| peer.expect_echo(b"hello"))),
 ];
 
 pub const HINTS: &[&str] = &[

@@ -72,7 +72,7 @@ pub const CHECKS: &[Check] = &[
         title: "the line counts, in however many pieces it comes",
         usually: advice! {
             "The whole line was sent, and it came in pieces: a receive gives what is there \
-             already. Receive until you have all 16 bytes, and compare these (step 9)."
+             already. Receive until you have all 16 bytes, and compare these (step 5)."
         },
         run: |grading| {
             let (first, program) = start_at_another(grading)?;
@@ -129,7 +129,7 @@ pub const CHECKS: &[Check] = &[
         title: "another program that says nothing is, too, after a second",
         usually: advice! {
             "Another program has the address and says nothing, so a receive without a limit waits \
-             forever (step 13). Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
+             forever. Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
              time that is up is a failure here: end with an exit status other than 0."
         },
         run: |grading| {
@@ -143,7 +143,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             "Clients broke their connections off, perhaps before they got their line: send fails \
              then. It is the end of this client, and not of the program: handle the error, and go \
-             back to accept (step 12)."
+             back to accept (step 7)."
         },
         run: |grading| {
             let first = grading.start()?;

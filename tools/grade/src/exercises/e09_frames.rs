@@ -275,7 +275,7 @@ const NEXT_CLIENT: &str = "The first client was served, and the next one was not
 
 const CUT_IS_NO_END: &str = "A client ended its stream inside a message, and the next one was not \
      served. That is the end of one conversation, and not of the server: handle the error \
-     (read_exact calls it an unexpected end of file), and go back to accept (step 12).";
+     (read_exact calls it an unexpected end of file), and go back to accept (step 7).";
 
 const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message may have, and the \
      next client was not served. Anybody can send four bytes: this ends one conversation, and not \
@@ -283,7 +283,7 @@ const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message m
 
 const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send then fails with \
      \"connection reset\". That is the end of this one conversation, and not of the server: handle \
-     the error of every receive and send, and go back to accept (step 12).";
+     the error of every receive and send, and go back to accept (step 7).";
 
 /// A message as it is on the wire.
 fn framed(message: &[u8]) -> Vec<u8> {

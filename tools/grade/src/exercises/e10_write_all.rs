@@ -159,7 +159,7 @@ pub const CHECKS: &[Check] = &[
                 leaves the loop on another way.",
             _ => "A client broke the connection off: send then fails with \"connection reset\" or \
                 \"broken pipe\". It is the end of this one conversation: close it, and go back to \
-                accept (step 12). In C, a broken pipe ends the whole program by a signal: \
+                accept (step 7). In C, a broken pipe ends the whole program by a signal: \
                 signal(SIGPIPE, SIG_IGN).",
         },
         run: |grading| {

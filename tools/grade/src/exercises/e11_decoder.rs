@@ -160,7 +160,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Refused | Silent | End | Reset => "The first client left (or broke off) inside a \
                 character, and the next one was not served. That is the end of one conversation, \
-                and not of the server: handle the error, and go back to accept (step 12).",
+                and not of the server: handle the error, and go back to accept (step 7).",
             _ => "The first client left inside a character. What you kept of it is not the \
                 beginning of another client's text: begin each conversation with nothing kept.",
         },

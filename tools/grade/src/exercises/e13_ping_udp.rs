@@ -153,7 +153,7 @@ pub const CHECKS: &[Check] = &[
                 end of the try, or the right answer was not recognised after it (in C, is \
                 something of it left in the buffer?). Compare all of its bytes and its length, not \
                 only how it begins. And give the buffer more room than the answer needs: what does \
-                not fit is cut off, and a longer datagram then looks like the right one (step 15).",
+                not fit is cut off, and a longer datagram then looks like the right one (step 5).",
         },
         run: |grading| {
             let mut long = b"pong 1".to_vec();
