@@ -21,7 +21,7 @@ fn main() -> std::io::Result<()> {
 
     println!("ready");
 
-    // Yours: accept a client, greet it, close; then the next client.
+    // Yours: accept a client, greet it (`write_all`), close; then the next one.
 
     eprintln!("04_doorman.rs has nothing yet that listens at {address}");
     Ok(())

@@ -2,16 +2,17 @@
 //! of programs that hang, flood or leave others behind.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::solutions::new_address;
 use super::{VERDICTS, grader, graders, joined, text};
 use crate::machine::{cargo, has, launch, quiet, spawn, succeeds, tool};
-use crate::support::{assert_snapshot, regex, top, within_limit};
+use crate::support::{Terminal, assert_snapshot, connect, expect, regex, top, within_limit};
 
 /// A reader's copy of this crate, in which exercises can be written.
 struct Copy(PathBuf);
@@ -103,6 +104,21 @@ fn grade_goes_with_its_reader() {
     copy.shows(0, &[path]);
     let shown = copy.shows(0, &[]);
     assert_snapshot(VERDICTS, "list", &shown);
+
+    // By hand, with the command that both texts have.
+    let by_hand = "cargo run -q -p your-turn --bin 05_echo -- ";
+    for text in ["book/src/your-turn.md", "examples/your_turn/README.md"] {
+        let text = fs::read_to_string(top().join(text)).expect("a file");
+        assert!(text.contains(&format!("\n{by_hand}127.0.0.1:8090\n")), "{text}");
+    }
+    let (mut run, at) = (cargo(), new_address());
+    run.current_dir(&copy.0).env("CARGO_TARGET_DIR", "../copy.target");
+    run.env("CARGO_NET_OFFLINE", "1").args(by_hand.split_whitespace().skip(1));
+    let mut terminal = Terminal::open(run.arg(at.to_string()));
+    terminal.wait_for("ready");
+    let mut client = connect(at);
+    client.write_all(b"hello").expect("sent");
+    expect(&client, "hello");
 
     // All of them, for a teacher.
     copy.write("06_half_close", "not Rust");

@@ -1,4 +1,4 @@
-//! What the solutions do when the system says no: they are what students copy.
+//! What the solutions do when the system says no, and what `cargo trace` shows of one.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::graders;
-use crate::machine::{has, launch, quiet};
+use super::{VERDICTS, graders};
+use crate::machine::{has, launch, program, quiet};
 use crate::patched::{Program, build_all, program_name, titles};
-use crate::support::{Terminal, connect, datagrams, receive, within_limit};
+use crate::support::{Terminal, assert_snapshot, connect, datagrams, receive, top, within_limit};
+use crate::timelines::trace;
 
 /// The solutions that accept clients, and the one that receives datagrams for ever; built.
 static BUILT: LazyLock<(Vec<(String, PathBuf)>, PathBuf)> = LazyLock::new(|| {
@@ -32,7 +33,7 @@ static BUILT: LazyLock<(Vec<(String, PathBuf)>, PathBuf)> = LazyLock::new(|| {
 
 /// An address that nobody else has, not even a test in another process: on Linux all of 127.0.0.0/8
 /// is loopback.
-fn new_address() -> SocketAddr {
+pub fn new_address() -> SocketAddr {
     static NUMBER: AtomicU8 = AtomicU8::new(1);
     let process = u8::try_from(std::process::id() % 200).expect("less than 200");
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -136,4 +137,21 @@ fn grade_solution_for_datagrams_waits_when_there_is_no_memory() {
     let (length, _) = receive(&peer, &mut buffer);
     let own = peer.local_addr().expect("an address").to_string();
     assert_eq!(String::from_utf8_lossy(&buffer[..length]), own);
+}
+
+/// What "Your turn" shows: the doorman, and a client that is gone before its greeting comes. The
+/// reader says their names; here they are built already.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_and_trace_go_together() {
+    const AT: &str = "127.0.0.1:8090";
+    let page = fs::read_to_string(top().join("book/src/your-turn.md")).expect("the page");
+    let command = format!("\ncargo trace 04_doorman {AT} --with 04_connect {AT}\n");
+    assert!(page.contains(&command), "{command}");
+    let (servers, _) = &*BUILT;
+    let (_, doorman) = servers.iter().find(|(title, _)| title == "04_doorman").expect("it");
+    let doorman = doorman.to_str().expect("UTF-8");
+    let arguments = ["--", doorman, AT, "--with", "--", program("04_connect"), AT];
+    let Some(shown) = trace(&arguments, "") else { return };
+    assert_snapshot(VERDICTS, "04_doorman.traced", &shown);
 }

@@ -133,3 +133,25 @@ fn chapters(advice: &str, exercise: &Exercise) -> String {
 fn field(name: &str, text: &str) -> String {
     fill(&format!("{name:<10} {text}"), "  ", "             ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::chapters;
+    use crate::catalogue::exercise;
+
+    #[test]
+    fn what_is_to_be_read_again_is_what_the_advice_names() {
+        let chat = exercise("16_group_chat").expect("it");
+        for (advice, titles) in [
+            ("Take the first step, in time.", "\"Step 16: one at a time, then several\""),
+            ("a limit of one second (step 13).", "\"Step 13: waiting forever\""),
+            (
+                "only then take them for text (steps 9 and 11).",
+                "\"Step 9: glued messages\" and \"Step 11: a split character\"",
+            ),
+            ("no such step 99", "\"Step 16: one at a time, then several\""),
+        ] {
+            assert_eq!(chapters(advice, chat), titles);
+        }
+    }
+}
