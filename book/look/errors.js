@@ -2,8 +2,10 @@
 
 // Who searches for an error finds its entry in the atlas first, above what mdBook finds:
 // by the words of any system, or a part of them, by a number, a name, or a kind of Rust's,
-// also within a whole line. All of these are read from the entries, as they are in the index.
+// also within a whole line. Who says in several words what happens finds the likeliest entries.
+// All of this is read from the entries, as they are in the index.
 {
+    const LIKELY = 3; // entries at most
     const MEANS = /(?:^|\s)(?:Means: |意思：)/;
     const load = window.elasticlunr?.Index.load;
     if (load) {
@@ -11,9 +13,10 @@
             const index = load.call(window.elasticlunr.Index, data);
             const search = index.search.bind(index);
             const urls = window.search.doc_urls;
-            const docs = Object.values(index.documentStore.docs)
-                .filter((doc) => urls[doc.id].startsWith("error-atlas.html#") && MEANS.test(doc.body));
-            const known = words(docs);
+            const all = Object.values(index.documentStore.docs);
+            const docs = all.filter((doc) => urls[doc.id].startsWith("error-atlas.html#") && MEANS.test(doc.body));
+            const titles = new Set(all.map((doc) => plain(doc.title)));
+            const known = { ...words(docs), meanings: docs.map(meaning), titles };
             index.search = (typed, options) => {
                 const first = entries(known, typed);
                 const refs = new Set(first.map((result) => result.ref));
@@ -44,6 +47,11 @@
     const isLong = (text, words) => (isChinese(text) ? text.length >= 4 : text.split(" ").length >= words);
     const inside = (text, part) => new RegExp(`(?:^|[^a-z\\d])${part}(?![a-z\\d])`).test(text);
 
+    /** The lines at the head of an entry: of each system, of others, and in other words. */
+    const LINE = /\s(?=(?:Linux|macOS|Windows|Rust|Python|Also|In other words): |(?:也说|换句话说)：)/;
+    const OTHER = /^(?:In other words: |换句话说：)/;
+    const systems = (doc) => doc.body.split(MEANS)[0].split(LINE);
+
     /** What leads to an entry: texts, numbers, names and kinds, each with the line that it is from. */
     const words = (docs) => {
         const known = { texts: [], numbers: [], names: [], kinds: [] };
@@ -60,8 +68,8 @@
             }
             // The words of each system: "Linux: Permission denied (EACCES, errno 13, os error 13)",
             // on Windows the Chinese ones behind the English.
-            const [list] = doc.body.split(MEANS);
-            for (const line of list.split(/\s(?=(?:Linux|macOS|Windows|Rust|Python|Also): |也说：)/)) {
+            for (const line of systems(doc)) {
+                if (OTHER.test(line)) continue;
                 for (const part of line.replace(/^(?:\w+: |也说：)/, "").split(/; |；/)) {
                     const [, text, codes] = /^(.*?)(?: \(([^()]*)\))?$/s.exec(part);
                     const english = text.replace(/[\u4e00-\u9fff].*/s, "");
@@ -112,14 +120,59 @@
                 (isLong(piece, 3) && inside(key, piece)) ||
                 (/^(?!an? |the )\S.* .{3}/.test(piece) && piece.length > 9 && key.startsWith(`${piece} `))));
             const count = (what) => new Set(found.map((one) => one[what])).size;
-            if (count("doc") > 1 && count("key") > 1) return [];
+            if (count("doc") > 1 && count("key") > 1) found = [];
         }
+        const isSure = found.length > 0;
+        // (Not for one word, or the title of another part of the book.)
+        if (!isSure && (isChinese(typed) || /\S\s+\S/.test(typed)) && !known.titles.has(text)) {
+            found = likely(known.meanings, typed);
+        }
+        const mark = isSure ? say("The error", "这个错误") : say("Perhaps", "也许是");
         const first = new Map();
         for (const { doc, line } of found) {
             if (first.has(doc)) continue;
-            const marked = `<strong>${say("The error", "这个错误")}</strong>${say(": ", "：")}${doc.title}`;
+            const marked = `<strong>${mark}</strong>${say(": ", "：")}${doc.title}`;
             first.set(doc, { ref: doc.id, score: 0, doc: { ...doc, breadcrumbs: marked, body: line || doc.body } });
         }
         return [...first.values()];
+    };
+
+    /** The words that count, without their endings; of Chinese, each two characters. */
+    const terms = (text) => {
+        const { stemmer, stopWordFilter } = window.elasticlunr;
+        const found = new Set();
+        for (const [run] of plain(text).matchAll(/[\u4e00-\u9fff]+|[^\u4e00-\u9fff ]+/g)) {
+            if (isChinese(run)) for (let at = 0; at + 1 < run.length; at++) found.add(run.slice(at, at + 2));
+            else if (run.length > 1 && stopWordFilter(run)) found.add(stemmer(run));
+        }
+        return found;
+    };
+    /** An entry: what it is called, in other words too, and all that it says. */
+    const meaning = (doc) => ({
+        doc,
+        title: terms(`${doc.title} ${systems(doc).filter((line) => !line.startsWith("Windows: ")).join(" ")}`),
+        body: terms(doc.body),
+    });
+    /** The entries that have most of these words, of which a rare one counts for more. */
+    const likely = (meanings, typed) => {
+        const all = [...terms(typed)];
+        // Of few words, (nearly) all have to be what it is called. (Of each two Chinese characters,
+        // one may end a word, and one begin the next.)
+        const [none, few, least, part] = isChinese(typed) ? [2, 5, 2, 0.4] : [1, 3, 1, 0.5];
+        if (all.length <= none) return [];
+        const weight = (term) =>
+            Math.log((meanings.length + 1) / (meanings.filter(({ body, title }) => body.has(term) || title.has(term)).length + 0.5));
+        const weights = new Map(all.map((term) => [term, weight(term)]));
+        const found = meanings.map(({ doc, title, body }) => {
+            const called = all.filter((term) => title.has(term));
+            const said = all.filter((term) => title.has(term) || body.has(term));
+            const sum = (some) => some.reduce((score, term) => score + weights.get(term), 0);
+            const enough = all.length < few
+                ? called.length >= Math.min(3, all.length)
+                : called.length >= least && said.length >= Math.max(2, all.length * part);
+            return { doc, score: enough ? sum(said) + 1.5 * sum(called) : 0 };
+        });
+        found.sort((a, b) => b.score - a.score);
+        return found.slice(0, LIKELY).filter(({ score }) => score > 0 && score > found[0].score / 2);
     };
 }

@@ -69,6 +69,53 @@ const PASTED = {
     "java.io.IOException: 连接被对方重设": "connection-reset",
     "java.net.SocketException: 断开的管道": "broken-pipe",
 };
+// What happens, in somebody's words: one of these entries is among the first three.
+const HAPPENS = {
+    "recv returns 0 bytes": "end-of-stream",
+    "recv returns empty bytes in a loop": "end-of-stream",
+    "messages stick together": "glued",
+    "two messages arrive as one": "glued",
+    "server hangs after one client": "not-served waiting-forever",
+    "second client has to wait until first is done": "not-served",
+    "my program hangs in recv": "waiting-forever",
+    "client hangs forever": "waiting-forever",
+    "send returns fewer bytes than I gave": "short-write",
+    "send did not send everything": "short-write",
+    "UDP packets not arriving": "never-received lost-datagram",
+    "udp receiver gets nothing": "never-received lost-datagram",
+    "udp packets lost on localhost": "lost-datagram",
+    "udp messages arrive in wrong order": "lost-datagram",
+    "cannot connect from another computer": "connection-refused timed-out unreachable",
+    "works on localhost but not from another machine": "connection-refused unreachable timed-out",
+    "strange characters in received text": "split-character wrong-encoding",
+    "chinese text is garbled": "wrong-encoding split-character",
+    "replacement character in the output": "split-character wrong-encoding",
+    "server dies when client disconnects": "broken-pipe",
+    "program killed without a message": "broken-pipe",
+    "hundreds of connections in CLOSE_WAIT": "close-wait",
+    "connections stay in CLOSE_WAIT": "close-wait",
+    "every request takes 40 ms": "small-sends",
+    "small messages are very slow": "small-sends",
+    "cannot restart the server, port still in use": "address-already-in-use",
+    "port still in use after program ended": "address-already-in-use",
+    "end of the datagram is missing": "cut-datagram",
+    "recvfrom cuts off the rest of the packet": "cut-datagram",
+    "connect takes a long time and then fails": "timed-out",
+    "nobody answers when I connect": "timed-out",
+    "client talks to itself": "connected-to-itself",
+    "sendto gives permission error for broadcast": "permission-denied",
+    "port 80 not allowed without root": "permission-denied",
+    "could not resolve host name": "name-not-found",
+    "send string instead of bytes in python": "bytes-required",
+    "too many sockets open": "too-many-open-files",
+    "socket closed by another thread": "not-a-socket waiting-forever",
+    "non blocking connect returns immediately": "in-progress",
+    "peer closed in the middle of a message": "unexpected-end",
+    "getaddrinfo fails for url": "name-not-found",
+    "cannot send str over socket": "bytes-required",
+    "connection closed unexpectedly while reading": "connection-reset unexpected-end end-of-stream",
+    "server runs out of file descriptors": "too-many-open-files",
+};
 // Words that name no error: no entry comes before what is usually found.
 const USUAL = ["socket", "backlog", "connection", "the connection", "step 13", "bind 127.0.0.1:8090", "套接字", "监听", "对端"];
 // The light and the dark theme; of the three to choose besides, the colours.
@@ -304,6 +351,14 @@ async function errors() {
         await ready();
         await look(["EADDRINUSE", "10035", "35", "os error 98", ...Object.keys(PASTED)]);
         for (const one of wrong.slice(0, 5)) mistake(`${edition || "en/"}, of ${wrong.length}`, `a search for ${one}`);
+        if (!edition) {
+            for (const [at, found] of (await searched(page, Object.keys(HAPPENS))).entries()) {
+                const [typed, places] = Object.entries(HAPPENS)[at];
+                const first = found.slice(0, 3).map(place);
+                must(first.some((one) => places.split(" ").includes(one)), `a search for ${typed} finds ${places}, not ${first}`);
+                looked++;
+            }
+        }
         for (const [at, found] of (await searched(page, USUAL)).entries()) {
             must(!found.some(({ first }) => first), `${edition}: a search for ${USUAL[at]} is for no error`);
         }
