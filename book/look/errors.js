@@ -7,24 +7,23 @@
 {
     const LIKELY = 3; // entries at most
     const MEANS = /(?:^|\s)(?:Means: |意思：)/;
-    const load = window.elasticlunr?.Index.load;
-    if (load) {
-        window.elasticlunr.Index.load = (data) => {
-            const index = load.call(window.elasticlunr.Index, data);
-            const search = index.search.bind(index);
-            const urls = window.search.doc_urls;
-            const all = Object.values(index.documentStore.docs);
-            const docs = all.filter((doc) => urls[doc.id].startsWith("error-atlas.html#") && MEANS.test(doc.body));
-            const titles = new Set(all.map((doc) => plain(doc.title)));
-            const known = { ...words(docs), meanings: docs.map(meaning), titles };
-            index.search = (typed, options) => {
-                const first = entries(known, typed);
-                const refs = new Set(first.map((result) => result.ref));
-                return [...first, ...search(typed, options).filter((result) => !refs.has(result.ref))];
-            };
-            return index;
+    const index = window.elasticlunr?.Index.prototype;
+    if (index) {
+        const search = index.search;
+        let known;
+        index.search = function (typed, options) {
+            known ??= everything(Object.values(this.documentStore.docs));
+            const first = entries(known, typed);
+            const refs = new Set(first.map((result) => result.ref));
+            return [...first, ...search.call(this, typed, options).filter((result) => !refs.has(result.ref))];
         };
     }
+    const everything = (all) => {
+        const place = (doc) => window.search.doc_urls[doc.id];
+        const docs = all.filter((doc) => place(doc).startsWith("error-atlas.html#") && MEANS.test(doc.body));
+        const titles = new Set(all.map((doc) => plain(doc.title)));
+        return { ...words(docs), meanings: docs.map(meaning), titles };
+    };
 
     // What is pasted by mouse or touch is searched for as well.
     const bar = document.getElementById("mdbook-searchbar");
@@ -175,4 +174,13 @@
         found.sort((a, b) => b.score - a.score);
         return found.slice(0, LIKELY).filter(({ score }) => score > 0 && score > found[0].score / 2);
     };
+
+    // On the way back to a search, it may have been done before this file was there.
+    if (bar?.value) {
+        const typed = bar.value;
+        for (const value of [`${typed} .`, typed]) {
+            bar.value = value;
+            bar.dispatchEvent(new Event("keyup"));
+        }
+    }
 }

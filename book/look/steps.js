@@ -155,13 +155,9 @@ if (chinese) {
 
     // mdBook's index cuts text into words at spaces, and Chinese has none. So
     // here a search looks for what was typed anywhere in the text.
-    const load = window.elasticlunr?.Index.load;
-    if (load) {
-        window.elasticlunr.Index.load = (data) => {
-            const index = load.call(window.elasticlunr.Index, data);
-            const documents = Object.values(index.documentStore.docs);
-            index.search = (typed) => find(documents, typed);
-            return index;
+    if (window.elasticlunr) {
+        window.elasticlunr.Index.prototype.search = function (typed) {
+            return find(Object.values(this.documentStore.docs), typed);
         };
     }
     const count = (text, term) => text.split(term).length - 1;
