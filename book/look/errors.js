@@ -159,8 +159,10 @@
         // one may end a word, and one begin the next.)
         const [none, few, least, part] = isChinese(typed) ? [2, 5, 2, 0.4] : [1, 3, 1, 0.5];
         if (all.length <= none) return [];
-        const weight = (term) =>
-            Math.log((meanings.length + 1) / (meanings.filter(({ body, title }) => body.has(term) || title.has(term)).length + 0.5));
+        const weight = (term) => {
+            const count = meanings.filter(({ title, body }) => title.has(term) || body.has(term)).length;
+            return Math.log((meanings.length + 1) / (count + 0.5));
+        };
         const weights = new Map(all.map((term) => [term, weight(term)]));
         const found = meanings.map(({ doc, title, body }) => {
             const called = all.filter((term) => title.has(term));
