@@ -202,7 +202,7 @@ impl Drop for Neighbour {
 fn fails(to: &str) -> (Option<i32>, Duration) {
     let to: SocketAddr = to.parse().expect("an address");
     let begin = Instant::now();
-    let error = TcpStream::connect(to).expect_err("nobody is there");
+    let error = TcpStream::connect_timeout(&to, HANG_LIMIT).expect_err("nobody is there");
     (error.raw_os_error(), begin.elapsed())
 }
 
