@@ -81,6 +81,33 @@ fn a_server_that_is_only_stopped_keeps_its_port() {
     expect(&client, "Hello, client!");
 }
 
+/// A client that closes first keeps its port for a minute, unless the system gives it out again.
+#[test]
+#[ignore = "in a network of its own"]
+fn a_client_without_a_port_can_have_one_from_time_wait() {
+    let test = "reported::a_client_without_a_port_can_have_one_from_time_wait";
+    in_a_network(test, &[], || {
+        let set = |name: &str, value: &str| {
+            fs::write(format!("/proc/sys/net/ipv4/{name}"), value).expect("a number");
+        };
+        set("ip_local_port_range", "40000 40001");
+        set("tcp_tw_reuse", "0");
+        let listener = TcpListener::bind("127.0.0.1:8090").expect("its port");
+        let visit = || {
+            let client = TcpStream::connect(listener.local_addr()?)?;
+            let (mut conversation, _) = listener.accept()?;
+            drop(client);
+            conversation.read(&mut [0]).map(drop)
+        };
+        visit().and_then(|()| visit()).expect("two ports");
+        let error = visit().expect_err("there is no third one");
+        assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+        set("tcp_tw_reuse", "1");
+        // After a second.
+        within_limit(|| visit().ok()).expect("one of the two");
+    });
+}
+
 /// Debian and Ubuntu give this address to the machine's own name.
 #[test]
 fn an_address_beside_127_0_0_1_is_another_one() {
