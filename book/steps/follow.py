@@ -148,6 +148,13 @@ def tags(text):
     return re.findall(r"</?[a-z]+", FENCE.sub("", text))
 
 
+def numbers(text):
+    """What each call of the atlas gives: numbers and names, kinds, examples."""
+    rows = re.findall(r"^  Linux[:：].*$", text, re.MULTILINE)
+    given = (re.findall(r"\b\d+ E\w+|\b\d{5}\b|\b[A-Z][a-z]\w+\b|`\w+`", row) for row in rows)
+    return [" ".join(one for one in row if one not in ("Linux", "Windows", "Kind")) for row in given]
+
+
 def names(text):
     """States, flags and calls that the words of a part name."""
     return set(re.findall(r"\b[A-Z]{3,}(?:-[A-Z\d]+)*\b|`\w+`", DIRECTIVE.sub("", text)))
@@ -157,7 +164,8 @@ def difference(english, chinese):
     """What one of them shows and the other does not: the words alone may differ."""
     if english.level != chinese.level:
         return f"its heading has the level {chinese.level}, not {english.level}"
-    for what, of in [("directives", directives), ("links", links), ("code", code), ("HTML tags", tags)]:
+    same = [("directives", directives), ("links", links), ("code", code), ("HTML tags", tags), ("numbers", numbers)]
+    for what, of in same:
         model, actual = of(english.body), of(chinese.body)
         if actual != model:
             missing, more = (list((Counter(a) - Counter(b)).keys()) for a, b in [(model, actual), (actual, model)])

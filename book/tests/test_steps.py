@@ -137,6 +137,14 @@ class Following(unittest.TestCase):
         self.assertIn("names ['RST']", found["b/what-the-kernel-did"])
 
 
+    def test_a_call_of_the_atlas_gives_what_the_english_one_does(self):
+        english = "# A\n\n- `bind`: taken\\\n  Linux: 98 EADDRINUSE · Windows: 10048 (run) · Kind: AddrInUse · `08_b`\n"
+        chinese = "# 一\n\n- `bind`：被占用\\\n  Linux：98 EADDRINUSE · Windows：10048（实测） · 种类：AddrInUse · `08_b`\n"
+        self.assertEqual(troubles(english, noted(chinese, english)), {})
+        found = troubles(english, noted(chinese.replace("10048", "10049"), english))
+        self.assertIn("numbers are not the English ones", *found.values())
+
+
 class Noting(unittest.TestCase):
     ENGLISH = ENGLISH.replace("Again.", "Once more.")
 
