@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -112,14 +112,16 @@ fn a_new_reader_for_each_line_takes_the_others_along() {
 }
 
 /// A peer that receives a little each time keeps a `write_all` going for good.
+/// (Not under Wine: there a send that took a part until time was up fails.)
 #[test]
+#[cfg(target_os = "linux")]
 fn each_send_has_the_whole_limit_again() {
     const LIMIT: Duration = Duration::from_millis(100);
     let (mut this, mut other) = pair();
     this.set_write_timeout(Some(LIMIT)).expect("an option");
     let all = vec![0; 64 << 20];
     for _ in 0..3 {
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         let part = this.write(&all).expect("a part of it");
         assert!((1..all.len()).contains(&part), "{part}");
         assert!(began.elapsed() >= LIMIT, "{:?}", began.elapsed());
