@@ -157,7 +157,7 @@
         const all = [...terms(typed)];
         // Of few words, (nearly) all have to be what it is called. (Of each two Chinese characters,
         // one may end a word, and one begin the next.)
-        const [none, few, least, part] = isChinese(typed) ? [2, 5, 2, 0.4] : [1, 3, 1, 0.5];
+        const [none, few, least, part] = isChinese(typed) ? [2, 5, 3, 0.4] : [1, 3, 1, 0.5];
         if (all.length <= none) return [];
         const weight = (term) => {
             const count = meanings.filter(({ title, body }) => title.has(term) || body.has(term)).length;
