@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::atlas::pair;
 use crate::book::wire::in_a_network;
 use crate::hostile_linux::signal;
 use crate::machine::{PYTHON, command, has, launch, program, spawn};
 use crate::support::{
     HANG_LIMIT, Terminal, closed_tcp_port, connect, datagrams, expect, regex, within_limit,
 };
+use crate::unseen::waits;
 
 /// What this program says for this script, on both of its outputs.
 fn says(program: &str, script: &str) -> String {
@@ -144,6 +146,22 @@ pub fn a_name_that_nobody_knows() {
 #[ignore = "in a network of its own"]
 fn a_lookup_waits_for_a_silent_name_server() {
     a_name_that_nobody_knows();
+}
+
+/// Its last word, a FIN, gets lost like everything else.
+pub fn a_machine_that_is_gone() {
+    in_a_network("reported::nobody_is_told_of_a_pulled_cable", &["ip"], || {
+        let (this, other) = pair();
+        command("ip").args(["link", "set", "lo", "down"]).assert().success();
+        drop(other);
+        waits(&this);
+    });
+}
+
+#[test]
+#[ignore = "in a network of its own"]
+fn nobody_is_told_of_a_pulled_cable() {
+    a_machine_that_is_gone();
 }
 
 /// Two messages in one piece, or half of one. (Python and Rust: unseen.rs.)
