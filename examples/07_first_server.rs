@@ -41,7 +41,7 @@ fn listen(address: SocketAddr) -> Result<Socket, Failure> {
 
 /// Steps 4 to 6, for one client: accept; send, and receive until 0 bytes, its
 /// end; close. (At the end of the function `client` is dropped.) A client that
-/// never receives makes our send wait: for a second at most. (One that says
+/// takes nothing of what is sent to it for a second is given up. (One that says
 /// nothing makes us wait for good: step 16.)
 fn serve(listener: &Socket) -> io::Result<()> {
     let accepted = listener.accept();

@@ -1,9 +1,9 @@
 //! Step 16, TCP: a server that can be stopped.
 //!
 //! A program that just ends cuts its clients off in the middle of a word. In
-//! good order: first nobody is accepted any more; then the conversations get
-//! some time to end; then the rest are cut off. But a thread that waits in
-//! `accept` doesn't see that it is told to stop.
+//! good order: first nobody new is served; then the conversations get some
+//! time to end; then the rest are cut off. But a thread that waits in `accept`
+//! doesn't see that it is told to stop.
 //!
 //! Look for: a thread that doesn't stop; anna, who still gets her answer; ben,
 //! who is cut off after the grace; dora, who was in the queue, and is told that
@@ -130,9 +130,16 @@ fn serve(listener: Socket, places: usize) -> (Vec<Talk>, Vec<Socket>) {
     // (Who gets into the queue in this very moment is reset all the same.)
     let mut too_late = Vec::new();
     for _ in 0..BACKLOG {
-        let Ok((client, _)) = listener.accept() else { break };
-        let _ = client.shutdown(Shutdown::Write);
-        too_late.push(client);
+        match listener.accept() {
+            Ok((client, _)) => {
+                let _ = client.shutdown(Shutdown::Write);
+                too_late.push(client);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            // One that had left; or no more open files: those who have been
+            // told let go of theirs.
+            Err(_) => too_late.clear(),
+        }
     }
     (talks, too_late)
 }
@@ -182,7 +189,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
 
     // The failure: a thread waits in `accept`. It is told to stop, and can't
-    // look. Only a client would end this wait.
+    // look. A client ends this wait. (On Linux `shutdown` does, too.)
     let waiting = listener.try_clone()?;
     let waiting = thread::Builder::new().spawn(move || {
         while waiting.accept().is_ok() && !STOP.load(SeqCst) {}

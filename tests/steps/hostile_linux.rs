@@ -18,7 +18,7 @@ use crate::hostile::{
 };
 use crate::machine::{descriptors, has, launch, missing, program, queues, skip, spawn};
 use crate::support::{
-    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, receive, within_limit,
+    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, receive, rest, within_limit,
 };
 
 /// An ordinary client over UDP.
@@ -294,6 +294,42 @@ fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
         }
         still_serves(server);
     });
+}
+
+/// Far more in the queue than there are descriptors: a stop tells every one that it is over.
+#[test]
+fn a_stop_resets_nobody_in_the_queue() {
+    let limit = "ulimit -S -n 30 && exec \"$0\" 127.0.0.1:0";
+    let mut terminal = Terminal::open(launch("sh").args(["-c", limit, program("16_clean_stop")]));
+    let server = terminal.invited_to();
+    let served: Vec<_> = (0..8).map(|_| greeted(server)).collect();
+    let queued: Vec<_> = (0..60).map(|_| connect(server)).collect();
+    terminal.type_line("");
+    terminal.wait_for("go on");
+    for client in &queued {
+        assert_eq!(rest(client), "");
+    }
+    served.iter().for_each(leave);
+    let shown = terminal.finish();
+    assert!(shown.ends_with(" 0 cut off\n"), "{shown}");
+}
+
+/// What the kernel itself loses is sent again as well: here the first datagram of the cure is said
+/// to be sent, and is not.
+#[test]
+fn step_15_sends_again_what_is_really_lost() {
+    if !has(&["strace"]) {
+        return;
+    }
+    let lost = ["-qq", "-o", "/dev/null", "-e", "inject=sendto:retval=1:when=5017"];
+    let mut command = launch("strace");
+    command.args(lost).args(["-e", "trace=sendto", program("15_lost_datagrams_udp")]);
+    let shown = Terminal::open(&mut command).finish();
+    if !shown.contains("send_to") {
+        return skip("strace may not trace here");
+    }
+    assert!(shown.contains(" no answer to 1, attempt 1\n"), "{shown}");
+    assert!(shown.ends_with(" [1, 2, 3, 4, 5, 6, 7, 8]\n"), "{shown}");
 }
 
 /// No thread can be started: that client is closed, the server says so, and
