@@ -13,9 +13,10 @@
         let known;
         index.search = function (typed, options) {
             known ??= everything(Object.values(this.documentStore.docs));
-            const first = entries(known, typed);
+            const usual = search.call(this, typed, options);
+            const first = entries(known, typed, usual.length > 0);
             const refs = new Set(first.map((result) => result.ref));
-            return [...first, ...search.call(this, typed, options).filter((result) => !refs.has(result.ref))];
+            return [...first, ...usual.filter((result) => !refs.has(result.ref))];
         };
     }
     const everything = (all) => {
@@ -90,7 +91,7 @@
     };
 
     /** The entries that what was typed leads to, as search results. */
-    const entries = (known, typed) => {
+    const entries = (known, typed, areOthers) => {
         const text = plain(typed);
         // The longest of those that contain one another; a short one only by itself.
         const said = known.texts
@@ -124,7 +125,7 @@
         const isSure = found.length > 0;
         // (Not for one word, or the title of another part of the book.)
         if (!isSure && (isChinese(typed) || /\S\s+\S/.test(typed)) && !known.titles.has(text)) {
-            found = likely(known.meanings, typed);
+            found = likely(known.meanings, typed, areOthers);
         }
         const mark = isSure ? say("The error", "这个错误") : say("Perhaps", "也许是");
         const first = new Map();
@@ -152,25 +153,25 @@
         title: terms(`${doc.title} ${systems(doc).filter((line) => !line.startsWith("Windows: ")).join(" ")}`),
         body: terms(doc.body),
     });
-    /** The entries that have most of these words, of which a rare one counts for more. */
-    const likely = (meanings, typed) => {
+    /** The entries that have most of these words, of which a rare one counts for more. If nothing else was found,
+     * two words are enough, if hardly any other entry is called so. */
+    const likely = (meanings, typed, areOthers) => {
         const all = [...terms(typed)];
         // Of few words, (nearly) all have to be what it is called. (Of each two Chinese characters,
         // one may end a word, and one begin the next.)
         const [none, few, least, part] = isChinese(typed) ? [2, 5, 3, 0.4] : [1, 3, 1, 0.5];
         if (all.length <= none) return [];
-        const weight = (term) => {
-            const count = meanings.filter(({ title, body }) => title.has(term) || body.has(term)).length;
-            return Math.log((meanings.length + 1) / (count + 0.5));
-        };
+        const count = (term) => meanings.filter(({ title, body }) => title.has(term) || body.has(term)).length;
+        const weight = (term) => Math.log((meanings.length + 1) / (count(term) + 0.5));
         const weights = new Map(all.map((term) => [term, weight(term)]));
         const found = meanings.map(({ doc, title, body }) => {
             const called = all.filter((term) => title.has(term));
             const said = all.filter((term) => title.has(term) || body.has(term));
             const sum = (some) => some.reduce((score, term) => score + weights.get(term), 0);
-            const enough = all.length < few
+            const rare = !areOthers && called.length > 1 && called.some((term) => count(term) <= 2);
+            const enough = rare || (all.length < few
                 ? called.length >= Math.min(3, all.length)
-                : called.length >= least && said.length >= Math.max(2, all.length * part);
+                : called.length >= least && said.length >= Math.max(2, all.length * part));
             return { doc, score: enough ? sum(said) + 1.5 * sum(called) : 0 };
         });
         found.sort((a, b) => b.score - a.score);

@@ -118,6 +118,7 @@ const HAPPENS = {
 };
 // The same in Chinese.
 const HAPPENS_ZH = {
+    "当client停止时，server端会死循环": "end-of-stream",
     "接收一直返回空字符串": "end-of-stream",
     "recv返回空": "end-of-stream",
     "两条消息粘在一起": "glued",
