@@ -109,9 +109,11 @@ pub fn advice(
     call: &str,
     address: Option<SocketAddr>,
 ) -> Option<(&'static str, &'static str)> {
-    let low_port = cfg!(unix) && address.is_some_and(|a| a.port() < 1024);
+    let low_port = cfg!(unix)
+        && address.is_some_and(|a| (1..1024).contains(&a.port()));
     let is_connect = call.starts_with("connect");
     let is_bind = call == "bind";
+    let is_told_later = !is_connect && !call.ends_with("_to");
     Some(match error.kind() {
         // Windows. Linux and macOS say that the address is not available.
         ErrorKind::AddrInUse if is_connect => (
@@ -130,8 +132,8 @@ pub fn advice(
         ),
         ErrorKind::AddrNotAvailable if is_bind => (
             "bind takes only addresses that this machine has",
-            "127.0.0.1 (this machine only) or 0.0.0.0 (all of its \
-             addresses)",
+            "127.0.0.1 (this machine only) or 0.0.0.0 (all of its IPv4 \
+             addresses; [::] for IPv6)",
         ),
         ErrorKind::PermissionDenied if is_bind && low_port => (
             "this system keeps the ports below 1024 for privileged \
@@ -172,8 +174,9 @@ pub fn advice(
             "start the other end first, and compare addresses and ports",
         ),
         ErrorKind::BrokenPipe => (
-            "this socket has no peer: the other end has left, or it is a \
-             listener, which never has one",
+            "this socket has no peer: the other end has left, or this end \
+             has shut the direction down itself; or it is a listener, which \
+             never has one",
             "look at the other end; a server sends on the socket that accept \
              returned",
         ),
@@ -201,9 +204,16 @@ pub fn advice(
              listens there, or it received a line in two pieces",
             "look whether the right program listens at that address",
         ),
+        // Of a socket that had a peer, too.
+        ErrorKind::NotConnected if call == "shutdown" => (
+            "the connection is over already, or there never was one",
+            "ignore it, and close",
+        ),
         ErrorKind::NotConnected => (
-            "this socket has no peer, and none has a port 0",
-            "connect first, to the address of a program that is there",
+            "this socket has no peer: its connection is over already, or \
+             there never was one (and nobody is at a port 0)",
+            "connect first, to the address of a program that is there; if \
+             it is over, close",
         ),
         ErrorKind::WouldBlock if call == "spawn" => (
             "this system allows no more threads just now",
@@ -215,11 +225,21 @@ pub fn advice(
              given the connection up",
             "a new connection; what was not answered may be lost",
         ),
+        ErrorKind::WouldBlock if call == "accept" => (
+            "no client has come yet",
+            "start one; a server accepts again later",
+        ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => (
             "no answer came in time: nobody is at that address, a firewall \
              drops what is sent there, or the other end is busy",
             "the address 127.0.0.1 and a program that listens there, and \
              has time for you",
+        ),
+        // Of a connection that was there: the network has said so.
+        ErrorKind::HostUnreachable if is_told_later => (
+            "the other machine does not answer any more, and a TCP \
+             connection to it is given up",
+            "a new connection",
         ),
         ErrorKind::HostUnreachable => (
             "nobody there has that address; or a firewall, most often that \
@@ -264,6 +284,10 @@ pub fn advice(
             "this machine has no network card with that number",
             "a number that it has (Linux: ip link), or 127.0.0.1",
         ),
+        _ if is_unknown_family(error) && call != "socket" => (
+            "the socket is of the other family, or IPv6 is switched off",
+            "Domain::for_address, which fits the socket to its address",
+        ),
         _ if is_unknown_family(error) => (
             "IPv6 is switched off on this machine",
             "an IPv4 address, such as 127.0.0.1:8090",
@@ -286,13 +310,9 @@ mod tests {
     fn each_failure_gets_its_own_advice() {
         use ErrorKind::*;
         for (kind, call, at, end) in [
-            (
-                AddrNotAvailable,
-                "bind",
-                "1.1.1.1:1",
-                "(all of its addresses)",
-            ),
+            (AddrNotAvailable, "bind", "1.1.1.1:1", "[::] for IPv6)"),
             (AddrNotAvailable, "connect", "1.1.1.1:1", "many connections"),
+            (PermissionDenied, "bind", "127.0.0.1:0", "another port"),
             (InvalidInput, "accept", "1.1.1.1:1", "the next client"),
             (
                 PermissionDenied,
@@ -314,12 +334,16 @@ mod tests {
             (ConnectionReset, "recv_from", "127.0.0.1:1", "as before"),
             (ConnectionReset, "recv", "127.0.0.1:1", "stop, or crash?"),
             (HostUnreachable, "connect", "1.1.1.1:1", "local network)"),
+            (HostUnreachable, "send_to", "1.1.1.1:1", "local network)"),
+            (HostUnreachable, "recv", "1.1.1.1:1", "a new connection"),
             (NetworkUnreachable, "connect", "1.1.1.1:1", "lo up)"),
             (Interrupted, "connect", "127.0.0.1:1", "the call again"),
             (Interrupted, "read", "127.0.0.1:1", "nothing is lost"),
             (WouldBlock, "spawn", "127.0.0.1:1", "(ulimit -u)"),
             (WouldBlock, "recv", "127.0.0.1:1", "time for you"),
-            (NotConnected, "peer_addr", "127.0.0.1:0", "that is there"),
+            (WouldBlock, "accept", "127.0.0.1:1", "again later"),
+            (NotConnected, "peer_addr", "127.0.0.1:0", "is over, close"),
+            (NotConnected, "shutdown", "127.0.0.1:1", "and close"),
         ] {
             let cure = cure(&kind.into(), call, at);
             assert!(cure.ends_with(end), "{kind:?}, {call}: {cure}");
@@ -350,6 +374,10 @@ mod tests {
             let cure = cure(&error, "socket", "127.0.0.1:1");
             assert!(cure.ends_with(end), "{words}: {cure}");
         }
+        let family = io::Error::from_raw_os_error(number(97, 47));
+        let cure_of_bind = cure(&family, "bind", "[::1]:1");
+        assert!(cure_of_bind.starts_with("Domain::"), "{cure_of_bind}");
+
         let wrong_type = io::Error::from_raw_os_error(number(91, 41));
         let cures = ["socket", "send"]
             .map(|call| cure(&wrong_type, call, "127.0.0.1:1"));
