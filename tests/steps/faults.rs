@@ -9,11 +9,10 @@ use crate::machine::program;
 use crate::timelines::trace;
 
 /// The row's call; what fails; in which example.
-const FAULTS: [(&str, &str, &str); 14] = [
+const FAULTS: [(&str, &str, &str); 13] = [
     ("bind: a port below 1024", "bind=EACCES", "02_bind"),
     ("connect: no answer for two minutes", "connect=ETIMEDOUT", "04_connect"),
-    ("accept, recv: the connection was given up", "accept=ECONNABORTED:2", "04_accept"),
-    ("accept, recv: the connection was given up", "recv=ECONNABORTED", "05_send_recv"),
+    ("accept: the connection was given up", "accept=ECONNABORTED:2", "04_accept"),
     ("send_to: this machine's packet filter drops it", "send=EPERM", "05_send_recv_udp"),
     ("send: the peer has just gone (macOS)", "send=EPROTOTYPE", "05_send_recv"),
     ("accept: the client had left (macOS)", "accept=EINVAL:2", "04_accept"),

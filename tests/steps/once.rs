@@ -32,6 +32,21 @@ fn an_error_is_told_to_one_call_only() {
     assert_eq!(this.read(&mut [0; 16]).expect("no second error"), 0);
 }
 
+/// All that a listener accepts has its own port, and the clients differ.
+#[test]
+fn accept_takes_no_new_port() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let here = listener.local_addr().expect("an address");
+    let clients = [connect(here), connect(here)];
+    for client in &clients {
+        let (conversation, peer) = accept(&listener);
+        assert_eq!(conversation.local_addr().expect("an address"), here);
+        assert_eq!(peer, client.local_addr().expect("an address"));
+    }
+    let [one, other] = clients.map(|client| client.local_addr().expect("an address"));
+    assert_ne!(one, other);
+}
+
 /// Who closed in good order while it was queued has sent all of it.
 #[test]
 fn a_client_that_left_while_queued_is_served() {
@@ -59,6 +74,19 @@ fn a_port_is_held_by_what_does_not_listen_as_well() {
 
     let (_plain, here) = closed_tcp_port();
     assert_eq!(bind(here).expect_err("taken").kind(), ErrorKind::AddrInUse);
+
+    // Unless both have the option: then one of them can listen.
+    let first = bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+    let here = first.local_addr().expect("an address").as_socket().expect("an IP address");
+    let second = bind(here).expect("the same port");
+    first.listen(1).expect("the first one");
+    assert_eq!(second.listen(1).expect_err("taken").kind(), ErrorKind::AddrInUse);
+
+    let outgoing = bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    outgoing.connect(&listener.local_addr().expect("an address").into()).expect("a listener");
+    let here = outgoing.local_addr().expect("an address").as_socket().expect("an IP address");
+    bind(here).expect("the port of a client").listen(1).expect("no other listens there");
 }
 
 /// 0.0.0.0 is every IPv4 address, and no IPv6 one.

@@ -2,21 +2,22 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::atlas::pair;
+use crate::atlas::{pair, the_atlas_says};
 use crate::book::wire::in_a_network;
 use crate::hostile_linux::signal;
-use crate::machine::{PYTHON, command, has, launch, program, spawn};
+use crate::machine::{PYTHON, command, has, launch, missing, program, skip, spawn};
 use crate::support::{
-    HANG_LIMIT, Terminal, closed_tcp_port, connect, datagrams, expect, regex, within_limit,
+    HANG_LIMIT, Terminal, closed_tcp_port, connect, datagrams, expect, families, regex,
+    within_limit,
 };
-use crate::unseen::waits;
+use crate::unseen::{errno, waits};
 
 /// What this program says for this script, on both of its outputs.
 fn says(program: &str, script: &str) -> String {
@@ -36,19 +37,114 @@ pub fn a_thread_too_many() -> io::Error {
 }
 
 /// Without rights; or, for who has them, in a namespace that has none in this network.
-pub fn a_raw_socket() -> io::Error {
+pub fn a_raw_socket() -> Option<io::Error> {
     const SOCK_RAW: i32 = 3;
     let icmp = Some(Protocol::ICMPV4);
-    let made = Socket::new(Domain::IPV4, Type::from(SOCK_RAW), icmp);
-    if made.is_ok() && has(&["unshare", PYTHON]) {
-        let make = "import socket\n\
-                    socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)";
-        let run = command("unshare").args(["-Ur", PYTHON, "-c", make]).output();
-        let said = run.expect("it starts").stderr;
-        let said = String::from_utf8_lossy(&said);
-        assert!(said.contains("[Errno 1] Operation not permitted"), "{said}");
+    if let Err(error) = Socket::new(Domain::IPV4, Type::from(SOCK_RAW), icmp) {
+        return Some(error);
     }
-    made.err().unwrap_or_else(|| io::Error::from_raw_os_error(1))
+    if !has(&["unshare", PYTHON]) {
+        return None;
+    }
+    let make = "import socket\n\
+                socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)";
+    let run = command("unshare").args(["-Ur", PYTHON, "-c", make]).output();
+    let said = run.expect("it starts").stderr;
+    let said = String::from_utf8_lossy(&said);
+    if said.starts_with("unshare: ") {
+        missing(&said);
+        return None;
+    }
+    Some(errno(&said))
+}
+
+/// The rows that need a network of their own: there each is compared with the atlas.
+pub fn fails_in_a_network(call: &str) -> bool {
+    match call {
+        NO_IPV6 => without_ipv6(),
+        GIVEN_UP => given_up_by_this_machine(),
+        NEIGHBOUR_GONE => a_neighbour_that_is_gone(),
+        _ => return false,
+    }
+    true
+}
+
+const NO_IPV6: &str = "connect: [::1], and IPv6 is switched off";
+const GIVEN_UP: &str = "recv: this machine has given it up";
+const NEIGHBOUR_GONE: &str = "recv: a machine on your own network is gone";
+
+#[test]
+#[ignore = "in a network of its own"]
+fn ipv6_can_be_switched_off() {
+    without_ipv6();
+}
+
+/// As most containers are; and no route leads out of it.
+fn without_ipv6() {
+    in_a_network("reported::ipv6_can_be_switched_off", &[], || {
+        let group = Ipv4Addr::new(239, 1, 2, 3);
+        let joined = datagrams("0.0.0.0:0").join_multicast_v4(&group, &Ipv4Addr::UNSPECIFIED);
+        assert_eq!(joined.expect_err("no route").raw_os_error(), Some(19), "no such device");
+        if fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1").is_err() {
+            return skip("this kernel has no IPv6 that could be switched off");
+        }
+        let error = TcpStream::connect("[::1]:8090").expect_err("no address to begin from");
+        the_atlas_says(NO_IPV6, &error);
+        let error = TcpListener::bind("[::1]:8090").expect_err("no such address");
+        assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+        let error = UdpSocket::bind("127.0.0.1:0").expect("a port").connect("[::1]:9");
+        assert_eq!(error.expect_err("the other family").raw_os_error(), Some(97));
+    });
+}
+
+#[test]
+#[ignore = "in a network of its own"]
+fn a_connection_can_be_given_up_by_this_machine() {
+    given_up_by_this_machine();
+}
+
+fn given_up_by_this_machine() {
+    in_a_network("reported::a_connection_can_be_given_up_by_this_machine", &["ss"], || {
+        let (mut this, _other) = pair();
+        let port = this.local_addr().expect("an address").port();
+        command("ss").args(["-K", &format!("sport = :{port}")]).output().expect("it starts");
+        this.set_read_timeout(Some(Duration::from_millis(500))).expect("an option");
+        let error = this.read(&mut [0; 16]).expect_err("no bytes, and no end");
+        if error.kind() == ErrorKind::WouldBlock {
+            return skip("this kernel does not let ss -K end a connection (INET_DIAG_DESTROY)");
+        }
+        the_atlas_says(GIVEN_UP, &error);
+    });
+}
+
+#[test]
+#[ignore = "in a network of its own"]
+fn a_neighbour_that_is_gone_is_no_time_out() {
+    a_neighbour_that_is_gone();
+}
+
+/// It answers nothing any more, not even who has its address.
+fn a_neighbour_that_is_gone() {
+    let test = "reported::a_neighbour_that_is_gone_is_no_time_out";
+    in_a_network(test, &["nsenter"], || {
+        let neighbour = Neighbour::new();
+        let mut server = neighbour.start("07_first_server", "10.9.0.2:8090");
+        let mut client = connect(server.invited_to());
+        expect(&client, "Hello, client!");
+        // Both limits are made shorter: minutes, and three times a second.
+        let limit = Some(Duration::from_millis(1200));
+        SockRef::from(&client).set_tcp_user_timeout(limit).expect("an option");
+        fs::write("/proc/sys/net/ipv4/neigh/v0/retrans_time_ms", "100").expect("a number");
+        let id = neighbour.0.id().to_string();
+        let gone = "ip link set v1 arp off && ip addr flush dev v1";
+        command("nsenter").args(["-t", &id, "-n", "sh", "-c", gone]).assert().success();
+        command("ip").args(["neigh", "flush", "dev", "v0"]).assert().success();
+        io::Write::write_all(&mut client, b"are you there?").expect("room");
+        let error = client.read(&mut [0; 16]).expect_err("nobody is there");
+        the_atlas_says(NEIGHBOUR_GONE, &error);
+        // It is told once.
+        assert_eq!(client.read(&mut [0; 16]).expect("no second error"), 0);
+    });
 }
 
 /// Neither of two programs sees an error.
@@ -63,6 +159,20 @@ pub fn two_at_one_port() {
     let here = first.local_addr().expect("an address").as_socket().expect("an IP address");
     let second = bind(Type::STREAM, here);
     first.listen(1).and(second.listen(1)).expect("no error");
+
+    // IPv4 and IPv6, without any option.
+    if families().len() == 2 {
+        let both = within_limit(|| {
+            let first = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+            first.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).ok()?;
+            let port = first.local_addr().ok()?.as_socket()?.port();
+            let second = Socket::new(Domain::IPV6, Type::STREAM, None).ok()?;
+            // (Another test may have that port.)
+            second.bind(&SocketAddr::from((Ipv6Addr::LOCALHOST, port)).into()).ok()?;
+            first.listen(1).and(second.listen(1)).ok()
+        });
+        both.expect("two listeners");
+    }
     // (UDP sockets with `SO_REUSEADDR`: time_wait.rs.)
 }
 
