@@ -1,7 +1,7 @@
 //! Step 8, TCP: the address is already in use.
 //!
-//! `bind` refuses a port for two reasons: another socket listens there, or a
-//! connection of the last run is not quite over. The end that closes first
+//! `bind` refuses a port for two reasons, mostly: another socket listens there,
+//! or a connection of the last run is not quite over. The end that closes first
 //! keeps its address for a while (on Linux, a minute) in the state TIME-WAIT.
 //!
 //! Look for: the same words for both, and which of them SO_REUSEADDR cures.
@@ -28,10 +28,10 @@ fn main() -> ExitCode {
 
 /// Steps 1 to 3: create, bind, listen; with or without SO_REUSEADDR.
 ///
-/// Set the option before `bind`. Then a connection does not keep the port, only
-/// a listener does. Linux wants it on the old socket and on the new one, hence
-/// the rule: on every TCP listener, always. Only on Unix, though. Windows
-/// doesn't need it, and there another program could then take the port over.
+/// Set the option before `bind`. Then no connection of the last run keeps the
+/// port, only a listener does. Linux wants it on the old socket and on the new
+/// one, hence the rule: on every TCP listener, always. Only on Unix, though.
+/// Windows doesn't need it: there another program could then take the port.
 fn listen(address: SocketAddr, reuse: bool) -> Result<Socket, Failure> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
