@@ -99,7 +99,9 @@ impl Failure {
                     ErrorKind::WouldBlock if call == "spawn" => {
                         "no thread can be started".to_owned()
                     }
-                    ErrorKind::WouldBlock => "no answer in time".to_owned(),
+                    ErrorKind::WouldBlock if call != "accept" => {
+                        "no answer in time".to_owned()
+                    }
                     _ => in_words(error),
                 };
                 text += &format!(": {}", lang.text(&words));
