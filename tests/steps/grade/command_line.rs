@@ -243,6 +243,20 @@ fn grade_judges_another_language() {
     assert!(shown.contains(words), "{shown}");
 }
 
+/// Each answer comes, and late: when time is up, it is not blamed for the one that was awaited.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_blames_nobody_when_time_is_up() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let _quiet = quiet();
+    let late = "import time; time.sleep(2.7); client.sendall(data)";
+    let (shown, _) = python(&ECHO.replace("client.sendall(data)", late), 1);
+    assert!(shown.contains("Not run on this machine: time was up."), "{shown}");
+    assert!(!shown.contains("FAIL"), "{shown}");
+}
+
 /// The port was free, and is taken when the program comes to bind it.
 #[test]
 #[ignore = "with the other tests of the grader"]

@@ -75,7 +75,10 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
     let mut reason = String::new();
     for check in exercise.checks {
         let waiting = call.map(|_| Waiting::on(check.title));
-        let result = (check.run)(&mut grading);
+        let result = match grading.bench().clock.is_up() {
+            true => Err(grading.bench().clock.time_was_up()),
+            false => (check.run)(&mut grading),
+        };
         let last_words = result.as_ref().map_or_else(|_| grading.last_words(), |()| vec![]);
         drop(waiting);
         match &result {
@@ -97,7 +100,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
             }
         }
         grading.clear();
-        if verdict.failed.is_some() {
+        if verdict.failed.is_some() || (result.is_err() && grading.bench().clock.is_up()) {
             break;
         }
     }
@@ -133,12 +136,14 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
     }
     // If the program took long to start, nothing that the check has to say is certain.
     if clock.starting() < LIMIT / 4 {
-        return advice + " (And time was up: an exercise has 10 seconds for all its checks.)";
+        let limit = seconds(clock.limit());
+        return format!("{advice} (And time was up: an exercise has {limit} for all its checks.)");
     }
     format!(
-        "Time was up: an exercise has 10 seconds for all its checks, and up to 10 more for a \
-         program that is slow to start. Yours took {} to be ready, again and again. Give the \
-         grader a program that is compiled already, or try again when the machine is less busy.",
+        "Time was up: an exercise has {} for all its checks, and up to 10 more for a program that \
+         is slow to start. Yours took {} to be ready, again and again. Give the grader a program \
+         that is compiled already, or try again when the machine is less busy.",
+        seconds(clock.limit()),
         seconds(clock.starting())
     )
 }

@@ -134,7 +134,11 @@ impl Peer {
         self.not_beyond_the_limit();
         let start = Instant::now();
         put_all(&self.stream, bytes, self.bench.clock.end()).map_err(|error| {
-            let time = seconds(start.elapsed());
+            let time = start.elapsed();
+            if is_timeout(&error) && self.bench.clock.has_cut(time) {
+                return self.bench.clock.time_was_up();
+            }
+            let time = seconds(time);
             let (how, got) = match is_timeout(&error) {
                 true => (How::Silent, format!("it takes no more bytes for {time}")),
                 false => (How::Reset, in_words(&error)),
@@ -250,6 +254,9 @@ impl Peer {
         let (got, stop) = self.receive(1);
         let (how, got) = match stop {
             Stop::End => return Ok(()),
+            Stop::Silent(time) if self.bench.clock.has_cut(time) => {
+                return Err(self.bench.clock.time_was_up());
+            }
             Stop::Silent(time) => {
                 (How::More, format!("neither bytes nor an end for {}", seconds(time)))
             }
@@ -338,6 +345,9 @@ impl Peer {
             }
             _ if same < got.len() => (How::Other, String::new()),
             Stop::Full => (How::Other, String::new()),
+            Stop::Silent(time) if self.bench.clock.has_cut(*time) => {
+                return Err(self.bench.clock.time_was_up());
+            }
             Stop::Silent(time) if got.is_empty() => {
                 (How::Silent, format!(", for {}", seconds(*time)))
             }
