@@ -13,11 +13,15 @@
 //!
 //! There can be 20 members at once, and nobody waits for the slowest: those who
 //! read hear what is said at once, however many do not. So what a member has
-//! still to get waits in a queue of its own, with room for 1000 lines, from
-//! which a thread of its own sends. One that does not read is put out when its
-//! queue is full, or when it has taken nothing for a second: the server closes
-//! the connection, and the others get `* NAME leaves`. They miss nothing of
-//! what is said. A member may say nothing for as long as it likes.
+//! still to get waits in a queue of its own, from which a thread of its own
+//! sends. One that takes nothing for a second, or for whom a line has waited
+//! for longer, is put out: the server closes the connection, and the others
+//! get `* NAME leaves`. They miss nothing of what is said. A member may say
+//! nothing for as long as it likes.
+//!
+//! Nobody who reads is put out because another one talks fast: while 1000 lines
+//! of one member wait in the queues, the server receives no more from it. If
+//! somebody reads nothing, that lasts for about a second. The others talk on.
 //!
 //!     cargo grade 16_group_chat
 

@@ -3,15 +3,18 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// So many lines can wait for a member.
+/// So many lines of one member can wait to be sent.
 const ROOM: usize = 1000;
+/// A line that has waited for longer is too late.
+const LIMIT: Duration = Duration::from_secs(1);
 
 fn main() -> std::io::Result<()> {
     let address = std::env::args().next_back().expect("an argument");
@@ -58,49 +61,67 @@ fn next_client(listener: &Socket) -> std::io::Result<Socket> {
 /// another one sends to it.
 fn serve(client: Socket) -> std::io::Result<()> {
     // Only for sending: it may be silent for as long as it likes.
-    client.set_write_timeout(Some(Duration::from_secs(1)))?;
+    client.set_write_timeout(Some(LIMIT))?;
     // (Shared by both threads, and by the list for all the others.)
     let client = Arc::new(client);
     let mut received = BufReader::new(&*client);
     let Some(name) = next_line(&mut received)? else { return Ok(()) };
 
-    let (queue, lines) = sync_channel(ROOM);
+    let (queue, lines) = channel();
     let receiver = Arc::clone(&client);
     Builder::new().spawn(move || send_all(&receiver, &lines))?;
-    let member = Member { client: Arc::clone(&client), queue };
+    let waiting = Arc::default();
+    let member = Member { client: Arc::clone(&client), queue, waiting };
 
     // With the list in hand, so that nothing is said meanwhile.
     let mut members = lock();
-    member.is_told(&format!("* welcome {name}\n"));
-    tell_others(&members, &client, &format!("* {name} joins\n"));
-    members.push(member);
+    member.is_told(&member, &format!("* welcome {name}\n"));
+    tell_others(&members, &member, &format!("* {name} joins\n"));
+    members.push(member.clone());
     drop(members);
 
     // (A reset is an end as any other: no `?` from here on.)
     while let Ok(Some(text)) = next_line(&mut received) {
-        tell_others(&lock(), &client, &format!("{name}: {text}\n"));
+        tell_others(&lock(), &member, &format!("{name}: {text}\n"));
+        wait_for_room(&member);
     }
 
     let mut members = lock();
-    members.retain(|member| !Arc::ptr_eq(&member.client, &client));
-    tell_others(&members, &client, &format!("* {name} leaves\n"));
+    members.retain(|other| !other.is(&member));
+    tell_others(&members, &member, &format!("* {name} leaves\n"));
     Ok(())
 }
 
 /// Somebody who has been welcomed.
+#[derive(Clone)]
 struct Member {
     client: Arc<Socket>,
     /// What is put in here is sent by a thread of its own.
-    queue: SyncSender<String>,
+    queue: Sender<Line>,
+    /// How many lines of this member wait in all queues together.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A line that waits to be sent.
+struct Line {
+    text: String,
+    since: Instant,
+    /// Where it is counted.
+    counter: Arc<AtomicUsize>,
 }
 
 impl Member {
-    /// Puts a line into the queue, and never waits. Whose queue is full is
-    /// put out.
-    fn is_told(&self, line: &str) {
-        if self.queue.try_send(line.to_owned()).is_err() {
-            put_out(&self.client);
-        }
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.client, &other.client)
+    }
+
+    /// Puts a line into the queue, and never waits.
+    fn is_told(&self, speaker: &Self, line: &str) {
+        let counter = Arc::clone(&speaker.waiting);
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (text, since) = (line.to_owned(), Instant::now());
+        // (That thread takes out all that is put in.)
+        let _ = self.queue.send(Line { text, since, counter });
     }
 }
 
@@ -112,22 +133,33 @@ fn lock() -> MutexGuard<'static, Vec<Member>> {
     MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell_others(members: &[Member], speaker: &Arc<Socket>, line: &str) {
+fn tell_others(members: &[Member], speaker: &Member, line: &str) {
     for member in members {
-        if !Arc::ptr_eq(&member.client, speaker) {
-            member.is_told(line);
+        if !member.is(speaker) {
+            member.is_told(speaker, line);
         }
     }
 }
 
+/// Who talks faster than it can be sent has to wait, and nobody else: nothing
+/// more is received from it meanwhile. That soon ends, as whoever does not take
+/// a line in time is put out.
+fn wait_for_room(speaker: &Member) {
+    while speaker.waiting.load(Ordering::Relaxed) >= ROOM {
+        sleep(Duration::from_millis(1));
+    }
+}
+
 /// Sends what is in the queue, until the member is off the list. Who is gone,
-/// or takes nothing for a second, is put out.
-fn send_all(mut client: &Socket, lines: &Receiver<String>) {
+/// or takes nothing for a second, or is late by more than that, is put out:
+/// then all other sends fail at once.
+fn send_all(mut client: &Socket, lines: &Receiver<Line>) {
     for line in lines {
-        if client.write_all(line.as_bytes()).is_err() {
+        let is_late = line.since.elapsed() > LIMIT;
+        if is_late || client.write_all(line.text.as_bytes()).is_err() {
             put_out(client);
-            return;
         }
+        line.counter.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use crate::clock::PATIENCE;
+use crate::clock::{LIMIT, PATIENCE};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::machine;
@@ -204,8 +204,21 @@ pub const CHECKS: &[Check] = &[
             for number in 1..=12 {
                 join(grading, &program, &mut members, &format!("m{number}")).advice(PLACES)?;
             }
-            // Eleven times 80 lines for each: a queue has room for that.
             talk_all_at_once(&mut members, 80)
+        },
+    },
+    Check {
+        title: "a burst of lines reaches all who read",
+        usually: advice! {
+            Silent => "Somebody said some thousand lines at once, and those who read heard only \
+                the first of them. When the queues are full, go on as soon as there is room.",
+            Other => "Somebody said some thousand lines at once, and one of those who read heard \
+                another line than the next. Leave none out, and keep their order.",
+            _ => TOO_FAST,
+        },
+        run: |grading| {
+            let (_, mut members) = chat(grading, &["anna", "ben", "carl", "dora", "emil"])?;
+            burst(&mut members, 5000).advice_if(|it| it.got.contains(" leaves"), TOO_FAST)
         },
     },
     Check {
@@ -226,6 +239,7 @@ pub const CHECKS: &[Check] = &[
                 others, stay.",
         },
         run: |grading| {
+            grading.bench().clock.allow(LIMIT);
             let (program, mut members) = chat(grading, &["anna", "ben"])?;
             let carl = connect_narrow(grading, &program)?;
             welcome(carl, &mut members, "carl")?;
@@ -256,6 +270,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             machine::allow_files(64)?;
             machine::allow_processes(40)?;
+            grading.bench().clock.allow(LIMIT);
             let (program, mut members) = chat(grading, &["anna"])?;
             for name in EIGHT {
                 welcome(connect_narrow(grading, &program)?, &mut members, name)?;
@@ -278,8 +293,7 @@ pub const HINTS: &[&str] = &[
     "A thread for each client, started right after accept. It reads the name, puts the client on a \
      list that all threads share, reads lines in a loop, and takes it off the list in the end.",
     "Nobody may wait for a send to somebody else. So each member has a queue, and a second thread \
-     that sends what comes out of it. In Rust: `sync_channel(1000)`. Its `try_send` never waits; it \
-     fails when the queue is full: then put that member out.",
+     that sends what comes out of it. In Rust: `channel()`. Its `send` never waits.",
     "One lock for the list. Hold it while you put a line into everybody's queue: then nobody comes \
      or goes in between. Do not hold it over a call that can wait: neither a receive nor a send.",
     "One thread reads from a socket, and another one sends to it: it must be there twice. In Rust: \
@@ -287,7 +301,12 @@ pub const HINTS: &[&str] = &[
      gives lines.",
     "A limit for send: `client.set_write_timeout(Some(second))`. If a send fails, \
      `shutdown(Shutdown::Both)` that member: the thread that reads from it then receives the end, \
-     takes it off the list, and tells the others.",
+     takes it off the list, and tells the others. Put with each line into the queue when that was \
+     (`Instant::now()`): one that has waited for more than a second is a send that failed.",
+    "Whoever talks faster than it can be sent fills the queues. So count its lines there: one more \
+     for each that is put in, one less for each that is taken out and sent, or cannot be sent. In \
+     Rust: an `Arc<AtomicUsize>` of its own that goes with each line. While there are 1000, its \
+     thread sleeps for a millisecond and looks again, without the lock; then it reads on.",
     "With the lock held: welcome, then `* NAME joins` to the list, then onto the list. In the end: \
      off the list, then `* NAME leaves` to those who are left, whether the reading ended with 0 \
      bytes or an error.",
@@ -307,9 +326,14 @@ const PLACES: &str = "With this many members at once one did not get in, or anot
      There must be room for 20: look for a fixed number of places, of threads, or of entries in \
      the list.";
 
+const TOO_FAST: &str = "Somebody said some thousand lines at once, and a member was put out that \
+     had read all it could get. Who talks faster than it can be sent has to wait: count how many of \
+     its lines wait in the queues, and receive no more from it while they are too many. Do not hold \
+     the lock meanwhile, so that the others can talk on; and put nobody out for less than a second.";
+
 const KEPT: &str = "A member reads nothing, and was not put out. Either all that is said is kept for \
      it, more and more, as long as it is there; or it misses lines, and is told nothing. Set a \
-     limit of one second for the send to it (step 13), and one for how many lines wait for it. \
+     limit of one second for the send to it (step 13), and one for how long a line waits for it. \
      When one of them is reached, close its connection and tell the others that it leaves.";
 
 const SILENT: &str = "Ben read everything, said nothing for some seconds, and then was not heard \
@@ -447,6 +471,39 @@ fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
     Ok(())
 }
 
+/// The first says so many short lines, as fast as it can. All others must hear all of them, in
+/// order.
+fn burst(members: &mut [Member], lines: usize) -> Outcome {
+    let stream = members[0].peer.stream().try_clone()?;
+    let after = format!("by anna, {} at once", plural(lines, "short line"));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let all: String = (1..=lines).map(|line| format!("{line}\n")).collect();
+            // What is not heard tells that something is wrong.
+            let _ = (&stream).write_all(all.as_bytes());
+        });
+        let result = members[1..].iter().try_for_each(|member| {
+            let mut received = BufReader::new(member.peer.stream());
+            for line in 1..=lines {
+                let expected = format!("anna: {line}");
+                let (how, got) = match next_line(&mut received, PATIENCE) {
+                    Ok(line) if line == expected => continue,
+                    Ok(line) => (How::Other, show(line.as_bytes())),
+                    Err(wrong) => wrong,
+                };
+                let expected = format!("by {}, {}", member.name, show(expected.as_bytes()));
+                return Err(Wrong::new(how, expected, got).after(&after));
+            }
+            Ok(())
+        });
+        if result.is_err() {
+            // Nobody needs the rest.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        result
+    })
+}
+
 /// The next line from a buffer: for those that are many.
 fn next_line(
     from: &mut BufReader<&TcpStream>,
@@ -517,7 +574,7 @@ fn listen(
     was_heard: &AtomicUsize,
     is_enough: &AtomicBool,
 ) -> Outcome {
-    const LIMIT: Duration = Duration::from_secs(8);
+    const FLOOD: Duration = Duration::from_secs(8);
     /// A send that takes a part can last for two seconds.
     const SEND: Duration = Duration::from_secs(4);
     const KEPT_WAITING: Duration = Duration::from_millis(500);
@@ -549,7 +606,7 @@ fn listen(
                 is_enough.store(to_leave.is_empty(), Ordering::Relaxed);
                 continue;
             }
-            Ok(_) if start.elapsed() > LIMIT => {
+            Ok(_) if start.elapsed() > FLOOD => {
                 let time = seconds(start.elapsed());
                 (How::Short, format!("not even all of them in {time}"))
             }
