@@ -43,6 +43,7 @@ fn make(call: &str) {
         "recv: the other end waits for your end" => each_waits_for_the_other_one(),
         "recv: a copy of the socket is open" => a_copy_keeps_the_connection_open(),
         "recv: another thread has closed it" => close_wakes_nobody(),
+        "accept: an IPv4 client of an IPv6 socket" => an_ipv4_client_of_ipv6(),
         "recv: a message that fills the buffer" => a_full_buffer_is_no_end(),
         "recv: the other machine is gone" => reported::a_machine_that_is_gone(),
         "recv: the answer is from another address" => the_answer_comes_from_elsewhere(),
@@ -248,6 +249,22 @@ fn each_waits_for_the_other_one() {
     this.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(rest(&this), "echo");
     server.join().expect("it is served");
+}
+
+fn an_ipv4_client_of_ipv6() {
+    let listener = Socket::new(Domain::IPV6, Type::STREAM, None).expect("a socket");
+    listener.set_only_v6(false).expect("an option");
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    if listener.bind(&any.into()).is_err() {
+        return skip("no IPv6 here");
+    }
+    listener.listen(1).expect("a listener");
+    let listener = TcpListener::from(listener);
+    let port = listener.local_addr().expect("an address").port();
+    let _client = connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let peer = accept(&listener).1.ip();
+    assert_eq!(peer.to_string(), "::ffff:127.0.0.1");
+    assert_eq!(peer.to_canonical(), Ipv4Addr::LOCALHOST);
 }
 
 fn a_full_buffer_is_no_end() {
