@@ -30,40 +30,54 @@ const EXAMPLES: [&str; 14] = [
 /// tcpdump as root wants to become another user, which a namespace has not.
 pub const NOT_ROOT: [&str; 4] = ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
-/// In a namespace: tcpdump ($1: its file) watches while `cargo trace` ($2)
-/// runs a program ($3). The last datagram says that tcpdump has seen all.
+/// In a namespace: tcpdump ($1: its file) watches while `cargo trace` (the other arguments)
+/// runs a program. The last datagram says that tcpdump has seen all.
 const WATCHED: &str = r#"
 ip link set lo up || exit
 tcpdump -i lo -n -U --immediate-mode -w "$1" 2>"$1.log" &
 for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
-"$2" --inside -- "$3" || exit
+file=$1
+shift
+"$@"
+status=$?
 echo that is all >/dev/udp/127.0.0.1/9
-for i in $(seq 200); do grep -qa 'that is all' "$1" && break; sleep 0.02; done
+for i in $(seq 200); do grep -qa 'that is all' "$file" && break; sleep 0.02; done
 kill %1; wait
+exit $status
 "#;
 
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn tcpdump_sees_the_same_packets_in_the_same_run() {
     for name in EXAMPLES {
-        let folder = tempdir().expect("a folder");
-        let file = folder.path().join("packets");
-        let mut watched = command("unshare");
-        watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
-        let run = watched.arg(tool("trace")).arg(program(name)).output().expect("it starts");
-        let log = fs::read_to_string(file.with_extension("log"));
-        if !run.status.success() || log.is_ok_and(|log| log.contains("not found")) {
-            let errors = String::from_utf8_lossy(&run.stderr);
-            return missing(&format!("no namespace, or no tcpdump: {errors}"));
-        }
-        let timeline = String::from_utf8_lossy(&run.stdout);
-        let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
-        let capture = capture.expect("it starts");
-        let capture = String::from_utf8_lossy(&capture.stdout);
-        let (ours, theirs) = (packets(&timeline), captured(&capture));
-        assert!(!ours.is_empty() || name.starts_with("0"), "{timeline}");
-        assert_eq!(ours, theirs, "{name}\n{timeline}\n{capture}");
+        let Some((status, timeline)) = watched(&["--", program(name)]) else { return };
+        assert_eq!(status, 0, "{timeline}");
+        assert!(timeline.contains("  packet ") || name.starts_with('0'), "{timeline}");
     }
+}
+
+/// Runs `cargo trace` beside tcpdump, which must see the same packets. Gives its exit status and
+/// what it printed; `None`: it cannot be done here.
+pub fn watched(arguments: &[&str]) -> Option<(i32, String)> {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("packets");
+    let mut watched = command("unshare");
+    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
+    let run = watched.arg(tool("trace")).arg("--inside").args(arguments).output();
+    let run = run.expect("it starts");
+    let errors = String::from_utf8_lossy(&run.stderr);
+    let log = fs::read_to_string(file.with_extension("log"));
+    if !log.is_ok_and(|log| log.contains("listening on")) {
+        missing(&format!("no namespace, or no tcpdump: {errors}"));
+        return None;
+    }
+    let timeline = String::from_utf8_lossy(&run.stdout).into_owned();
+    let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
+    let capture = capture.expect("it starts");
+    let capture = String::from_utf8_lossy(&capture.stdout);
+    let (ours, theirs) = (packets(&timeline), captured(&capture));
+    assert_eq!(ours, theirs, "{arguments:?}\n{timeline}\n{capture}\n{errors}");
+    Some((run.status.code().expect("no signal"), timeline))
 }
 
 /// Both ends, numbered in the order in which they appear; flags; length.

@@ -27,6 +27,8 @@ mod support;
 mod time_wait;
 #[cfg(target_os = "linux")]
 mod timelines;
+#[cfg(target_os = "linux")]
+mod traced;
 mod transcripts;
 mod two_terminals;
 #[cfg(target_os = "linux")]

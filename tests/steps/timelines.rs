@@ -244,6 +244,7 @@ fn timeline(tool: &mut Command) -> Option<String> {
         missing(&errors);
         return None;
     }
-    assert!(output.status.success(), "{errors}");
+    // It ends as the program does, and says when it can't do its own work.
+    assert!(errors.is_empty(), "{errors}");
     Some(String::from_utf8(output.stdout).expect("UTF-8"))
 }

@@ -429,6 +429,11 @@ client  connect  exited with 7, 5 bytes
 (after the last line)
 (a server still waited in accept4, and was ended)
 (it was still busy, and was ended)
+(it still slept, and was ended)
+(it still waited in accept4, and got SIGINT)
+(it was still busy, and got SIGINT)
+(it still slept, and got SIGINT)
+  call    (killed by SIGSEGV)
 ";
     const SERVER: &str = "\
   call    socket(AF_INET) = FD1

@@ -31,12 +31,17 @@ pub(crate) const ENGLISH: [&str; 23] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 7] = [
+pub(crate) const NOTES: [&str; 12] = [
     "(after the last line)",
     "(the kernel, by itself)",
     "(exited with {status})",
     "({program} still waited in {call}, and was ended)",
     "({program} was still busy, and was ended)",
+    "({program} still slept, and was ended)",
+    "({program} still waited in {call}, and got {signal})",
+    "({program} was still busy, and got {signal})",
+    "({program} still slept, and got {signal})",
+    "(killed by {signal})",
     "again and again",
     "all of this again and again",
 ];

@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 mod course;
 #[cfg(target_os = "linux")]
+mod helper;
+#[cfg(target_os = "linux")]
 mod namespace;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only its errors are of use"))]
 mod order;
@@ -30,11 +32,15 @@ use order::Wish;
 const USAGE: &str = include_str!("usage.txt");
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = helper::help() {
+        return code;
+    }
     let result = Wish::read(env::args_os()).map_err(|error| error.to_string());
     let result = result.and_then(|wish| match wish {
         Wish::Help => {
             print!("{}", by_its_name(USAGE));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         #[cfg(target_os = "linux")]
         Wish::Trace(order) => trace::trace(order),
@@ -44,7 +50,7 @@ fn main() -> ExitCode {
             .to_owned()),
     });
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(words) => {
             eprintln!("{}", by_its_name(&words));
             ExitCode::from(2)

@@ -1,4 +1,4 @@
-//! A network of one's own.
+//! A network of one's own, and processes of one's own: what a program leaves behind ends with them.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,6 +7,8 @@ use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
+
+use crate::helper::Rights;
 
 /// The two routes on which everything of 127.0.0.1 travels, told to acknowledge at once.
 const NETWORK: [&str; 3] = [
@@ -21,48 +23,64 @@ const NETWORK_6: [&str; 2] = [
     "-6 route add table local local ::1 dev lo proto kernel quickack 1",
 ];
 
+/// What this tool does in its namespaces. Root has these rights, unless a container took them.
+const NEEDED: [Capability; 3] =
+    [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+
+/// Settings of a network that give a program rights: a new network has the defaults.
+const RIGHTS: [&str; 2] =
+    ["/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ping_group_range"];
+
 /// Goes into a network namespace of its own, with the numbers of user and group as they are. In it,
-/// this process has every right, and the programs that it starts have none (root's have). There
-/// must be no other thread yet.
+/// this process has every right. There must be no other thread yet.
 pub fn enter() -> Result<(), String> {
-    let refused = |reason: Errno| {
-        let reason = reason.desc();
-        format!(
-            "cargo trace needs a network namespace of its own, and this system allows none \
-             ({reason}): use sudo, or on Ubuntu, sudo sysctl \
-             kernel.apparmor_restrict_unprivileged_userns=0"
-        )
-    };
-    let (user, group) = (geteuid(), getegid());
-    match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
-        Ok(()) => fs::write("/proc/self/setgroups", "deny")
+    let own = CloneFlags::CLONE_NEWNET;
+    let has = |right| caps::has_cap(None, CapSet::Effective, right).unwrap_or_default();
+    let settings = RIGHTS.map(|file| (file, fs::read(file)));
+    // Who has the rights already needs no namespace of users, in which there are no other ones.
+    if !NEEDED.into_iter().all(has) || unshare(own).is_err() {
+        let (user, group) = (geteuid(), getegid());
+        unshare(own | CloneFlags::CLONE_NEWUSER).map_err(refused)?;
+        fs::write("/proc/self/setgroups", "deny")
             .and_then(|()| fs::write("/proc/self/uid_map", format!("{user} {user} 1")))
             .and_then(|()| fs::write("/proc/self/gid_map", format!("{group} {group} 1")))
-            .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EPERM)))?,
-        // Root may have one without the other.
-        Err(reason) => {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(|_| refused(reason))?;
-        }
+            .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EPERM)))?;
     }
     // To read the kernel's table of connections takes as long as the table is large, which is sized
     // for a big server; a namespace within a namespace can have a small one. Kernels before 6.1
     // don't know that.
     let _ = fs::write("/proc/sys/net/ipv4/tcp_child_ehash_entries", "4096");
-    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)
+    unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
+    for (file, setting) in settings {
+        // In a container they may not be there for writing; then the defaults hold.
+        let _ = setting.and_then(|setting| fs::write(file, setting));
+    }
+    Ok(())
+}
+
+/// The next process that this one starts is the first of a namespace of processes.
+pub fn processes() -> Result<(), String> {
+    unshare(CloneFlags::CLONE_NEWPID).map_err(refused)
+}
+
+/// What to say when there can be no namespace.
+fn refused(reason: Errno) -> String {
+    let reason = reason.desc();
+    format!(
+        "cargo trace needs a network namespace of its own, and this system allows none \
+         ({reason}): use sudo, or on Ubuntu, sudo sysctl \
+         kernel.apparmor_restrict_unprivileged_userns=0"
+    )
 }
 
 /// Sets up the loopback interface of this namespace, with a program that has the right to.
-pub fn set_up() -> Result<(), String> {
-    let right = Capability::CAP_NET_ADMIN;
-    for set in [CapSet::Inheritable, CapSet::Ambient] {
-        // Without it, `ip` says what is missing.
-        let _ = caps::raise(None, set, right);
-    }
+pub fn set_up(rights: &Rights) -> Result<(), String> {
+    // Without it, `ip` says what is missing.
+    let _ = rights.with(Capability::CAP_NET_ADMIN);
     NETWORK.into_iter().try_for_each(ip)?;
     // IPv6 may be switched off.
     let _ = NETWORK_6.into_iter().try_for_each(ip);
-    caps::drop(None, CapSet::Ambient, right)
-        .map_err(|error| format!("the right to change the network stays: {error}"))
+    rights.restore()
 }
 
 fn ip(arguments: &str) -> Result<(), String> {

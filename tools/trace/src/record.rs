@@ -2,24 +2,29 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::helper::{Keeper, Rights};
 use crate::order::Order;
-use crate::strace::{Action, Line, Lines, without_thread};
+use crate::strace::{Action, Line, Lines, finds_nothing, without_thread};
 use crate::tables::{self, Family, Row};
 use crate::tap::{Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
-/// Set by Ctrl-C.
-pub static STOP: AtomicBool = AtomicBool::new(false);
-
 /// A wait this long is looked at while it lasts.
 const LONG: Duration = Duration::from_millis(50);
+
+/// A program that Ctrl-C has not reached from the keyboard by then gets it from here.
+const FROM_THE_KEYBOARD: Duration = Duration::from_millis(200);
+
+/// Who has sent SIGTERM or SIGHUP does not wait long, and who is killed does not take long.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// What happened, in order.
 pub struct Event {
@@ -31,8 +36,36 @@ pub struct Event {
     pub readings: Vec<Vec<Row>>,
 }
 
+/// What is shown.
+pub struct Record {
+    pub events: Vec<Event>,
+    /// What each program was at that did not end by itself.
+    pub endings: Vec<String>,
+    /// The exit status of the last program, as a shell says it.
+    pub status: u8,
+}
+
+/// How far it is with the programs that don't end by themselves.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    NotYet,
+    /// They were asked to end; or are, as soon as it is clear that nobody else does.
+    Asked {
+        signal: Signal,
+        since: Instant,
+        sent: bool,
+    },
+    Killed {
+        since: Instant,
+    },
+}
+
 struct Recorder<'a> {
     order: &'a Order,
+    rights: &'a Rights,
+    /// The number of a signal that this process got.
+    stop: &'a AtomicUsize,
+    keeper: Keeper,
     tap: Tap,
     families: BTreeSet<Family>,
     programs: Vec<Tracee>,
@@ -42,15 +75,20 @@ struct Recorder<'a> {
     /// Seen since the last event.
     packets: Vec<Packet>,
     waiting: Vec<Vec<Row>>,
-    /// What each program was at that did not end by itself; from then on, all are to end.
     endings: Vec<String>,
+    ending: Ending,
+    /// Since when nothing has happened.
+    quiet: Instant,
 }
 
-/// Runs the programs to their end, or until nothing has happened for too long: then the second
-/// value says what they were at. The second program starts when the first one waits.
-pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
+/// Runs the programs to their end, or until nothing has happened for too long, or until this
+/// process gets a signal. The second program starts when the first one waits.
+pub fn record(order: &Order, rights: &Rights, stop: &AtomicUsize) -> Result<Record, String> {
     let mut recorder = Recorder {
         order,
+        rights,
+        stop,
+        keeper: Keeper::start()?,
         tap: Tap::open().map_err(|error| format!("no packet socket: {error}"))?,
         families: BTreeSet::new(),
         programs: vec![],
@@ -59,10 +97,18 @@ pub fn record(order: &Order) -> Result<(Vec<Event>, Vec<String>), String> {
         packets: vec![],
         waiting: vec![],
         endings: vec![],
+        ending: Ending::NotYet,
+        quiet: Instant::now(),
     };
     recorder.run()?;
     recorder.finish()?;
-    Ok((recorder.events, recorder.endings))
+    let last = recorder.programs.last().and_then(|program| program.status);
+    let status = last.map_or(0, |status| {
+        let signal = || status.signal().map(|signal| 128 + signal);
+        status.code().or_else(signal).unwrap_or_default()
+    });
+    let status = u8::try_from(status).unwrap_or(u8::MAX);
+    Ok(Record { events: recorder.events, endings: recorder.endings, status })
 }
 
 /// Calls after which there is no need to look: they are many, and a look takes some milliseconds.
@@ -76,20 +122,20 @@ fn changes_nothing(line: &str) -> bool {
 impl Recorder<'_> {
     fn run(&mut self) -> Result<(), String> {
         let mut current = 0;
-        let mut since = Instant::now();
         loop {
             if let [program] = &self.programs[..] {
                 program.wait();
             }
+            self.end_if_asked();
             let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
             let phases = phases?;
+            let waited = self.quiet.elapsed();
+            if waited > self.order.patience + LONG && self.ending == Ending::NotYet {
+                // Busy with something else than sockets; or it asks again and again.
+                self.begin_to_end(Signal::SIGTERM, true);
+            }
             // With several programs, only one goes on at a time.
             if phases.contains(&Phase::Run) {
-                if since.elapsed() > self.order.patience + LONG {
-                    // Busy with something else than sockets.
-                    self.end();
-                    since = Instant::now();
-                }
                 thread::sleep(Duration::from_micros(30));
                 continue;
             }
@@ -97,28 +143,25 @@ impl Recorder<'_> {
             let mut next = (current..all).chain(0..current.min(all));
             if let Some(index) = next.find(|index| phases[*index] == Phase::Halt) {
                 current = index;
-                since = Instant::now();
                 self.step(index)?;
                 continue;
             }
-            if all < self.order.programs.len() && self.endings.is_empty() {
+            if all < self.order.programs.len() && self.ending == Ending::NotYet {
                 // The others wait, or have ended.
                 self.start(all)?;
                 current = all;
-                since = Instant::now();
+                self.quiet = Instant::now();
                 continue;
             }
             if phases.iter().all(|phase| *phase == Phase::End) {
                 return Ok(());
             }
-            let waited = since.elapsed();
             // A server waits for the next client when all of ours are gone. But a program may also
             // sleep for a moment.
             let alone = all > 1 && phases[all - 1] == Phase::End;
             let enough = waited > if alone { 20 * LONG } else { self.order.patience };
-            if enough || (STOP.load(Ordering::Relaxed) && self.endings.is_empty()) {
-                self.end();
-                since = Instant::now();
+            if enough && self.ending == Ending::NotYet {
+                self.begin_to_end(Signal::SIGTERM, true);
             } else if waited > LONG && self.waiting.is_empty() {
                 let rows = self.look()?;
                 self.waiting.push(rows);
@@ -131,28 +174,72 @@ impl Recorder<'_> {
     fn start(&mut self, index: usize) -> Result<(), String> {
         let is_last = index + 1 == self.order.programs.len();
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
-        let program = Tracee::start(&self.order.programs[index], &self.order.faults, input)?;
+        let (what, faults) = (&self.order.programs[index], &self.order.faults);
+        let program = Tracee::start(what, faults, input, self.rights, self.keeper.pid())?;
         self.lines.push(Lines::new(&program.output_name));
         self.programs.push(program);
         Ok(())
     }
 
-    /// Ends what still runs: with a polite signal the first time.
-    fn end(&mut self) {
-        let is_first = self.endings.is_empty();
-        for (index, program) in self.programs.iter_mut().enumerate() {
+    /// Who has to end has some time to do it well: what it does then is shown, too.
+    fn end_if_asked(&mut self) {
+        let number = self.stop.swap(0, Ordering::Relaxed);
+        let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
+        match (signal, self.ending) {
+            (Some(signal), Ending::NotYet) => self.begin_to_end(signal, false),
+            // Asked twice.
+            (Some(_), Ending::Asked { .. }) => self.kill(),
+            (Some(_), Ending::Killed { .. }) => self.give_up(),
+            (None, Ending::Asked { signal, since, sent }) => {
+                let limit = match signal {
+                    Signal::SIGINT => self.order.patience,
+                    _ => SHORT,
+                };
+                if since.elapsed() > limit {
+                    self.kill();
+                } else if !sent && since.elapsed() > FROM_THE_KEYBOARD {
+                    self.ending = Ending::Asked { signal, since, sent: true };
+                    // The keyboard's Ctrl-C is for all; who gets it twice may end less well.
+                    let name = signal.as_str();
+                    for (program, lines) in self.programs.iter().zip(&self.lines) {
+                        if !lines.signals.contains(name) {
+                            program.signal(signal);
+                        }
+                    }
+                }
+            }
+            (None, Ending::Killed { since }) if since.elapsed() > SHORT => self.give_up(),
+            (None, _) => {}
+        }
+    }
+
+    /// Notes what still runs, and asks it to end.
+    fn begin_to_end(&mut self, signal: Signal, send: bool) {
+        for (index, program) in self.programs.iter().enumerate() {
             if program.has_ended {
                 continue;
             }
-            if is_first {
-                let name = self.order.programs[index].short_name();
-                let at = self.lines[index].at(&program.beginning);
-                self.endings.push(format!("({name} {at}, and was ended)"));
-                program.end(Signal::SIGTERM);
-            } else {
-                program.give_up();
+            let name = self.order.programs[index].short_name();
+            let at = self.lines[index].at(&program.beginning, program.sleeps());
+            let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
+            self.endings.push(format!("({name} {at}, and {how})"));
+            if send {
+                program.signal(signal);
             }
         }
+        self.ending = Ending::Asked { signal, since: Instant::now(), sent: send };
+    }
+
+    /// Ends what did not want to. strace says so.
+    fn kill(&mut self) {
+        self.programs.iter().for_each(|program| program.signal(Signal::SIGKILL));
+        self.ending = Ending::Killed { since: Instant::now() };
+    }
+
+    /// Ends strace, too.
+    fn give_up(&mut self) {
+        self.keeper.end();
+        self.programs.iter_mut().for_each(Tracee::ends);
     }
 
     /// Writes down what a program has just done, and lets it go on.
@@ -163,6 +250,9 @@ impl Recorder<'_> {
         let text = program.line()?;
         let reader = &mut self.lines[index];
         reader.events = self.events.len();
+        if !finds_nothing(&text) {
+            self.quiet = Instant::now();
+        }
         let lines = reader.read(&text, &mut program.bytes)?;
         self.families.extend(&reader.families);
         for Line { action, waited_since } in lines {
@@ -219,6 +309,8 @@ impl Recorder<'_> {
                 self.note(index, action, Some(rows.clone()));
             }
         }
+        let last = self.events.last().map_or(0, |event| event.program);
+        self.note(last, Action::Nothing, Some(rows));
         Ok(())
     }
 }

@@ -19,6 +19,8 @@ pub enum Action {
     Call(Call),
     /// How the program ended.
     End(String),
+    /// The kernel did something by itself.
+    Nothing,
 }
 
 pub struct Call {
@@ -29,6 +31,19 @@ pub struct Call {
     pub sockets: Vec<(i32, u64)>,
     /// Whether it can bring another call to its end.
     pub wakes: bool,
+}
+
+/// Whether all that strace wrote is of calls that found nothing: a program may ask so for ever, and
+/// nothing happens.
+pub fn finds_nothing(text: &str) -> bool {
+    let nothing = ["= -1 EAGAIN", "= -1 EINTR", "= 0 (Timeout)", "= ? ERESTART", "--- SIG"];
+    text.lines().all(|line| {
+        let asks = without_thread(line).trim_start_matches("<... ");
+        let asks = ["poll", "ppoll", "select", "pselect6", "epoll"]
+            .iter()
+            .any(|name| asks.starts_with(name));
+        nothing.iter().any(|end| line.contains(end)) || (asks && line.ends_with("= 0"))
+    })
 }
 
 pub struct Line {
@@ -54,6 +69,8 @@ pub struct Lines {
     order: usize,
     /// How many events there are so far; the recorder says so.
     pub events: usize,
+    /// The signals that it got.
+    pub signals: BTreeSet<String>,
     /// The sockets of the internet; a program can have others.
     sockets: HashSet<u64>,
     /// Where the program prints to, as strace writes it behind a descriptor.
@@ -108,11 +125,12 @@ impl Lines {
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
-            let end = end.trim_end_matches(" +++").to_owned();
+            let end = end.trim_end_matches(" +++").trim_end_matches(" (core dumped)").to_owned();
             self.push(thread, Action::End(end), None, events);
             return;
         }
-        if line.starts_with("--- ") {
+        if let Some(signal) = line.strip_prefix("--- ") {
+            self.signals.extend(signal.split_once(' ').map(|(name, _)| name.to_owned()));
             return;
         }
         if let Some(text) = line.strip_suffix(" <unfinished ...>") {
@@ -181,11 +199,12 @@ impl Lines {
     }
 
     /// What the program is at, when its last line begins so.
-    pub fn at(&self, beginning: &str) -> String {
+    pub fn at(&self, beginning: &str, sleeps: bool) -> String {
         let last = || self.open.values().next_back().map_or("", |call| &call.text);
         let text = if beginning.is_empty() { last() } else { without_thread(beginning) };
         match text.split_once('(') {
             Some((name, _)) => format!("still waited in {}", name.trim()),
+            None if sleeps => "still slept".to_owned(),
             None => "was still busy".to_owned(),
         }
     }

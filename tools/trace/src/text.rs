@@ -62,7 +62,8 @@ impl Builder {
         let is_last = |index: usize| {
             let program = events[index].program;
             let mut later = events[index + 1..].iter();
-            !later.any(|event| event.program == program)
+            let acts = |event: &Event| !matches!(event.action, Action::Nothing);
+            !later.any(|event| event.program == program && acts(event))
         };
         for (index, event) in events.iter().enumerate() {
             if event.program != group.program {
@@ -79,7 +80,7 @@ impl Builder {
             self.closing = match &event.action {
                 Action::Call(call) => self.hold(event.program, call),
                 Action::End(_) => self.ends(event.program, is_last(index)),
-                Action::Text(_) => vec![],
+                Action::Text(_) | Action::Nothing => vec![],
             };
             for reading in &event.readings {
                 step.states.extend(self.changes(reading));
@@ -104,6 +105,10 @@ impl Builder {
                     step.call = owned(&shortened(&call.text), event.program);
                     group.steps.push(step);
                 }
+                Action::Nothing if step != Step::default() => {
+                    group.steps.push(Step { call: BY_ITSELF.into(), ..step });
+                }
+                Action::Nothing => {}
                 Action::End(end) => {
                     // Threads end quietly, and so do the helpers of a script.
                     let matters = end != "exited with 0" || self.many;

@@ -2,19 +2,26 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register_usize;
 
 use timeline::{Timeline, Words};
 
+use crate::helper::Rights;
 use crate::order::{Order, Program, Show};
-use crate::record::{STOP, record};
+use crate::record::{Record, record};
 use crate::{course, namespace, text};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
 
-/// Finds the programs, or has them built, goes into a namespace, and shows what happens there.
-pub fn trace(mut order: Order) -> Result<(), String> {
+/// Finds the programs, or has them built, goes into a namespace, and shows what happens there. Gives
+/// the exit status of the (last) program.
+pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     for (tool, package) in TOOLS {
         if on_the_path(tool).is_none() {
             return Err(format!(
@@ -27,15 +34,19 @@ pub fn trace(mut order: Order) -> Result<(), String> {
         let path = find(program)?.into_os_string();
         program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
     }
+    let rights = Rights::read()?;
     if !order.inside {
         namespace::enter()?;
     }
-    namespace::set_up()?;
-    // Ctrl-C ends the program; what was seen until then is shown.
-    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed))
-        .map_err(|error| error.to_string())?;
+    namespace::set_up(&rights)?;
+    // Ctrl-C and the like are for the program; what was seen until it ends is shown.
+    let stop = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let number = usize::try_from(signal).map_err(|error| error.to_string())?;
+        register_usize(signal, Arc::clone(&stop), number).map_err(|error| error.to_string())?;
+    }
     let names: Vec<&str> = order.programs.iter().map(Program::short_name).collect();
-    let (events, endings) = record(&order)?;
+    let Record { events, endings, status } = record(&order, &rights, &stop)?;
     print!("{}", text::timeline(&events, &endings, &names, order.show));
     if let Some(file) = &order.svg {
         let all = text::timeline(&events, &endings, &names, Show::ALL);
@@ -43,7 +54,7 @@ pub fn trace(mut order: Order) -> Result<(), String> {
         std::fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    Ok(())
+    Ok(ExitCode::from(status))
 }
 
 /// The path of a program, or of an example, which is built.

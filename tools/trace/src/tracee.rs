@@ -6,7 +6,7 @@
 //! begun on paper only. In that time everything can be looked at in peace.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -17,6 +17,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::{Pid, pipe2, read};
 use procfs::process::{ProcState, Process, Stat, Task};
 
+use crate::helper::{self, Rights};
 use crate::order::{Fault, Program};
 
 /// The calls to show: all on sockets, and those that a program can use for sockets and for files.
@@ -43,6 +44,8 @@ pub struct Tracee {
     /// What came out there, and is in no line of a timeline yet.
     pub bytes: Vec<u8>,
     strace: Child,
+    /// The parent of those whose parent has ended.
+    keeper: i32,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
     glass: (OwnedFd, OwnedFd),
@@ -55,6 +58,8 @@ pub struct Tracee {
     /// When it last did something.
     last: Instant,
     pub has_ended: bool,
+    /// strace ends as the program did.
+    pub status: Option<ExitStatus>,
 }
 
 /// What a program is at.
@@ -71,7 +76,13 @@ pub enum Phase {
 
 impl Tracee {
     /// Starts a program under strace.
-    pub fn start(program: &Program, faults: &[Fault], input: Stdio) -> Result<Self, String> {
+    pub fn start(
+        program: &Program,
+        faults: &[Fault],
+        input: Stdio,
+        rights: &Rights,
+        keeper: u32,
+    ) -> Result<Self, String> {
         let pipe = || {
             let (out, into) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC)?;
             fcntl(&into, FcntlArg::F_SETPIPE_SZ(PART.try_into().map_err(|_| Errno::EINVAL)?))?;
@@ -80,9 +91,10 @@ impl Tracee {
         let no_pipe = |error: Errno| format!("no pipe: {error}");
         let (out, into) = pipe().map_err(no_pipe)?;
         let glass = pipe().map_err(no_pipe)?;
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-q", "-y", "--seccomp-bpf"]);
-        strace.args(["-e", "signal=none", "-s", STRING, "-e", CALLS]);
+        let mut strace = helper::launcher(rights, "strace")?;
+        // Ctrl-C is for the program: strace shows what it makes of it.
+        strace.args(["-f", "-q", "-y", "--seccomp-bpf", "-I", "never"]);
+        strace.args(["-s", STRING, "-e", CALLS]);
         for fault in faults {
             strace.args(["-e", &fault.as_injection()]);
         }
@@ -93,18 +105,14 @@ impl Tracee {
         // strace writes to its standard error, so the program needs another one.
         strace.args(["sh", "-c", r#"exec "$@" 2>&1"#, "sh", &program.name]);
         strace.args(&program.arguments);
-        let strace = strace
-            .env("PYTHONUNBUFFERED", "1")
-            .stdin(input)
-            .stdout(print)
-            .stderr(into)
-            .spawn()
-            .map_err(|error| format!("strace cannot be started: {error}"))?;
+        strace.env("PYTHONUNBUFFERED", "1").stdin(input).stdout(print).stderr(into);
+        let child = helper::spawn(&mut strace, rights)?;
         Ok(Self {
             output_name: format!("<pipe:[{inode}]>"),
             output,
             bytes: vec![],
-            strace,
+            strace: child,
+            keeper: keeper.try_into().unwrap_or_default(),
             pipe: out,
             glass,
             beginning: String::new(),
@@ -112,6 +120,7 @@ impl Tracee {
             since: None,
             last: Instant::now(),
             has_ended: false,
+            status: None,
         })
     }
 
@@ -150,8 +159,7 @@ impl Tracee {
     fn look(&mut self) -> Result<Option<Phase>, String> {
         let Some(part) = self.peek()? else { return Ok(None) };
         if part.is_empty() {
-            let _ = self.strace.wait();
-            self.has_ended = true;
+            self.ends();
             return Ok(Some(Phase::End));
         }
         self.last = Instant::now();
@@ -210,12 +218,13 @@ impl Tracee {
         all.any(|task| task.stat().is_ok_and(|stat| !rests(stat)))
     }
 
-    /// Whether strace and all threads of the program sleep.
-    fn sleeps(&self) -> bool {
-        let is_asleep = |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping));
+    /// Whether strace and all threads of the program sleep, or have ended.
+    pub fn sleeps(&self) -> bool {
+        let rests =
+            |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping | ProcState::Zombie));
         let sleeps = |pid: &i32| {
             let tasks = tasks(*pid);
-            !tasks.is_empty() && tasks.iter().all(|task| task.stat().is_ok_and(is_asleep))
+            !tasks.is_empty() && tasks.iter().all(|task| task.stat().is_ok_and(rests))
         };
         let tracees = self.tracees();
         sleeps(&self.pid()) && !tracees.is_empty() && tracees.iter().all(sleeps)
@@ -224,41 +233,39 @@ impl Tracee {
     /// The programs that strace started, and those that they started.
     fn tracees(&self) -> Vec<i32> {
         let mut all = vec![self.pid()];
+        // Those whose parent has ended are the keeper's; all programs' are.
+        let own = |pid: &i32| {
+            let status = Process::new(*pid).and_then(|process| process.status());
+            status.is_ok_and(|status| status.tracerpid == self.pid())
+        };
+        all.extend(children(self.keeper).into_iter().filter(own));
         let mut next = 0;
         while let Some(&parent) = all.get(next) {
-            // One that has ended has no children.
-            let main = Process::new(parent).and_then(|process| process.task_from_tid(parent));
-            let children = main.and_then(|task| task.children()).unwrap_or_default();
-            all.extend(children.into_iter().filter_map(|pid| i32::try_from(pid).ok()));
+            all.extend(children(parent));
             next += 1;
         }
         all.split_off(1)
     }
 
-    /// Ends the program and everything that it started.
-    pub fn end(&self, signal: Signal) {
+    /// Sends a signal to the program and everything that it started.
+    pub fn signal(&self, signal: Signal) {
         for pid in self.tracees() {
             // It may have ended by itself.
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
 
-    /// Ends strace, too.
-    pub fn give_up(&mut self) {
-        if !self.has_ended {
-            self.end(Signal::SIGKILL);
-            // It may have ended by itself.
-            let _ = self.strace.kill();
-            let _ = self.strace.wait();
-            self.has_ended = true;
-        }
+    /// Waits for strace, which ends or has ended.
+    pub fn ends(&mut self) {
+        self.status = self.strace.wait().ok();
+        self.has_ended = true;
     }
 }
 
-impl Drop for Tracee {
-    fn drop(&mut self) {
-        self.give_up();
-    }
+/// The children of a process: each of its threads has its own.
+fn children(parent: i32) -> Vec<i32> {
+    let all = tasks(parent).into_iter().flat_map(|task| task.children().unwrap_or_default());
+    all.filter_map(|pid| i32::try_from(pid).ok()).collect()
 }
 
 /// The threads of a process, if there still are any.

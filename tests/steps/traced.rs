@@ -1,0 +1,252 @@
+//! `cargo trace` and programs that are no lessons: they crash, fork, are stopped, and leave others
+//! behind. Where that can be, the same run is compared with tcpdump.
+
+use std::fmt::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::{fs, process};
+
+use tempfile::tempdir;
+
+use crate::beside::watched;
+use crate::machine::{PYTHON, command, has, launch, missing, spawn, tool};
+use crate::support::within_limit;
+use crate::timelines::trace;
+
+/// Python itself: its name may be that of a script that looks for it.
+fn python() -> Option<&'static str> {
+    static PATH: LazyLock<Option<String>> = LazyLock::new(|| {
+        if !has(&[PYTHON]) {
+            return None;
+        }
+        let run = command(PYTHON).args(["-c", "import sys; print(sys.executable)"]).output();
+        let path = String::from_utf8(run.expect("it starts").stdout).expect("UTF-8");
+        Some(path.trim().to_owned())
+    });
+    PATH.as_deref()
+}
+
+/// Arguments for a program in Python, in which `listener` is a listener at `at`, and `client` and
+/// `server` are the ends of a connection.
+fn connected(program: &str) -> String {
+    format!(
+        "import os, signal, socket, sys, time\n\
+         listener = socket.create_server(('127.0.0.1', 0)); at = listener.getsockname()\n\
+         client = socket.create_connection(at); server, _ = listener.accept()\n\
+         {program}\n"
+    )
+}
+
+/// Its last lines, without what stands in front of a call.
+fn ends_with(timeline: &str, end: &str) {
+    assert!(timeline.ends_with(end), "{end}\n{timeline}");
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn who_is_killed_is_said_to_be_and_its_last_packets_are_shown() {
+    let Some(python) = python() else { return };
+    let crashes = connected("client.send(b'unread'); os.kill(os.getpid(), signal.SIGSEGV)");
+    let Some((status, timeline)) = watched(&["--", python, "-c", &crashes]) else { return };
+    assert_eq!(status, 128 + 11, "{timeline}");
+    let end = "  call    (killed by SIGSEGV)\n  packet    PORT1 -> PORT2  RST ACK\n";
+    assert!(timeline.contains(end), "{timeline}");
+
+    // It is ended, and so are its sockets.
+    let sleeps = connected("print('sleeps'); time.sleep(1000)");
+    let arguments = ["--wait", "2", "--", python, "-c", &sleeps];
+    let Some((status, timeline)) = watched(&arguments) else { return };
+    assert_eq!(status, 128 + 15, "{timeline}");
+    assert!(timeline.contains("  call    (killed by SIGTERM)\n  packet "), "{timeline}");
+    assert!(timeline.contains(" FIN ACK\n"), "{timeline}");
+    assert!(timeline.contains("LISTEN -> CLOSED\n"), "{timeline}");
+    let name = Path::new(python).file_name().expect("a name").to_str().expect("UTF-8");
+    ends_with(&timeline, &format!("({name} still slept, and was ended)\n"));
+
+    // By itself, and with another program.
+    for (shell, status) in [("exit 7", 7), ("kill -9 $$", 128 + 9)] {
+        for more in [&["--", "true", "--with"][..], &[]] {
+            let mut tool = command(tool("trace"));
+            let run = tool.args(more).args(["--", "sh", "-c", shell]).output();
+            let run = run.expect("it starts");
+            let errors = String::from_utf8_lossy(&run.stderr);
+            if errors.contains(" needs ") {
+                return missing(&errors);
+            }
+            assert_eq!(run.status.code(), Some(status), "{shell}: {errors}");
+        }
+    }
+}
+
+/// Whether a process has these words in its command line.
+fn is_there(words: &str) -> bool {
+    let processes = fs::read_dir("/proc").expect("Linux").flatten();
+    processes.into_iter().any(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(words)
+    })
+}
+
+/// A word that no other process has.
+fn marker(what: &str) -> String {
+    format!("{what}.{}.of.the.tests", process::id())
+}
+
+/// A daemon that ignores signals, started by a thread that is not the first one.
+const LEAVES: &str = "
+import os, signal, sys, threading, time
+def leave():
+    if os.fork() == 0:
+        for one in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+            signal.signal(one, signal.SIG_IGN)
+        os.setsid()
+        if os.fork() == 0:
+            os.execvp('sh', ['sh', '-c', 'sleep 1000; exit', sys.argv[1]])
+        time.sleep(1000)
+thread = threading.Thread(target=leave); thread.start(); thread.join()
+print('left')
+if len(sys.argv) > 2:
+    time.sleep(1000)
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn no_process_is_left_behind() {
+    let Some(python) = python() else { return };
+    let marker = marker("left");
+    let arguments = ["--wait", "2", "--", python, "-c", LEAVES, &marker];
+    let Some(timeline) = trace(&arguments, "") else { return };
+    assert!(timeline.starts_with("left\n"), "{timeline}");
+    assert!(timeline.ends_with("still slept, and was ended)\n"), "{timeline}");
+    assert!(!is_there(&marker));
+}
+
+/// Starts `cargo trace` in a process group of its own, as a shell does.
+fn start(arguments: &[&str]) -> process::Child {
+    let mut tool_in_group = launch(tool("trace"));
+    tool_in_group.args(arguments).process_group(0);
+    spawn(tool_in_group.stdin(Stdio::null()).stdout(Stdio::piped()))
+}
+
+fn kill(signal: &str, whom: &str) {
+    let killed = Command::new("kill").args([signal, "--", whom]).status();
+    assert!(killed.expect("it starts").success());
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn everything_ends_with_the_tool() {
+    let Some(python) = python() else { return };
+    if trace(&["--", "true"], "").is_none() {
+        return;
+    }
+    for signal in ["-KILL", "-TERM", "-HUP"] {
+        let marker = marker(signal);
+        let child = start(&["--", python, "-c", LEAVES, &marker, "stays"]);
+        // The daemon is there.
+        let words = format!("exit\0{marker}");
+        within_limit(|| is_there(&words).then_some(())).expect("it starts");
+        kill(signal, &child.id().to_string());
+        let run = child.wait_with_output().expect("it ends");
+        let gone = within_limit(|| (!is_there(&marker)).then_some(()));
+        assert!(gone.is_some(), "{signal}: something goes on");
+        // Who is asked to end shows what was seen.
+        assert_eq!(run.stdout.is_empty(), signal == "-KILL");
+    }
+}
+
+/// Stops cleanly on Ctrl-C, if there is one only. Then it says so on its connection.
+const STOPS: &str = "
+number = 0
+def count(*_):
+    global number
+    number += 1
+signal.signal(signal.SIGINT, count)
+server.settimeout(0.1)
+open(sys.argv[1], 'w').close()
+def receive():
+    try: server.recv(1)
+    except TimeoutError: pass
+while number == 0:
+    receive()
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    receive()
+client.send(b'bye'); print('stops after', number); sys.exit(3)
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn ctrl_c_is_for_the_program_and_its_clean_stop_is_shown() {
+    let Some(python) = python() else { return };
+    if trace(&["--", "true"], "").is_none() {
+        return;
+    }
+    // The keyboard's is for the whole group of processes; one from elsewhere is for the tool.
+    for group in ["-", ""] {
+        let folder = tempdir().expect("a folder");
+        let file = folder.path().join("ready");
+        let program = connected(STOPS);
+        let child = start(&["--", python, "-c", &program, file.to_str().expect("UTF-8")]);
+        within_limit(|| file.exists().then_some(())).expect("it starts");
+        kill("-INT", &format!("{group}{}", child.id()));
+        let run = child.wait_with_output().expect("it ends");
+        let timeline = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(run.status.code(), Some(3), "{timeline}");
+        for words in [
+            "stops after 1\n",
+            "  3 bytes \"bye\"\n",
+            "  call    (exited with 3)\n",
+            "and got SIGINT)\n",
+        ] {
+            assert!(timeline.contains(words), "{words}{timeline}");
+        }
+    }
+}
+
+/// Tells what it may do.
+const RIGHTS: &str = "
+import os, socket
+print([line.split() for line in open('/proc/self/status') if line[:6] in ('CapInh', 'CapPrm', 'CapEff', 'CapAmb')])
+print(open('/proc/%d/status' % os.getpid()).readline().strip())
+def attempt(what, *arguments):
+    try: what(*arguments)
+    except OSError as error: print(what.__name__, 'is refused')
+    else: print(what.__name__, 'works')
+attempt(socket.create_server, ('127.0.0.1', 80))
+attempt(os.setgid, 65533)
+attempt(os.setuid, 65533)
+print(os.getuid(), os.getgid(), os.getgroups())
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_program_has_the_rights_that_it_has_alone() {
+    let Some(python) = python() else { return };
+    let own = fs::read_to_string("/proc/self/status").expect("Linux");
+    let is_root = own.lines().any(|line| line.starts_with("Uid:\t0\t"));
+    let other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    for user in [&[][..], &other].iter().take(if is_root { 2 } else { 1 }) {
+        let run = |tool: &[&str]| {
+            // What is in root's home, nobody else finds.
+            let python = if user.is_empty() { python } else { "/usr/bin/python3" };
+            let all = [user, tool, &[python, "-c", RIGHTS]].concat();
+            command(all[0]).args(&all[1..]).output().expect("it starts")
+        };
+        let tool = tool("trace").to_str().expect("UTF-8");
+        let (alone, traced) = (run(&[]), run(&[tool, "--states", "--"]));
+        let errors = String::from_utf8_lossy(&traced.stderr);
+        if errors.contains(" needs ") || !alone.status.success() {
+            return missing(&format!("{user:?}: {errors}"));
+        }
+        let mut shown = String::new();
+        for line in String::from_utf8_lossy(&traced.stdout).lines() {
+            if !line.starts_with(' ') && !line.starts_with('(') {
+                writeln!(shown, "{line}").expect("a String");
+            }
+        }
+        assert_eq!(shown, String::from_utf8_lossy(&alone.stdout), "{user:?} {errors}");
+    }
+}
