@@ -12,7 +12,7 @@ use tempfile::tempdir;
 
 use crate::beside::watched;
 use crate::machine::{PYTHON, command, has, launch, missing, spawn, tool};
-use crate::support::within_limit;
+use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
 /// Python itself: its name may be that of a script that looks for it.
@@ -249,4 +249,81 @@ fn a_program_has_the_rights_that_it_has_alone() {
         }
         assert_eq!(shown, String::from_utf8_lossy(&alone.stdout), "{user:?} {errors}");
     }
+}
+
+/// What a payload may look like: strace's own way of saying something.
+const PAYLOADS: [&str; 8] = [
+    "<b>5</b>",
+    "0xdeadbeef",
+    "x, [12], 16",
+    "7<socket:[1]>",
+    "7</dev/null>",
+    ") = 3",
+    "3 <unfinished ...>",
+    "+++ exited with 9 +++",
+];
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn payload_and_text_are_shown_as_they_are() {
+    let Some(python) = python() else { return };
+    let program = format!(
+        "import os, socket\n\
+         listener = socket.create_server(('127.0.0.1', 50000))\n\
+         client = socket.create_connection(('127.0.0.1', 50000)); server, _ = listener.accept()\n\
+         print('descriptor 4096, descriptor', client.fileno(), 'to 127.0.0.1:50000')\n\
+         print('descriptor', os.open('/', 0), 'from 127.0.0.1:%d' % client.getsockname()[1])\n\
+         for one in {PAYLOADS:?}:\n    client.send(one.encode()); server.recv(99); print(one)\n"
+    );
+    let Some((_, timeline)) = watched(&["--", python, "-c", &program]) else { return };
+    assert!(
+        timeline.contains("descriptor 4096, descriptor FD1 to 127.0.0.1:50000\n"),
+        "{timeline}"
+    );
+    // That one is a folder.
+    let other = regex(r"\ndescriptor \d+ from 127\.0\.0\.1:PORT1\n");
+    assert!(other.is_match(&timeline), "{timeline}");
+    assert!(timeline.contains("bind(FD2, 127.0.0.1:50000) = 0\n"), "{timeline}");
+    for payload in PAYLOADS {
+        let length = payload.len();
+        for words in [
+            format!("\n{payload}\n"),
+            format!("sendto(FD1, \"{payload}\", {length}, 0, NULL, 0) = {length}\n"),
+            format!("PORT1 -> 50000  PSH ACK  {length} bytes \"{payload}\"\n"),
+            format!("recvfrom(FD3, \"{payload}\", 99, 0, NULL, NULL) = {length}\n"),
+        ] {
+            assert!(timeline.contains(&words), "{words}{timeline}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn each_process_has_descriptors_of_its_own() {
+    let Some(python) = python() else { return };
+    let program = connected(
+        "if os.fork() == 0:\n    \
+             listener.close(); client.close()\n    \
+             other = socket.create_connection(at); other.send(b'child')\n    \
+             os.kill(os.getpid(), signal.SIGKILL)\n\
+         os.wait(); again, _ = listener.accept(); again.recv(9)",
+    );
+    let Some((status, timeline)) = watched(&["--", python, "-c", &program]) else { return };
+    assert_eq!(status, 0, "{timeline}");
+    let name = Path::new(python).file_name().expect("a name").to_str().expect("UTF-8");
+    // The child has closed both under their names, and its next socket has the first one's number.
+    for (process, call) in [
+        ("", "listen(FD1, 128) = 0"),
+        (" [2]", "close(FD1) = 0"),
+        (" [2]", "close(FD2) = 0"),
+        (" [2]", "sendto(FD4, \"child\", 5, 0, NULL, 0) = 5"),
+        ("", "recvfrom(FD5, \"child\", 9, 0, NULL, NULL) = 5"),
+    ] {
+        let line = format!("  call    {name}{process}: {call}\n");
+        assert!(timeline.contains(&line), "{line}{timeline}");
+    }
+    let line = format!("  call    ({name} [2]: killed by SIGKILL)\n");
+    assert!(timeline.contains(&line), "{line}{timeline}");
+    // The parent still has what the child has closed.
+    assert!(!timeline.contains("LISTEN -> CLOSED, descriptor closed"), "{timeline}");
 }

@@ -58,6 +58,8 @@ impl<'a> Line<'a> {
             "call" => {
                 let (call, result) = rest.rsplit_once(" = ").unwrap_or((rest, ""));
                 let (name, arguments) = call.split_once('(').unwrap_or((call, ""));
+                // Of several processes, each has its name in front.
+                let name = name.rsplit_once(": ").map_or(name, |(_, name)| name);
                 Self::Call { name, arguments: arguments.trim_end_matches(')'), result }
             }
             "packet" => {
@@ -88,5 +90,17 @@ impl<'a> Line<'a> {
             }
             _ => Self::Note(rest),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_may_say_whose_it_is() {
+        let line = Line::read("  call    python3 [2]: send(FD1, \": (\") = 3");
+        let Some(Line::Call { name, arguments, result }) = line else { panic!("no call") };
+        assert_eq!((name, arguments, result), ("send", "FD1, \": (\"", "3"));
     }
 }

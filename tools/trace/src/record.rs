@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
-use crate::strace::{Action, Line, Lines, finds_nothing, without_thread};
+use crate::strace::{Action, Line, Lines, finds_nothing, thread_of};
 use crate::tables::{self, Family, Row};
 use crate::tap::{Packet, Tap};
 use crate::tracee::{Phase, Tracee};
@@ -30,6 +30,8 @@ const SHORT: Duration = Duration::from_secs(2);
 pub struct Event {
     /// Which of the programs.
     pub program: usize,
+    /// Which process of it: a number in its namespace.
+    pub process: u32,
     pub action: Action,
     pub packets: Vec<Packet>,
     /// What the tables said while the call waited, and in the end.
@@ -41,6 +43,9 @@ pub struct Record {
     pub events: Vec<Event>,
     /// What each program was at that did not end by itself.
     pub endings: Vec<String>,
+    /// The processes that used sockets: their programs, their numbers, and what the system calls
+    /// them.
+    pub processes: Vec<(usize, u32, String)>,
     /// The exit status of the last program, as a shell says it.
     pub status: u8,
 }
@@ -76,6 +81,7 @@ struct Recorder<'a> {
     packets: Vec<Packet>,
     waiting: Vec<Vec<Row>>,
     endings: Vec<String>,
+    processes: Vec<(usize, u32, String)>,
     ending: Ending,
     /// Since when nothing has happened.
     quiet: Instant,
@@ -97,6 +103,7 @@ pub fn record(order: &Order, rights: &Rights, stop: &AtomicUsize) -> Result<Reco
         packets: vec![],
         waiting: vec![],
         endings: vec![],
+        processes: vec![],
         ending: Ending::NotYet,
         quiet: Instant::now(),
     };
@@ -108,12 +115,13 @@ pub fn record(order: &Order, rights: &Rights, stop: &AtomicUsize) -> Result<Reco
         status.code().or_else(signal).unwrap_or_default()
     });
     let status = u8::try_from(status).unwrap_or(u8::MAX);
-    Ok(Record { events: recorder.events, endings: recorder.endings, status })
+    let Recorder { events, endings, processes, .. } = recorder;
+    Ok(Record { events, endings, processes, status })
 }
 
 /// Calls after which there is no need to look: they are many, and a look takes some milliseconds.
 fn changes_nothing(line: &str) -> bool {
-    let call = without_thread(line);
+    let call = thread_of(line).1;
     let quiet =
         ["write(1<", "write(2<", "fcntl(", "getsockname(", "ioctl(", "socket(", "setsockopt("];
     quiet.iter().any(|start| call.starts_with(start))
@@ -255,13 +263,28 @@ impl Recorder<'_> {
         }
         let lines = reader.read(&text, &mut program.bytes)?;
         self.families.extend(&reader.families);
-        for Line { action, waited_since } in lines {
+        for Line { thread, action, waited_since } in lines {
+            let process = self.process(index, thread, &action);
             match waited_since {
-                Some(since) => self.note_woken(index, action, since),
-                None => self.note(index, action, reading.clone()),
+                Some(since) => self.note_woken(index, process, action, since),
+                None => self.note(index, process, action, reading.clone()),
             }
         }
         Ok(())
+    }
+
+    /// The number of a thread's process.
+    fn process(&mut self, program: usize, thread: Option<u32>, action: &Action) -> u32 {
+        let member = match action {
+            Action::Nothing => None,
+            _ => self.programs[program].member(thread),
+        };
+        let Some(member) = member else { return thread.unwrap_or_default() };
+        let is_it = |one: &(usize, u32, String)| (one.0, one.1) == (program, member.process);
+        if matches!(action, Action::Call(_)) && !self.processes.iter().any(is_it) {
+            self.processes.push((program, member.process, member.name()));
+        }
+        member.process
     }
 
     /// Takes the new packets, and reads what the tables say after them.
@@ -286,31 +309,33 @@ impl Recorder<'_> {
 
     /// A call that another thread has woken stands after the call that woke it, whenever strace
     /// gets to see it.
-    fn note_woken(&mut self, program: usize, action: Action, since: usize) {
+    fn note_woken(&mut self, program: usize, process: u32, action: Action, since: usize) {
         let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
         let later = self.events.get(since..).unwrap_or_default();
         let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
-        self.events.insert(place, Event { program, action, packets: vec![], readings: vec![] });
+        let (packets, readings) = (vec![], vec![]);
+        self.events.insert(place, Event { program, process, action, packets, readings });
     }
 
-    fn note(&mut self, program: usize, action: Action, reading: Option<Vec<Row>>) {
+    fn note(&mut self, program: usize, process: u32, action: Action, reading: Option<Vec<Row>>) {
         let mut readings = std::mem::take(&mut self.waiting);
         readings.extend(reading);
         let packets = std::mem::take(&mut self.packets);
-        self.events.push(Event { program, action, packets, readings });
+        self.events.push(Event { program, process, action, packets, readings });
     }
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
         let rows = self.look()?;
         for index in 0..self.lines.len() {
-            for Line { action, .. } in self.lines[index].rest() {
-                self.note(index, action, Some(rows.clone()));
+            for Line { thread, action, .. } in self.lines[index].rest() {
+                let process = self.process(index, thread, &action);
+                self.note(index, process, action, Some(rows.clone()));
             }
         }
         let last = self.events.last().map_or(0, |event| event.program);
-        self.note(last, Action::Nothing, Some(rows));
+        self.note(last, 0, Action::Nothing, Some(rows));
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Reads what strace writes: one line per call.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
 use crate::tables::Family;
+use crate::text::quoted;
 
 /// A descriptor or an address in a text, to be numbered later: `{fd:3}`, `{at:127.0.0.1:8090}`
 /// between two characters that no program prints.
@@ -25,7 +27,7 @@ pub enum Action {
 
 pub struct Call {
     pub name: String,
-    /// All of it, as strace wrote it, with descriptors and addresses marked.
+    /// All of it, as strace wrote it, with descriptors and addresses marked, and long strings cut.
     pub text: String,
     /// The sockets that it names, and the one that it gave: descriptor and the kernel's number.
     pub sockets: Vec<(i32, u64)>,
@@ -38,7 +40,7 @@ pub struct Call {
 pub fn finds_nothing(text: &str) -> bool {
     let nothing = ["= -1 EAGAIN", "= -1 EINTR", "= 0 (Timeout)", "= ? ERESTART", "--- SIG"];
     text.lines().all(|line| {
-        let asks = without_thread(line).trim_start_matches("<... ");
+        let asks = thread_of(line).1.trim_start_matches("<... ");
         let asks = ["poll", "ppoll", "select", "pselect6", "epoll"]
             .iter()
             .any(|name| asks.starts_with(name));
@@ -47,6 +49,8 @@ pub fn finds_nothing(text: &str) -> bool {
 }
 
 pub struct Line {
+    /// Which thread did it; see [`thread_of`].
+    pub thread: Option<u32>,
     pub action: Action,
     /// It waited, and another thread has probably ended that: how many events there were when it
     /// began.
@@ -88,7 +92,25 @@ pub fn regex(text: &str) -> Regex {
 
 /// A finished call.
 static CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)^(\w+)\((.*)\)\s+= (.*)$"));
-static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| regex(r"(-?\d+)<socket:\[(\d+)\]>"));
+/// At the beginning of what is left of a call: a descriptor, with what it leads to.
+static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(-?\d+)<(?:socket:\[(\d+)\]|[a-zA-Z_-]+:\[[^\]>]*\]|/(?:[^<>\\]|\\.)*(?:<char [0-9:]+>)?)>",
+    )
+});
+/// A string, which strace may have cut.
+static STRING: LazyLock<Regex> = LazyLock::new(|| regex(r#"^"((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
+/// An address.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"^(?:\{sa_family=AF_INET, sin_port=htons\((\d+)\), ",
+        r#"sin_addr=inet_addr\("([0-9.]+)"\)\}"#,
+        r"|\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), ",
+        r"sin6_flowinfo=htonl\(0\), inet_pton\(AF_INET6, ",
+        r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\})"#
+    ))
+});
+static READY: LazyLock<Regex> = LazyLock::new(|| regex(r"(fd=|(?:in|out|except) \[)(\d+)"));
 
 impl Lines {
     pub fn new(output_name: &str) -> Self {
@@ -105,13 +127,7 @@ impl Lines {
                 }
                 return Err(format!("strace: {complaint}"));
             }
-            let (thread, line) = match line.strip_prefix("[pid") {
-                Some(rest) => {
-                    let (pid, line) = rest.split_once(']').unwrap_or(("", rest));
-                    (pid.trim().parse().ok(), line.trim_start())
-                }
-                None => (None, line),
-            };
+            let (thread, line) = thread_of(line);
             self.read_line(thread, line, bytes, &mut events);
         }
         Ok(events)
@@ -187,21 +203,21 @@ impl Lines {
         if self.later.iter().any(|(other, _)| *other == thread) {
             self.later.push((thread, action));
         } else {
-            events.push(Line { action, waited_since });
+            events.push(Line { thread, action, waited_since });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
         let later = std::mem::take(&mut self.later);
-        let line = |(_, action)| Line { action, waited_since: None };
+        let line = |(thread, action)| Line { thread, action, waited_since: None };
         later.into_iter().map(line).collect()
     }
 
     /// What the program is at, when its last line begins so.
     pub fn at(&self, beginning: &str, sleeps: bool) -> String {
         let last = || self.open.values().next_back().map_or("", |call| &call.text);
-        let text = if beginning.is_empty() { last() } else { without_thread(beginning) };
+        let text = if beginning.is_empty() { last() } else { thread_of(beginning).1 };
         match text.split_once('(') {
             Some((name, _)) => format!("still waited in {}", name.trim()),
             None if sleeps => "still slept".to_owned(),
@@ -238,28 +254,91 @@ impl Lines {
                 ("AF_INET6", false) => Family::Udp6,
                 _ => return vec![],
             });
-            self.sockets.extend(sockets(result).map(|(_, inode)| inode));
         }
-        let named = |text| sockets(text).filter(|(_, inode)| self.sockets.contains(inode));
-        let mut all: Vec<(i32, u64)> = named(arguments).collect();
+        let (arguments, mut all) = self.read_part(&time_limit(name, arguments), None);
         let failed = result.starts_with('-');
         if all.is_empty() && name != "socket" {
             return vec![];
         }
         // Of `accept` and of `dup`, the result is another one.
-        self.sockets.extend(sockets(result).map(|(_, inode)| inode));
-        all.extend(sockets(result));
         let result = match result.split_once(" (") {
             Some((code, words)) if failed => {
                 let injected = if words.contains("INJECTED") { " (injected)" } else { "" };
                 format!("{}{injected}", code.trim_start_matches("-1 "))
             }
-            _ => result.to_owned(),
+            _ => {
+                let (text, given) = self.read_part(result, Some(&all));
+                self.sockets.extend(given.iter().map(|(_, inode)| *inode));
+                all.extend(given);
+                text
+            }
         };
         let wakes = wakes(text);
-        let text = marked(&format!("{name}({arguments}) = {result}"));
-        let text = fixed(name, &text);
+        let text = fixed(name, format!("{name}({arguments}) = {result}"));
         vec![Action::Call(Call { name: name.to_owned(), text, sockets: all, wakes })]
+    }
+
+    /// Marks the descriptors of sockets and the addresses in the arguments of a call, or in its
+    /// result if these are `given`, and cuts its strings. Also gives the sockets; among the
+    /// arguments, those that are known.
+    fn read_part(&self, text: &str, given: Option<&[(i32, u64)]>) -> (String, Vec<(i32, u64)>) {
+        let mut sockets = vec![];
+        let mut marked = String::new();
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            let string = (next == '"').then(|| STRING.captures(rest)).flatten();
+            let address = (next == '{').then(|| ADDRESS.captures(rest)).flatten();
+            let digit = next == '-' || next.is_ascii_digit();
+            let number = digit && !ends_a_number(&plain);
+            let descriptor = number.then(|| DESCRIPTOR.captures(rest)).flatten();
+            let length = if let Some(parts) = string {
+                marked += &tidied(&plain);
+                plain.clear();
+                let mut bytes = unescaped(&parts[1]);
+                if parts.get(2).is_some() {
+                    bytes.resize(bytes.len().max(crate::text::SHOWN + 1), b'.');
+                }
+                marked += &quoted(&bytes);
+                parts[0].len()
+            } else if let Some(parts) = address {
+                let group = |number| parts.get(number).map(|group| group.as_str());
+                plain += &match (group(2), group(4)) {
+                    (Some(ip), _) => format!("{OPEN}at:{ip}:{}{CLOSE}", &parts[1]),
+                    (_, Some(ip)) => format!("{OPEN}at:[{ip}]:{}{CLOSE}", &parts[3]),
+                    _ => parts[0].to_owned(),
+                };
+                parts[0].len()
+            } else if let Some(parts) = descriptor {
+                let inode = parts.get(2).and_then(|inode| inode.as_str().parse().ok());
+                let inode = inode.filter(|inode| given.is_some() || self.sockets.contains(inode));
+                match (parts[1].parse(), inode) {
+                    (Ok(number), Some(inode)) => {
+                        plain += &format!("{OPEN}fd:{}{CLOSE}", &parts[1]);
+                        sockets.push((number, inode));
+                    }
+                    _ => plain += &parts[1],
+                }
+                parts[0].len()
+            } else {
+                plain.push(next);
+                next.len_utf8()
+            };
+            rest = &rest[length..];
+        }
+        marked += &tidied(&plain);
+        // Which of them are ready, strace says without the kernel's numbers.
+        if let Some(given) = given {
+            let number = |parts: &Captures<'_>| {
+                let is_socket = |(socket, _): &(i32, u64)| socket.to_string() == parts[2];
+                match given.iter().any(is_socket) {
+                    true => format!("{}{OPEN}fd:{}{CLOSE}", &parts[1], &parts[2]),
+                    false => parts[0].to_owned(),
+                }
+            };
+            marked = READY.replace_all(&marked, number).into_owned();
+        }
+        (marked, sockets)
     }
 
     /// The text that a `write` shows, line by line. strace may have cut it; then the pipe has it
@@ -282,70 +361,55 @@ impl Lines {
     }
 }
 
-/// A line without the number of its thread.
-pub fn without_thread(line: &str) -> &str {
-    let call = line.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
-    call.map_or(line, |(_, call)| call)
-}
-
 /// Whether a call can bring another one to its end.
 fn wakes(text: &str) -> bool {
-    text.contains("<socket:[")
-        && ["send", "write", "connect", "close", "shutdown"]
-            .iter()
-            .any(|name| text.starts_with(name))
+    let is_socket =
+        |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("<socket:[");
+    ["send", "write", "connect", "close", "shutdown"].iter().any(|name| text.starts_with(name))
+        && text.split_once('(').is_some_and(|(_, rest)| is_socket(rest))
 }
 
-fn sockets(text: &str) -> impl Iterator<Item = (i32, u64)> + '_ {
-    let both = |parts: Captures<'_>| Some((parts[1].parse().ok()?, parts[2].parse().ok()?));
-    DESCRIPTOR.captures_iter(text).filter_map(both)
+/// The thread that a line is of, if strace says so: it does when there are several.
+pub fn thread_of(line: &str) -> (Option<u32>, &str) {
+    let parts = line.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
+    match parts {
+        Some((pid, line)) => (pid.trim().parse().ok(), line.trim_start()),
+        None => (None, line),
+    }
 }
 
-/// Marks descriptors and addresses.
-fn marked(text: &str) -> String {
+/// What is shown of the arguments that are no strings.
+fn tidied(text: &str) -> String {
     /// What is shown in another way, and how, in this order.
-    static REPLACED: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+    static REPLACED: LazyLock<[(Regex, &str); 2]> = LazyLock::new(|| {
         [
-            (DESCRIPTOR.clone(), "\u{1}fd:$1\u{2}"),
-            (
-                regex(concat!(
-                    r"\{sa_family=AF_INET, sin_port=htons\((\d+)\), ",
-                    r#"sin_addr=inet_addr\("([0-9.]+)"\)\}"#
-                )),
-                "\u{1}at:$2:$1\u{2}",
-            ),
-            (
-                regex(concat!(
-                    r"\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), ",
-                    r"sin6_flowinfo=htonl\(0\), inet_pton\(AF_INET6, ",
-                    r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\}"#
-                )),
-                "\u{1}at:[$2]:$1\u{2}",
-            ),
             // What tells the length of an address, before or after the call.
             (regex("(\u{2}), (?:\\[\\d+(?: => \\d+)?\\]|16|28)|, 0x[0-9a-f]+, \\[\\d+\\]"), "$1"),
             (regex(r"0x[0-9a-f]{6,}"), "POINTER"),
-            // What another descriptor leads to.
-            (regex(r"\b(\d+)<(?:[a-z_]+:\[[^\]>]*\]|/[^<>]*(?:<char [0-9:]+>)?)>"), "$1"),
         ]
     });
-    static READY: LazyLock<Regex> = LazyLock::new(|| regex(r"(fd=|(?:in|out|except) \[)(\d+)(<)?"));
-    // Which of them are ready, strace says without the kernel's numbers.
-    let text = READY.replace_all(text, |parts: &Captures<'_>| {
-        let is_socket = parts.get(3).is_none() && text.contains(&format!("{}<socket:[", &parts[2]));
-        parts[0].to_owned() + if is_socket { "<socket:[0]>" } else { "" }
-    });
-    REPLACED.iter().fold(text.into_owned(), |text, (pattern, other)| {
+    REPLACED.iter().fold(text.to_owned(), |text, (pattern, other)| {
         pattern.replace_all(&text, *other).into_owned()
     })
 }
 
-/// Puts into one form what differs between versions of strace, and from run to run: how long a
-/// `poll` may still wait.
-fn fixed(name: &str, text: &str) -> String {
-    // An older strace shows the bytes of it.
-    static TIMEOUT: LazyLock<Regex> = LazyLock::new(|| regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#));
+/// Whether digits that follow are no number of their own.
+fn ends_a_number(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// How long a `poll` may still wait differs from run to run.
+fn fixed(name: &str, text: String) -> String {
     static WAIT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\], \d+), [1-9]\d*\) ="));
+    match name.contains("poll") {
+        true => WAIT.replace(&text, "$1, TIME) =").into_owned(),
+        false => text,
+    }
+}
+
+/// An older strace shows the bytes of a time limit.
+fn time_limit<'a>(name: &str, arguments: &'a str) -> Cow<'a, str> {
+    static TIMEOUT: LazyLock<Regex> = LazyLock::new(|| regex(r#"TIMEO_OLD, "((?:[^"\\]|\\.)*)""#));
     let time = |parts: &Captures<'_>| {
         let bytes = unescaped(&parts[1]);
         let number = |at: usize| {
@@ -359,12 +423,10 @@ fn fixed(name: &str, text: &str) -> String {
             _ => "TIMEO_OLD, TIME".to_owned(),
         }
     };
-    let text = match name {
-        _ if name.ends_with("sockopt") => TIMEOUT.replace(text, time),
-        _ if name.contains("poll") => WAIT.replace(text, "$1, TIME) ="),
-        _ => text.into(),
-    };
-    text.into_owned()
+    match name.ends_with("sockopt") {
+        true => TIMEOUT.replace(arguments, time),
+        false => arguments.into(),
+    }
 }
 
 /// A string as strace writes it, with its escapes taken back.

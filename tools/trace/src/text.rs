@@ -1,20 +1,19 @@
 //! Makes the text of a timeline out of what was recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
-use crate::record::Event;
-use crate::strace::{Action, CLOSE, Call, OPEN, regex, unescaped};
+use crate::record::{Event, Record};
+use crate::strace::{Action, CLOSE, Call, OPEN, regex};
 use crate::tables::Row;
 use crate::tap::{Kind, Packet};
 
 /// More of what a packet or a call carries is not shown.
-const SHOWN: usize = 24;
+pub const SHOWN: usize = 24;
 
 /// One line of the transcript with everything that led to it.
 #[derive(Default)]
@@ -33,18 +32,50 @@ struct Step {
 }
 
 /// The timeline, with everything numbered, and at its end what did not end by itself.
-pub fn timeline(events: &[Event], endings: &[String], names: &[&str], show: Show) -> String {
-    let groups = Builder { many: names.len() > 1, ..Builder::default() }.build(events);
-    let text = Numbers::new(events).apply(&folded(&groups, show, names));
-    endings.iter().fold(text, |text, line| text + line + "\n")
+pub fn timeline(record: &Record, names: &[&str], show: Show) -> String {
+    let mut builder =
+        Builder { many: names.len() > 1, labels: labels(&record.processes), ..Builder::default() };
+    let groups = builder.build(&record.events);
+    let mut numbers = Numbers { given: builder.given, ..Numbers::default() };
+    for group in &groups {
+        numbers.apply(&group.title);
+    }
+    let text = numbers.apply(&folded(&groups, show, names));
+    record.endings.iter().fold(text, |text, line| text + line + "\n")
 }
+
+/// What stands in front of the calls of each process, where a program has several that use sockets.
+fn labels(processes: &[(usize, u32, String)]) -> HashMap<(usize, u32), String> {
+    let mut labels = HashMap::new();
+    for (at, (program, process, name)) in processes.iter().enumerate() {
+        if processes.iter().filter(|one| one.0 == *program).count() < 2 {
+            continue;
+        }
+        let same = |one: &&(usize, u32, String)| one.0 == *program && one.2 == *name;
+        let before = processes[..at].iter().filter(same).count();
+        let number = if before > 0 { format!(" [{}]", before + 1) } else { String::new() };
+        labels.insert((*program, *process), format!("{name}{number}: "));
+    }
+    labels
+}
+
+/// A descriptor: its program, its process, and its number there.
+type Descriptor = (usize, u32, i32);
 
 #[derive(Default)]
 struct Builder {
     many: bool,
+    /// What stands in front of a call.
+    labels: HashMap<(usize, u32), String>,
+    /// What each descriptor is called, and the socket that it led to. A child process has its
+    /// parent's descriptors: they have one name.
+    names: HashMap<Descriptor, (String, u64)>,
+    /// Ports that the kernel picked, and those that a program asked for.
+    given: HashSet<u16>,
+    asked: HashSet<u16>,
     rows: Vec<Row>,
     /// Which descriptors have which socket.
-    holders: HashMap<u64, Vec<String>>,
+    holders: HashMap<u64, Vec<Descriptor>>,
     /// The ends of all sockets, in the order in which they were seen.
     known: Vec<(SocketAddr, SocketAddr)>,
     /// Ports in the order in which they were seen.
@@ -56,7 +87,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn build(mut self, events: &[Event]) -> Vec<Group> {
+    fn build(&mut self, events: &[Event]) -> Vec<Group> {
         let mut groups = vec![];
         let mut group = Group::default();
         let is_last = |index: usize| {
@@ -78,11 +109,15 @@ impl Builder {
                 ..Step::default()
             };
             self.closing = match &event.action {
-                Action::Call(call) => self.hold(event.program, call),
+                Action::Call(call) => {
+                    self.ports_of(call);
+                    self.hold((event.program, event.process), call)
+                }
                 Action::End(_) => self.ends(event.program, is_last(index)),
                 Action::Text(_) | Action::Nothing => vec![],
             };
             for reading in &event.readings {
+                reading.iter().for_each(|row| self.gives(row.local.port()));
                 step.states.extend(self.changes(reading));
             }
             for inode in std::mem::take(&mut self.closing) {
@@ -93,7 +128,7 @@ impl Builder {
                     if step != Step::default() {
                         group.steps.push(Step { call: BY_ITSELF.into(), ..step });
                     }
-                    group.title = marked_line(event.program, line);
+                    group.title = self.marked_line((event.program, event.process), line);
                     let next = Group { program: event.program, ..Group::default() };
                     groups.push(std::mem::replace(&mut group, next));
                 }
@@ -102,7 +137,9 @@ impl Builder {
                         let step = std::mem::take(&mut step);
                         group.steps.push(Step { call: BY_ITSELF.into(), ..step });
                     }
-                    step.call = owned(&shortened(&call.text), event.program);
+                    let owner = (event.program, event.process);
+                    let label = self.labels.get(&owner).map_or("", |label| label);
+                    step.call = label.to_owned() + &self.owned(&call.text, owner);
                     group.steps.push(step);
                 }
                 Action::Nothing if step != Step::default() => {
@@ -112,8 +149,12 @@ impl Builder {
                 Action::End(end) => {
                     // Threads end quietly, and so do the helpers of a script.
                     let matters = end != "exited with 0" || self.many;
-                    if step != Step::default() || (matters && is_last(index)) {
-                        step.call = format!("({end})");
+                    let owner = (event.program, event.process);
+                    let label = self.labels.get(&owner).map_or("", |label| label);
+                    // The death of one process is not that of the program.
+                    let is_killed = end.starts_with("killed") && !label.is_empty();
+                    if step != Step::default() || is_killed || (matters && is_last(index)) {
+                        step.call = format!("({label}{end})");
                         group.steps.push(step);
                     }
                 }
@@ -125,21 +166,53 @@ impl Builder {
         groups
     }
 
+    /// Learns which ports a call asked for, or which the kernel says that it gave.
+    fn ports_of(&mut self, call: &Call) {
+        static PORT: LazyLock<Regex> =
+            LazyLock::new(|| regex("^[a-z]+\\([^,]*, \u{1}at:[^\u{2}]*:(\\d+)\u{2}.* = 0$"));
+        let port = PORT.captures(&call.text).and_then(|parts| parts[1].parse().ok());
+        match (&*call.name, port) {
+            ("bind", Some(port)) if port != 0 && !self.given.contains(&port) => {
+                self.asked.insert(port);
+            }
+            ("getsockname", Some(port)) => self.gives(port),
+            _ => {}
+        }
+    }
+
+    /// A socket has this port.
+    fn gives(&mut self, port: u16) {
+        if port != 0 && !self.asked.contains(&port) {
+            self.given.insert(port);
+        }
+    }
+
     /// Learns which descriptors there are. Gives the sockets that lose their last one.
-    fn hold(&mut self, program: usize, call: &Call) -> Vec<u64> {
+    fn hold(&mut self, (program, process): (usize, u32), call: &Call) -> Vec<u64> {
         let mut closing = vec![];
-        for (descriptor, inode) in &call.sockets {
-            let name = format!("{OPEN}fd:{program}:{descriptor}{CLOSE}");
-            let names = self.holders.entry(*inode).or_default();
-            if !names.contains(&name) {
-                names.push(name.clone());
+        for (number, inode) in &call.sockets {
+            let descriptor = (program, process, *number);
+            let is_same = self.names.get(&descriptor).is_some_and(|(_, old)| old == inode);
+            if !is_same {
+                let inherited = |(other, (_, of)): &(&Descriptor, &(String, u64))| {
+                    other.0 == program && other.2 == *number && of == inode
+                };
+                let parents = self.names.iter().find(inherited);
+                let name = parents
+                    .map(|(_, (name, _))| name.clone())
+                    .unwrap_or_else(|| format!("{OPEN}fd:{program}:{process}:{number}{CLOSE}"));
+                self.names.insert(descriptor, (name, *inode));
+            }
+            let all = self.holders.entry(*inode).or_default();
+            if !all.contains(&descriptor) {
+                all.push(descriptor);
             }
             if call.name == "close" {
                 // The last one stays until the states are read.
-                if names.len() == 1 {
+                if all.len() == 1 {
                     closing.push(*inode);
                 } else {
-                    names.retain(|one| *one != name);
+                    all.retain(|one| *one != descriptor);
                 }
             }
         }
@@ -148,9 +221,45 @@ impl Builder {
 
     /// The sockets that lose their last descriptor when a program ends.
     fn ends(&self, program: usize, is_last: bool) -> Vec<u64> {
-        let own = format!("{OPEN}fd:{program}:");
-        let loses = |names: &[String]| is_last && names.iter().all(|name| name.starts_with(&own));
-        self.holders.iter().filter(|(_, names)| loses(names)).map(|(inode, _)| *inode).collect()
+        let loses = |all: &[Descriptor]| is_last && all.iter().all(|one| one.0 == program);
+        self.holders.iter().filter(|(_, all)| loses(all)).map(|(inode, _)| *inode).collect()
+    }
+
+    /// Says whose descriptors these are.
+    fn owned(&self, text: &str, (program, process): (usize, u32)) -> String {
+        static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}fd:(-?[0-9]+)\u{2}"));
+        let name = |parts: &Captures<'_>| {
+            let number = parts[1].parse().unwrap_or(-1);
+            let known = self.names.get(&(program, process, number));
+            let own = || format!("{OPEN}fd:{program}:{process}:{number}{CLOSE}");
+            known.map_or_else(own, |(name, _)| name.clone())
+        };
+        DESCRIPTOR.replace_all(text, name).into_owned()
+    }
+
+    /// Marks what a line of a transcript says about descriptors of sockets, and about ports.
+    fn marked_line(&self, (program, process): (usize, u32), line: &str) -> String {
+        static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+            regex(concat!(
+                r"\bdescriptor (\d+)\b",
+                r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)\b",
+                r"|\b(nc (?:-u )?)(127\.0\.0\.1|::1) (\d+)\b",
+            ))
+        });
+        // What a program prints may be anything.
+        let line = line.replace(OPEN, "\\x01").replace(CLOSE, "\\x02");
+        let mark = |parts: &Captures<'_>| match (parts.get(1), parts.get(2)) {
+            (Some(number), _) => {
+                let number = number.as_str().parse().unwrap_or(-1);
+                match self.names.get(&(program, process, number)) {
+                    Some((name, _)) => format!("descriptor {name}"),
+                    None => parts[0].to_owned(),
+                }
+            }
+            (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
+            _ => format!("{}{} {OPEN}number:{}{CLOSE}", &parts[4], &parts[5], &parts[6]),
+        };
+        PATTERN.replace_all(&line, mark).into_owned()
     }
 
     fn packet(&mut self, packet: &Packet) -> String {
@@ -167,6 +276,9 @@ impl Builder {
         };
         match &packet.kind {
             Kind::Segment { flags, sequence } => {
+                if flags[..] == ["SYN"] {
+                    self.gives(packet.from.port());
+                }
                 let (again, missing) = self.follow(packet, flags, *sequence);
                 let again = if again { ", again" } else { "" };
                 let segment = format!("{ends}  {}{again}{}", flags.join(" "), carried());
@@ -176,9 +288,13 @@ impl Builder {
                 segment
             }
             Kind::Datagram if packet.data.is_empty() => {
+                self.gives(packet.from.port());
                 format!("{ends}  datagram  0 bytes")
             }
-            Kind::Datagram => format!("{ends}  datagram{}", carried()),
+            Kind::Datagram => {
+                self.gives(packet.from.port());
+                format!("{ends}  datagram{}", carried())
+            }
             Kind::Refused => format!("{ends}  ICMP: port unreachable"),
         }
     }
@@ -248,7 +364,10 @@ impl Builder {
 
     fn change(&self, old: Option<&Row>, new: Option<&Row>) -> Vec<String> {
         let Some(row) = new.or(old) else { return vec![] };
-        let holder = |row: &Row| self.holders.get(&row.inode)?.first().cloned();
+        let holder = |row: &Row| {
+            let first = self.holders.get(&row.inode)?.first()?;
+            self.names.get(first).map(|(name, _)| name.clone())
+        };
         let name = new.and_then(holder).or_else(|| old.and_then(holder));
         let ends = if row.state == "LISTEN" || row.remote.port() == 0 {
             format!("at {}", short(row.local))
@@ -308,21 +427,8 @@ fn short(address: SocketAddr) -> String {
     format!("{OPEN}port:{address}{CLOSE}")
 }
 
-/// The text of a call, with long strings cut.
-fn shortened(text: &str) -> String {
-    static STRING: LazyLock<Regex> = LazyLock::new(|| regex(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
-    let cut = |parts: &Captures<'_>| {
-        let mut bytes = unescaped(&parts[1]);
-        if parts.get(2).is_some() {
-            bytes.resize(bytes.len().max(SHOWN + 1), b'.');
-        }
-        quoted(&bytes)
-    };
-    STRING.replace_all(text, cut).into_owned()
-}
-
 /// Bytes as a string, cut if they are many.
-fn quoted(bytes: &[u8]) -> String {
+pub fn quoted(bytes: &[u8]) -> String {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(error) if bytes.len() > SHOWN && error.valid_up_to() >= SHOWN => {
@@ -348,28 +454,6 @@ fn escape(character: char) -> Vec<char> {
         }
         other => vec![other],
     }
-}
-
-/// Says whose descriptors these are.
-fn owned(text: &str, program: usize) -> String {
-    text.replace(&format!("{OPEN}fd:"), &format!("{OPEN}fd:{program}:"))
-}
-
-/// Marks what a line of a transcript says about descriptors and ports.
-fn marked_line(program: usize, line: &str) -> String {
-    static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-        regex(concat!(
-            r"(?<descriptor>descriptor )(\d+)",
-            r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)",
-            r"|(nc (?:-u )?)(127\.0\.0\.1|::1) (\d+)",
-        ))
-    });
-    let mark = |parts: &Captures<'_>| match (parts.get(2), parts.get(3)) {
-        (Some(number), _) => format!("descriptor {OPEN}fd:{program}:{}{CLOSE}", number.as_str()),
-        (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
-        _ => format!("{}{} {OPEN}number:{}{CLOSE}", &parts[5], &parts[6], &parts[7]),
-    };
-    PATTERN.replace_all(line, mark).into_owned()
 }
 
 /// The text; what repeats itself is said once.
@@ -488,25 +572,17 @@ fn shape(text: &str) -> String {
 
 /// Which port and which descriptor has which number: as in the transcript, and those that it does
 /// not name after them.
+#[derive(Default)]
 struct Numbers {
     ports: Vec<u16>,
     descriptors: Vec<String>,
-    picked: RangeInclusive<u16>,
+    /// The ports that the kernel picked by itself; others were asked for.
+    given: HashSet<u16>,
 }
 
 static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}"));
 
 impl Numbers {
-    fn new(events: &[Event]) -> Self {
-        let mut numbers = Self { ports: vec![], descriptors: vec![], picked: picked() };
-        for event in events {
-            if let Action::Text(line) = &event.action {
-                numbers.apply(&marked_line(event.program, line));
-            }
-        }
-        numbers
-    }
-
     /// Puts numbers in the place of marks.
     fn apply(&mut self, text: &str) -> String {
         let number = |parts: &Captures<'_>| {
@@ -531,7 +607,7 @@ impl Numbers {
     }
 
     fn port(&mut self, port: u16) -> String {
-        match self.picked.contains(&port) {
+        match self.given.contains(&port) {
             true => format!("PORT{}", place(&mut self.ports, port)),
             false => port.to_string(),
         }
@@ -548,20 +624,10 @@ fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     place + 1
 }
 
-/// The ports that the kernel picks by itself; others were asked for.
-fn picked() -> RangeInclusive<u16> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let range = range.unwrap_or_default();
-    let mut ends = range.split_whitespace().filter_map(|end| end.parse().ok());
-    match (ends.next(), ends.next()) {
-        (Some(first), Some(last)) => first..=last,
-        _ => 32_768..=60_999,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strace::unescaped;
 
     fn segment(flags: &[&'static str], sequence: u32, data: &str) -> Packet {
         Packet {

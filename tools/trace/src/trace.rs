@@ -13,7 +13,7 @@ use timeline::{Timeline, Words};
 
 use crate::helper::Rights;
 use crate::order::{Order, Program, Show};
-use crate::record::{Record, record};
+use crate::record::record;
 use crate::{course, namespace, text};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
@@ -46,15 +46,15 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
         register_usize(signal, Arc::clone(&stop), number).map_err(|error| error.to_string())?;
     }
     let names: Vec<&str> = order.programs.iter().map(Program::short_name).collect();
-    let Record { events, endings, status } = record(&order, &rights, &stop)?;
-    print!("{}", text::timeline(&events, &endings, &names, order.show));
+    let record = record(&order, &rights, &stop)?;
+    print!("{}", text::timeline(&record, &names, order.show));
     if let Some(file) = &order.svg {
-        let all = text::timeline(&events, &endings, &names, Show::ALL);
+        let all = text::timeline(&record, &names, Show::ALL);
         let picture = Timeline::read(&all).svg(&names.join(" with "), &[], &Words::default())?;
         std::fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    Ok(ExitCode::from(status))
+    Ok(ExitCode::from(record.status))
 }
 
 /// The path of a program, or of an example, which is built.

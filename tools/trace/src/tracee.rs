@@ -5,6 +5,7 @@
 //! pipe with room for a single part: while the end of one call lies there unread, the next call has
 //! begun on paper only. In that time everything can be looked at in peace.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +45,10 @@ pub struct Tracee {
     /// What came out there, and is in no line of a timeline yet.
     pub bytes: Vec<u8>,
     strace: Child,
+    /// Which thread is of which process, by their numbers in their namespace.
+    threads_of: HashMap<u32, Member>,
+    /// The only one, while there is only one.
+    only: Option<Member>,
     /// The parent of those whose parent has ended.
     keeper: i32,
     pipe: OwnedFd,
@@ -60,6 +65,23 @@ pub struct Tracee {
     pub has_ended: bool,
     /// strace ends as the program did.
     pub status: Option<ExitStatus>,
+}
+
+/// A thread's process.
+#[derive(Clone, Copy)]
+pub struct Member {
+    /// The process' number.
+    pub process: u32,
+    /// What it is outside of its namespace.
+    outside: i32,
+}
+
+impl Member {
+    /// What the system calls the process, now that it runs the program that it will.
+    pub fn name(self) -> String {
+        let stat = Process::new(self.outside).and_then(|process| process.stat());
+        stat.map_or("?".to_owned(), |stat| stat.comm)
+    }
 }
 
 /// What a program is at.
@@ -112,6 +134,8 @@ impl Tracee {
             output,
             bytes: vec![],
             strace: child,
+            threads_of: HashMap::new(),
+            only: None,
             keeper: keeper.try_into().unwrap_or_default(),
             pipe: out,
             glass,
@@ -245,6 +269,49 @@ impl Tracee {
             next += 1;
         }
         all.split_off(1)
+    }
+
+    /// Of which process a thread is; strace does not number the only one. `None`: it has ended.
+    pub fn member(&mut self, thread: Option<u32>) -> Option<Member> {
+        match thread {
+            Some(number) => {
+                self.only = None;
+                if !self.threads_of.contains_key(&number) {
+                    self.find_members();
+                }
+                self.threads_of.get(&number).copied()
+            }
+            None => {
+                if self.only.is_none() {
+                    self.only = self.find_members();
+                }
+                self.only
+            }
+        }
+    }
+
+    /// Learns which threads there are. Gives the last process.
+    fn find_members(&mut self) -> Option<Member> {
+        let number = |task: &Task| {
+            let status = task.status().ok()?;
+            let last = status.nspid.and_then(|numbers| numbers.last().copied());
+            u32::try_from(last.unwrap_or(status.pid)).ok()
+        };
+        let mut last = None;
+        for outside in self.tracees() {
+            let tasks = tasks(outside);
+            let leader = tasks.iter().find(|task| task.tid == outside);
+            let Some(process) = leader.and_then(number) else { continue };
+            let member = Member { process, outside };
+            let ended = |stat: Stat| matches!(stat.state(), Ok(ProcState::Zombie));
+            if !leader.is_some_and(|leader| leader.stat().is_ok_and(ended)) {
+                last = Some(member);
+            }
+            for thread in tasks.iter().filter_map(number) {
+                self.threads_of.insert(thread, member);
+            }
+        }
+        last
     }
 
     /// Sends a signal to the program and everything that it started.
