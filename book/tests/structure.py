@@ -232,7 +232,7 @@ def check_kernel(texts):
                 example for example in re.findall(r"\{\{#example (\w+)\}\}", section)
                 if is_recorded(folder, example)
             ]
-            drawings = re.findall(r"\{\{#sequence (\w+)\}\}", prose)
+            drawings = re.findall(r"\{\{#sequence (\w+)(?: // .*)?\}\}", prose)
             if set(programs) - set(drawings):
                 mistake(name, f"no picture of {sorted(set(programs) - set(drawings))}")
             if not drawings:

@@ -327,3 +327,57 @@ fn each_process_has_descriptors_of_its_own() {
     // The parent still has what the child has closed.
     assert!(!timeline.contains("LISTEN -> CLOSED, descriptor closed"), "{timeline}");
 }
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn only_what_is_equal_is_folded() {
+    let Some(python) = python() else { return };
+    // Two that take turns; sends of 0 to 9 bytes; twenty that are equal; who asks again and again.
+    let program = "\
+        import socket\n\
+        one, two = [socket.socket(type=socket.SOCK_DGRAM) for _ in '12']\n\
+        one.bind(('127.0.0.1', 50001)); two.bind(('127.0.0.1', 50002))\n\
+        for _ in range(20):\n    \
+            one.sendto(b'x', ('127.0.0.1', 50002)); two.sendto(b'x', ('127.0.0.1', 50001))\n\
+        print('turns')\n\
+        for length in range(10): one.sendto(b'y' * length, ('127.0.0.1', 50002))\n\
+        print('lengths')\n\
+        for _ in range(20): one.sendto(b'z', ('127.0.0.1', 50003))\n\
+        print('equal')\n\
+        three = socket.create_server(('127.0.0.1', 50004)); three.setblocking(False)\n\
+        for number in range(6):\n    \
+            try: three.accept()\n    \
+            except BlockingIOError: pass\n    \
+            if number == 3: three.getsockname()\n\
+        print('asked')\n";
+    let run = |more: &[&str]| {
+        let arguments = [more, &["--", python, "-c", program]].concat();
+        trace(&arguments, "")
+    };
+    let (Some(folded), Some(all)) = (run(&[]), run(&["--all"])) else { return };
+    let times = |text: &str, line: &str| text.lines().filter(|one| one.contains(line)).count();
+    let turns = |from, to| format!("{from} -> {to}  datagram  1 byte \"x\"");
+    assert_eq!(times(&all, &turns(50001, 50002)), 20, "{all}");
+    assert_eq!(times(&all, &turns(50002, 50001)), 20, "{all}");
+    assert_eq!(times(&all, "(FD1, \"z\", 1"), 20, "{all}");
+    assert_eq!(times(&all, "= EAGAIN"), 6, "{all}");
+    assert_eq!(times(&all, "  ...  "), 0, "{all}");
+
+    // The first one is another: the queues were empty.
+    for (from, to) in [(50001, 50002), (50002, 50001)] {
+        assert!(times(&folded, &turns(from, to)) >= 1, "{folded}");
+    }
+    let (turns, rest) = folded.split_once("\nlengths\n").expect("a line");
+    assert!(turns.contains("all of this, 19 times in all"), "{folded}");
+    let (lengths, rest) = rest.split_once("\nequal\n").expect("a line");
+    assert!(!lengths.contains("  ..."), "{folded}");
+    for length in 0..10 {
+        let call = format!("\"{}\", {length}, 0, {{", "y".repeat(length)).replace(", {", ", 127");
+        assert_eq!(times(lengths, &call), 1, "{call}{folded}");
+    }
+    let (equal, asked) = rest.split_once("\nasked\n").expect("a line");
+    assert!(equal.ends_with("  ...     20 times in all"), "{folded}");
+    let (first, then) = asked.split_once("getsockname(").expect("a call");
+    assert!(first.ends_with("= EAGAIN\n  ...     4 times in all\n  call    "), "{folded}");
+    assert!(then.contains("= EAGAIN\n  ...     2 times in all\n"), "{folded}");
+}

@@ -422,8 +422,10 @@ client  connect  exited with 7, 5 bytes
   packet    PORT1 -> PORT2  PSH ACK  1 byte \"a\"
   packet    PORT1 -> PORT2  datagram  5 bytes \" byte\"
   packet    PORT2 -> PORT1  ICMP: port unreachable
-  ...     again and again
-  ...     all of this again and again
+  ...     9 times in all
+  ...     9 times in all, each with its own FD and PORT
+  ...     all of this, 9 times in all
+  ...     all of this, 9 times in all, each with its own FD
   call    (the kernel, by itself)
   call    (exited with 7)
 (after the last line)

@@ -31,7 +31,7 @@ pub(crate) const ENGLISH: [&str; 23] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 12] = [
+pub(crate) const NOTES: [&str; 14] = [
     "(after the last line)",
     "(the kernel, by itself)",
     "(exited with {status})",
@@ -42,8 +42,10 @@ pub(crate) const NOTES: [&str; 12] = [
     "({program} was still busy, and got {signal})",
     "({program} still slept, and got {signal})",
     "(killed by {signal})",
-    "again and again",
-    "all of this again and again",
+    "all of this, {number} times in all",
+    "all of this, {number} times in all, each with its own {what}",
+    "{number} times in all",
+    "{number} times in all, each with its own {what}",
 ];
 
 /// The drawing's words in some language; what it does not have is English.

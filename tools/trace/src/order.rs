@@ -48,10 +48,13 @@ pub struct Show {
     pub calls: bool,
     pub packets: bool,
     pub states: bool,
+    /// Also what repeats itself.
+    pub folds_nothing: bool,
 }
 
 impl Show {
-    pub const ALL: Self = Self { calls: true, packets: true, states: true };
+    /// All kinds of lines.
+    pub const ALL: Self = Self { calls: true, packets: true, states: true, folds_nothing: false };
 }
 
 /// Lets a call fail.
@@ -81,6 +84,7 @@ impl Wish {
                 Some(Long("calls")) => order.show.calls = true,
                 Some(Long("packets")) => order.show.packets = true,
                 Some(Long("states")) => order.show.states = true,
+                Some(Long("all")) => order.show.folds_nothing = true,
                 Some(Long("inside")) => order.inside = true,
                 Some(Long("svg")) => order.svg = Some(parser.value()?.into()),
                 Some(Long("fault")) => {
@@ -110,8 +114,9 @@ impl Wish {
             program = Program { name, arguments: vec![], foreign };
         }
         order.programs.push(program);
-        if order.show == Show::default() {
-            order.show = Show::ALL;
+        let folds_nothing = order.show.folds_nothing;
+        if order.show == (Show { folds_nothing, ..Show::default() }) {
+            order.show = Show { folds_nothing, ..Show::ALL };
         }
         Ok(Self::Trace(order))
     }

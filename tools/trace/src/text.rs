@@ -470,13 +470,14 @@ fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
             }
             if show.packets {
                 let packets = step.packets.iter();
-                lines.extend(few(packets.map(|one| format!("  packet    {one}"))));
+                lines.extend(few(packets.map(|one| format!("  packet    {one}")), show));
             }
             if show.states {
-                lines.extend(few(step.states.iter().map(|one| {
+                let states = step.states.iter().map(|one| {
                     let (kind, rest) = one.split_once("   ").unwrap_or((one, ""));
                     format!("  {kind}     {rest}")
-                })));
+                });
+                lines.extend(few(states, show));
             }
             if !lines.is_empty() {
                 steps.push(lines);
@@ -489,7 +490,8 @@ fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
         };
         text += title.trim_end();
         text.push('\n');
-        for line in fold(&steps) {
+        let lines = if show.folds_nothing { steps.concat() } else { fold(&steps) };
+        for line in lines {
             text += &line;
             text.push('\n');
         }
@@ -497,29 +499,28 @@ fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
     text
 }
 
-/// As many times with only other numbers is too long to read.
+/// As many times the same is too long to read.
 const MANY: usize = 8;
 
 /// The longest piece that is looked for again.
 const LONGEST: usize = 30;
 
-/// Says once what comes again and again: many times with only other numbers, or a call that asks
-/// again because there was nothing yet.
+/// Says once, and how often, what comes again and again: the same; or the same with a new socket
+/// each time, as of a hundred clients, and then it says so.
 fn fold(steps: &[Vec<String>]) -> Vec<String> {
-    let steps = &asked_once(steps);
-    let shapes: Vec<String> = steps.iter().map(|step| shape(&step.join("\n"))).collect();
     let mut lines = vec![];
     let mut at = 0;
     'steps: while at < steps.len() {
-        for length in 1..=((steps.len() - at) / 2).min(LONGEST) {
-            let first = &shapes[at..at + length];
-            let times = shapes[at..].chunks_exact(length).take_while(|chunk| *chunk == first);
-            let times = times.count();
-            if times >= MANY {
-                lines.extend(steps[at..at + length].iter().flatten().cloned());
-                let what =
-                    if length == 1 { "again and again" } else { "all of this again and again" };
-                lines.push(format!("  ...     {what}"));
+        let rest = &steps[at..];
+        for length in 1..=(rest.len() / 2).min(LONGEST) {
+            let piece = &rest[..length];
+            // How often it asks depends on the time that things take: a few times are many.
+            let many = if length <= 2 && piece.iter().all(|step| asks(step)) { 2 } else { MANY };
+            let (times, own) = Repeats::of(piece).count(rest);
+            if times >= many {
+                lines.extend(piece.iter().flatten().cloned());
+                let what = if length == 1 { "" } else { "all of this, " };
+                lines.push(format!("  ...     {what}{times} times in all{own}"));
                 at += times * length;
                 continue 'steps;
             }
@@ -530,24 +531,117 @@ fn fold(steps: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// Shows once a call that asks the same again and again until there is something: how often it does
-/// depends on the time that things take.
-fn asked_once(steps: &[Vec<String>]) -> Vec<Vec<String>> {
-    let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0"];
-    let asks =
-        |step: &[String]| matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)));
-    let mut kept: Vec<Vec<String>> = vec![];
-    for step in steps {
-        // A limit that has run out a little early is waited for once more.
-        let waited = step.last().is_some_and(|it| it.ends_with("(Timeout)"));
-        if waited && kept.last() == Some(step) {
-            continue;
-        }
-        if !asks(step) || !kept.contains(step) {
-            kept.push(step.clone());
-        }
+/// Whether this is a call that asks for something that is not there yet.
+fn asks(step: &[String]) -> bool {
+    let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
+    matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)))
+}
+
+/// A descriptor or an address; a number.
+static VARIES: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}[^\u{2}]*\u{2}|[0-9]+"));
+
+/// What a piece of a timeline and its repetitions have in common.
+struct Repeats<'a> {
+    piece: &'a [Vec<String>],
+    /// Every descriptor and address so far.
+    used: HashSet<&'a str>,
+    own_descriptor: bool,
+    own_port: bool,
+    own_lengths: bool,
+}
+
+impl<'a> Repeats<'a> {
+    fn of(piece: &'a [Vec<String>]) -> Self {
+        let (own_descriptor, own_port, own_lengths) = (false, false, false);
+        Self { piece, used: HashSet::new(), own_descriptor, own_port, own_lengths }
     }
-    kept
+
+    /// How often the piece stands at the beginning of these steps, and what differs each time.
+    fn count(mut self, steps: &'a [Vec<String>]) -> (usize, String) {
+        self.used = marks(self.piece).collect();
+        let mut times = 1;
+        for other in steps.chunks_exact(self.piece.len()).skip(1) {
+            if !self.is_repeated(other) {
+                break;
+            }
+            times += 1;
+        }
+        let own = [
+            (self.own_descriptor, "FD"),
+            (self.own_port, "PORT"),
+            (self.own_lengths, "queue lengths"),
+        ];
+        let own: Vec<&str> = own.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
+        let own = match own[..] {
+            [] => String::new(),
+            [one] => format!(", each with its own {one}"),
+            [one, two] => format!(", each with its own {one} and {two}"),
+            _ => format!(", each with its own {}, {} and {}", own[0], own[1], own[2]),
+        };
+        (times, own)
+    }
+
+    fn is_repeated(&mut self, other: &'a [Vec<String>]) -> bool {
+        if self.piece == other {
+            return true;
+        }
+        let mut names: HashMap<&str, &str> = HashMap::new();
+        let (mut descriptor, mut port, mut lengths) = (false, false, false);
+        for (step, other) in self.piece.iter().zip(other) {
+            if step.len() != other.len() {
+                return false;
+            }
+            for (line, other) in step.iter().zip(other) {
+                if line == other {
+                    names.extend(VARIES.find_iter(line).map(|it| (it.as_str(), it.as_str())));
+                    continue;
+                }
+                if VARIES.replace_all(line, "#") != VARIES.replace_all(other, "#") {
+                    return false;
+                }
+                let both = VARIES.find_iter(line).zip(VARIES.find_iter(other));
+                for (one, new) in both.map(|(one, new)| (one.as_str(), new.as_str())) {
+                    let is_name = one.starts_with(OPEN);
+                    if is_name != new.starts_with(OPEN) {
+                        return false;
+                    }
+                    if !is_name {
+                        // How long a queue is may differ, what is sent may not.
+                        if one != new {
+                            lengths = true;
+                            if !line.starts_with("  queue ") {
+                                return false;
+                            }
+                        }
+                        continue;
+                    }
+                    // The same name stays the same, or is a new one, and the same new one always.
+                    if *names.entry(one).or_insert(new) != new {
+                        return false;
+                    }
+                    if one != new {
+                        if self.used.contains(new) {
+                            return false;
+                        }
+                        let is_descriptor = new[1..].starts_with("fd:");
+                        descriptor |= is_descriptor;
+                        port |= !is_descriptor;
+                    }
+                }
+            }
+        }
+        self.used.extend(marks(other));
+        self.own_descriptor |= descriptor;
+        self.own_port |= port;
+        self.own_lengths |= lengths;
+        true
+    }
+}
+
+/// The descriptors and addresses in these steps.
+fn marks(steps: &[Vec<String>]) -> impl Iterator<Item = &str> {
+    let all = steps.iter().flatten().flat_map(|line| VARIES.find_iter(line));
+    all.map(|found| found.as_str()).filter(|found| found.starts_with(OPEN))
 }
 
 /// What happened without a call: a timer ran out.
@@ -558,16 +652,12 @@ fn only_asks(name: &str) -> bool {
     ["getsockname", "getpeername", "getsockopt", "fcntl"].contains(&name)
 }
 
-/// Lines of one call, without those that differ only in their numbers.
-fn few(lines: impl Iterator<Item = String>) -> Vec<String> {
+/// Lines of one call; what repeats itself is said once.
+fn few(lines: impl Iterator<Item = String>, show: Show) -> Vec<String> {
+    if show.folds_nothing {
+        return lines.collect();
+    }
     fold(&lines.map(|line| vec![line]).collect::<Vec<_>>())
-}
-
-/// A text without its numbers.
-fn shape(text: &str) -> String {
-    static NUMBER: LazyLock<Regex> =
-        LazyLock::new(|| regex("\u{1}[^\u{2}]*\u{2}|[0-9]+|\"[^\"]*\""));
-    NUMBER.replace_all(text, "#").into_owned()
 }
 
 /// Which port and which descriptor has which number: as in the transcript, and those that it does
@@ -668,13 +758,35 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_itself_is_shown_once() {
-        let step = |number: usize| vec![format!("  call    send() = {number}")];
-        let few: Vec<_> = (0..MANY - 1).map(step).collect();
-        assert_eq!(fold(&few).len(), MANY - 1);
-        let many: Vec<_> = (0..MANY).map(step).collect();
-        assert_eq!(fold(&many), [&*many[0][0], "  ...     again and again"]);
-        let asked = vec![vec!["  call    recv() = EAGAIN".to_owned()]; 3];
-        assert_eq!(fold(&asked).len(), 1);
+    fn only_what_is_equal_is_shown_once_and_how_often() {
+        let fold = |lines: &[String]| {
+            fold(&lines.iter().map(|line| vec![format!("  {line}")]).collect::<Vec<_>>()).len()
+        };
+        let lines = |line: fn(usize) -> String| (0..2 * MANY).map(line).collect::<Vec<_>>();
+        let fd = |number: usize| format!("{OPEN}fd:0:1:{number}{CLOSE}");
+        let same = |_| "call    send(\"x\") = 1".to_owned();
+        assert_eq!(fold(&lines(same)), 2);
+        assert_eq!(fold(&lines(same)[..MANY - 1]), MANY - 1);
+        // Other numbers are something else; so is what is sent.
+        assert_eq!(fold(&lines(|number| format!("call    send() = {number}"))), 2 * MANY);
+        assert_eq!(fold(&lines(|number| format!("call    send(\"{number}\")"))), 2 * MANY);
+        // A hundred clients: a new one each time.
+        let clients: Vec<_> =
+            (0..MANY).map(|number| format!("call    f({})", fd(number))).collect();
+        assert_eq!(fold(&clients), 2);
+        let queue = |number| format!("queue     x: accept queue {number} -> {}", number + 1);
+        assert_eq!(fold(&lines(queue)), 2);
+        // Two that take turns: both are shown. Two that don't: each is.
+        let turns: Vec<_> =
+            (0..2 * MANY).map(|number| format!("call    f({})", fd(number % 2))).collect();
+        assert_eq!(fold(&turns), 3);
+        let order = [0, 1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 1, 1, 1, 0, 1];
+        let turns = order.map(|number| format!("call    f({})", fd(number)));
+        assert_eq!(fold(&turns), order.len());
+        // Who asks again, and what came in between.
+        let asks = |_| "call    recv() = EAGAIN".to_owned();
+        assert_eq!(fold(&lines(asks)[..3]), 2);
+        let mixed = [asks(0), asks(0), same(0), asks(0)];
+        assert_eq!(fold(&mixed), 4);
     }
 }
