@@ -11,7 +11,7 @@ use std::{fs, process};
 use tempfile::tempdir;
 
 use crate::beside::watched;
-use crate::machine::{PYTHON, command, has, launch, missing, spawn, tool};
+use crate::machine::{PYTHON, command, has, launch, missing, spawn, succeeds, tool};
 use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
@@ -380,4 +380,63 @@ fn only_what_is_equal_is_folded() {
     let (first, then) = asked.split_once("getsockname(").expect("a call");
     assert!(first.ends_with("= EAGAIN\n  ...     4 times in all\n  call    "), "{folded}");
     assert!(then.contains("= EAGAIN\n  ...     2 times in all\n"), "{folded}");
+}
+
+/// Prints with a buffer, with `writev`, to a copy of its output, much, and half a line.
+const PRINTS: &str = r#"
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+int main(void) {
+    printf("before socket\n");
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(50000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    bind(fd, (void *)&at, sizeof at);
+    struct iovec two[] = {{"vec ", 4}, {"bound\n", 6}};
+    writev(1, two, 2);
+    listen(fd, 3);
+    int copy = dup(1);
+    write(copy, "listening\n", 10);
+    char many[301]; for (int i = 0; i < 300; i++) many[i] = 'a' + i % 26; many[300] = 0;
+    printf("%s\n", many);
+    close(fd);
+    printf("no newline: "); fflush(stdout);
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    close(fd);
+    return 0;
+}
+"#;
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn each_line_stands_where_it_was_printed() {
+    if !has(&["cc"]) {
+        return;
+    }
+    let folder = tempdir().expect("a folder");
+    let [source, program] = ["prints.c", "prints"].map(|name| folder.path().join(name));
+    fs::write(&source, PRINTS).expect("a file");
+    succeeds(process::Command::new("cc").arg("-o").arg(&program).arg(&source));
+    let program = program.to_str().expect("UTF-8");
+    let Some(timeline) = trace(&["--calls", "--", program], "") else { return };
+    let many: String = ('a'..='z').cycle().take(300).collect();
+    let expected = format!(
+        "before socket
+vec bound
+  call    socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = FD1
+  call    bind(FD1, 127.0.0.1:50000) = 0
+listening
+  call    listen(FD1, 3) = 0
+{many}
+no newline:
+  call    close(FD1) = 0
+(after the last line)
+  call    socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = FD1
+  call    close(FD1) = 0
+"
+    );
+    assert_eq!(timeline, expected);
 }

@@ -184,7 +184,7 @@ impl Recorder<'_> {
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
         let (what, faults) = (&self.order.programs[index], &self.order.faults);
         let program = Tracee::start(what, faults, input, self.rights, self.keeper.pid())?;
-        self.lines.push(Lines::new(&program.output_name));
+        self.lines.push(Lines::new(program.output_name()));
         self.programs.push(program);
         Ok(())
     }
@@ -261,7 +261,7 @@ impl Recorder<'_> {
         if !finds_nothing(&text) {
             self.quiet = Instant::now();
         }
-        let lines = reader.read(&text, &mut program.bytes)?;
+        let lines = reader.read(&text, &mut |length| program.printed(length))?;
         self.families.extend(&reader.families);
         for Line { thread, action, waited_since } in lines {
             let process = self.process(index, thread, &action);
@@ -315,6 +315,9 @@ impl Recorder<'_> {
         let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
         let (packets, readings) = (vec![], vec![]);
+        for lines in &mut self.lines {
+            lines.begun_at += usize::from(lines.begun_at >= place);
+        }
         self.events.insert(place, Event { program, process, action, packets, readings });
     }
 
@@ -333,6 +336,18 @@ impl Recorder<'_> {
                 let process = self.process(index, thread, &action);
                 self.note(index, process, action, Some(rows.clone()));
             }
+        }
+        // A line that has no end stands where it began.
+        let mut unfinished: Vec<_> = (0..self.lines.len())
+            .filter_map(|index| {
+                Some((self.lines[index].begun_at, index, self.lines[index].unfinished()?))
+            })
+            .collect();
+        unfinished.sort();
+        for (at, program, text) in unfinished.into_iter().rev() {
+            let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
+            let event = Event { program, process: 0, action, packets, readings };
+            self.events.insert(at.min(self.events.len()), event);
         }
         let last = self.events.last().map_or(0, |event| event.program);
         self.note(last, 0, Action::Nothing, Some(rows));

@@ -79,11 +79,15 @@ pub struct Lines {
     sockets: HashSet<u64>,
     /// Where the program prints to, as strace writes it behind a descriptor.
     output_name: String,
-    /// The beginning of a line that the program prints.
-    beginning: String,
+    /// The beginning of a line that the program prints, and how many events there were before it.
+    beginning: Vec<u8>,
+    pub begun_at: usize,
     /// What another thread has brought about that is not through itself.
     later: Vec<(Option<u32>, Action)>,
 }
+
+/// Gives the next bytes that a program has printed, so many.
+pub type Printed<'a> = &'a mut dyn FnMut(usize) -> Vec<u8>;
 
 /// A pattern of ours, so a valid one.
 pub fn regex(text: &str) -> Regex {
@@ -118,7 +122,7 @@ impl Lines {
     }
 
     /// Reads what strace wrote: no event, or some.
-    pub fn read(&mut self, text: &str, bytes: &mut Vec<u8>) -> Result<Vec<Line>, String> {
+    pub fn read(&mut self, text: &str, printed: Printed<'_>) -> Result<Vec<Line>, String> {
         let mut events = vec![];
         for line in text.lines() {
             if let Some(complaint) = line.strip_prefix("strace: ") {
@@ -128,7 +132,7 @@ impl Lines {
                 return Err(format!("strace: {complaint}"));
             }
             let (thread, line) = thread_of(line);
-            self.read_line(thread, line, bytes, &mut events);
+            self.read_line(thread, line, printed, &mut events);
         }
         Ok(events)
     }
@@ -137,7 +141,7 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         line: &str,
-        bytes: &mut Vec<u8>,
+        printed: Printed<'_>,
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
@@ -178,7 +182,7 @@ impl Lines {
                 (line.to_owned(), self.order, None)
             }
         };
-        for action in self.call(&text, bytes) {
+        for action in self.call(&text, printed) {
             // Another thread's send may have brought this to an end: then the send stands first,
             // although it returns a moment later.
             let is_cause = |call: &OpenCall| call.order > order && wakes(&call.text);
@@ -226,7 +230,7 @@ impl Lines {
     }
 
     /// A finished call, if it is about a socket; or the lines that it prints.
-    fn call(&mut self, text: &str, bytes: &mut Vec<u8>) -> Vec<Action> {
+    fn call(&mut self, text: &str, printed: Printed<'_>) -> Vec<Action> {
         let Some(parts) = CALL.captures(text) else { return vec![] };
         let (name, arguments, result) = (&parts[1], &parts[2], parts[3].trim());
         // The debug builds of Rust make sure that a descriptor is open before they close it.
@@ -237,11 +241,12 @@ impl Lines {
         if result.starts_with("? ERESTART") {
             return vec![];
         }
-        if name == "write" {
-            let prints = arguments.strip_prefix(['1', '2']);
-            if prints.is_some_and(|rest| rest.starts_with(&self.output_name)) {
+        if ["write", "writev", "sendfile"].contains(&name) {
+            let to = arguments.trim_start_matches(|c: char| c.is_ascii_digit());
+            let to = to.strip_prefix(&*self.output_name);
+            if to.is_some_and(|rest| rest.starts_with(['>', '<'])) {
                 let length = result.parse().unwrap_or(0);
-                return self.prints(arguments, length, bytes);
+                return self.prints(arguments, &printed(length));
             }
         }
         if name == "socket" || name == "socketpair" {
@@ -341,23 +346,38 @@ impl Lines {
         (marked, sockets)
     }
 
-    /// The text that a `write` shows, line by line. strace may have cut it; then the pipe has it
+    /// The text that a `write` shows, line by line. strace may have cut it; then the terminal has it
     /// whole.
-    fn prints(&mut self, arguments: &str, length: usize, bytes: &mut Vec<u8>) -> Vec<Action> {
-        let start = arguments.find('"').map_or(arguments.len(), |at| at + 1);
-        let end = arguments.rfind('"').unwrap_or(start).max(start);
-        let mut text = unescaped(&arguments[start..end]);
-        let whole: Vec<u8> = bytes.drain(..length.min(bytes.len())).collect();
-        if whole.starts_with(&text) {
-            text = whole;
+    fn prints(&mut self, arguments: &str, whole: &[u8]) -> Vec<Action> {
+        static PIECE: LazyLock<Regex> = LazyLock::new(|| regex(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
+        let mut text = vec![];
+        for parts in PIECE.captures_iter(arguments) {
+            text.extend(unescaped(&parts[1]));
+            if parts.get(2).is_some() {
+                break;
+            }
         }
-        self.beginning += &String::from_utf8_lossy(&text);
+        // Of two that print at the same time, one may have been faster in between.
+        let text = if whole.starts_with(&text) { whole } else { &text };
         let mut lines = vec![];
-        while let Some((line, rest)) = self.beginning.split_once('\n') {
-            lines.push(Action::Text(line.to_owned()));
-            self.beginning = rest.to_owned();
+        for piece in text.split_inclusive(|byte| *byte == b'\n') {
+            if self.beginning.is_empty() {
+                self.begun_at = self.events + lines.len();
+            }
+            // A character may come in two parts.
+            self.beginning.extend(piece);
+            if piece.ends_with(b"\n") {
+                lines.extend(self.unfinished().map(Action::Text));
+            }
         }
         lines
+    }
+
+    /// What it has printed of a line.
+    pub fn unfinished(&mut self) -> Option<String> {
+        let line = std::mem::take(&mut self.beginning);
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
+        (!line.is_empty()).then_some(text)
     }
 }
 

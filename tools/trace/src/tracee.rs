@@ -6,16 +6,19 @@
 //! begun on paper only. In that time everything can be looked at in peace.
 
 use std::collections::HashMap;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, SpliceFFlags, fcntl, tee};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::fstat;
-use nix::unistd::{Pid, pipe2, read};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::{Pid, dup, pipe2, read, ttyname};
 use procfs::process::{ProcState, Process, Stat, Task};
 
 use crate::helper::{self, Rights};
@@ -38,12 +41,50 @@ const LONG: Duration = Duration::from_millis(500);
 /// The most that a pipe takes in one piece (PIPE_BUF).
 const PART: usize = 4096;
 
+/// Where a program prints to: a terminal, so that it prints each line at once, as it does for a
+/// reader. (Most programs keep what goes elsewhere until it is much.)
+struct Output {
+    /// As strace writes it behind a descriptor.
+    name: String,
+    /// What was printed comes out here.
+    end: OwnedFd,
+    program: OwnedFd,
+}
+
+impl Output {
+    fn open() -> Result<Self, Errno> {
+        let output = Self::terminal().or_else(|_| Self::pipe())?;
+        for own in [&output.end, &output.program] {
+            fcntl(own, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        }
+        fcntl(&output.end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(output)
+    }
+
+    fn terminal() -> Result<Self, Errno> {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let both = openpty(&size, None)?;
+        // The bytes as they are.
+        let mut settings = tcgetattr(&both.slave)?;
+        cfmakeraw(&mut settings);
+        tcsetattr(&both.slave, SetArg::TCSANOW, &settings)?;
+        let path = ttyname(&both.slave)?;
+        let name = format!("<{}", path.display());
+        Ok(Self { name, end: both.master, program: both.slave })
+    }
+
+    /// Where there are no terminals.
+    fn pipe() -> Result<Self, Errno> {
+        let (end, program) = pipe2(OFlag::empty())?;
+        let inode = fstat(&program)?.st_ino;
+        Ok(Self { name: format!("<pipe:[{inode}]"), end, program })
+    }
+}
+
 pub struct Tracee {
-    /// Where it prints to, as strace writes it behind a descriptor.
-    pub output_name: String,
-    output: OwnedFd,
+    output: Output,
     /// What came out there, and is in no line of a timeline yet.
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
     strace: Child,
     /// Which thread is of which process, by their numbers in their namespace.
     threads_of: HashMap<u32, Member>,
@@ -121,16 +162,18 @@ impl Tracee {
             strace.args(["-e", &fault.as_injection()]);
         }
         // What the program prints; strace's lines say when.
-        let (output, print) = pipe2(OFlag::O_CLOEXEC).map_err(no_pipe)?;
-        let inode = fstat(&print).map_err(no_pipe)?.st_ino;
-        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(no_pipe)?;
+        let output = Output::open().map_err(no_pipe)?;
+        let print = dup(&output.program).map_err(no_pipe)?;
         // strace writes to its standard error, so the program needs another one.
         strace.args(["sh", "-c", r#"exec "$@" 2>&1"#, "sh", &program.name]);
         strace.args(&program.arguments);
-        strace.env("PYTHONUNBUFFERED", "1").stdin(input).stdout(print).stderr(into);
+        if !io::stdout().is_terminal() {
+            // What it prints goes elsewhere in the end: many leave colours out then.
+            strace.env("NO_COLOR", "1");
+        }
+        strace.stdin(input).stdout(print).stderr(into);
         let child = helper::spawn(&mut strace, rights)?;
         Ok(Self {
-            output_name: format!("<pipe:[{inode}]>"),
             output,
             bytes: vec![],
             strace: child,
@@ -148,6 +191,31 @@ impl Tracee {
         })
     }
 
+    /// Where it prints to, as strace writes it behind a descriptor.
+    pub fn output_name(&self) -> &str {
+        &self.output.name
+    }
+
+    /// Takes in what was printed.
+    fn read_output(&mut self) {
+        let mut part = [0; PART];
+        // An error: there is nothing.
+        while let Ok(length @ 1..) = read(&self.output.end, &mut part) {
+            self.bytes.extend(&part[..length]);
+        }
+    }
+
+    /// The next bytes that it has printed. A terminal hands them on a moment later.
+    pub fn printed(&mut self, length: usize) -> Vec<u8> {
+        let start = Instant::now();
+        self.read_output();
+        while self.bytes.len() < length && start.elapsed() < LONG {
+            let _ = poll(&mut [PollFd::new(self.output.end.as_fd(), PollFlags::POLLIN)], 50u8);
+            self.read_output();
+        }
+        self.bytes.drain(..length.min(self.bytes.len())).collect()
+    }
+
     /// Waits until there is something in the pipe, but not for long.
     pub fn wait(&self) {
         // If that fails, we ask again sooner.
@@ -156,11 +224,7 @@ impl Tracee {
 
     /// What it is at. Takes in the beginnings of lines.
     pub fn phase(&mut self) -> Result<Phase, String> {
-        let mut part = [0; PART];
-        // An error: there is nothing.
-        while let Ok(length @ 1..) = read(&self.output, &mut part) {
-            self.bytes.extend(&part[..length]);
-        }
+        self.read_output();
         if self.has_ended {
             return Ok(Phase::End);
         }
