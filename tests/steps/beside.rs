@@ -94,7 +94,7 @@ fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
 /// The packets of a timeline.
 fn packets(timeline: &str) -> Vec<Seen> {
     let pattern = regex(
-        r"^  packet    (\w+) -> (\w+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$",
+        r"^  packet    (\S+) -> (\S+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$",
     );
     let mut ports = vec![];
     let lines = timeline.lines().filter(|line| line.starts_with("  packet"));
@@ -116,7 +116,7 @@ fn packets(timeline: &str) -> Vec<Seen> {
 /// The packets of tcpdump, up to the last datagram.
 fn captured(text: &str) -> Vec<Seen> {
     let pattern = regex(concat!(
-        r"^IP 127\.0\.0\.1\.(\d+) > 127\.0\.0\.1\.(\d+): ",
+        r"^IP6? (\S+\.\d+) > (\S+\.\d+): ",
         r"(?:Flags \[([A-Z.]+)\].* length (\d+)|UDP, length (\d+))",
         r"|^IP 127\.0\.0\.1 > 127\.0\.0\.1: ICMP 127\.0\.0\.1 udp port (\d+) unreachable",
     ));

@@ -419,7 +419,7 @@ fn each_line_stands_where_it_was_printed() {
     let folder = tempdir().expect("a folder");
     let [source, program] = ["prints.c", "prints"].map(|name| folder.path().join(name));
     fs::write(&source, PRINTS).expect("a file");
-    succeeds(process::Command::new("cc").arg("-o").arg(&program).arg(&source));
+    succeeds(Command::new("cc").arg("-o").arg(&program).arg(&source));
     let program = program.to_str().expect("UTF-8");
     let Some(timeline) = trace(&["--calls", "--", program], "") else { return };
     let many: String = ('a'..='z').cycle().take(300).collect();
@@ -439,4 +439,45 @@ no newline:
 "
     );
     assert_eq!(timeline, expected);
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn several_sockets_at_one_port_are_told_apart() {
+    let Some(python) = python() else { return };
+    // At one address.
+    let program = "\
+        import socket\n\
+        def listener():\n    \
+            one = socket.socket(); one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n    \
+            one.bind(('127.0.0.1', 8080)); one.listen(); return one\n\
+        all = [listener() for _ in '123']\n\
+        clients = [socket.create_connection(('127.0.0.1', 8080)) for _ in '12345']\n";
+    let Some((_, timeline)) = watched(&["--", python, "-c", program]) else { return };
+    for number in 1..=3 {
+        let words = format!("  state     FD{number}, at 8080: CLOSED -> LISTEN\n");
+        assert!(timeline.contains(&words), "{words}{timeline}");
+    }
+    // Each client is in one of the queues.
+    let joins = regex(r"  queue     FD[123], at 8080: accept queue (\d) -> (\d)\n");
+    let joins = joins.captures_iter(&timeline).filter(|parts| parts[1] < parts[2]);
+    assert_eq!(joins.count(), 5, "{timeline}");
+
+    // At several.
+    let program = "\
+        import socket\n\
+        def serve(at, family=socket.AF_INET):\n    \
+            one = socket.create_server((at, 8080), family=family); ends.append(one)\n    \
+            ends.append(socket.create_connection((at, 8080))); ends.append(one.accept())\n\
+        ends = []; serve('127.0.0.1'); serve('127.0.0.2'); serve('::1', socket.AF_INET6)\n";
+    let Some((_, timeline)) = watched(&["--", python, "-c", program]) else { return };
+    for (at, descriptor) in [("127.0.0.1", "FD1"), ("127.0.0.2", "FD4"), ("[::1]", "FD7")] {
+        for words in [
+            format!("  state     {descriptor}, at {at}:8080: CLOSED -> LISTEN\n"),
+            format!("  queue     {descriptor}, at {at}:8080: accept queue 0 -> 1\n"),
+            format!("  packet    {at}:8080 -> PORT"),
+        ] {
+            assert!(timeline.contains(&words), "{words}{timeline}");
+        }
+    }
 }

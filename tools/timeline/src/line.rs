@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_call_may_say_whose_it_is() {
         let line = Line::read("  call    python3 [2]: send(FD1, \": (\") = 3");
-        let Some(Line::Call { name, arguments, result }) = line else { panic!("no call") };
+        let Some(Line::Call { name, arguments, result }) = line else { unreachable!("no call") };
         assert_eq!((name, arguments, result), ("send", "FD1, \": (\"", "3"));
     }
 }

@@ -1,7 +1,7 @@
 //! Makes the text of a timeline out of what was recorded.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
@@ -36,7 +36,8 @@ pub fn timeline(record: &Record, names: &[&str], show: Show) -> String {
     let mut builder =
         Builder { many: names.len() > 1, labels: labels(&record.processes), ..Builder::default() };
     let groups = builder.build(&record.events);
-    let mut numbers = Numbers { given: builder.given, ..Numbers::default() };
+    let (given, used) = (builder.given, builder.used);
+    let mut numbers = Numbers { given, used, ..Numbers::default() };
     for group in &groups {
         numbers.apply(&group.title);
     }
@@ -73,6 +74,8 @@ struct Builder {
     /// Ports that the kernel picked, and those that a program asked for.
     given: HashSet<u16>,
     asked: HashSet<u16>,
+    /// At which of this machine's addresses each port is in use.
+    used: HashMap<u16, HashSet<IpAddr>>,
     rows: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<Descriptor>>,
@@ -117,7 +120,10 @@ impl Builder {
                 Action::Text(_) | Action::Nothing => vec![],
             };
             for reading in &event.readings {
-                reading.iter().for_each(|row| self.gives(row.local.port()));
+                for row in reading {
+                    self.gives(row.local.port());
+                    self.uses(row.local);
+                }
                 step.states.extend(self.changes(reading));
             }
             for inode in std::mem::take(&mut self.closing) {
@@ -184,6 +190,13 @@ impl Builder {
     fn gives(&mut self, port: u16) {
         if port != 0 && !self.asked.contains(&port) {
             self.given.insert(port);
+        }
+    }
+
+    fn uses(&mut self, address: SocketAddr) {
+        let ip = address.ip().to_canonical();
+        if ip.is_loopback() {
+            self.used.entry(address.port()).or_default().insert(ip);
         }
     }
 
@@ -263,9 +276,10 @@ impl Builder {
     }
 
     fn packet(&mut self, packet: &Packet) -> String {
-        for port in [packet.from.port(), packet.to.port()] {
-            if !self.ports.contains(&port) {
-                self.ports.push(port);
+        for end in [packet.from, packet.to] {
+            self.uses(end);
+            if !self.ports.contains(&end.port()) {
+                self.ports.push(end.port());
             }
         }
         let ends = format!("{} -> {}", short(packet.from), short(packet.to));
@@ -324,12 +338,12 @@ impl Builder {
     fn changes(&mut self, reading: &[Row]) -> Vec<String> {
         let old = std::mem::replace(&mut self.rows, reading.to_vec());
         let is_same = |one: &Row, other: &Row| {
+            // A connection gets its number late and loses it early. Several sockets may be at one
+            // address.
+            let by_number = !one.is_tcp || one.state == "LISTEN" || other.state == "LISTEN";
             one.is_tcp == other.is_tcp
-                && if one.is_tcp {
-                    (one.local, one.remote) == (other.local, other.remote)
-                } else {
-                    one.inode == other.inode
-                }
+                && (!one.is_tcp || (one.local, one.remote) == (other.local, other.remote))
+                && (!by_number || one.inode == other.inode)
         };
         let mut all: Vec<(Option<&Row>, Option<&Row>)> = old
             .iter()
@@ -341,7 +355,7 @@ impl Builder {
         // clients, the listeners' ends, and of each the one that was seen first. A port can come
         // twice.
         let place = |port| self.ports.iter().position(|one| *one == port);
-        let served = |port| reading.iter().chain(&old).any(|row| is_listener(row, port));
+        let served = |end| reading.iter().chain(&old).any(|row| is_listener(row, end));
         let known = |row: &Row| {
             let key = (row.local, row.remote);
             self.known.iter().position(|one| *one == key).unwrap_or(usize::MAX)
@@ -351,11 +365,11 @@ impl Builder {
             let (local, remote) = (row.local, row.remote);
             let kind = match row.state {
                 "LISTEN" => 0,
-                _ if !served(local.port()) => 1,
+                _ if !served(local) => 1,
                 _ => 2,
             };
             let ports = (place(local.port()), place(remote.port()));
-            (kind, known(row), ports, local, remote)
+            (kind, known(row), ports, local, remote, row.inode)
         });
         let new = all.iter().filter_map(|(old, new)| if old.is_none() { *new } else { None });
         self.known.extend(new.map(|row| (row.local, row.remote)));
@@ -384,7 +398,7 @@ impl Builder {
         let gone = if gone { ", descriptor closed" } else { "" };
         let is_child = after != "LISTEN"
             && row.is_tcp
-            && self.rows.iter().any(|other| is_listener(other, row.local.port()));
+            && self.rows.iter().any(|other| is_listener(other, row.local));
         if old.is_none() && is_child && !is_orphan(new) {
             lines.push(format!("state   {name}: {after}"));
         } else if old.is_none() && is_orphan(new) {
@@ -417,13 +431,16 @@ impl Builder {
     }
 }
 
-/// Whether this is the listener at that port.
-fn is_listener(row: &Row, port: u16) -> bool {
-    row.state == "LISTEN" && row.local.port() == port
+/// Whether this is a listener that a connection with that end may be of.
+fn is_listener(row: &Row, end: SocketAddr) -> bool {
+    let (at, ip) = (row.local.ip().to_canonical(), end.ip().to_canonical());
+    row.state == "LISTEN" && row.local.port() == end.port() && (at.is_unspecified() || at == ip)
 }
 
-/// An address in a packet or a state: on this machine, the port says it all.
+/// An address in a packet or a state: on this machine, the port says it all, unless it is in use at
+/// several addresses.
 fn short(address: SocketAddr) -> String {
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     format!("{OPEN}port:{address}{CLOSE}")
 }
 
@@ -668,6 +685,7 @@ struct Numbers {
     descriptors: Vec<String>,
     /// The ports that the kernel picked by itself; others were asked for.
     given: HashSet<u16>,
+    used: HashMap<u16, HashSet<IpAddr>>,
 }
 
 static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}"));
@@ -684,9 +702,11 @@ impl Numbers {
                     let Ok(address) = what.parse::<SocketAddr>() else {
                         return what.to_owned();
                     };
+                    let several = self.used.get(&address.port()).is_some_and(|all| all.len() > 1);
                     let port = self.port(address.port());
+                    let is_short = kind == "port" && address.ip().is_loopback() && !several;
                     match address {
-                        _ if kind == "port" && address.ip().is_loopback() => port,
+                        _ if is_short => port,
                         SocketAddr::V4(v4) => format!("{}:{port}", v4.ip()),
                         SocketAddr::V6(v6) => format!("[{}]:{port}", v6.ip()),
                     }
