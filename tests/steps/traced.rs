@@ -481,3 +481,48 @@ fn several_sockets_at_one_port_are_told_apart() {
         }
     }
 }
+
+/// Becomes the program of its arguments, with one system call (the first argument) forbidden by a
+/// seccomp filter, as in a container.
+const FORBIDS: &str = "
+import ctypes, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *one) for one in code))
+class Filter(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('code', ctypes.c_void_p)]
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+if libc.prctl(22, 2, ctypes.byref(Filter(4, ctypes.addressof(code))), 0, 0) != 0: sys.exit(99)
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_a_container_forbids_is_said() {
+    let Some(python) = python() else { return };
+    let numbers = match std::env::consts::ARCH {
+        "x86_64" => ["101", "272"],
+        "aarch64" => ["117", "97"],
+        other => return missing(&format!("no numbers of system calls for {other}")),
+    };
+    if trace(&["--", "true"], "").is_none() {
+        return;
+    }
+    for (number, words) in numbers.into_iter().zip([
+        "cargo trace needs strace to follow the program, and this system forbids it (a seccomp \
+         filter, such as a container's): docker run --cap-add SYS_PTRACE\n",
+        "cargo trace needs a network namespace of its own, and this system allows none (Operation \
+         not permitted; a seccomp filter, such as a container's): docker run --cap-add SYS_ADMIN, \
+         or --security-opt seccomp=unconfined\n",
+    ]) {
+        let mut tool_there = command(python);
+        tool_there.args(["-c", FORBIDS, number]).arg(tool("trace")).args(["--", "true"]);
+        let run = tool_there.output().expect("it starts");
+        if run.status.code() == Some(99) {
+            return missing("no seccomp filters");
+        }
+        assert_eq!(String::from_utf8_lossy(&run.stderr), words);
+        assert_eq!(run.status.code(), Some(2));
+        assert!(run.stdout.is_empty());
+    }
+}

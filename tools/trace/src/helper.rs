@@ -56,17 +56,17 @@ impl Keeper {
         self.0.id()
     }
 
-    /// Ends everything in there.
-    pub fn end(&mut self) {
+    /// Ends everything in there. Their parents have to wait for them.
+    pub fn kill(&mut self) {
         // It may have ended.
         let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -63,14 +63,57 @@ pub fn processes() -> Result<(), String> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(refused)
 }
 
-/// What to say when there can be no namespace.
+/// What to say when there can be no namespace: what forbids it, and what to ask for.
 fn refused(reason: Errno) -> String {
-    let reason = reason.desc();
-    format!(
-        "cargo trace needs a network namespace of its own, and this system allows none \
-         ({reason}): use sudo, or on Ubuntu, sudo sysctl \
-         kernel.apparmor_restrict_unprivileged_userns=0"
-    )
+    let says = |file: &str, what: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/{file}"));
+        text.is_ok_and(|text| text.trim() == what)
+    };
+    let limits = ["user", "net", "pid"].map(|kind| format!("max_{kind}_namespaces"));
+    let limits = limits.into_iter().filter(|name| says(&format!("user/{name}"), "0"));
+    let limits: Vec<String> = limits.map(|name| format!("user.{name}")).collect();
+    let clone = "kernel.unprivileged_userns_clone";
+    let apparmor = "kernel.apparmor_restrict_unprivileged_userns";
+    let why = if reason == Errno::ENOSPC && !limits.is_empty() {
+        let set: Vec<String> = limits.iter().map(|name| format!("{name}=1000")).collect();
+        let are = if limits.len() == 1 { "is" } else { "are" };
+        format!("{} {are} 0): sudo sysctl {}", limits.join(" and "), set.join(" "))
+    } else if says("kernel/unprivileged_userns_clone", "0") {
+        format!("{clone} is 0): use sudo, or sudo sysctl {clone}=1")
+    } else if says("kernel/apparmor_restrict_unprivileged_userns", "1") {
+        format!("{apparmor} is 1): use sudo, or sudo sysctl {apparmor}=0")
+    } else if is_filtered() {
+        format!(
+            "{}; a seccomp filter, such as a container's): docker run --cap-add SYS_ADMIN, \
+             or --security-opt seccomp=unconfined",
+            reason.desc()
+        )
+    } else {
+        format!("{}): use sudo", reason.desc())
+    };
+    format!("cargo trace needs a network namespace of its own, and this system allows none ({why}")
+}
+
+/// Whether some system calls are forbidden to this process and to those that it starts.
+pub fn is_filtered() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Seccomp:") && line.ends_with('2'))
+}
+
+/// What to say when strace must not follow a program.
+pub fn no_ptrace() -> String {
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let why = match scope.trim() {
+        "3" => "kernel.yama.ptrace_scope is 3, which only a new start of the system changes)",
+        "2" => {
+            "kernel.yama.ptrace_scope is 2): use sudo, or sudo sysctl kernel.yama.ptrace_scope=1"
+        }
+        _ if is_filtered() => {
+            "a seccomp filter, such as a container's): docker run --cap-add SYS_PTRACE"
+        }
+        _ => "Operation not permitted)",
+    };
+    format!("cargo trace needs strace to follow the program, and this system forbids it ({why}")
 }
 
 /// Sets up the loopback interface of this namespace, with a program that has the right to.

@@ -70,10 +70,11 @@ struct Recorder<'a> {
     rights: &'a Rights,
     /// The number of a signal that this process got.
     stop: &'a AtomicUsize,
-    keeper: Keeper,
     tap: Tap,
     families: BTreeSet<Family>,
     programs: Vec<Tracee>,
+    /// It ends when all programs have: so it is the last one that is waited for.
+    keeper: Keeper,
     /// Of each program.
     lines: Vec<Lines>,
     events: Vec<Event>,
@@ -246,7 +247,7 @@ impl Recorder<'_> {
 
     /// Ends strace, too.
     fn give_up(&mut self) {
-        self.keeper.end();
+        self.keeper.kill();
         self.programs.iter_mut().for_each(Tracee::ends);
     }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
+use crate::namespace;
 use crate::tables::Family;
 use crate::text::quoted;
 
@@ -128,6 +129,10 @@ impl Lines {
             if let Some(complaint) = line.strip_prefix("strace: ") {
                 if complaint.starts_with("Process ") {
                     continue;
+                }
+                // It says the same in several ways.
+                if complaint.contains("PTRACE_") && complaint.contains("not permitted") {
+                    return Err(namespace::no_ptrace());
                 }
                 return Err(format!("strace: {complaint}"));
             }

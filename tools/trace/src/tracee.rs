@@ -393,6 +393,15 @@ impl Tracee {
     }
 }
 
+impl Drop for Tracee {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let _ = self.strace.kill();
+            self.ends();
+        }
+    }
+}
+
 /// The children of a process: each of its threads has its own.
 fn children(parent: i32) -> Vec<i32> {
     let all = tasks(parent).into_iter().flat_map(|task| task.children().unwrap_or_default());
