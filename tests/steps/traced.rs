@@ -6,12 +6,12 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::{fs, process};
+use std::{fs, io, process};
 
 use tempfile::tempdir;
 
 use crate::beside::watched;
-use crate::machine::{PYTHON, command, has, launch, missing, spawn, succeeds, tool};
+use crate::machine::{PYTHON, command, has, launch, missing, program, spawn, succeeds, tool};
 use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
@@ -525,4 +525,98 @@ fn what_a_container_forbids_is_said() {
         assert_eq!(run.status.code(), Some(2));
         assert!(run.stdout.is_empty());
     }
+}
+
+/// What the tool says on standard error, and its exit status.
+fn complains(run: &mut Command) -> (String, Option<i32>) {
+    let run = spawn(run.stderr(Stdio::piped())).wait_with_output().expect("it ends");
+    (String::from_utf8_lossy(&run.stderr).into_owned(), run.status.code())
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn nobody_who_reads_it_makes_it_panic() {
+    if trace(&["--", "true"], "").is_none() {
+        return;
+    }
+    for arguments in [&["--", "sh", "-c", "echo line"][..], &["--help"]] {
+        let tool = || {
+            let mut tool = launch(tool("trace"));
+            tool.args(arguments);
+            tool
+        };
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux");
+        let (errors, status) = complains(tool().stdout(full));
+        if arguments != ["--help"] {
+            assert!(errors.starts_with("the timeline cannot be written: No space"), "{errors}");
+            assert_eq!(status, Some(2));
+        }
+        assert!(!errors.contains("panicked"), "{errors}");
+        // Nobody reads any more.
+        let (reads, writes) = io::pipe().expect("a pipe");
+        drop(reads);
+        assert_eq!(complains(tool().stdout(writes)), (String::new(), Some(0)));
+    }
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn its_options_mean_what_they_say() {
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    // Told before the run.
+    let (marker, nowhere) = (path("ran"), path("no/picture.svg"));
+    for (svg, words) in [(&*nowhere, "cannot write "), ("--", "--svg: which file?")] {
+        let mut tool = launch(tool("trace"));
+        tool.args(["--svg", svg, "--", "touch", &marker]).stdout(Stdio::null());
+        let (errors, status) = complains(&mut tool);
+        assert!(errors.starts_with(words) && errors.lines().count() == 1, "{errors}");
+        assert_eq!(status, Some(2));
+        assert!(!Path::new(&marker).exists() && !Path::new("--").exists());
+    }
+
+    let faults = ["--fault", "accept=EMFILE:7", "--fault", "socket=EMFILE"];
+    let arguments = [&faults[..], &["--", program("01_create")]].concat();
+    let Some(timeline) = trace(&arguments, "") else { return };
+    ends_with(&timeline, "\n(--fault accept=EMFILE:7 never struck)\n");
+    assert!(!timeline.contains("socket=EMFILE never"), "{timeline}");
+
+    // A program's own word; and a second program in front.
+    let echo = ["--", "echo", "a", "--with", "echo", "b"];
+    assert_eq!(
+        trace(&[&["--alone"], &echo[..]].concat(), "").as_deref(),
+        Some("a --with echo b\n")
+    );
+    let both = trace(&["--with", "01_create", "--", "echo", "a"], "").expect("as before");
+    assert!(both.starts_with("echo: a\n") && both.contains("\n01_create: program"), "{both}");
+    let both = trace(&["--", "sh", "-c", "echo a", "--with", "--", "sh", "-c", "echo b"], "");
+    let both = both.expect("as before");
+    assert!(both.starts_with("sh echo a: a\n") && both.contains("\nsh echo b: b\n"), "{both}");
+
+    // A server has the time that it was given.
+    let server = "nc -l 127.0.0.1 8090 & sleep 2; echo awake";
+    if has(&["nc"]) {
+        let arguments = ["--wait", "8", "--", "sh", "-c", server, "--with", "true"];
+        let timeline = trace(&arguments, "").expect("as before");
+        assert!(timeline.contains("sh: awake\n"), "{timeline}");
+    }
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_picture_holds_whatever_a_program_prints() {
+    let Some(python) = python() else { return };
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("picture.svg");
+    let svg = file.to_str().expect("UTF-8");
+    let print = "print('  call    accept(FD9) = 0'); print('  \\x1b[1m bold <&> \\0')";
+    let arguments = ["--svg", svg, "--", python, "-c", print];
+    let Some(timeline) = trace(&arguments, "") else { return };
+    assert!(timeline.contains("  \x1b[1m bold <&> \0\n"), "{timeline}");
+    let check = "import sys, xml.dom.minidom as dom; dom.parse(sys.argv[1])";
+    command(python).args(["-c", check, svg]).assert().success();
+    let picture = fs::read_to_string(file).expect("the picture");
+    assert!(picture.contains("call · accept(FD9) = 0</text>"), "{picture}");
+    assert!(picture.contains("[1m bold &lt;&amp;&gt; "), "{picture}");
+    assert!(picture.contains("--links:#"), "{picture}");
 }

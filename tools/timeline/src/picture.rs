@@ -401,6 +401,9 @@ fn short_title(title: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
+    // XML has no other control characters.
+    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    let text = text.replace(odd, "\u{fffd}").replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(" -&gt; ", " → ")
 }
 
@@ -435,6 +438,7 @@ client  connect  exited with 7, 5 bytes
 (it still waited in accept4, and got SIGINT)
 (it was still busy, and got SIGINT)
 (it still slept, and got SIGINT)
+(--fault accept=EMFILE never struck)
   call    (killed by SIGSEGV)
 ";
     const SERVER: &str = "\

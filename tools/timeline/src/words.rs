@@ -31,7 +31,7 @@ pub(crate) const ENGLISH: [&str; 23] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 14] = [
+pub(crate) const NOTES: [&str; 15] = [
     "(after the last line)",
     "(the kernel, by itself)",
     "(exited with {status})",
@@ -42,6 +42,7 @@ pub(crate) const NOTES: [&str; 14] = [
     "({program} was still busy, and got {signal})",
     "({program} still slept, and got {signal})",
     "(killed by {signal})",
+    "({option} never struck)",
     "all of this, {number} times in all",
     "all of this, {number} times in all, each with its own {what}",
     "{number} times in all",

@@ -25,6 +25,7 @@ mod trace;
 mod tracee;
 
 use std::env;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use order::Wish;
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
     let result = Wish::read(env::args_os()).map_err(|error| error.to_string());
     let result = result.and_then(|wish| match wish {
         Wish::Help => {
-            print!("{}", by_its_name(USAGE));
+            // Who reads may have seen enough.
+            let _ = io::stdout().write_all(by_its_name(USAGE).as_bytes());
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(target_os = "linux")]
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(words) => {
-            eprintln!("{}", by_its_name(&words));
+            let _ = writeln!(io::stderr(), "{}", by_its_name(&words));
             ExitCode::from(2)
         }
     }

@@ -20,8 +20,8 @@ pub struct Order {
     pub show: Show,
     pub faults: Vec<Fault>,
     pub svg: Option<PathBuf>,
-    /// How long nothing may happen.
-    pub patience: Duration,
+    /// How long nothing may happen, if that was said.
+    pub patience: Option<Duration>,
     /// This process is in a namespace of its own already: the tests compare what others see there.
     pub inside: bool,
 }
@@ -70,7 +70,8 @@ impl Wish {
     /// Reads the command line, with the program's own name in front.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_iter(arguments);
-        let mut order = Order { patience: Duration::from_secs(10), ..Order::default() };
+        let mut order = Order::default();
+        let (mut alone, mut second) = (false, None);
         let first = loop {
             // What follows `--` is a command as it stands.
             let mut raw = parser.raw_args()?;
@@ -86,7 +87,15 @@ impl Wish {
                 Some(Long("states")) => order.show.states = true,
                 Some(Long("all")) => order.show.folds_nothing = true,
                 Some(Long("inside")) => order.inside = true,
-                Some(Long("svg")) => order.svg = Some(parser.value()?.into()),
+                Some(Long("alone")) => alone = true,
+                Some(Long("with")) => second = Some(parser.value()?.string()?),
+                Some(Long("svg")) => {
+                    let file = parser.value()?;
+                    if file == "--" {
+                        return Err("--svg: which file?".into());
+                    }
+                    order.svg = Some(file.into());
+                }
                 Some(Long("fault")) => {
                     order.faults.push(Fault::read(&parser.value()?.string()?)?);
                 }
@@ -94,7 +103,7 @@ impl Wish {
                     let seconds = parser.value()?.parse().ok();
                     let few = seconds.filter(|seconds| (1..=600).contains(seconds));
                     let few = few.ok_or("--wait: a number of seconds, 1 to 600")?;
-                    order.patience = Duration::from_secs(few);
+                    order.patience = Some(Duration::from_secs(few));
                 }
                 Some(other) => return Err(other.unexpected()),
             }
@@ -104,7 +113,7 @@ impl Wish {
         let mut program = Program { name: name.string()?, arguments: vec![], foreign };
         let mut rest = parser.raw_args()?;
         while let Some(argument) = rest.next() {
-            if argument != "--with" {
+            if alone || argument != "--with" {
                 program.arguments.push(argument.string()?);
                 continue;
             }
@@ -114,6 +123,9 @@ impl Wish {
             program = Program { name, arguments: vec![], foreign };
         }
         order.programs.push(program);
+        // Also in front of the first one: then without arguments.
+        let in_front = second.map(|name| Program { name, arguments: vec![], foreign: false });
+        order.programs.extend(in_front);
         let folds_nothing = order.show.folds_nothing;
         if order.show == (Show { folds_nothing, ..Show::default() }) {
             order.show = Show { folds_nothing, ..Show::ALL };
@@ -153,6 +165,18 @@ impl Fault {
             return Err(format!("--fault {text}: which of the calls? {two}"));
         }
         Ok(Self { call: call.to_owned(), error: error.to_owned(), when: when.to_owned() })
+    }
+
+    /// As it was given.
+    pub fn as_option(&self) -> String {
+        let when = if self.when == "1" { String::new() } else { format!(":{}", self.when) };
+        format!("--fault {}={}{when}", self.call, self.error)
+    }
+
+    /// Whether it has struck in a call of this name.
+    pub fn is_of(&self, call: &str) -> bool {
+        let kernel = CALLS.iter().find(|(name, _)| *name == self.call);
+        kernel.is_some_and(|(_, calls)| calls.split(',').any(|name| name == call))
     }
 
     /// In strace's words.

@@ -17,6 +17,9 @@ use crate::tables::{self, Family, Row};
 use crate::tap::{Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
+/// How long nothing may happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A wait this long is looked at while it lasts.
 const LONG: Duration = Duration::from_millis(50);
 
@@ -67,6 +70,7 @@ enum Ending {
 
 struct Recorder<'a> {
     order: &'a Order,
+    names: &'a [&'a str],
     rights: &'a Rights,
     /// The number of a signal that this process got.
     stop: &'a AtomicUsize,
@@ -90,9 +94,15 @@ struct Recorder<'a> {
 
 /// Runs the programs to their end, or until nothing has happened for too long, or until this
 /// process gets a signal. The second program starts when the first one waits.
-pub fn record(order: &Order, rights: &Rights, stop: &AtomicUsize) -> Result<Record, String> {
+pub fn record(
+    order: &Order,
+    names: &[&str],
+    rights: &Rights,
+    stop: &AtomicUsize,
+) -> Result<Record, String> {
     let mut recorder = Recorder {
         order,
+        names,
         rights,
         stop,
         keeper: Keeper::start()?,
@@ -139,7 +149,7 @@ impl Recorder<'_> {
             let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
             let phases = phases?;
             let waited = self.quiet.elapsed();
-            if waited > self.order.patience + LONG && self.ending == Ending::NotYet {
+            if waited > self.patience() + LONG && self.ending == Ending::NotYet {
                 // Busy with something else than sockets; or it asks again and again.
                 self.begin_to_end(Signal::SIGTERM, true);
             }
@@ -168,7 +178,10 @@ impl Recorder<'_> {
             // A server waits for the next client when all of ours are gone. But a program may also
             // sleep for a moment.
             let alone = all > 1 && phases[all - 1] == Phase::End;
-            let enough = waited > if alone { 20 * LONG } else { self.order.patience };
+            let enough = match self.order.patience {
+                None if alone => waited > 20 * LONG,
+                _ => waited > self.patience(),
+            };
             if enough && self.ending == Ending::NotYet {
                 self.begin_to_end(Signal::SIGTERM, true);
             } else if waited > LONG && self.waiting.is_empty() {
@@ -177,6 +190,11 @@ impl Recorder<'_> {
             }
             thread::sleep(Duration::from_micros(200));
         }
+    }
+
+    /// How long nothing may happen.
+    fn patience(&self) -> Duration {
+        self.order.patience.unwrap_or(PATIENCE)
     }
 
     /// Starts a program. The last one has the keyboard.
@@ -201,7 +219,7 @@ impl Recorder<'_> {
             (Some(_), Ending::Killed { .. }) => self.give_up(),
             (None, Ending::Asked { signal, since, sent }) => {
                 let limit = match signal {
-                    Signal::SIGINT => self.order.patience,
+                    Signal::SIGINT => self.patience(),
                     _ => SHORT,
                 };
                 if since.elapsed() > limit {
@@ -228,7 +246,7 @@ impl Recorder<'_> {
             if program.has_ended {
                 continue;
             }
-            let name = self.order.programs[index].short_name();
+            let name = self.names[index];
             let at = self.lines[index].at(&program.beginning, program.sleeps());
             let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
             self.endings.push(format!("({name} {at}, and {how})"));
@@ -349,6 +367,15 @@ impl Recorder<'_> {
             let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
             let event = Event { program, process: 0, action, packets, readings };
             self.events.insert(at.min(self.events.len()), event);
+        }
+        for fault in &self.order.faults {
+            let struck = |event: &Event| {
+                matches!(&event.action, Action::Call(call)
+                    if fault.is_of(&call.name) && call.text.ends_with(" (injected)"))
+            };
+            if !self.events.iter().any(struck) {
+                self.endings.push(format!("({} never struck)", fault.as_option()));
+            }
         }
         let last = self.events.last().map_or(0, |event| event.program);
         self.note(last, 0, Action::Nothing, Some(rows));

@@ -32,10 +32,18 @@ struct Step {
 }
 
 /// The timeline, with everything numbered, and at its end what did not end by itself.
-pub fn timeline(record: &Record, names: &[&str], show: Show) -> String {
+///
+/// A program may print what looks like a line of ours: that is `for_a_picture` without the blanks in
+/// front.
+pub fn timeline(record: &Record, names: &[&str], show: Show, for_a_picture: bool) -> String {
     let mut builder =
         Builder { many: names.len() > 1, labels: labels(&record.processes), ..Builder::default() };
-    let groups = builder.build(&record.events);
+    let mut groups = builder.build(&record.events);
+    if for_a_picture {
+        for group in &mut groups {
+            group.title = group.title.trim_start().to_owned();
+        }
+    }
     let (given, used) = (builder.given, builder.used);
     let mut numbers = Numbers { given, used, ..Numbers::default() };
     for group in &groups {

@@ -1,6 +1,8 @@
 //! Runs the programs that are asked for, and shows what happened.
 
 use std::env;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,6 +36,15 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
         let path = find(program)?.into_os_string();
         program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
     }
+    if let Some(file) = &order.svg {
+        // Better now than after the run.
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
     let rights = Rights::read()?;
     if !order.inside {
         namespace::enter()?;
@@ -45,16 +56,53 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
         let number = usize::try_from(signal).map_err(|error| error.to_string())?;
         register_usize(signal, Arc::clone(&stop), number).map_err(|error| error.to_string())?;
     }
-    let names: Vec<&str> = order.programs.iter().map(Program::short_name).collect();
-    let record = record(&order, &rights, &stop)?;
-    print!("{}", text::timeline(&record, &names, order.show));
+    let names = names(&order.programs);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let record = record(&order, &names, &rights, &stop)?;
+    write(&text::timeline(&record, &names, order.show, false))?;
     if let Some(file) = &order.svg {
-        let all = text::timeline(&record, &names, Show::ALL);
+        let all = text::timeline(&record, &names, Show::ALL, true);
         let picture = Timeline::read(&all).svg(&names.join(" with "), &[], &Words::default())?;
+        // A page of the book has these; a file of its own has not.
+        let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
+        let picture = picture.replacen("<style>", own, 1);
         std::fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     Ok(ExitCode::from(record.status))
+}
+
+/// Prints the timeline. Who reads may have seen enough.
+fn write(text: &str) -> Result<(), String> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("the timeline cannot be written: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the programs are called. Two of one interpreter have the names of what it runs.
+fn names(programs: &[Program]) -> Vec<String> {
+    let plain: Vec<&str> = programs.iter().map(Program::short_name).collect();
+    let is_twice =
+        |all: &[String], name: &String| all.iter().filter(|other| *other == name).count() > 1;
+    let name = |program: &Program| {
+        let name = program.short_name();
+        let file = program.arguments.iter().find(|argument| !argument.starts_with('-'));
+        let file = file.and_then(|file| file.rsplit('/').next());
+        match file.filter(|_| plain.iter().filter(|other| **other == name).count() > 1) {
+            Some(file) => format!("{name} {file}"),
+            None => name.to_owned(),
+        }
+    };
+    let all: Vec<String> = programs.iter().map(name).collect();
+    let numbered = all.iter().enumerate().map(|(at, name)| match is_twice(&all, name) {
+        true => format!("{name} [{}]", at + 1),
+        false => name.clone(),
+    });
+    numbered.collect()
 }
 
 /// The path of a program, or of an example, which is built.
