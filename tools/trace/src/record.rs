@@ -155,7 +155,10 @@ impl Recorder<'_> {
             }
             // With several programs, only one goes on at a time.
             if phases.contains(&Phase::Run) {
-                thread::sleep(Duration::from_micros(30));
+                // For the only one, `wait` waits, unless another thread of it has to come to rest.
+                if self.programs.len() > 1 || self.programs.iter().any(Tracee::has_more) {
+                    thread::sleep(Duration::from_micros(30));
+                }
                 continue;
             }
             let all = phases.len();

@@ -222,6 +222,11 @@ impl Tracee {
         let _ = poll(&mut [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)], 5u8);
     }
 
+    /// Whether there is something in the pipe that stays there for now.
+    pub fn has_more(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// What it is at. Takes in the beginnings of lines.
     pub fn phase(&mut self) -> Result<Phase, String> {
         self.read_output();
