@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
 use crate::strace::{Action, Line, Lines, finds_nothing, thread_of};
-use crate::tables::{self, Family, Row};
+use crate::tables::{self, Change, Family, Known};
 use crate::tap::{Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
@@ -37,8 +37,8 @@ pub struct Event {
     pub process: u32,
     pub action: Action,
     pub packets: Vec<Packet>,
-    /// What the tables said while the call waited, and in the end.
-    pub readings: Vec<Vec<Row>>,
+    /// What the tables said while the call waited, and in the end: what had changed each time.
+    pub readings: Vec<Vec<Change>>,
 }
 
 /// What is shown.
@@ -84,7 +84,10 @@ struct Recorder<'a> {
     events: Vec<Event>,
     /// Seen since the last event.
     packets: Vec<Packet>,
-    waiting: Vec<Vec<Row>>,
+    readings: Vec<Vec<Change>>,
+    known: Known,
+    /// A wait was looked at.
+    looked: bool,
     endings: Vec<String>,
     processes: Vec<(usize, u32, String)>,
     ending: Ending,
@@ -112,7 +115,9 @@ pub fn record(
         lines: vec![],
         events: vec![],
         packets: vec![],
-        waiting: vec![],
+        readings: vec![],
+        known: Known::default(),
+        looked: false,
         endings: vec![],
         processes: vec![],
         ending: Ending::NotYet,
@@ -187,9 +192,9 @@ impl Recorder<'_> {
             };
             if enough && self.ending == Ending::NotYet {
                 self.begin_to_end(Signal::SIGTERM, true);
-            } else if waited > LONG && self.waiting.is_empty() {
-                let rows = self.look()?;
-                self.waiting.push(rows);
+            } else if waited > LONG && !self.looked {
+                self.look()?;
+                self.looked = true;
             }
             thread::sleep(Duration::from_micros(200));
         }
@@ -274,8 +279,9 @@ impl Recorder<'_> {
 
     /// Writes down what a program has just done, and lets it go on.
     fn step(&mut self, index: usize) -> Result<(), String> {
-        let looks = !changes_nothing(&self.programs[index].beginning);
-        let reading = if looks { Some(self.look()?) } else { None };
+        if !changes_nothing(&self.programs[index].beginning) {
+            self.look()?;
+        }
         let program = &mut self.programs[index];
         let text = program.line()?;
         let reader = &mut self.lines[index];
@@ -289,7 +295,7 @@ impl Recorder<'_> {
             let process = self.process(index, thread, &action);
             match waited_since {
                 Some(since) => self.note_woken(index, process, action, since),
-                None => self.note(index, process, action, reading.clone()),
+                None => self.note(index, process, action),
             }
         }
         Ok(())
@@ -310,7 +316,7 @@ impl Recorder<'_> {
     }
 
     /// Takes the new packets, and reads what the tables say after them.
-    fn look(&mut self) -> Result<Vec<Row>, String> {
+    fn look(&mut self) -> Result<(), String> {
         let failed = |error: io::Error| format!("the packet socket: {error}");
         loop {
             // Not for long: they may be somebody else's.
@@ -323,7 +329,11 @@ impl Recorder<'_> {
             // A timer may have sent one in between.
             let late = self.tap.drain().map_err(failed)?;
             if late.is_empty() {
-                return Ok(rows);
+                let changes = self.known.update(rows);
+                if !changes.is_empty() {
+                    self.readings.push(changes);
+                }
+                return Ok(());
             }
             self.packets.extend(late);
         }
@@ -343,20 +353,20 @@ impl Recorder<'_> {
         self.events.insert(place, Event { program, process, action, packets, readings });
     }
 
-    fn note(&mut self, program: usize, process: u32, action: Action, reading: Option<Vec<Row>>) {
-        let mut readings = std::mem::take(&mut self.waiting);
-        readings.extend(reading);
+    fn note(&mut self, program: usize, process: u32, action: Action) {
+        self.looked = false;
+        let readings = std::mem::take(&mut self.readings);
         let packets = std::mem::take(&mut self.packets);
         self.events.push(Event { program, process, action, packets, readings });
     }
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
-        let rows = self.look()?;
+        self.look()?;
         for index in 0..self.lines.len() {
             for Line { thread, action, .. } in self.lines[index].rest() {
                 let process = self.process(index, thread, &action);
-                self.note(index, process, action, Some(rows.clone()));
+                self.note(index, process, action);
             }
         }
         // A line that has no end stands where it began.
@@ -381,7 +391,7 @@ impl Recorder<'_> {
             }
         }
         let last = self.events.last().map_or(0, |event| event.program);
-        self.note(last, 0, Action::Nothing, Some(rows));
+        self.note(last, 0, Action::Nothing);
         Ok(())
     }
 }

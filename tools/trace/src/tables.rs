@@ -1,6 +1,6 @@
 //! The kernel's tables of sockets, as `ss` shows them: /proc/net/tcp and so on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::net::SocketAddr;
 
@@ -31,6 +31,47 @@ pub struct Row {
     pub inode: u64,
 }
 
+/// What tells a socket from others. A connection gets its number late and loses it early, and has
+/// its two ends all the time. Several listeners may be at one address.
+pub type Key = (bool, Option<(SocketAddr, SocketAddr)>, u64);
+
+impl Row {
+    pub fn key(&self) -> Key {
+        match (self.is_tcp, self.state) {
+            (true, "LISTEN") => (true, Some((self.local, self.remote)), self.inode),
+            (true, _) => (true, Some((self.local, self.remote)), 0),
+            (false, _) => (false, None, self.inode),
+        }
+    }
+}
+
+/// What a socket was and what it is: one of them may not be there.
+pub struct Change {
+    pub old: Option<Row>,
+    pub new: Option<Row>,
+}
+
+/// What the tables said last.
+#[derive(Default)]
+pub struct Known(HashMap<Key, Row>);
+
+impl Known {
+    /// What has changed, now that these are all rows.
+    pub fn update(&mut self, rows: Vec<Row>) -> Vec<Change> {
+        let mut before = std::mem::take(&mut self.0);
+        let mut changes = vec![];
+        for row in rows {
+            let old = before.remove(&row.key());
+            if old.as_ref() != Some(&row) {
+                changes.push(Change { old, new: Some(row.clone()) });
+            }
+            self.0.insert(row.key(), row);
+        }
+        changes.extend(before.into_values().map(|old| Change { old: Some(old), new: None }));
+        changes
+    }
+}
+
 /// Reads the tables.
 pub fn read(families: &BTreeSet<Family>) -> Result<Vec<Row>, String> {
     let mut rows = vec![];
@@ -43,8 +84,6 @@ pub fn read(families: &BTreeSet<Family>) -> Result<Vec<Row>, String> {
         };
         rows.extend(table.map_err(|error| format!("/proc/net cannot be read: {error}"))?);
     }
-    // The kernel's order is that of its hash table.
-    rows.sort_by_key(|row| (row.inode == 0, row.inode, row.local, row.remote));
     Ok(rows)
 }
 

@@ -9,7 +9,7 @@ use regex_lite::{Captures, Regex};
 use crate::order::Show;
 use crate::record::{Event, Record};
 use crate::strace::{Action, CLOSE, Call, OPEN, regex};
-use crate::tables::Row;
+use crate::tables::{Change, Row};
 use crate::tap::{Kind, Packet};
 
 /// More of what a packet or a call carries is not shown.
@@ -84,13 +84,13 @@ struct Builder {
     asked: HashSet<u16>,
     /// At which of this machine's addresses each port is in use.
     used: HashMap<u16, HashSet<IpAddr>>,
-    rows: Vec<Row>,
+    listeners: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<Descriptor>>,
     /// The ends of all sockets, in the order in which they were seen.
-    known: Vec<(SocketAddr, SocketAddr)>,
+    known: HashMap<(SocketAddr, SocketAddr), usize>,
     /// Ports in the order in which they were seen.
-    ports: Vec<u16>,
+    ports: HashMap<u16, usize>,
     /// The sockets whose descriptor this event closes.
     closing: Vec<u64>,
     /// The number of the next byte, in each direction of each connection.
@@ -128,7 +128,7 @@ impl Builder {
                 Action::Text(_) | Action::Nothing => vec![],
             };
             for reading in &event.readings {
-                for row in reading {
+                for row in reading.iter().filter_map(|change| change.new.as_ref()) {
                     self.gives(row.local.port());
                     self.uses(row.local);
                 }
@@ -286,9 +286,8 @@ impl Builder {
     fn packet(&mut self, packet: &Packet) -> String {
         for end in [packet.from, packet.to] {
             self.uses(end);
-            if !self.ports.contains(&end.port()) {
-                self.ports.push(end.port());
-            }
+            let next = self.ports.len();
+            self.ports.entry(end.port()).or_insert(next);
         }
         let ends = format!("{} -> {}", short(packet.from), short(packet.to));
         let carried = || match packet.data.len() {
@@ -343,45 +342,42 @@ impl Builder {
     }
 
     /// What differs from the last reading.
-    fn changes(&mut self, reading: &[Row]) -> Vec<String> {
-        let old = std::mem::replace(&mut self.rows, reading.to_vec());
-        let is_same = |one: &Row, other: &Row| {
-            // A connection gets its number late and loses it early. Several sockets may be at one
-            // address.
-            let by_number = !one.is_tcp || one.state == "LISTEN" || other.state == "LISTEN";
-            one.is_tcp == other.is_tcp
-                && (!one.is_tcp || (one.local, one.remote) == (other.local, other.remote))
-                && (!by_number || one.inode == other.inode)
-        };
-        let mut all: Vec<(Option<&Row>, Option<&Row>)> = old
-            .iter()
-            .map(|row| (Some(row), reading.iter().find(|new| is_same(row, new))))
-            .collect();
-        let is_new = |row: &&Row| !old.iter().any(|other| is_same(row, other));
-        all.extend(reading.iter().filter(is_new).map(|row| (None, Some(row))));
+    fn changes(&mut self, reading: &[Change]) -> Vec<String> {
+        let listens = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state == "LISTEN");
+        let new = reading.iter().filter(|change| listens(&change.new) && !listens(&change.old));
+        self.listeners.extend(new.filter_map(|change| change.new.clone()));
         // The tables have an order of their own, and so have the kernel's numbers. Here: listeners,
         // clients, the listeners' ends, and of each the one that was seen first. A port can come
         // twice.
-        let place = |port| self.ports.iter().position(|one| *one == port);
-        let served = |end| reading.iter().chain(&old).any(|row| is_listener(row, end));
-        let known = |row: &Row| {
-            let key = (row.local, row.remote);
-            self.known.iter().position(|one| *one == key).unwrap_or(usize::MAX)
-        };
-        all.sort_by_key(|(old, new)| {
-            let row = new.or(*old).expect("one of them");
+        let place = |port| self.ports.get(&port).copied();
+        let known = |row: &Row| *self.known.get(&(row.local, row.remote)).unwrap_or(&usize::MAX);
+        let order = |change: &&Change| {
+            let row = change.new.as_ref().or(change.old.as_ref()).expect("one of them");
             let (local, remote) = (row.local, row.remote);
             let kind = match row.state {
                 "LISTEN" => 0,
-                _ if !served(local) => 1,
+                _ if !self.is_served(local) => 1,
                 _ => 2,
             };
             let ports = (place(local.port()), place(remote.port()));
             (kind, known(row), ports, local, remote, row.inode)
-        });
-        let new = all.iter().filter_map(|(old, new)| if old.is_none() { *new } else { None });
-        self.known.extend(new.map(|row| (row.local, row.remote)));
-        all.into_iter().flat_map(|(old, new)| self.change(old, new)).collect()
+        };
+        let mut all: Vec<&Change> = reading.iter().collect();
+        all.sort_by_cached_key(order);
+        let new = all.iter().filter(|change| change.old.is_none());
+        for row in new.filter_map(|change| change.new.as_ref()) {
+            let next = self.known.len();
+            self.known.entry((row.local, row.remote)).or_insert(next);
+        }
+        let gone = reading.iter().filter(|change| listens(&change.old) && !listens(&change.new));
+        let gone: Vec<&Row> = gone.filter_map(|change| change.old.as_ref()).collect();
+        self.listeners.retain(|row| !gone.iter().any(|old| old.key() == row.key()));
+        all.iter().flat_map(|one| self.change(one.old.as_ref(), one.new.as_ref())).collect()
+    }
+
+    /// Whether there is a listener that a connection with that end may be of.
+    fn is_served(&self, end: SocketAddr) -> bool {
+        self.listeners.iter().any(|row| is_listener(row, end))
     }
 
     fn change(&self, old: Option<&Row>, new: Option<&Row>) -> Vec<String> {
@@ -404,9 +400,7 @@ impl Builder {
         let is_orphan = |row: Option<&Row>| row.is_some_and(|row| row.inode == 0);
         let gone = is_orphan(new) && old.is_some_and(|row| self.closing.contains(&row.inode));
         let gone = if gone { ", descriptor closed" } else { "" };
-        let is_child = after != "LISTEN"
-            && row.is_tcp
-            && self.rows.iter().any(|other| is_listener(other, row.local));
+        let is_child = after != "LISTEN" && row.is_tcp && self.is_served(row.local);
         if old.is_none() && is_child && !is_orphan(new) {
             lines.push(format!("state   {name}: {after}"));
         } else if old.is_none() && is_orphan(new) {
