@@ -12,10 +12,13 @@ use nix::sys::signal::Signal;
 
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
-use crate::strace::{Action, Line, Lines, finds_nothing, thread_of};
-use crate::tables::{self, Change, Family, Known};
+use crate::strace::{Action, Line, Lines, finds_nothing, sockets_in, thread_of};
+use crate::tables::{self, Asker, Change, Family, Known};
 use crate::tap::{Packet, Tap};
 use crate::tracee::{Phase, Tracee};
+
+/// So often everything is looked at, also where there is much.
+const OFTEN: Duration = Duration::from_secs(2);
 
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,6 +89,9 @@ struct Recorder<'a> {
     packets: Vec<Packet>,
     readings: Vec<Vec<Change>>,
     known: Known,
+    /// `None`: this kernel has no sock_diag.
+    asker: Option<Asker>,
+    looked_at_all: Instant,
     /// A wait was looked at.
     looked: bool,
     endings: Vec<String>,
@@ -117,6 +123,8 @@ pub fn record(
         packets: vec![],
         readings: vec![],
         known: Known::default(),
+        asker: Asker::open().ok(),
+        looked_at_all: Instant::now(),
         looked: false,
         endings: vec![],
         processes: vec![],
@@ -279,8 +287,10 @@ impl Recorder<'_> {
 
     /// Writes down what a program has just done, and lets it go on.
     fn step(&mut self, index: usize) -> Result<(), String> {
-        if !changes_nothing(&self.programs[index].beginning) {
-            self.look()?;
+        let program = &self.programs[index];
+        if !changes_nothing(&program.beginning) {
+            let line = program.beginning.clone() + &program.end_of_line;
+            if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
         }
         let program = &mut self.programs[index];
         let text = program.line()?;
@@ -315,21 +325,54 @@ impl Recorder<'_> {
         member.process
     }
 
+    /// Takes the new packets, and asks what a call and they have changed. A timer may have changed
+    /// something else: all is looked at often enough.
+    fn look_at(&mut self, line: &str) -> Result<(), String> {
+        if !self.known.are_many() || self.asker.is_none() || self.looked_at_all.elapsed() > OFTEN {
+            return self.look();
+        }
+        let (numbers, address) = sockets_in(line);
+        let accepts = thread_of(line).1.contains("accept").then_some(address);
+        let before = self.packets.len();
+        self.drain()?;
+        let mut ends = self.known.ends_of(&numbers, accepts);
+        for packet in &self.packets[before..] {
+            ends.extend([(packet.from, packet.to), (packet.to, packet.from)]);
+        }
+        ends.sort();
+        ends.dedup();
+        let asker = self.asker.as_mut();
+        let rows = asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends))?;
+        let changes = self.known.update_some(&ends, rows);
+        if !changes.is_empty() {
+            self.readings.push(changes);
+        }
+        Ok(())
+    }
+
+    /// Takes the new packets.
+    fn drain(&mut self) -> Result<(), String> {
+        // Not for long: they may be somebody else's.
+        let start = Instant::now();
+        while tables::packets_wait() && start.elapsed() < LONG {
+            thread::sleep(Duration::from_micros(100));
+        }
+        let failed = |error: io::Error| format!("the packet socket: {error}");
+        self.packets.extend(self.tap.drain().map_err(failed)?);
+        Ok(())
+    }
+
     /// Takes the new packets, and reads what the tables say after them.
     fn look(&mut self) -> Result<(), String> {
         let failed = |error: io::Error| format!("the packet socket: {error}");
         loop {
-            // Not for long: they may be somebody else's.
-            let start = Instant::now();
-            while tables::packets_wait() && start.elapsed() < LONG {
-                thread::sleep(Duration::from_micros(100));
-            }
-            self.packets.extend(self.tap.drain().map_err(failed)?);
+            self.drain()?;
             let rows = tables::read(&self.families)?;
             // A timer may have sent one in between.
             let late = self.tap.drain().map_err(failed)?;
             if late.is_empty() {
                 let changes = self.known.update(rows);
+                self.looked_at_all = Instant::now();
                 if !changes.is_empty() {
                     self.readings.push(changes);
                 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
@@ -392,6 +393,19 @@ fn wakes(text: &str) -> bool {
         |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("<socket:[");
     ["send", "write", "connect", "close", "shutdown"].iter().any(|name| text.starts_with(name))
         && text.split_once('(').is_some_and(|(_, rest)| is_socket(rest))
+}
+
+/// The numbers of the sockets in a line, and the first address.
+pub fn sockets_in(line: &str) -> (Vec<u64>, Option<SocketAddr>) {
+    static INODE: LazyLock<Regex> = LazyLock::new(|| regex(r"<socket:\[(\d+)\]>"));
+    let numbers = INODE.captures_iter(line).filter_map(|parts| parts[1].parse().ok());
+    let address = line.find("{sa_family=").and_then(|at| ADDRESS.captures(&line[at..]));
+    let address = address.and_then(|parts| {
+        let group = |number| parts.get(number).map(|group| group.as_str());
+        let (port, ip) = (group(1).or(group(3))?, group(2).or(group(4))?);
+        Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
+    });
+    (numbers.collect(), address)
 }
 
 /// The thread that a line is of, if strace says so: it does when there are several.

@@ -1,8 +1,19 @@
 //! The kernel's tables of sockets, as `ss` shows them: /proc/net/tcp and so on.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::net::SocketAddr;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::{fs, io};
+
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{self, AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::{
+    ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags,
+};
+use netlink_sys::Socket;
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
 use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry, UdpState};
 
@@ -53,22 +64,90 @@ pub struct Change {
 
 /// What the tables said last.
 #[derive(Default)]
-pub struct Known(HashMap<Key, Row>);
+pub struct Known {
+    rows: HashMap<Key, Row>,
+    /// The listeners and the datagram sockets.
+    others: HashSet<Key>,
+    /// By the number of the socket.
+    numbers: HashMap<u64, Key>,
+}
 
 impl Known {
+    /// Whether to read all takes long: then it is better to ask for those that may have changed.
+    pub fn are_many(&self) -> bool {
+        self.rows.len() > 100
+    }
+
+    /// The two ends of the connections that have to do with a call, by the numbers of its sockets;
+    /// if it is an `accept`, also what had no number before, with an address if the call says one.
+    pub fn ends_of(&self, inodes: &[u64], accepts: Option<Option<SocketAddr>>) -> Vec<Ends> {
+        let all = || inodes.iter().filter_map(|inode| self.rows.get(self.numbers.get(inode)?));
+        let connections = all().filter(|row| row.is_tcp && row.state != "LISTEN");
+        let mut ends: Vec<Ends> = connections.map(|row| (row.local, row.remote)).collect();
+        if let Some(address) = accepts {
+            let ports: Vec<u16> = all().map(|row| row.local.port()).collect();
+            let given = self.rows.values().filter(|row| {
+                row.inode == 0
+                    && ports.contains(&row.local.port())
+                    && address.is_none_or(|address| canonical(address) == canonical(row.remote))
+            });
+            ends.extend(given.map(|row| (row.local, row.remote)));
+        }
+        ends
+    }
+
     /// What has changed, now that these are all rows.
     pub fn update(&mut self, rows: Vec<Row>) -> Vec<Change> {
-        let mut before = std::mem::take(&mut self.0);
-        let mut changes = vec![];
-        for row in rows {
-            let old = before.remove(&row.key());
-            if old.as_ref() != Some(&row) {
-                changes.push(Change { old, new: Some(row.clone()) });
+        let all = self.rows.keys().copied().collect();
+        self.replace(all, rows)
+    }
+
+    /// What has changed, now that this is what these connections are, and the listeners, and the
+    /// datagram sockets.
+    pub fn update_some(&mut self, asked: &[Ends], rows: Vec<Row>) -> Vec<Change> {
+        let mut keys: Vec<Key> = self.others.iter().copied().collect();
+        for (local, remote) in asked {
+            let both = [*local, *remote];
+            for form in [canonical, as_version_6] {
+                let [local, remote] = both.map(form);
+                keys.push((true, Some((local, remote)), 0));
             }
-            self.0.insert(row.key(), row);
         }
-        changes.extend(before.into_values().map(|old| Change { old: Some(old), new: None }));
+        self.replace(keys, rows)
+    }
+
+    /// Puts these rows in the place of those with these keys.
+    fn replace(&mut self, keys: Vec<Key>, rows: Vec<Row>) -> Vec<Change> {
+        let mut new: HashMap<Key, Row> = rows.into_iter().map(|row| (row.key(), row)).collect();
+        let mut changes = vec![];
+        for key in keys {
+            let Some(old) = self.rows.remove(&key) else { continue };
+            self.others.remove(&key);
+            self.numbers.remove(&old.inode);
+            let now = new.remove(&key);
+            if let Some(now) = &now {
+                self.insert(now.clone());
+            }
+            if now.as_ref() != Some(&old) {
+                changes.push(Change { old: Some(old), new: now });
+            }
+        }
+        for row in new.into_values() {
+            self.insert(row.clone());
+            changes.push(Change { old: None, new: Some(row) });
+        }
         changes
+    }
+
+    fn insert(&mut self, row: Row) {
+        let key = row.key();
+        if !row.is_tcp || row.state == "LISTEN" {
+            self.others.insert(key);
+        }
+        if row.inode != 0 {
+            self.numbers.insert(row.inode, key);
+        }
+        self.rows.insert(key, row);
     }
 }
 
@@ -138,4 +217,142 @@ fn of_udp(entry: UdpNetEntry) -> Row {
         send_queue: entry.tx_queue,
         inode: entry.inode,
     }
+}
+
+/// The two ends of a connection: here, and there.
+pub type Ends = (SocketAddr, SocketAddr);
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The same in the form that a socket of IPv6 has for it.
+fn as_version_6(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    SocketAddr::new(ip.into(), address.port())
+}
+
+/// Asks the kernel for single connections, in the way that `ss` does (sock_diag(7)).
+pub struct Asker {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Asker {
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        socket.bind_auto()?;
+        socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
+        Ok(Self { socket, buffer: vec![0; 1 << 16] })
+    }
+
+    /// What these connections are, all listeners, and all datagram sockets.
+    pub fn ask(&mut self, families: &BTreeSet<Family>, ends: &[Ends]) -> Result<Vec<Row>, String> {
+        let failed = |error: io::Error| format!("sock_diag: {error}");
+        let datagrams = |family: &&Family| matches!(family, Family::Udp | Family::Udp6);
+        let mut rows = read(&families.iter().filter(datagrams).copied().collect())?;
+        for (family, number) in [(Family::Tcp, AF_INET), (Family::Tcp6, AF_INET6)] {
+            if families.contains(&family) {
+                let all = match number {
+                    AF_INET => SocketId::new_v4(),
+                    _ => SocketId::new_v6(),
+                };
+                let flags = NLM_F_REQUEST | NLM_F_DUMP;
+                rows.extend(self.request(flags, number, StateFlags::LISTEN, all).map_err(failed)?);
+            }
+        }
+        for (local, remote) in ends {
+            let (local, remote) = (canonical(*local), canonical(*remote));
+            let id = SocketId {
+                source_port: local.port(),
+                destination_port: remote.port(),
+                source_address: local.ip(),
+                destination_address: remote.ip(),
+                interface_id: 0,
+                cookie: [0xff; 8],
+            };
+            let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+            let found = self.request(NLM_F_REQUEST, family, StateFlags::all(), id);
+            // Where there is none, the kernel may give the listener.
+            let is_it =
+                |row: &Row| (canonical(row.local), canonical(row.remote)) == (local, remote);
+            rows.extend(found.map_err(failed)?.into_iter().filter(is_it));
+        }
+        Ok(rows)
+    }
+
+    fn request(
+        &mut self,
+        flags: u16,
+        family: u8,
+        states: StateFlags,
+        socket_id: SocketId,
+    ) -> io::Result<Vec<Row>> {
+        let mut header = NetlinkHeader::default();
+        header.flags = flags;
+        let extensions = ExtensionFlags::empty();
+        let request = InetRequest { family, protocol: IPPROTO_TCP, extensions, states, socket_id };
+        let message = SockDiagMessage::InetRequest(request);
+        let mut message = NetlinkMessage::new(header, message.into());
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
+        let mut rows = vec![];
+        loop {
+            let length = self.socket.recv(&mut &mut self.buffer[..], 0)?;
+            let mut rest = &self.buffer[..length];
+            while !rest.is_empty() {
+                let odd =
+                    |error: netlink_packet_core::DecodeError| io::Error::other(error.to_string());
+                let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(odd)?;
+                match message.payload {
+                    NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                        rows.extend(of_response(&response.header));
+                        if flags & NLM_F_DUMP == 0 {
+                            return Ok(rows);
+                        }
+                    }
+                    // None there.
+                    NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => return Ok(rows),
+                    _ => {}
+                }
+                let length = usize::try_from(message.header.length).unwrap_or_default();
+                // Messages begin at multiples of four.
+                rest = rest.get(length.max(1).next_multiple_of(4)..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+fn of_response(header: &InetResponseHeader) -> Option<Row> {
+    let state = match header.state {
+        constants::TCP_ESTABLISHED => "ESTABLISHED",
+        constants::TCP_SYN_SENT => "SYN-SENT",
+        constants::TCP_SYN_RECV => "SYN-RECEIVED",
+        constants::TCP_FIN_WAIT1 => "FIN-WAIT-1",
+        constants::TCP_FIN_WAIT2 => "FIN-WAIT-2",
+        constants::TCP_TIME_WAIT => "TIME-WAIT",
+        constants::TCP_CLOSE_WAIT => "CLOSE-WAIT",
+        constants::TCP_LAST_ACK => "LAST-ACK",
+        constants::TCP_LISTEN => "LISTEN",
+        constants::TCP_CLOSING => "CLOSING",
+        12 => "SYN-RECEIVED",
+        _ => return None,
+    };
+    let id = &header.socket_id;
+    // Of a listener, this is how many connections may wait.
+    let send_queue = if state == "LISTEN" { 0 } else { header.send_queue };
+    Some(Row {
+        is_tcp: true,
+        local: SocketAddr::new(id.source_address, id.source_port),
+        remote: SocketAddr::new(id.destination_address, id.destination_port),
+        state,
+        receive_queue: header.recv_queue,
+        send_queue,
+        inode: header.inode.into(),
+    })
 }

@@ -97,6 +97,8 @@ pub struct Tracee {
     glass: (OwnedFd, OwnedFd),
     /// The beginning of the line of the call that it is in.
     pub beginning: String,
+    /// The rest of it, which still lies in the pipe.
+    pub end_of_line: String,
     /// It has, or had, several threads.
     threads: bool,
     /// Since when a finished call has been there.
@@ -183,6 +185,7 @@ impl Tracee {
             pipe: out,
             glass,
             beginning: String::new(),
+            end_of_line: String::new(),
             threads: false,
             since: None,
             last: Instant::now(),
@@ -263,6 +266,7 @@ impl Tracee {
             if self.threads && since.elapsed() < LONG && self.is_busy() {
                 return Ok(Some(Phase::Run));
             }
+            self.end_of_line = String::from_utf8_lossy(&part).into_owned();
             return Ok(Some(Phase::Halt));
         }
         self.take()?;
