@@ -14,11 +14,8 @@ use crate::helper::{Keeper, Rights};
 use crate::order::Order;
 use crate::strace::{Action, Line, Lines, finds_nothing, sockets_in, thread_of};
 use crate::tables::{self, Asker, Change, Family, Known};
-use crate::tap::{Packet, Tap};
+use crate::tap::{Kind, Packet, Tap};
 use crate::tracee::{Phase, Tracee};
-
-/// So often everything is looked at, also where there is much.
-const OFTEN: Duration = Duration::from_secs(2);
 
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -328,7 +325,8 @@ impl Recorder<'_> {
     /// Takes the new packets, and asks what a call and they have changed. A timer may have changed
     /// something else: all is looked at often enough.
     fn look_at(&mut self, line: &str) -> Result<(), String> {
-        if !self.known.are_many() || self.asker.is_none() || self.looked_at_all.elapsed() > OFTEN {
+        let often = if self.known.are_many() { 40 * LONG } else { LONG };
+        if self.asker.is_none() || self.looked_at_all.elapsed() > often {
             return self.look();
         }
         let (numbers, address) = sockets_in(line);
@@ -341,9 +339,15 @@ impl Recorder<'_> {
         }
         ends.sort();
         ends.dedup();
+        // What goes to and fro in a connection leaves the listeners as they are.
+        let call = thread_of(line).1;
+        let transfers = ["send", "recv", "read", "write"].iter().any(|name| call.starts_with(name));
+        let is_new = |packet: &Packet| matches!(&packet.kind, Kind::Segment { flags, .. } if flags.contains(&"SYN"));
+        let datagrams = self.families.iter().any(|family| family.is_of_datagrams());
+        let others = !transfers || datagrams || self.packets[before..].iter().any(is_new);
         let asker = self.asker.as_mut();
-        let rows = asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends))?;
-        let changes = self.known.update_some(&ends, rows);
+        let rows = asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends, others))?;
+        let changes = self.known.update_some(&ends, others, rows);
         if !changes.is_empty() {
             self.readings.push(changes);
         }

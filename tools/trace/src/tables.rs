@@ -26,6 +26,12 @@ pub enum Family {
     Udp6,
 }
 
+impl Family {
+    pub fn is_of_datagrams(self) -> bool {
+        matches!(self, Self::Udp | Self::Udp6)
+    }
+}
+
 /// One line of a table: a socket, or what is left of one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -73,7 +79,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether to read all takes long: then it is better to ask for those that may have changed.
+    /// Whether to read all takes long.
     pub fn are_many(&self) -> bool {
         self.rows.len() > 100
     }
@@ -102,10 +108,13 @@ impl Known {
         self.replace(all, rows)
     }
 
-    /// What has changed, now that this is what these connections are, and the listeners, and the
-    /// datagram sockets.
-    pub fn update_some(&mut self, asked: &[Ends], rows: Vec<Row>) -> Vec<Change> {
-        let mut keys: Vec<Key> = self.others.iter().copied().collect();
+    /// What has changed, now that this is what these connections are, and perhaps the `others`: the
+    /// listeners and the datagram sockets.
+    pub fn update_some(&mut self, asked: &[Ends], others: bool, rows: Vec<Row>) -> Vec<Change> {
+        let mut keys = vec![];
+        if others {
+            keys.extend(self.others.iter().copied());
+        }
         for (local, remote) in asked {
             let both = [*local, *remote];
             for form in [canonical, as_version_6] {
@@ -249,10 +258,18 @@ impl Asker {
         Ok(Self { socket, buffer: vec![0; 1 << 16] })
     }
 
-    /// What these connections are, all listeners, and all datagram sockets.
-    pub fn ask(&mut self, families: &BTreeSet<Family>, ends: &[Ends]) -> Result<Vec<Row>, String> {
+    /// What these connections are, and perhaps all of the `others`: the listeners and the datagram
+    /// sockets.
+    pub fn ask(
+        &mut self,
+        families: &BTreeSet<Family>,
+        ends: &[Ends],
+        others: bool,
+    ) -> Result<Vec<Row>, String> {
         let failed = |error: io::Error| format!("sock_diag: {error}");
-        let datagrams = |family: &&Family| matches!(family, Family::Udp | Family::Udp6);
+        let none = BTreeSet::new();
+        let families = if others { families } else { &none };
+        let datagrams = |family: &&Family| family.is_of_datagrams();
         let mut rows = read(&families.iter().filter(datagrams).copied().collect())?;
         for (family, number) in [(Family::Tcp, AF_INET), (Family::Tcp6, AF_INET6)] {
             if families.contains(&family) {
