@@ -10,7 +10,7 @@ use std::{fs, io, process};
 
 use tempfile::tempdir;
 
-use crate::beside::watched;
+use crate::beside::{watched, watched_in_any_order};
 use crate::machine::{PYTHON, command, has, launch, missing, program, spawn, succeeds, tool};
 use crate::support::{regex, within_limit};
 use crate::timelines::trace;
@@ -619,4 +619,70 @@ fn a_picture_holds_whatever_a_program_prints() {
     assert!(picture.contains("call · accept(FD9) = 0</text>"), "{picture}");
     assert!(picture.contains("[1m bold &lt;&amp;&gt; "), "{picture}");
     assert!(picture.contains("--links:#"), "{picture}");
+}
+
+/// Three threads send on one connection, a fourth answers.
+const THREADS: &str = "
+import socket, threading
+listener = socket.create_server(('127.0.0.1', 0))
+def serve():
+    server, _ = listener.accept()
+    while server.recv(4): server.sendall(b'pong')
+answers = threading.Thread(target=serve); answers.start()
+client = socket.create_connection(listener.getsockname())
+def talk():
+    for _ in range(30):
+        client.sendall(b'ping'); client.recv(9)
+all = [threading.Thread(target=talk) for _ in '123']
+for one in all: one.start()
+for one in all: one.join()
+client.close(); answers.join()
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn each_packet_of_threads_stands_below_its_call_or_is_marked() {
+    let Some(python) = python() else { return };
+    let arguments = ["--all", "--", python, "-c", THREADS];
+    let Some((_, timeline)) = watched_in_any_order(&arguments) else { return };
+    let mark = "  ...     of this call, or of another at the same time:\n";
+    let (mut sends, mut elsewhere, mut marked) = (0, 0, 0);
+    for call in timeline.split("\n  call    ") {
+        let send = usize::from(call.starts_with("sendto("));
+        let packets = call.matches(" 4 bytes \"p").count();
+        sends += send;
+        if call.contains(mark.trim_end()) {
+            marked += packets.saturating_sub(send);
+        } else {
+            assert!(packets <= send, "{call}\n\n{timeline}");
+            elsewhere += send - packets;
+        }
+    }
+    assert!(sends >= 180, "{timeline}");
+    assert_eq!(elsewhere, marked, "{timeline}");
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_is_not_shown_is_said() {
+    let Some(python) = python() else { return };
+    let program = connected(
+        "one, two = socket.socketpair(); one.send(b'x')\n\
+         import select; epoll = select.epoll(); epoll.register(server); epoll.poll(0.01)\n\
+         folder = os.open('/', 0)\n\
+         for odd in 999, folder:\n    \
+             try: socket.socket(fileno=odd)\n    \
+             except OSError: pass\n\
+         client.send(b'!', socket.MSG_OOB)",
+    );
+    let Some((_, timeline)) = watched(&["--", python, "-c", &program]) else { return };
+    ends_with(
+        &timeline,
+        "(not shown: calls on other sockets than those of the internet; what epoll_wait gave)\n",
+    );
+    assert!(timeline.contains("  call    getsockname(999) = EBADF\n"), "{timeline}");
+    assert!(timeline.contains(") = ENOTSOCK\n"), "{timeline}");
+    assert!(timeline.contains("  PSH ACK URG  1 byte \"!\"\n"), "{timeline}");
+    let plain = trace(&["--", python, "-c", &connected("client.send(b'x')")], "");
+    assert!(!plain.expect("as before").contains("(not shown"));
 }

@@ -439,6 +439,8 @@ client  connect  exited with 7, 5 bytes
 (it was still busy, and got SIGINT)
 (it still slept, and got SIGINT)
 (--fault accept=EMFILE never struck)
+(not shown: what epoll_wait gave)
+  ...     of this call, or of another at the same time:
   call    (killed by SIGSEGV)
 ";
     const SERVER: &str = "\

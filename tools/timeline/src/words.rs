@@ -31,7 +31,7 @@ pub(crate) const ENGLISH: [&str; 23] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 15] = [
+pub(crate) const NOTES: [&str; 17] = [
     "(after the last line)",
     "(the kernel, by itself)",
     "(exited with {status})",
@@ -43,6 +43,8 @@ pub(crate) const NOTES: [&str; 15] = [
     "({program} still slept, and got {signal})",
     "(killed by {signal})",
     "({option} never struck)",
+    "(not shown: {what})",
+    "of this call, or of another at the same time:",
     "all of this, {number} times in all",
     "all of this, {number} times in all, each with its own {what}",
     "{number} times in all",

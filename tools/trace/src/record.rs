@@ -37,6 +37,8 @@ pub struct Event {
     pub process: u32,
     pub action: Action,
     pub packets: Vec<Packet>,
+    /// They may be of another call, which had not returned.
+    pub is_unsure: bool,
     /// What the tables said while the call waited, and in the end: what had changed each time.
     pub readings: Vec<Vec<Change>>,
 }
@@ -91,6 +93,8 @@ struct Recorder<'a> {
     looked_at_all: Instant,
     /// A wait was looked at.
     looked: bool,
+    /// Several calls may have sent what was seen last.
+    is_unsure: bool,
     endings: Vec<String>,
     processes: Vec<(usize, u32, String)>,
     ending: Ending,
@@ -123,6 +127,7 @@ pub fn record(
         asker: Asker::open().ok(),
         looked_at_all: Instant::now(),
         looked: false,
+        is_unsure: false,
         endings: vec![],
         processes: vec![],
         ending: Ending::NotYet,
@@ -298,6 +303,9 @@ impl Recorder<'_> {
         }
         let lines = reader.read(&text, &mut |length| program.printed(length))?;
         self.families.extend(&reader.families);
+        let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
+        self.is_unsure =
+            self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
         for Line { thread, action, waited_since } in lines {
             let process = self.process(index, thread, &action);
             match waited_since {
@@ -397,14 +405,16 @@ impl Recorder<'_> {
         for lines in &mut self.lines {
             lines.begun_at += usize::from(lines.begun_at >= place);
         }
-        self.events.insert(place, Event { program, process, action, packets, readings });
+        self.events
+            .insert(place, Event { program, process, action, packets, is_unsure: false, readings });
     }
 
     fn note(&mut self, program: usize, process: u32, action: Action) {
         self.looked = false;
         let readings = std::mem::take(&mut self.readings);
         let packets = std::mem::take(&mut self.packets);
-        self.events.push(Event { program, process, action, packets, readings });
+        let is_unsure = self.is_unsure && !packets.is_empty();
+        self.events.push(Event { program, process, action, packets, is_unsure, readings });
     }
 
     /// What the kernel still does when the programs have ended.
@@ -425,7 +435,7 @@ impl Recorder<'_> {
         unfinished.sort();
         for (at, program, text) in unfinished.into_iter().rev() {
             let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
-            let event = Event { program, process: 0, action, packets, readings };
+            let event = Event { program, process: 0, action, packets, is_unsure: false, readings };
             self.events.insert(at.min(self.events.len()), event);
         }
         for fault in &self.order.faults {
@@ -436,6 +446,12 @@ impl Recorder<'_> {
             if !self.events.iter().any(struck) {
                 self.endings.push(format!("({} never struck)", fault.as_option()));
             }
+        }
+        let left_out: BTreeSet<&str> =
+            self.lines.iter().flat_map(|lines| lines.left_out.iter().copied()).collect();
+        if !left_out.is_empty() {
+            let all: Vec<&str> = left_out.into_iter().collect();
+            self.endings.push(format!("(not shown: {})", all.join("; ")));
         }
         let last = self.events.last().map_or(0, |event| event.program);
         self.note(last, 0, Action::Nothing);

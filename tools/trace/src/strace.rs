@@ -75,6 +75,8 @@ pub struct Lines {
     order: usize,
     /// How many events there are so far; the recorder says so.
     pub events: usize,
+    /// What it did that is not shown.
+    pub left_out: BTreeSet<&'static str>,
     /// The signals that it got.
     pub signals: BTreeSet<String>,
     /// The sockets of the internet; a program can have others.
@@ -90,6 +92,32 @@ pub struct Lines {
 
 /// Gives the next bytes that a program has printed, so many.
 pub type Printed<'a> = &'a mut dyn FnMut(usize) -> Vec<u8>;
+
+/// These can be of something else, and fail for reasons that have nothing to do with sockets.
+const NOT_FOR_SOCKETS_ALONE: [&str; 22] = [
+    "read",
+    "readv",
+    "write",
+    "writev",
+    "close",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "ioctl",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "sendfile",
+    "splice",
+    "io_uring_setup",
+    "io_uring_enter",
+];
 
 /// A pattern of ours, so a valid one.
 pub fn regex(text: &str) -> Regex {
@@ -263,14 +291,22 @@ impl Lines {
                 ("AF_INET6", true) => Family::Tcp6,
                 ("AF_INET", false) => Family::Udp,
                 ("AF_INET6", false) => Family::Udp6,
-                _ => return vec![],
+                _ => {
+                    self.left_out.insert("calls on other sockets than those of the internet");
+                    return vec![];
+                }
             });
         }
-        let (arguments, mut all) = self.read_part(&time_limit(name, arguments), None);
+        let (shown, mut all) = self.read_part(&time_limit(name, arguments), None);
         let failed = result.starts_with('-');
-        if all.is_empty() && name != "socket" {
+        // Calls on what is no socket, or not open.
+        let in_vain = ["-1 EBADF", "-1 ENOTSOCK"].iter().any(|error| result.starts_with(error))
+            && !NOT_FOR_SOCKETS_ALONE.contains(&name);
+        if all.is_empty() && name != "socket" && !in_vain {
+            self.leave_out(name, arguments);
             return vec![];
         }
+        let arguments = shown;
         // Of `accept` and of `dup`, the result is another one.
         let result = match result.split_once(" (") {
             Some((code, words)) if failed => {
@@ -287,6 +323,22 @@ impl Lines {
         let wakes = wakes(text);
         let text = fixed(name, format!("{name}({arguments}) = {result}"));
         vec![Action::Call(Call { name: name.to_owned(), text, sockets: all, wakes })]
+    }
+
+    /// Remembers what is not shown, and could be of interest.
+    fn leave_out(&mut self, name: &str, arguments: &str) {
+        if name.starts_with("epoll_") {
+            self.left_out.insert("what epoll_wait gave");
+        } else if name.starts_with("io_uring") {
+            self.left_out.insert("what goes through io_uring");
+        } else if arguments.contains("<socket:[") {
+            self.left_out.insert("calls on other sockets than those of the internet");
+        }
+    }
+
+    /// Whether another call that sends is at work: what is on the wire may be of that one.
+    pub fn others_send(&self) -> bool {
+        self.open.values().any(|call| wakes(&call.text))
     }
 
     /// Marks the descriptors of sockets and the addresses in the arguments of a call, or in its

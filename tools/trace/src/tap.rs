@@ -116,6 +116,7 @@ impl Packet {
                     ("RST", tcp.rst()),
                     ("PSH", tcp.psh()),
                     ("ACK", tcp.ack()),
+                    ("URG", tcp.urg()),
                 ];
                 let set = flags.into_iter().filter(|(_, set)| *set);
                 let kind = Kind::Segment {

@@ -28,6 +28,7 @@ struct Group {
 struct Step {
     call: String,
     packets: Vec<String>,
+    is_unsure: bool,
     states: Vec<String>,
 }
 
@@ -117,6 +118,7 @@ impl Builder {
             }
             let mut step = Step {
                 packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
+                is_unsure: event.is_unsure,
                 ..Step::default()
             };
             self.closing = match &event.action {
@@ -488,6 +490,9 @@ fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
                 lines.push(format!("  call    {}", step.call));
             }
             if show.packets {
+                if step.is_unsure {
+                    lines.push(format!("  ...     {UNSURE}"));
+                }
                 let packets = step.packets.iter();
                 lines.extend(few(packets.map(|one| format!("  packet    {one}")), show));
             }
@@ -662,6 +667,9 @@ fn marks(steps: &[Vec<String>]) -> impl Iterator<Item = &str> {
     let all = steps.iter().flatten().flat_map(|line| VARIES.find_iter(line));
     all.map(|found| found.as_str()).filter(|found| found.starts_with(OPEN))
 }
+
+/// Above packets that another thread may have sent.
+const UNSURE: &str = "of this call, or of another at the same time:";
 
 /// What happened without a call: a timer ran out.
 const BY_ITSELF: &str = "(the kernel, by itself)";

@@ -27,7 +27,7 @@ use crate::order::{Fault, Program};
 /// The calls to show: all on sockets, and those that a program can use for sockets and for files.
 const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
 dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
-sendfile,splice";
+?epoll_pwait2,?io_uring_setup,sendfile,splice";
 
 /// More of a string than this, strace leaves out.
 const STRING: &str = "100";
