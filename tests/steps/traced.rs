@@ -591,7 +591,14 @@ fn its_options_mean_what_they_say() {
     assert!(both.starts_with("echo: a\n") && both.contains("\n01_create: program"), "{both}");
     let both = trace(&["--", "sh", "-c", "echo a", "--with", "--", "sh", "-c", "echo b"], "");
     let both = both.expect("as before");
-    assert!(both.starts_with("sh echo a: a\n") && both.contains("\nsh echo b: b\n"), "{both}");
+    assert!(both.starts_with("sh [1]: a\n") && both.contains("\nsh [2]: b\n"), "{both}");
+    let [one, two] = ["one.sh", "two.sh"].map(path);
+    for script in [&one, &two] {
+        fs::write(script, "echo line").expect("a file");
+    }
+    let both = trace(&["--", "sh", &one, "--with", "--", "sh", &two], "").expect("as before");
+    assert!(both.starts_with("sh one.sh: line\n"), "{both}");
+    assert!(both.contains("\nsh two.sh: line\n"), "{both}");
 
     // A server has the time that it was given.
     let server = "nc -l 127.0.0.1 8090 & sleep 2; echo awake";

@@ -91,6 +91,7 @@ fn names(programs: &[Program]) -> Vec<String> {
     let name = |program: &Program| {
         let name = program.short_name();
         let file = program.arguments.iter().find(|argument| !argument.starts_with('-'));
+        let file = file.filter(|file| Path::new(file).is_file());
         let file = file.and_then(|file| file.rsplit('/').next());
         match file.filter(|_| plain.iter().filter(|other| **other == name).count() > 1) {
             Some(file) => format!("{name} {file}"),
