@@ -695,3 +695,39 @@ fn what_is_not_shown_is_said() {
     let plain = trace(&["--", python, "-c", &connected("client.send(b'x')")], "");
     assert!(!plain.expect("as before").contains("(not shown"));
 }
+
+/// Of many sockets, the kernel is asked only for those that a call may have changed.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn of_many_connections_each_is_followed() {
+    let Some(python) = python() else { return };
+    let program = "\
+        import socket\n\
+        listener = socket.socket(); listener.bind(('127.0.0.1', 0)); listener.listen(200)\n\
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(150)]\n\
+        servers = [listener.accept()[0] for _ in clients]\n\
+        for one in clients: one.close()\n\
+        print('closed')\n\
+        for one in servers: one.recv(1)\n\
+        for one in servers: one.close()\n\
+        print('all')\n";
+    let Some((_, timeline)) = watched(&["--all", "--", python, "-c", program]) else { return };
+    let times = |words: &str| regex(words).captures_iter(&timeline).count();
+    let ends = r"  state     FD\d+, PORT\d+ to PORT\d+: ";
+    for words in [
+        "accept queue [0-9]+ -> [0-9]+\n  state     FD[0-9]+, PORT[0-9]+ to PORT[0-9]+: CLOSED -> ESTABLISHED\n  state     PORT[0-9]+ to PORT[0-9]+: ESTABLISHED, no descriptor yet\n",
+        &format!("{ends}ESTABLISHED, has a descriptor\n"),
+        &format!("{ends}ESTABLISHED -> FIN-WAIT-2, descriptor closed\n"),
+        &format!("{ends}ESTABLISHED -> CLOSE-WAIT\n"),
+        &format!("{ends}CLOSE-WAIT -> CLOSED\n"),
+        r"  state     PORT\d+ to PORT\d+: FIN-WAIT-2 -> TIME-WAIT\n",
+    ] {
+        assert_eq!(times(words), 150, "{words}\n{timeline}");
+    }
+    // Each at its own call: the queue grows by one and shrinks by one.
+    for number in 0..150 {
+        for (from, to) in [(number, number + 1), (number + 1, number)] {
+            assert_eq!(times(&format!("accept queue {from} -> {to}\n")), 1, "{timeline}");
+        }
+    }
+}
