@@ -31,10 +31,10 @@ const EXAMPLES: [&str; 14] = [
 pub const NOT_ROOT: [&str; 4] = ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
 /// In a namespace: tcpdump ($1: its file) watches while `cargo trace` (the other arguments)
-/// runs a program. The last datagram says that tcpdump has seen all.
+/// runs a program. The last datagram says that tcpdump has seen all. It gets room, or it loses some.
 const WATCHED: &str = r#"
 ip link set lo up || exit
-tcpdump -i lo -n -U --immediate-mode -w "$1" 2>"$1.log" &
+tcpdump -i lo -n -U --immediate-mode -B 32768 -s 200 -w "$1" 2>"$1.log" &
 for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
 file=$1
 shift

@@ -82,6 +82,23 @@ fn who_is_killed_is_said_to_be_and_its_last_packets_are_shown() {
     }
 }
 
+/// Who asks again and again waits, too.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_server_that_polls_is_ended_like_others() {
+    let Some(python) = python() else { return };
+    let program = connected(
+        "listener.settimeout(0.1); print('polls')\n\
+         while True:\n    \
+             try: listener.accept()\n    \
+             except TimeoutError: pass",
+    );
+    let Some(timeline) = trace(&["--wait", "2", "--", python, "-c", &program], "") else { return };
+    assert!(timeline.starts_with("polls\n"), "{timeline}");
+    assert!(timeline.contains("= 0 (Timeout)\n  ...     "), "{timeline}");
+    assert!(timeline.ends_with(", and was ended)\n"), "{timeline}");
+}
+
 /// Whether a process has these words in its command line.
 fn is_there(words: &str) -> bool {
     let processes = fs::read_dir("/proc").expect("Linux").flatten();

@@ -350,7 +350,10 @@ impl Recorder<'_> {
         // What goes to and fro in a connection leaves the listeners as they are.
         let call = thread_of(line).1;
         let transfers = ["send", "recv", "read", "write"].iter().any(|name| call.starts_with(name));
-        let is_new = |packet: &Packet| matches!(&packet.kind, Kind::Segment { flags, .. } if flags.contains(&"SYN"));
+        let is_new = |packet: &Packet| match &packet.kind {
+            Kind::Segment { flags, .. } => flags.contains(&"SYN"),
+            _ => false,
+        };
         let datagrams = self.families.iter().any(|family| family.is_of_datagrams());
         let others = !transfers || datagrams || self.packets[before..].iter().any(is_new);
         let asker = self.asker.as_mut();
