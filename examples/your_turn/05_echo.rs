@@ -5,8 +5,9 @@
 //! client has finished (step 6). Then close the connection, and serve the next
 //! client. One at a time is enough.
 //!
-//! They can be any bytes, and millions of them. Up to 50 other clients wait
-//! meanwhile.
+//! They can be any bytes, and millions of them. A client can be slow: it can be
+//! silent, or receive nothing, for as long as it likes. Up to 50 other clients
+//! wait meanwhile.
 //!
 //!     cargo grade 05_echo
 

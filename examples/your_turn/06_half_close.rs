@@ -7,7 +7,7 @@
 //! the connection, and serve the next client. It has its own 1000 bytes.
 //!
 //! A client that ends its direction earlier gets what it sent, and then the
-//! end.
+//! end. A client may be silent for as long as it likes, at any time.
 //!
 //!     cargo grade 06_half_close
 

@@ -9,7 +9,8 @@
 //! The server answers each message, the first one too, with `Server received: `
 //! and that message. Greeting and answers can come in any pieces. Print each
 //! when it is whole, as one line: `server: Server received: hi`. Only then send
-//! the next message. Print nothing else (but `ready`).
+//! the next message. Print nothing else (but `ready`). The server may take its
+//! time to answer.
 //!
 //! After the line `quit`, or at the end of the input, the last message is
 //! `quit`. Print its answer as well, close, and end with exit status 0.

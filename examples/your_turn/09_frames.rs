@@ -12,8 +12,9 @@
 //!
 //! When the client has ended its direction, close the connection. If its stream
 //! ended inside a message (or its length), that one gets no answer. Then serve
-//! the next client. One at a time is enough. A client that breaks off doesn't
-//! end the server.
+//! the next client. One at a time is enough. A client can be slow: it can be
+//! silent, or receive nothing, for as long as it likes. One that breaks off
+//! doesn't end the server.
 //!
 //!     cargo grade 09_frames
 

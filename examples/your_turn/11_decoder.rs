@@ -12,7 +12,9 @@
 //! come of it.
 //!
 //! When the client has ended its direction, send what is left to send, close,
-//! and serve the next client. One that breaks off doesn't end the server.
+//! and serve the next client. One that breaks off doesn't end the server. A
+//! client can be slow: it can be silent, or receive nothing, for as long as it
+//! likes.
 //!
 //!     cargo grade 11_decoder
 

@@ -4,7 +4,8 @@
 //! each client `hello` and `\n` as soon as it has its turn. Then send it the
 //! bytes that it sends, as they are and as they come, until it has ended its
 //! direction; close the connection, and serve the next client. One at a time is
-//! enough.
+//! enough. A client can be slow: it can be silent, or receive nothing, for a
+//! while.
 //!
 //! A client can leave whenever it likes: without a word, while it waits for its
 //! turn, in the middle of a sentence, without reading what it gets. It can

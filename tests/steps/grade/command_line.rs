@@ -243,6 +243,44 @@ fn grade_judges_another_language() {
     assert!(shown.contains(words), "{shown}");
 }
 
+/// A program that gets hardly any processor beside another one, and needs some: it has neither
+/// passed nor failed. One that computes all the while has its time.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_gives_no_verdict_on_a_machine_that_is_too_busy() {
+    if !has(&["python3", "taskset", "chrt"]) {
+        return;
+    }
+    let notes = tempfile::tempdir().expect("a folder");
+    let file = notes.path().join("slow.py");
+    let grade = |script: &str, command: &[&str]| {
+        fs::write(&file, script).expect("written");
+        let mut grade = grader(&notes.path().join("notes"));
+        grade.args(["05_echo", "--"]).args(command).arg(&file);
+        outcome(grade.output())
+    };
+    let computes =
+        |time: f32| format!("import time\nwhile time.process_time() < {time}: pass\n{ECHO}");
+    // On the first processor, and only if nobody else wants it.
+    let idle = ["taskset", "-c", "0", "chrt", "-i", "0", "python3"];
+    let _quiet = quiet();
+    let mut busy = spawn(launch("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]));
+    let (status, shown, errors) = grade(&computes(3.0), &idle);
+    busy.kill().expect("it runs");
+    busy.wait().expect("a status");
+    assert_eq!((status, errors.as_str()), (3, ""), "{shown}");
+    assert!(shown.contains("This machine is too busy: run it again."), "{shown}");
+    assert!(!shown.contains("FAIL") && !shown.contains("hint"), "{shown}");
+
+    // It takes long to be ready, and does something meanwhile: the first check passes.
+    let once = notes.path().join("once");
+    let first =
+        format!("import os\nif not os.path.exists({once:?}):\n  open({once:?}, 'w')\n  while");
+    let script = computes(4.5).replacen("while", &first, 1);
+    let (status, shown, _) = grade(&script, &["python3"]);
+    assert_eq!(status, 0, "{shown}");
+}
+
 /// Each answer comes, and late: when time is up, it is not blamed for the one that was awaited.
 #[test]
 #[ignore = "with the other tests of the grader"]

@@ -56,7 +56,7 @@ fn grade_blames_the_machine_for_its_limits() {
             "may have 30 open files here, and this check needs 32",
         ),
         (&["unshare", "-Urn"], 0, "127.0.0.1 cannot be reached"),
-        (&["unshare", "-Urn", "sh", "-c", queue, "sh"], 6, "(net.core.somaxconn), whatever listen"),
+        (&["unshare", "-Urn", "sh", "-c", queue, "sh"], 7, "(net.core.somaxconn), whatever listen"),
     ] {
         let mut grade = command(limit[0]);
         grade.args(&limit[1..]).arg(tool("grade")).args(["05_echo", "--", "python3"]);

@@ -1,26 +1,59 @@
-//! The time that a grading has.
+//! The time that a grading has. What the machine takes away from it does not count: while a
+//! program, or the grader, could run and had no processor.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::processor::lost;
 use crate::wrong::{Wrong, seconds};
 
 /// All the checks of an exercise together, unless some of them are allowed more.
 pub const LIMIT: Duration = Duration::from_secs(10);
 /// So long is waited for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+/// Of a machine that has taken away so much nothing is to be expected.
+const MOST_LOST: Duration = Duration::from_secs(30);
+
+/// A moment, from which the time is counted that the machine gives.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    at: Instant,
+    lost: Duration,
+}
+
+impl Moment {
+    pub fn now() -> Self {
+        Self { at: Instant::now(), lost: lost() }
+    }
+
+    pub fn elapsed(self) -> Duration {
+        self.at.elapsed().saturating_sub(self.lost())
+    }
+
+    /// What the machine has taken away since then.
+    pub fn lost(self) -> Duration {
+        lost().saturating_sub(self.lost)
+    }
+}
 
 pub struct Clock {
-    start: Instant,
+    start: Moment,
     /// How long was waited for programs that start.
     starting: Cell<Duration>,
+    /// A check says so itself.
+    is_hopeless: Cell<bool>,
     /// What checks were allowed that last for seconds even if all is well.
     more: Cell<Duration>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { start: Instant::now(), starting: Cell::default(), more: Cell::default() }
+        Self {
+            start: Moment::now(),
+            starting: Cell::default(),
+            is_hopeless: Cell::default(),
+            more: Cell::default(),
+        }
     }
 }
 
@@ -32,6 +65,15 @@ impl Clock {
     /// A program has taken so long to start.
     pub fn add_start(&self, time: Duration) {
         self.starting.set(self.starting.get() + time);
+    }
+
+    /// What is left for all the checks. That a program takes long to start does not count, within
+    /// limits: some languages do.
+    fn left(&self) -> Duration {
+        if self.machine_is_too_busy() {
+            return Duration::ZERO;
+        }
+        (self.limit() + self.starting().min(LIMIT)).saturating_sub(self.start.elapsed())
     }
 
     /// A check needs so much more than others do.
@@ -59,24 +101,43 @@ impl Clock {
         ))
     }
 
-    /// Until when all checks must be done. That a program takes long to start does not count,
-    /// within limits: some languages do.
-    pub fn end(&self) -> Instant {
-        self.start + self.limit() + self.starting().min(LIMIT)
-    }
-
     pub fn is_up(&self) -> bool {
-        Instant::now() > self.end()
+        self.left().is_zero()
     }
 
-    /// The end of so much time from now on, or of all of it.
-    pub fn end_of(&self, patience: Duration) -> Instant {
-        self.end().min(Instant::now() + patience)
+    /// Nothing that was seen says anything about the program.
+    pub fn machine_is_too_busy(&self) -> bool {
+        self.is_hopeless.get() || self.start.lost() > MOST_LOST
     }
 
-    /// What is left of that much patience: more than nothing, as nothing would mean no limit.
-    pub fn left_of(&self, patience: Duration) -> Duration {
-        let left = self.end().saturating_duration_since(Instant::now());
-        patience.min(left).max(Duration::from_millis(1))
+    /// A check cannot be done on this machine: it is always late.
+    pub fn give_up(&self) {
+        self.is_hopeless.set(true);
+    }
+
+    /// A wait that begins now.
+    pub fn wait(&self, patience: Duration) -> Wait<'_> {
+        Wait { clock: self, since: Moment::now(), patience }
+    }
+}
+
+/// A wait with an end: that of its patience, or that of all the checks.
+#[derive(Clone, Copy)]
+pub struct Wait<'a> {
+    clock: &'a Clock,
+    since: Moment,
+    patience: Duration,
+}
+
+impl Wait<'_> {
+    /// So long can be waited at least; then it is to be asked again. `None`: no longer.
+    pub fn left(&self) -> Option<Duration> {
+        let left = self.patience.saturating_sub(self.since.elapsed()).min(self.clock.left());
+        // (A limit of less would mean none, to some calls.)
+        (left >= Duration::from_millis(1)).then_some(left)
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.since.elapsed()
     }
 }

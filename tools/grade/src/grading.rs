@@ -132,6 +132,27 @@ impl Grading {
         peer.advice_if(|_| !self.has_connected.get(), NOBODY)
     }
 
+    /// The same, with a socket for which the program's kernel keeps less than usual, so that it is
+    /// full sooner: on Linux after 1.1 MB. (A small receive buffer would not do: into that, a bit
+    /// more goes now and then, long after it was full.)
+    pub fn connect_narrow(&self, program: &Program) -> Outcome<Peer> {
+        #[cfg(unix)]
+        let narrow = |socket: &Socket| socket.set_tcp_mss(1000);
+        #[cfg(not(unix))]
+        let narrow = |_: &Socket| Ok(());
+        self.connect_with(program, narrow)
+    }
+
+    /// Here the grader's kernel keeps less as well: on Linux it is full after
+    /// 280,000 bytes.
+    pub fn connect_narrowest(&self, program: &Program) -> Outcome<Peer> {
+        self.connect_with(program, |socket| {
+            #[cfg(unix)]
+            socket.set_tcp_mss(500)?;
+            socket.set_recv_buffer_size(16_384)
+        })
+    }
+
     /// A listener of the grader's, for a program that is a client.
     pub fn listen(&self) -> Outcome<TcpListener> {
         Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)
@@ -167,6 +188,12 @@ impl Grading {
     /// What there is to know about the programs that run: nobody has hung up on them yet.
     pub fn last_words(&self) -> Vec<String> {
         last_words(&self.bench.programs.borrow())
+    }
+
+    /// Nothing can be said on this machine.
+    pub fn too_busy(&self) -> Wrong {
+        self.bench.clock.give_up();
+        Wrong::machine("this machine is too busy")
     }
 
     /// Ends all that a check has started.

@@ -8,6 +8,8 @@ mod exercise;
 mod exercises;
 mod grading;
 mod machine;
+mod patience;
+mod processor;
 mod program;
 mod progress;
 mod report;
@@ -29,6 +31,9 @@ use lexopt::Arg;
 use progress::Progress;
 use report::Waiting;
 use verdict::{Verdict, grade};
+
+/// The exit status where nothing can be said: neither good nor bad.
+const TOO_BUSY: u8 = 3;
 
 const USAGE: &str = include_str!("usage.txt");
 
@@ -67,14 +72,15 @@ fn main() -> ExitCode {
     };
     program::adopt_orphans();
     program::end_with_the_grader();
-    let good = match wish.exercise {
+    processor::watch();
+    let is_good = |good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match wish.exercise {
         None if wish.all => reader.grade_all(&wish),
-        None => reader.list(),
-        Some(exercise) if wish.hint => reader.hint(exercise),
-        Some(exercise) if wish.solution => reader.solution(exercise),
+        None => is_good(reader.list()),
+        Some(exercise) if wish.hint => is_good(reader.hint(exercise)),
+        Some(exercise) if wish.solution => is_good(reader.solution(exercise)),
         Some(exercise) => reader.grade_one(exercise, &wish),
-    };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
 }
 
 impl Reader {
@@ -214,7 +220,7 @@ impl Reader {
         Some(vec![program?])
     }
 
-    fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> bool {
+    fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> ExitCode {
         let (seed, tell) = (wish.seed.unwrap_or_else(new_seed), !wish.json);
         let command = wish.command.clone().or_else(|| self.build(exercise, true));
         let call = tell.then(|| self.call());
@@ -223,7 +229,7 @@ impl Reader {
             println!("{}", verdict.as_json(exercise));
         }
         if !verdict.is_good(exercise) {
-            return false;
+            return if verdict.is_busy { TOO_BUSY.into() } else { ExitCode::FAILURE };
         }
         self.progress.add_done(exercise.name);
         if tell {
@@ -232,13 +238,13 @@ impl Reader {
                 None => println!("  That was the last one."),
             }
         }
-        true
+        ExitCode::SUCCESS
     }
 
     /// All exercises with the same seed, so that it can be said once.
-    fn grade_all(&mut self, wish: &Wish) -> bool {
+    fn grade_all(&mut self, wish: &Wish) -> ExitCode {
         let seed = wish.seed.unwrap_or_else(new_seed);
-        let (mut all_good, mut by_chance) = (true, false);
+        let (mut all_good, mut all_judged, mut by_chance) = (true, true, false);
         for exercise in EXERCISES {
             let waiting = (!wish.json).then(|| Waiting::on(exercise.name));
             let command = self.build(exercise, false);
@@ -246,7 +252,8 @@ impl Reader {
                 command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, None));
             drop(waiting);
             let is_good = verdict.is_good(exercise);
-            all_good &= is_good;
+            all_good &= is_good || verdict.is_busy;
+            all_judged &= !verdict.is_busy;
             by_chance |= verdict.failed.is_some() && verdict.by_chance;
             if is_good {
                 self.progress.add_done(exercise.name);
@@ -259,7 +266,11 @@ impl Reader {
         if by_chance && !wish.json {
             println!("\n  The same again: --seed {seed}");
         }
-        all_good
+        match (all_good, all_judged) {
+            (false, _) => ExitCode::FAILURE,
+            (true, false) => TOO_BUSY.into(),
+            (true, true) => ExitCode::SUCCESS,
+        }
     }
 }
 

@@ -23,13 +23,16 @@ use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
 use crate::clock::{Clock, PATIENCE};
 use crate::machine;
+use crate::processor::time_of;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
 const PROCESSES: u64 = 16;
-/// A program has so long until it says that it is ready.
+/// A program has so long until it says that it is ready; and so long in all, if it has computed
+/// for a good part of that.
 const UNTIL_READY: Duration = Duration::from_secs(4);
+const AT_MOST_UNTIL_READY: Duration = Duration::from_secs(10);
 /// No exercise prints as much. A program that does would go on forever.
 const FLOOD: usize = 1 << 20;
 /// No line is longer than that.
@@ -209,13 +212,24 @@ impl Program {
     pub fn wait_until_ready(&self) -> Outcome {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
-        let end = self.clock.end_of(UNTIL_READY);
+        let wait = self.clock.wait(AT_MOST_UNTIL_READY);
         let stop = loop {
             if self.is_ready.get() {
                 return Ok(());
             }
-            if let Err(stop) = self.receive_line(end) {
-                break stop;
+            let left = UNTIL_READY.saturating_sub(wait.elapsed());
+            let is_working = || {
+                let limit = wait.elapsed().min(UNTIL_READY) / 4;
+                !self.flooded.load(Ordering::Relaxed) && time_of(self.child.borrow().id()) > limit
+            };
+            let left = match wait.left() {
+                Some(_) if !left.is_zero() => left,
+                Some(left) if is_working() => left.min(UNTIL_READY / 4),
+                _ => break RecvTimeoutError::Timeout,
+            };
+            match self.receive_line(left) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(stop) => break stop,
             }
         };
         self.clock.add_start(start.elapsed());
@@ -232,15 +246,16 @@ impl Program {
     /// The next line that it prints and that has not been asked for (without `ready`).
     pub fn next_line(&self, expected: &str) -> Outcome<String> {
         let start = Instant::now();
-        let end = self.clock.end_of(PATIENCE);
+        let wait = self.clock.wait(PATIENCE);
         loop {
             let next = self.printed.borrow().get(self.asked.get()).cloned();
             if let Some(line) = next {
                 self.asked.set(self.asked.get() + 1);
                 return Ok(line);
             }
-            let (how, then) = match self.receive_line(end) {
+            let (how, then) = match self.receive_line(wait.left().unwrap_or_default()) {
                 Ok(()) => continue,
+                Err(RecvTimeoutError::Timeout) if wait.left().is_some() => continue,
                 Err(RecvTimeoutError::Timeout) => {
                     (How::Silent, format!("for {}", seconds(start.elapsed())))
                 }
@@ -263,14 +278,14 @@ impl Program {
     /// It must not have said that it is ready, up to its end.
     pub fn expect_not_ready(&self) -> Outcome {
         // Its last lines may be still on their way.
-        self.collect(Instant::now() + LAST);
+        self.collect(LAST);
         let line = self.is_ready.get().then(|| "ready".to_owned());
         expect_no_line(line.as_ref(), "no line \"ready\" this time").advice(READY_TOO_MUCH)
     }
 
     /// All that it has printed, asked for or not.
     pub fn printed_up_to_now(&self) -> Vec<String> {
-        self.collect(Instant::now());
+        self.collect(Duration::ZERO);
         self.printed.borrow().clone()
     }
 
@@ -286,7 +301,7 @@ impl Program {
 
     /// The lines that it has printed and that nobody has asked for.
     pub fn other_lines(&self) -> Vec<String> {
-        self.collect(Instant::now());
+        self.collect(Duration::ZERO);
         let printed = self.printed.borrow();
         let from = self.asked.replace(printed.len());
         printed[from..].to_vec()
@@ -294,13 +309,17 @@ impl Program {
 
     /// The same for a program that has ended: the last of them are awaited.
     pub fn last_lines(&self) -> Vec<String> {
-        self.collect(self.clock.end_of(PATIENCE));
+        let wait = self.clock.wait(PATIENCE);
+        while let Some(left) = wait.left() {
+            if self.receive_line(left) == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+        }
         self.other_lines()
     }
 
     /// Waits for a line. (`ready` goes to nobody else.)
-    fn receive_line(&self, end: Instant) -> Result<(), RecvTimeoutError> {
-        let left = end.saturating_duration_since(Instant::now());
+    fn receive_line(&self, left: Duration) -> Result<(), RecvTimeoutError> {
         let (came, line) = self.lines.recv_timeout(left)?;
         match line.trim() {
             "ready" if !self.is_ready.replace(true) => {
@@ -312,20 +331,21 @@ impl Program {
         Ok(())
     }
 
-    fn collect(&self, until: Instant) {
-        while self.receive_line(until).is_ok() {}
+    /// All that comes until there was none for so long.
+    fn collect(&self, pause: Duration) {
+        while self.receive_line(pause).is_ok() {}
     }
 
     /// What it means that no more lines can come.
     fn what_ended(&self) -> String {
-        match self.ends_until(Instant::now() + LAST) {
+        match self.ends_within(LAST) {
             Some(_) => "and then the end of the program".to_owned(),
             None => "and then the end of its standard output".to_owned(),
         }
     }
 
     fn printed_so_far(&self) -> String {
-        self.collect(Instant::now());
+        self.collect(Duration::ZERO);
         match &self.printed.borrow()[..] {
             [] => "nothing".to_owned(),
             [line] => the_line(line),
@@ -363,14 +383,15 @@ impl Program {
     /// How it ends by itself.
     pub fn expect_end(&self) -> Outcome<ExitStatus> {
         let start = Instant::now();
-        self.ends_until(self.clock.end_of(PATIENCE)).ok_or_else(|| {
+        self.ends_within(PATIENCE).ok_or_else(|| {
             let got = format!("a program that still runs after {}", seconds(start.elapsed()));
             Wrong::new(How::Exit, "the end of the program", got)
         })
     }
 
-    fn ends_until(&self, end: Instant) -> Option<ExitStatus> {
-        while self.ended().is_none() && Instant::now() <= end {
+    fn ends_within(&self, patience: Duration) -> Option<ExitStatus> {
+        let wait = self.clock.wait(patience);
+        while self.ended().is_none() && wait.left().is_some() {
             thread::sleep(Duration::from_millis(2));
         }
         self.ended()
@@ -456,9 +477,9 @@ impl Program {
         if let Some(status) = self.ended() {
             words.push(format!("It has ended: {}.", ending(status)));
             // What it said last may be still on its way to the grader.
-            self.collect(Instant::now() + LAST);
+            self.collect(LAST);
         }
-        self.collect(Instant::now());
+        self.collect(Duration::ZERO);
         if self.flooded.load(Ordering::Relaxed) {
             words.push("It prints without end.".to_owned());
         }
@@ -549,6 +570,12 @@ fn read_lines(
 /// a group of its own, so that it can be ended with all that it has started.
 #[cfg(unix)]
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// The programs that run.
+#[cfg(target_os = "linux")]
+pub fn running() -> Vec<u32> {
+    GROUPS.lock().map(|groups| groups.clone()).unwrap_or_default()
+}
 
 /// Whoever is told to end (Ctrl-C) ends the programs as well.
 #[cfg(unix)]

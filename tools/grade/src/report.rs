@@ -83,6 +83,14 @@ pub fn not_run(title: &str, reason: Option<&String>) {
     }
 }
 
+/// A check of which nothing can be said.
+pub fn too_busy(title: &str) {
+    println!("  --    {title}\n");
+    let words = "This machine is too busy: run it again. Again and again the program, or the \
+                 grader, could run and had no processor. That says nothing about the program.";
+    println!("{}", wrap(words, "  "));
+}
+
 /// The check that failed, and all that helps.
 pub fn failed(
     title: &str,

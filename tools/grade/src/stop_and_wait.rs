@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::clock::PATIENCE;
+use crate::clock::{Moment, PATIENCE};
 use crate::grading::Grading;
 use crate::program::{Program, ending};
 use crate::wire::{Bench, Datagrams};
@@ -165,6 +165,33 @@ pub fn least(tries: u32) -> Duration {
     TRY * tries * 3 / 4
 }
 
+/// How long tries are to which nobody says anything. On a busy machine some are longer than they
+/// should be, and not all of them.
+#[derive(Default)]
+pub struct Pace {
+    last: Option<Moment>,
+    shortest: Option<Duration>,
+}
+
+impl Pace {
+    pub fn a_try_begins(&mut self) {
+        if let Some(last) = self.last.replace(Moment::now()) {
+            let time = last.elapsed();
+            self.shortest = Some(self.shortest.map_or(time, |shortest| shortest.min(time)));
+        }
+    }
+
+    pub fn is_right(&self) -> Outcome {
+        let shortest = self.shortest.unwrap_or_default().as_millis();
+        if shortest < 180 {
+            return Ok(());
+        }
+        let got = format!("tries of {shortest} ms and more");
+        let wrong = Wrong::new(How::Silent, "tries of 100 ms", got);
+        Err(wrong.after("nothing").advice(TOO_LATE))
+    }
+}
+
 /// Datagrams that keep coming while a program waits for another one, so fast
 /// that a limit for each receive never ends, and a limit for all of them does.
 ///
@@ -201,6 +228,15 @@ impl Noise {
         self.last.duration_since(self.since) > TRY * 4 + Duration::from_millis(600)
     }
 }
+
+const TOO_LATE: &str = "Nobody answered, and each try was longer than its 100 ms. Look at the limit: \
+     which unit has it, and is it set for the receive of a try once? Nothing else may wait between \
+     two tries.";
+
+/// The advice where the tries do not come from one port.
+pub const NEW_SOCKET: &str = "Each try came from another port, so each has a socket of its own. An \
+     answer that is late goes to the port of the try before, and nobody receives it. One socket \
+     is enough for all of them: create it once, ahead of the loops.";
 
 const TOO_SOON: &str = "A try was over before its 100 ms were. What is not the answer (another \
      datagram, an error such as \"connection refused\" or \"interrupted\") neither ends a try nor \

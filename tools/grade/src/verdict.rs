@@ -19,6 +19,8 @@ pub struct Verdict {
     pub failed: Option<&'static str>,
     /// Checks that this machine does not allow: neither passed nor failed.
     not_run: usize,
+    /// The machine was too busy: then nothing failed.
+    pub is_busy: bool,
     compiles: bool,
     seed: u64,
     /// Whether the seed matters.
@@ -37,6 +39,7 @@ impl Verdict {
         match (self.failed, self.not_run) {
             (Some(title), _) => format!("{counted}, not: {title}"),
             (None, 1..) => format!("{counted}, {} not run: this machine's limits", self.not_run),
+            _ if self.is_busy => format!("{counted}, then no verdict: this machine is too busy"),
             _ if !self.compiles => " does not compile".to_owned(),
             _ => format!("{counted}, {}", report::green("done")),
         }
@@ -55,6 +58,9 @@ impl Verdict {
         ];
         if self.not_run > 0 {
             fields.push(("not_run", json!(self.not_run)));
+        }
+        if self.is_busy {
+            fields.push(("too_busy", json!(true)));
         }
         let mut line = Vec::new();
         let written = serde_json::Serializer::new(&mut line).collect_map(fields);
@@ -81,13 +87,16 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
         };
         let last_words = result.as_ref().map_or_else(|_| grading.last_words(), |()| vec![]);
         drop(waiting);
+        verdict.is_busy = result.is_err() && grading.bench().clock.machine_is_too_busy();
         match &result {
             Ok(()) => verdict.passed += 1,
+            Err(_) if verdict.is_busy => {}
             Err(wrong) if wrong.how == How::Machine => verdict.not_run += 1,
             Err(_) => verdict.failed = Some(check.title),
         }
         match (&result, call) {
             (_, None) => {}
+            (Err(_), _) if verdict.is_busy => report::too_busy(check.title),
             (Ok(()), _) => report::passed(check.title),
             (Err(wrong), _) if wrong.how == How::Machine => {
                 let is_new = reason != wrong.got;
@@ -100,7 +109,8 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
             }
         }
         grading.clear();
-        if verdict.failed.is_some() || (result.is_err() && grading.bench().clock.is_up()) {
+        let is_over = result.is_err() && grading.bench().clock.is_up();
+        if verdict.failed.is_some() || verdict.is_busy || is_over {
             break;
         }
     }
@@ -109,6 +119,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
     if call.is_some() {
         let number = exercise.checks.len();
         match (verdict.failed, verdict.not_run) {
+            _ if verdict.is_busy => {}
             (None, 0) => println!("\n  All {number} checks pass."),
             (None, not_run) => println!(
                 "\n  {} of {number} checks pass; {not_run} could not be run on this machine.",

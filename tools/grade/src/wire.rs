@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,12 @@ use crate::wrong::{How, Outcome, Wrong, in_words, plural, seconds, show};
 
 /// What a connect gets that is neither accepted nor refused.
 pub const NO_ANSWER: &str = "no answer";
+/// Who waits looks at the clock so often.
+pub const GLANCE: Duration = Duration::from_millis(500);
+/// A slow client receives nothing for so long.
+const SLOW: Duration = Duration::from_millis(1100);
+/// So much a slow client receives at a time.
+const LUMP: usize = 100_000;
 
 /// What all parts of one grading share.
 #[derive(Default)]
@@ -43,6 +50,8 @@ pub struct Peer {
     /// What was sent last, in words.
     sent: String,
     bench: Rc<Bench>,
+    /// For a receive.
+    limit: Duration,
     /// The program did not sleep in time: it is not waited for again.
     never_sleeps: bool,
 }
@@ -66,7 +75,11 @@ impl Peer {
         bench.close_dropped();
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         set_up(&socket)?;
-        let connected = socket.connect_timeout(&to.into(), bench.clock.left_of(PATIENCE));
+        let wait = bench.clock.wait(PATIENCE);
+        let connected = match wait.left() {
+            None => Err(ErrorKind::TimedOut.into()),
+            Some(left) => socket.connect_timeout(&to.into(), left),
+        };
         connected.map_err(|error| {
             let got = match error.kind() {
                 ErrorKind::TimedOut => NO_ANSWER.to_owned(),
@@ -80,9 +93,10 @@ impl Peer {
     fn new(stream: TcpStream, bench: &Rc<Bench>) -> Outcome<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(GLANCE))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, sent: String::new(), bench: Rc::clone(bench), never_sleeps: false })
+        let bench = Rc::clone(bench);
+        Ok(Self { stream, sent: String::new(), bench, limit: PATIENCE, never_sleeps: false })
     }
 
     /// The socket itself, for what has no method here.
@@ -131,12 +145,20 @@ impl Peer {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Outcome {
-        self.not_beyond_the_limit();
+        self.bench.close_dropped();
         let start = Instant::now();
-        put_all(&self.stream, bytes, self.bench.clock.end()).map_err(|error| {
+        let clock = &self.bench.clock;
+        let mut wait = clock.wait(PATIENCE);
+        let is_over = |taken| {
+            if taken > 0 {
+                wait = clock.wait(PATIENCE);
+            }
+            wait.left().is_none()
+        };
+        put_all(&self.stream, bytes, is_over).map_err(|error| {
             let time = start.elapsed();
-            if is_timeout(&error) && self.bench.clock.has_cut(time) {
-                return self.bench.clock.time_was_up();
+            if is_timeout(&error) && clock.has_cut(time) {
+                return clock.time_was_up();
             }
             let time = seconds(time);
             let (how, got) = match is_timeout(&error) {
@@ -205,17 +227,58 @@ impl Peer {
         pieces: impl Iterator<Item = &'a [u8]> + Send,
         expected: &[u8],
     ) -> Outcome {
-        let (stream, end) = (self.stream.try_clone()?, self.bench.clock.end());
+        self.trade_with(pieces, expected, |peer, _| peer.receive(expected.len()))
+    }
+
+    /// The same, but it receives nothing before the program takes no more for a second. Then
+    /// it receives all of it, in lumps: each time the program has room again for a part.
+    pub fn trade_late<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]> + Send,
+        expected: &[u8],
+    ) -> Outcome {
+        self.trade_with(pieces, expected, |peer, taken| {
+            let (mut before, mut since) = (0, Instant::now());
+            while since.elapsed() < SLOW && !peer.bench.clock.is_up() {
+                thread::sleep(Duration::from_millis(5));
+                let now = taken.load(Ordering::Relaxed);
+                if now != before {
+                    (before, since) = (now, Instant::now());
+                }
+            }
+            let mut all = Vec::new();
+            loop {
+                let (got, stop) = peer.receive(LUMP.min(expected.len() - all.len()));
+                all.extend(got);
+                if all.len() == expected.len() || !matches!(stop, Stop::Full) {
+                    return (all, stop);
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
+        })
+    }
+
+    /// Sends while `receive` receives; it knows how many pieces were taken.
+    fn trade_with<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]> + Send,
+        expected: &[u8],
+        receive: impl FnOnce(&mut Self, &AtomicUsize) -> (Vec<u8>, Stop),
+    ) -> Outcome {
+        let stream = self.stream.try_clone()?;
+        let (taken, is_done) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (got, stop) = thread::scope(|scope| {
             scope.spawn(|| {
                 for piece in pieces {
                     // What is not received tells that something is wrong.
-                    if put_all(&stream, piece, end).is_err() {
+                    if put_all(&stream, piece, |_| is_done.load(Ordering::Relaxed)).is_err() {
                         return;
                     }
+                    taken.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            let received = self.receive(expected.len());
+            let received = receive(self, &taken);
+            is_done.store(true, Ordering::Relaxed);
             if received.0.len() < expected.len() {
                 // The rest need not be sent.
                 let _ = stream.shutdown(Shutdown::Both);
@@ -266,6 +329,20 @@ impl Peer {
         Err(self.wrong(how, "the end of the stream", got))
     }
 
+    /// Whatever may still come: then the connection is closed, or broken off.
+    pub fn expect_close(&mut self) -> Outcome {
+        loop {
+            match self.receive(1 << 16).1 {
+                Stop::Full => {}
+                Stop::End | Stop::Broken(_) => return Ok(()),
+                Stop::Silent(time) => {
+                    let got = format!("neither bytes nor an end for {}", seconds(time));
+                    return Err(self.wrong(How::More, "the end of the stream", got));
+                }
+            }
+        }
+    }
+
     /// Nothing must have come, up to now.
     pub fn expect_nothing(&mut self) -> Outcome {
         match &self.all_that_is_there(&[])[..] {
@@ -285,13 +362,11 @@ impl Peer {
         all
     }
 
-    /// The time for all the checks may be up before patience ends.
-    fn not_beyond_the_limit(&self) {
-        self.bench.close_dropped();
-        let left = self.bench.clock.left_of(PATIENCE);
-        if left < PATIENCE {
-            let _ = self.stream.set_read_timeout(Some(left));
-            let _ = self.stream.set_write_timeout(Some(left));
+    /// The next receive waits so long, or a bit longer.
+    fn limit(&mut self, left: Duration) {
+        let is_fine = left / 2 < self.limit && self.limit < left + Duration::from_millis(20);
+        if !is_fine && self.stream.set_read_timeout(Some(left)).is_ok() {
+            self.limit = left;
         }
     }
 
@@ -306,24 +381,25 @@ impl Peer {
     fn receive(&mut self, most: usize) -> (Vec<u8>, Stop) {
         let mut got = vec![0; most];
         let mut length = 0;
+        let clock = Rc::clone(&self.bench.clock);
+        self.bench.close_dropped();
         let mut last = Instant::now();
+        let mut wait = clock.wait(PATIENCE);
         let stop = loop {
             if length == most {
                 break Stop::Full;
             }
-            if self.bench.clock.is_up() {
-                break Stop::Silent(last.elapsed());
-            }
-            self.not_beyond_the_limit();
+            let Some(left) = wait.left() else { break Stop::Silent(last.elapsed()) };
+            self.limit(left);
             self.acknowledge_at_once();
             match self.stream.read(&mut got[length..]) {
                 Ok(0) => break Stop::End,
                 Ok(more) => {
                     length += more;
                     last = Instant::now();
+                    wait = clock.wait(PATIENCE);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) => break Stop::Silent(last.elapsed()),
+                Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
                 Err(error) => break Stop::Broken(error),
             }
         };
@@ -374,17 +450,21 @@ pub fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// As `write_all`, but for the time for all the checks: who takes a byte now
-/// and then could make that last.
-fn put_all(mut to: &TcpStream, mut bytes: &[u8], end: Instant) -> io::Result<()> {
+/// As `write_all`, until `is_over`: it is asked each time with how many bytes were taken.
+pub fn put_all(
+    mut to: &TcpStream,
+    mut bytes: &[u8],
+    mut is_over: impl FnMut(usize) -> bool,
+) -> io::Result<()> {
     while !bytes.is_empty() {
-        if Instant::now() > end {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        match to.write(bytes) {
-            Ok(length) => bytes = &bytes[length..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+        let taken = match to.write(bytes) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => 0,
             Err(error) => return Err(error),
+        };
+        bytes = &bytes[taken..];
+        if is_over(taken) && !bytes.is_empty() {
+            return Err(ErrorKind::TimedOut.into());
         }
     }
     Ok(())
@@ -395,12 +475,12 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
     bench.close_dropped();
     listener.set_nonblocking(true)?;
     let start = Instant::now();
-    let end = bench.clock.end_of(PATIENCE);
+    let wait = bench.clock.wait(PATIENCE);
     loop {
         match listener.accept() {
             Ok((stream, _)) => return Peer::new(stream, bench),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if Instant::now() > end {
+                if wait.left().is_none() {
                     let expected = format!("a connection to {}", listener.local_addr()?);
                     let got = format!("none for {}", seconds(start.elapsed()));
                     return Err(Wrong::new(How::Silent, expected, got));
@@ -453,19 +533,20 @@ impl Datagrams {
     /// The next datagram, and where it is from; `None` if none comes in time.
     pub fn receive(&mut self, patience: Duration) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
         self.bench.close_dropped();
-        let end = self.bench.clock.end_of(patience);
+        let wait = self.bench.clock.wait(patience);
         let mut buffer = vec![0; 1 << 16];
+        let mut is_over = false;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let left = left.max(Duration::from_millis(1));
+            // What is there already is taken in any case.
+            let left = wait.left().unwrap_or(Duration::from_millis(1));
             self.socket.set_read_timeout(Some(left))?;
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, from)) => {
                     buffer.truncate(length);
                     return Ok(Some((buffer, from)));
                 }
-                Err(error) if is_timeout(&error) && Instant::now() >= end => return Ok(None),
-                Err(error) if is_timeout(&error) => {}
+                Err(error) if is_timeout(&error) && is_over => return Ok(None),
+                Err(error) if is_timeout(&error) => is_over = wait.left().is_none(),
                 Err(error) => match error.kind() {
                     // Windows: nobody is where the last one was sent to.
                     ErrorKind::Interrupted | ErrorKind::ConnectionReset => {}

@@ -5,7 +5,8 @@
 use crate::exercise::{Check, advice};
 use crate::grading::NO_ROOM;
 use crate::machine;
-use crate::wire::{NO_ANSWER, pattern};
+use crate::patience::{much, waits_for_the_slow};
+use crate::wire::{NO_ANSWER, Peer, pattern};
 use crate::wrong::Explain as _;
 
 pub const CHECKS: &[Check] = &[
@@ -38,6 +39,9 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             for message in ["a longer message", "short", "x"] {
                 peer.expect_echo(message)?;
+            }
+            for message in ENDS_NOTHING {
+                peer.expect_echo(message).advice(WORDS)?;
             }
             peer.expect_nothing()
         },
@@ -115,7 +119,16 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "nine who come meanwhile wait, and are served in turn",
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let much = much();
+            let talk = |peer: &mut Peer| peer.expect_echo("hello");
+            waits_for_the_slow(grading, b"", talk, &much, &much.concat())
+        },
+    },
+    Check {
+        title: "50 who come meanwhile wait, and are served in turn",
         usually: advice! {
             Refused => "Others could not connect while the first one was served. The listener must \
                 stay open for as long as the server runs: create it once, ahead of the loop, and \
@@ -126,21 +139,22 @@ pub const CHECKS: &[Check] = &[
                 a socket of its own.)",
         },
         run: |grading| {
-            machine::allow_queue(9)?;
+            machine::allow_queue(50)?;
+            machine::allow_files(72)?;
             let (program, mut first) = grading.start_and_connect()?;
             first.expect_echo("I am the first")?;
             let mut others = Vec::new();
-            for number in 2..=10 {
+            for number in 1..=50 {
                 let mut peer = grading
                     .connect(&program)
-                    .after("others who wait, and one who is served")
+                    .after(format!("{} who wait, and one who is served", number - 1))
                     .advice_if(|it| it.got == NO_ANSWER, NO_ROOM)?;
                 peer.send(format!("I am number {number}"))?;
                 peer.finish();
                 others.push(peer);
             }
             first.talk("and now I go")?;
-            for (number, peer) in (2..).zip(&mut others) {
+            for (number, peer) in (1..).zip(&mut others) {
                 peer.expect(format!("I am number {number}"))?;
                 peer.expect_end()?;
             }
@@ -148,6 +162,12 @@ pub const CHECKS: &[Check] = &[
         },
     },
 ];
+
+/// What is no end, though some take it for one.
+pub const ENDS_NOTHING: [&str; 6] = ["quit", "\n", " ", "quit\n", "exit\r\n", "\n\nbye\n"];
+
+pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is a message \
+     as any other. Only a receive of 0 bytes is the client's end.";
 
 pub const HINTS: &[&str] = &[
     "Four calls until the first client is there: Socket::new, bind, listen, accept. Then two \

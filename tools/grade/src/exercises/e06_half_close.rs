@@ -3,10 +3,12 @@
 //! Usual mistake: closing with bytes on the way.
 
 use crate::exercise::{Check, advice};
+use crate::exercises::e05_echo::{ENDS_NOTHING, WORDS};
 use crate::grading::Grading;
+use crate::patience::Silent;
 use crate::program::Program;
 use crate::wire::pattern;
-use crate::wrong::Outcome;
+use crate::wrong::{Explain as _, Outcome};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -23,6 +25,9 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             for message in ["hello", "a second one", "and a third"] {
                 peer.expect_echo(message)?;
+            }
+            for message in ENDS_NOTHING {
+                peer.expect_echo(message).advice(WORDS)?;
             }
             peer.expect_nothing()
         },
@@ -120,6 +125,36 @@ pub const CHECKS: &[Check] = &[
             }
             peer.finish();
             peer.expect_end()
+        },
+    },
+    Check {
+        title: "a client may be silent for a while, before its 1000 bytes and after",
+        usually: advice! {
+            "A client that was silent for more than a second was given up. It can be silent for \
+             as long as it likes, also after your half-close: no receive has a limit, not even \
+             those whose bytes are thrown away."
+        },
+        run: |grading| {
+            // Two runs of the program, so that both clients are silent at the same time.
+            let (_before, mut early) = grading.start_and_connect()?;
+            early.expect_echo("hello")?;
+            let early = Silent::new(&mut early);
+            let (_after, mut late) = grading.start_and_connect()?;
+            late.expect_echo(pattern(1000))?;
+            late.expect_end()?;
+            let late = Silent::new(&mut late);
+            early.then(|peer| {
+                peer.expect_echo(pattern(995))?;
+                peer.expect_end()
+            })?;
+            late.then(|peer| {
+                for _ in 0..10 {
+                    peer.send(pattern(200_000))?;
+                    peer.call_it("200000 more bytes after the end that it got");
+                }
+                peer.finish();
+                peer.expect_end()
+            })
         },
     },
     Check {

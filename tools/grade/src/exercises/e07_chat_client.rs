@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
+use crate::patience::Silent;
 use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
@@ -107,7 +108,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
-            for line in ["QUIT", "quit now"] {
+            for line in ["QUIT", "quit now", " quit", "quit "] {
                 program.type_line(line)?;
                 exchange(&program, &mut peer, line).advice(ONLY_QUIT)?;
             }
@@ -205,6 +206,24 @@ pub const CHECKS: &[Check] = &[
                 program.type_line("你好")?;
             }
             Ok(())
+        },
+    },
+    Check {
+        title: "it waits for a server that is slow to answer",
+        usually: advice! {
+            "The server was silent for more than a second, and then it answered. It may take its \
+             time: the receive has no limit (no read timeout; in Python no settimeout)."
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            program.type_line("hi")?;
+            hears(&mut peer, "hi")?;
+            Silent::new(&mut peer).then(|peer| {
+                peer.send(answer("hi"))?;
+                program
+                    .expect_line(&format!("server: {}", answer("hi")))
+                    .after(show(answer("hi").as_bytes()))
+            })
         },
     },
     Check {

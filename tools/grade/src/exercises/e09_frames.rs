@@ -4,6 +4,7 @@
 
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
+use crate::patience::waits_for_the_slow;
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome};
@@ -158,6 +159,15 @@ pub const CHECKS: &[Check] = &[
             peer.call_it("messages of 65535 and of 65536 bytes");
             peer.trade(messages.iter().map(Vec::as_slice), &answer).advice(THE_LONGEST)?;
             peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let (messages, answer) = row((0..50).map(|number| 60_000 + number));
+            let talk = |peer: &mut Peer| answers(peer, b"hello");
+            waits_for_the_slow(grading, b"", talk, &messages, &answer)
         },
     },
     Check {

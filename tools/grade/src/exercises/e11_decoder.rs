@@ -4,6 +4,7 @@
 
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
+use crate::patience::waits_for_the_slow;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, Outcome, plural};
 
@@ -108,6 +109,16 @@ pub const CHECKS: &[Check] = &[
             peer.call_it("a text in pieces of 1, 2, 3, ... 1024 bytes");
             peer.trade(pieces, answer.as_bytes())?;
             peer.expect_nothing()
+        },
+    },
+    Check {
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let text = "hello, ".repeat(66_000);
+            let pieces: Vec<_> = text.as_bytes().chunks(7000).map(<[u8]>::to_vec).collect();
+            let talk = |peer: &mut Peer| brought_back(peer, "你");
+            waits_for_the_slow(grading, b"", talk, &pieces, bracketed(&text).as_bytes())
         },
     },
     Check {

@@ -7,8 +7,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::exercise::{Check, advice};
+use crate::exercises::e05_echo::{ENDS_NOTHING, WORDS};
 use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
 use crate::machine;
+use crate::patience::{much, waits_for_the_slow};
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, Outcome};
@@ -30,6 +32,9 @@ pub const CHECKS: &[Check] = &[
             peer.expect(HELLO)?;
             for message in ["how are you?", "good", "x"] {
                 peer.expect_echo(message).advice(ECHO)?;
+            }
+            for message in ENDS_NOTHING {
+                peer.expect_echo(message).advice(WORDS)?;
             }
             peer.expect_nothing().advice(ECHO)
         },
@@ -78,6 +83,15 @@ pub const CHECKS: &[Check] = &[
             peer.expect_echo(&all)?;
             peer.talk("still there?")?;
             next(grading, &program, "first, all 256 bytes")
+        },
+    },
+    Check {
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let much = much();
+            let talk = |peer: &mut Peer| peer.expect_echo("hello?");
+            waits_for_the_slow(grading, HELLO, talk, &much, &much.concat())
         },
     },
     Check {
@@ -132,15 +146,15 @@ pub const CHECKS: &[Check] = &[
              greeting and of accept, too: on to the next client."
         },
         run: |grading| {
-            machine::allow_queue(20)?;
+            machine::allow_queue(50)?;
             let (program, mut first) = grading.start_and_connect()?;
             first.expect(HELLO)?;
-            for number in 1..=20 {
+            for number in 1..=50 {
                 let after = format!("{number} clients while the first one is served");
                 grading.connect(&program).after(after).advice(NO_ROOM)?.reset();
             }
             first.talk("still there?")?;
-            next(grading, &program, "first, 20 that were reset while they waited; then nothing")
+            next(grading, &program, "first, 50 that were reset while they waited; then nothing")
         },
     },
     Check {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{ending, the_line};
-use crate::stop_and_wait::{Opponent, least};
+use crate::stop_and_wait::{NEW_SOCKET, Opponent, Pace, least};
 use crate::wrong::{How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
@@ -69,7 +69,40 @@ pub const CHECKS: &[Check] = &[
                 an exit status other than 0, so that a script can see it: exit(1), or an error \
                 from main.",
         },
-        run: |grading| Play::start(grading)?.through(|_, _| Ok(())),
+        run: |grading| {
+            let mut pace = Pace::default();
+            Play::start(grading)?.through(|_, _| {
+                pace.a_try_begins();
+                Ok(())
+            })?;
+            pace.is_right()
+        },
+    },
+    Check {
+        title: "an answer that is late counts in the next try",
+        usually: advice! {
+            Silent => "An answer to the first try came during the second one, and no more pings \
+                came after it.",
+            _ => "An answer to the first try came during the second one: it is the answer to this \
+                ping, and was not taken for it. Which try an answer belongs to, it does not say: \
+                the one that is on has it.",
+        },
+        run: |grading| {
+            let mut first = None;
+            Play::start(grading)?.through(|play, ping| {
+                let first = *first.get_or_insert(ping.from);
+                match (ping.number, ping.attempt) {
+                    (1, 1) => Ok(()),
+                    (1, 2) => play.answer(&Ping { from: first, ..*ping }),
+                    (1, 3) if ping.from != first => {
+                        let expected = "ping 2, or a third try from the same port";
+                        let got = format!("ping 1 again, from {}, and no more {first}", ping.from);
+                        Err(play.opponent.wrong(How::Other, expected, got).advice(NEW_SOCKET))
+                    }
+                    _ => play.answer(ping),
+                }
+            })
+        },
     },
     Check {
         title: "an answer that comes twice counts once",
@@ -246,6 +279,10 @@ pub const CHECKS: &[Check] = &[
                         play.opponent.program.stop_and_continue();
                     }
                     play.opponent.call_it("nothing; the program was stopped and continued");
+                    if ping.number == 1 {
+                        // The try goes on.
+                        return Ok(());
+                    }
                 }
                 play.answer(ping)
             })

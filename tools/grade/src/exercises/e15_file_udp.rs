@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
 use crate::program::{ending, expect_no_line, the_line};
-use crate::stop_and_wait::{Opponent, TRY};
+use crate::stop_and_wait::{Opponent, Pace, TRY};
 use crate::wrong::{Explain as _, How, Outcome, show};
 
 pub const CHECKS: &[Check] = &[
@@ -240,8 +240,12 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let mut play = Play::start(grading, b"hello")?;
-            while play.next()?.is_some() {}
-            play.must_give_up()
+            let mut pace = Pace::default();
+            while play.next()?.is_some() {
+                pace.a_try_begins();
+            }
+            play.must_give_up()?;
+            pace.is_right()
         },
     },
     Check {

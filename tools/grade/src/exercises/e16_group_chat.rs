@@ -3,7 +3,7 @@
 //! Usual mistake: one who doesn't read stops all.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::sync::Barrier;
@@ -11,14 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
-
-use crate::clock::{LIMIT, PATIENCE};
+use crate::clock::{LIMIT, Moment, PATIENCE};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::machine;
 use crate::program::Program;
-use crate::wire::{Peer, is_timeout};
+use crate::wire::{GLANCE, Peer, is_timeout, put_all};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, in_words, plural, seconds, show};
 
 pub const CHECKS: &[Check] = &[
@@ -186,25 +184,64 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "twelve talk at once, and nobody misses a line",
+        title: "a member may say nothing for as long as it likes",
+        usually: advice! {
+            "Members had read everything, and said nothing for more than a second; then one of them \
+             was put out, or not heard any more. A limit for send must not be one for receive as \
+             well: in Python settimeout is both, so set SO_SNDTIMEO by setsockopt instead."
+        },
+        run: |grading| {
+            let (_, mut members) = chat(grading, &["anna", "ben"])?;
+            thread::sleep(Duration::from_millis(1200));
+            say(&mut members, 1, "I am still here")?;
+            say(&mut members, 0, "so am I")
+        },
+    },
+    Check {
+        title: "20 talk at once, and nobody misses a line",
         usually: advice! {
             Other => "Lines were mixed up. Two threads that send to the same socket can come in \
                 between each other: make the line, with name and line ending, and put it as a \
                 whole into the member's queue, from which one thread sends.",
+            End | Reset => "A member was put out that reads all the time. It may be behind by some \
+                hundred lines when many talk, and a lock that another thread has is no failure of \
+                the member.",
             _ => "Lines are missing. Each must go to everybody who is on the list at that moment, \
                 however many send at once: no thread may take the list away from the others, or \
                 give up because it is locked. (In a loop over many sockets: see to every one that \
                 is ready.)",
         },
         run: |grading| {
-            machine::allow_files(64)?;
-            machine::allow_processes(40)?;
+            machine::allow_files(72)?;
+            machine::allow_processes(64)?;
             let program = grading.start()?;
             let mut members = Vec::new();
-            for number in 1..=12 {
+            for number in 1..=20 {
                 join(grading, &program, &mut members, &format!("m{number}")).advice(PLACES)?;
             }
-            talk_all_at_once(&mut members, 80)
+            talk_all_at_once(&mut members, 40)
+        },
+    },
+    Check {
+        title: "who pauses for half a second stays, and misses nothing",
+        usually: advice! {
+            "A member read nothing for half a second, and 900 lines later it read all. It was put \
+             out, or misses some of them. One second is its time, from the moment when it takes \
+             nothing more: a send that would wait is no failure yet (so no non-blocking send, or \
+             one that is tried again). A line may wait for a second. And a send can take a part: send \
+             the rest."
+        },
+        run: |grading| {
+            for _ in 0..5 {
+                let (program, mut members) = chat(grading, &["anna", "ben"])?;
+                welcome(grading.connect_narrowest(&program)?, &mut members, "carl")?;
+                if pause(&mut members)? {
+                    return Ok(());
+                }
+                // The machine has made a longer pause of it.
+                grading.clear();
+            }
+            Err(grading.too_busy())
         },
     },
     Check {
@@ -222,7 +259,7 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "who takes nothing is put out, who says nothing stays",
+        title: "who takes nothing is put out, and the others stay",
         usually: advice! {
             Silent => "A member reads nothing. Its buffers filled up, and the send to it waited, \
                 and with it everybody else. Send to each member in a thread of its own, with a \
@@ -231,9 +268,6 @@ pub const CHECKS: &[Check] = &[
             Short => "A member reads nothing, and the server waits for it again and again. After \
                 the first send that fails, put it out: shut its connection down, so that each \
                 further send fails at once, or take it off the list.",
-            End | Reset => "A member was put out that had read everything, and only said nothing. \
-                A limit for send must not be one for receive as well: in Python settimeout is \
-                both, so set SO_SNDTIMEO by setsockopt instead.",
             _ => "A member reads nothing, and somebody else was put out. A send that fails is the \
                 failure of the member that it goes to. The one who has said the line, and all \
                 others, stay.",
@@ -241,17 +275,17 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             grading.bench().clock.allow(LIMIT);
             let (program, mut members) = chat(grading, &["anna", "ben"])?;
-            let carl = connect_narrow(grading, &program)?;
+            let carl = grading.connect_narrow(&program)?;
             welcome(carl, &mut members, "carl")?;
             let (anna, ben) = both(&mut members);
             flood(anna, ben, &["carl"])?;
             let after = "by anna, long lines; carl reads none of them";
             anna.hears("* carl leaves", after)?;
-            // Longer than a limit of a second.
-            thread::sleep(Duration::from_millis(1500));
-            ben.say("I am still here")?;
-            anna.hears("ben: I am still here", "after some seconds, by ben: \"I am still here\"")
-                .advice(SILENT)
+            if let Some(mut carl) = members.pop() {
+                carl.peer.call_it(after);
+                carl.peer.expect_close().advice(STILL_OPEN)?;
+            }
+            say(&mut members, 1, "only two of us now")
         },
     },
     Check {
@@ -273,7 +307,7 @@ pub const CHECKS: &[Check] = &[
             grading.bench().clock.allow(LIMIT);
             let (program, mut members) = chat(grading, &["anna"])?;
             for name in EIGHT {
-                welcome(connect_narrow(grading, &program)?, &mut members, name)?;
+                welcome(grading.connect_narrow(&program)?, &mut members, name)?;
             }
             // The last on the list, behind all of them.
             join(grading, &program, &mut members, "ben")?;
@@ -336,9 +370,9 @@ const KEPT: &str = "A member reads nothing, and was not put out. Either all that
      limit of one second for the send to it (step 13), and one for how long a line waits for it. \
      When one of them is reached, close its connection and tell the others that it leaves.";
 
-const SILENT: &str = "Ben read everything, said nothing for some seconds, and then was not heard \
-     any more. A limit for send must not be one for receive as well: in Python settimeout is both, \
-     so set SO_SNDTIMEO by setsockopt instead.";
+const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is still \
+     open: it waits for more, and nothing comes. To put it out is to close its connection (in \
+     another thread's hands: shut it down, both directions).";
 
 /// A client who has said its name.
 struct Member {
@@ -395,17 +429,6 @@ fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Outcome {
     Ok(())
 }
 
-/// A client for whom the program's kernel keeps less than usual, so that it is
-/// full sooner. (A small receive buffer would not do: into that, a bit more
-/// goes now and then, long after it was full.)
-fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
-    #[cfg(unix)]
-    let narrow = |socket: &Socket| socket.set_tcp_mss(1000);
-    #[cfg(not(unix))]
-    let narrow = |_: &Socket| Ok(());
-    grading.connect_with(program, narrow)
-}
-
 /// One says it, and all others hear it.
 fn say(members: &mut [Member], speaker: usize, text: &str) -> Outcome {
     members[speaker].say(text)?;
@@ -427,20 +450,25 @@ fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
     let streams = members.iter().map(|one| one.peer.stream().try_clone());
     let streams = streams.collect::<io::Result<Vec<_>>>()?;
     thread::scope(|scope| {
-        for mut stream in streams {
+        for stream in streams {
             let start = &start;
             scope.spawn(move || {
                 start.wait();
                 for line in 1..=lines {
                     // What is not heard tells that something is wrong.
                     let line = format!("this is line {line} of mine\n");
-                    let _ = stream.write_all(line.as_bytes());
+                    let since = Moment::now();
+                    let is_over = |_| since.elapsed() > PATIENCE;
+                    if put_all(&stream, line.as_bytes(), is_over).is_err() {
+                        return;
+                    }
                 }
             });
         }
     });
     let after = format!("by {} members at once, {} each", members.len(), plural(lines, "line"));
     for member in members.iter() {
+        member.peer.stream().set_read_timeout(Some(GLANCE))?;
         let mut received = BufReader::new(member.peer.stream());
         let lines_of = |one: &Member| -> VecDeque<_> {
             (1..=lines).map(|line| format!("{}: this is line {line} of mine", one.name)).collect()
@@ -459,7 +487,11 @@ fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
                     }
                     // One that comes too early: those ahead are missing.
                     let is_later = left.iter().any(|one| one.contains(&line));
-                    let how = if is_later { How::Short } else { How::Other };
+                    let how = match is_later {
+                        true => How::Short,
+                        false if line.ends_with(" leaves") => How::End,
+                        false => How::Other,
+                    };
                     (how, show(line.as_bytes()))
                 }
             };
@@ -480,9 +512,10 @@ fn burst(members: &mut [Member], lines: usize) -> Outcome {
         scope.spawn(|| {
             let all: String = (1..=lines).map(|line| format!("{line}\n")).collect();
             // What is not heard tells that something is wrong.
-            let _ = (&stream).write_all(all.as_bytes());
+            let _ = put_all(&stream, all.as_bytes(), |_| false);
         });
         let result = members[1..].iter().try_for_each(|member| {
+            member.peer.stream().set_read_timeout(Some(GLANCE))?;
             let mut received = BufReader::new(member.peer.stream());
             for line in 1..=lines {
                 let expected = format!("anna: {line}");
@@ -509,14 +542,19 @@ fn next_line(
     from: &mut BufReader<&TcpStream>,
     patience: Duration,
 ) -> Result<String, (How, String)> {
-    let mut line = Vec::new();
-    match from.read_until(b'\n', &mut line) {
-        Ok(_) if line.pop() == Some(b'\n') => Ok(String::from_utf8_lossy(&line).into_owned()),
-        Ok(_) => Err((How::End, "the end of the stream".to_owned())),
-        Err(error) if is_timeout(&error) => {
-            Err((How::Silent, format!("no more for {}", seconds(patience))))
+    let (mut line, since) = (Vec::new(), Moment::now());
+    loop {
+        match from.read_until(b'\n', &mut line) {
+            Ok(_) if line.pop() == Some(b'\n') => {
+                return Ok(String::from_utf8_lossy(&line).into_owned());
+            }
+            Ok(_) => return Err((How::End, "the end of the stream".to_owned())),
+            Err(error) if is_timeout(&error) && since.elapsed() < patience => {}
+            Err(error) if is_timeout(&error) => {
+                return Err((How::Silent, format!("no more for {}", seconds(patience))));
+            }
+            Err(error) => return Err((How::Reset, in_words(&error))),
         }
-        Err(error) => Err((How::Reset, in_words(&error))),
     }
 }
 
@@ -525,6 +563,93 @@ const MOST: usize = 6000;
 
 fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(900))
+}
+
+/// A connection that is narrow is full after some more of them than that, ...
+const FULL: usize = 300;
+/// ... and a queue has room for the rest of so many.
+const SOME: usize = 900;
+
+/// Sends them all. Gives the moment before which the connection cannot be full.
+fn talk_on(stream: &TcpStream) -> Instant {
+    let mut since = Instant::now();
+    for number in 1..=SOME {
+        let line = long_line(number) + "\n";
+        if number == FULL {
+            since = Instant::now();
+        }
+        // What is not heard tells that something is wrong.
+        if put_all(stream, line.as_bytes(), |_| false).is_err() {
+            break;
+        }
+    }
+    since
+}
+
+/// Hears them all, and counts them.
+fn hear_all(name: &str, stream: &TcpStream, heard: &AtomicUsize) -> Outcome {
+    stream.set_read_timeout(Some(GLANCE))?;
+    let mut lines = BufReader::new(stream);
+    for number in 1..=SOME {
+        let said = format!("anna: {}", long_line(number));
+        let (how, got) = match next_line(&mut lines, PATIENCE) {
+            Ok(got) if got == said => {
+                heard.store(number, Ordering::Relaxed);
+                continue;
+            }
+            Ok(got) => (How::Other, show(got.as_bytes())),
+            Err(wrong) => wrong,
+        };
+        return Err(Wrong::new(how, format!("by {name}, {}", show(said.as_bytes())), got));
+    }
+    Ok(())
+}
+
+/// The first one talks, the second one hears it, and the third one reads after a pause. `false`: it
+/// was too long.
+fn pause(members: &mut [Member]) -> Outcome<bool> {
+    const PAUSE: Duration = Duration::from_millis(450);
+    const TOO_LONG: Duration = Duration::from_millis(650);
+
+    let [anna, ben, carl] = &members[..] else { return Ok(true) };
+    let [anna, ben, carl] = [anna, ben, carl].map(|one| one.peer.stream().try_clone());
+    let (anna, ben, carl) = (anna?, ben?, carl?);
+    let (heard, read, began) = (AtomicUsize::new(0), AtomicUsize::new(0), Moment::now());
+    let (pause, result) = thread::scope(|scope| {
+        let talker = scope.spawn(|| talk_on(&anna));
+        let listener = scope.spawn(|| {
+            let result = hear_all("ben", &ben, &heard);
+            if result.is_err() {
+                // Nobody needs the rest.
+                let _ = anna.shutdown(Shutdown::Both);
+            }
+            result
+        });
+        // (Where there are no queues, nobody hears more when one connection is full.)
+        let (mut before, mut since) = (0, Instant::now());
+        while before < FULL + 50 && since.elapsed() < Duration::from_millis(100) {
+            thread::sleep(Duration::from_millis(1));
+            let now = heard.load(Ordering::Relaxed);
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+        }
+        thread::sleep(PAUSE);
+        let end = Instant::now();
+        let read = hear_all("carl", &carl, &read);
+        if read.is_err() {
+            let _ = anna.shutdown(Shutdown::Both);
+        }
+        let since = talker.join().unwrap_or(end);
+        let heard = listener.join().unwrap_or(Ok(()));
+        (end - since, read.and(heard))
+    });
+    // Then there was no time left in which to read all that had waited.
+    if result.is_err() && (pause > TOO_LONG || began.lost() > PAUSE / 9) {
+        return Ok(false);
+    }
+    result.after("by anna, 900 long lines; carl reads none of them for half a second, then all")?;
+    say(members, 1, "nobody has left").map(|()| true)
 }
 
 /// They join, and read nothing from then on.
@@ -548,7 +673,7 @@ fn flood(speaker: &mut Member, listener: &mut Member, readers_of_nothing: &[&str
 }
 
 /// Talks, 100 lines ahead of what was heard.
-fn talk(mut stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
+fn talk(stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
     let mut lines = 0;
     while lines < MOST && !is_enough.load(Ordering::Relaxed) {
         if lines >= heard.load(Ordering::Relaxed) + 100 {
@@ -558,11 +683,11 @@ fn talk(mut stream: &TcpStream, heard: &AtomicUsize, is_enough: &AtomicBool) {
         lines += 1;
         let line = long_line(lines) + "\n";
         // What is not heard tells that something is wrong.
-        if stream.write_all(line.as_bytes()).is_err() {
+        if put_all(stream, line.as_bytes(), |_| false).is_err() {
             return;
         }
     }
-    let _ = stream.write_all(format!("{lines} were all\n").as_bytes());
+    let _ = put_all(stream, format!("{lines} were all\n").as_bytes(), |_| false);
 }
 
 /// Hears all that anna says, and that each of these leaves. Whoever hears nothing for half a second
@@ -586,12 +711,12 @@ fn listen(
     let mut to_leave: Vec<_> =
         readers_of_nothing.iter().map(|name| format!("* {name} leaves")).collect();
     let stream = listener.peer.stream();
-    stream.set_read_timeout(Some(SEND))?;
+    stream.set_read_timeout(Some(GLANCE))?;
     let mut lines = BufReader::new(stream);
-    let start = Instant::now();
+    let start = Moment::now();
     let (mut heard, mut is_all, mut waited) = (0, false, Duration::ZERO);
     while !to_leave.is_empty() || !is_all {
-        let since = Instant::now();
+        let since = Moment::now();
         let next = next_line(&mut lines, SEND);
         if !is_all && since.elapsed() > KEPT_WAITING {
             waited += since.elapsed();

@@ -1,0 +1,128 @@
+//! Whether this machine has a processor for the programs, and for the grader. (Known on Linux
+//! only. Elsewhere nothing is ever lost.)
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The time up to now in which one of the programs, or the grader, could run and had no processor,
+/// in nanoseconds.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+pub fn lost() -> Duration {
+    Duration::from_nanos(LOST.load(Ordering::Relaxed))
+}
+
+#[cfg(target_os = "linux")]
+pub use linux::{time_of, watch};
+
+#[cfg(not(target_os = "linux"))]
+pub fn watch() {}
+
+/// The processor time of a program, and of all that it has started, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn time_of(_: u32) -> Duration {
+    Duration::ZERO
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::HashMap;
+    use std::fs::{read_dir, read_to_string};
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::Ordering;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::LOST;
+    use crate::program::running;
+
+    const TICK: Duration = Duration::from_millis(50);
+
+    /// What was seen of a thread.
+    #[derive(Default)]
+    struct Seen {
+        ran: Duration,
+        waited: Duration,
+        /// What was counted as a wait before the kernel did: it does so when the wait is over.
+        ahead: Duration,
+    }
+
+    /// Looks at all of them again and again, from now on.
+    pub fn watch() {
+        // Without it, nothing is lost.
+        let _ = thread::Builder::new().spawn(|| {
+            let mut seen = HashMap::new();
+            let mut last = Instant::now();
+            loop {
+                thread::sleep(TICK);
+                let time = last.elapsed();
+                last += time;
+                let programs = running().into_iter().chain([std::process::id()]);
+                let lost = programs.map(|id| lost_by(id, time, &mut seen)).max();
+                let lost = lost.unwrap_or_default().as_nanos();
+                LOST.fetch_add(u64::try_from(lost).unwrap_or(0), Ordering::Relaxed);
+                seen.retain(|path, _| path.exists());
+            }
+        });
+    }
+
+    /// So much of this time a program had no processor for one of its threads. But if it had as
+    /// much as there was time, it is busy itself, and not the machine.
+    fn lost_by(id: u32, time: Duration, seen: &mut HashMap<PathBuf, Seen>) -> Duration {
+        let (mut longest, mut ran) = (Duration::ZERO, Duration::ZERO);
+        for thread in threads(id) {
+            let Some(now) = times(&thread) else { continue };
+            let state = state(&thread);
+            let before = seen.entry(thread).or_default();
+            let has_run = now.0.saturating_sub(before.ran);
+            let mut has_waited = now.1.saturating_sub(before.waited);
+            (before.ran, before.waited) = now;
+            if state == Some('D') || (state == Some('R') && (has_run + has_waited).is_zero()) {
+                before.ahead += time;
+                has_waited = time;
+            } else if !has_waited.is_zero() {
+                let ahead = std::mem::take(&mut before.ahead);
+                has_waited = has_waited.saturating_sub(ahead);
+            }
+            longest = longest.max(has_waited.min(time));
+            ran += has_run;
+        }
+        longest.min(time.saturating_sub(ran))
+    }
+
+    pub fn time_of(id: u32) -> Duration {
+        threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
+    }
+
+    /// The threads of a process, and of its descendants.
+    fn threads(id: u32) -> Vec<PathBuf> {
+        let (mut threads, mut processes) = (Vec::new(), vec![id]);
+        while let Some(id) = processes.pop() {
+            let entries = read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+            for thread in entries.map(|entry| entry.path()) {
+                // The programs are children of the grader: each is looked at by itself.
+                if id != std::process::id() {
+                    let children = read_to_string(thread.join("children")).unwrap_or_default();
+                    processes.extend(
+                        children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()),
+                    );
+                }
+                threads.push(thread);
+            }
+        }
+        threads
+    }
+
+    /// How long it ran, and how long it waited for a processor.
+    fn times(thread: &Path) -> Option<(Duration, Duration)> {
+        let text = read_to_string(thread.join("schedstat")).ok()?;
+        let mut times = text.split_whitespace().map(|it| it.parse().map(Duration::from_nanos));
+        Some((times.next()?.ok()?, times.next()?.ok()?))
+    }
+
+    fn state(thread: &Path) -> Option<char> {
+        let stat = read_to_string(thread.join("stat")).ok()?;
+        // ID (NAME) STATE ...
+        stat.rsplit(')').next()?.trim_start().chars().next()
+    }
+}
