@@ -381,16 +381,16 @@ fn grade_ends_what_does_not_end() {
     assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
 
-    // One that floods its output, and one that floods the wire.
+    // One that floods its output, and one that floods the wire. (One that computes has 10 seconds.)
     let (shown, time) = python("while True: print('x' * 1000)\n", 1);
     assert!(shown.contains("It prints without end."), "{shown}");
-    assert!(time < Duration::from_secs(10), "{time:?}");
+    assert!(time < Duration::from_secs(20), "{time:?}");
     // Who prints much to find a mistake does not wait for the grader.
     let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
     python(&ECHO.replace("sendall(data)", chatty), 0);
     let flood = ECHO.replace("sendall(data)", "sendall(b'x' * 10**9)");
     let (_, time) = python(&flood, 1);
-    assert!(time < Duration::from_secs(10), "{time:?}");
+    assert!(time < Duration::from_secs(20), "{time:?}");
 
     // One that leaves others behind, in a session of their own, with its
     // listener: all of them end, and the port is free.
