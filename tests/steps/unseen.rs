@@ -198,14 +198,16 @@ fn who_does_not_close_is_in_close_wait() {
         kept.push(conversation);
     }
     const CLOSE_WAIT: &str = "08";
-    assert_eq!(number_in(CLOSE_WAIT, here), 3);
+    // (Read while other sockets come and go, the table may show one twice.)
+    let count = |wanted| within_limit(|| (number_in(CLOSE_WAIT, here) == wanted).then_some(()));
+    count(3).expect("three are kept");
     // Nobody has accepted this one: it has no descriptor.
     drop(connect(here));
-    within_limit(|| (number_in(CLOSE_WAIT, here) == 4).then_some(())).expect("in the queue");
+    count(4).expect("in the queue");
     drop(kept);
-    within_limit(|| (number_in(CLOSE_WAIT, here) == 1).then_some(())).expect("three are closed");
+    count(1).expect("three are closed");
     drop(accept(&listener));
-    within_limit(|| (number_in(CLOSE_WAIT, here) == 0).then_some(())).expect("they are closed");
+    count(0).expect("they are closed");
 }
 
 fn bytes_do_not_say_their_encoding() {
