@@ -16,7 +16,7 @@ use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
 use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
 
-use crate::patched::side_by_side;
+use crate::machine::side_by_side;
 #[cfg(target_os = "linux")]
 use crate::support::{Terminal, expect, rest};
 use crate::support::{accept, closed_udp_port, connect, datagrams, top, within_limit};

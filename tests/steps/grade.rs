@@ -24,8 +24,8 @@ use std::process::Output;
 
 use assert_cmd::Command;
 
-use crate::machine::{beside_busy_loops, command, programs, quiet, tool};
-use crate::patched::{Program, build_all, original, patched, program_name, side_by_side, titles};
+use crate::machine::{beside_busy_loops, command, programs, quiet, side_by_side, tool};
+use crate::patched::{Program, build_all, original, patched, program_name, titles};
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
 /// How many are graded at a time: most of them wait.

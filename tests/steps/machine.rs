@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(target_os = "linux")]
 use std::path::Path;
 use std::process::{self, Child};
@@ -283,4 +284,25 @@ fn end_with_the_parent() {
         }
         process::exit(1);
     });
+}
+
+/// Does the same with each of them, so many at a time, the last one first.
+/// Gives those with which it failed.
+pub fn side_by_side<T: Send>(all: Vec<T>, at_a_time: usize, work: impl Fn(&T) + Sync) -> Vec<T> {
+    let (left, failed) = (Mutex::new(all), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..at_a_time {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().expect("a lock").pop();
+                    let Some(one) = next else { return };
+                    let work = AssertUnwindSafe(|| work(&one));
+                    if catch_unwind(work).is_err() {
+                        failed.lock().expect("a lock").push(one);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().expect("a list")
 }

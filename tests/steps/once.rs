@@ -4,10 +4,14 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Socket, Type};
 
 use crate::atlas::pair;
-use crate::support::{HANG_LIMIT, accept, closed_tcp_port, connect, within_limit};
+use crate::support::{HANG_LIMIT, accept, connect};
+#[cfg(target_os = "linux")]
+use crate::support::{closed_tcp_port, within_limit};
 
 /// This end of a connection that the other end has reset, without a FIN.
 fn reset() -> TcpStream {

@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 
 use crate::machine::cargo;
 use crate::support::top;
@@ -96,25 +93,4 @@ pub fn write(path: &Path, text: &str) {
     }
     fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     fs::write(path, text).expect("written");
-}
-
-/// Does the same with each of them, so many at a time, the last one first.
-/// Gives those with which it failed.
-pub fn side_by_side<T: Send>(all: Vec<T>, at_a_time: usize, work: impl Fn(&T) + Sync) -> Vec<T> {
-    let (left, failed) = (Mutex::new(all), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..at_a_time {
-            scope.spawn(|| {
-                loop {
-                    let next = left.lock().expect("a lock").pop();
-                    let Some(one) = next else { return };
-                    let work = AssertUnwindSafe(|| work(&one));
-                    if catch_unwind(work).is_err() {
-                        failed.lock().expect("a lock").push(one);
-                    }
-                }
-            });
-        }
-    });
-    failed.into_inner().expect("a list")
 }

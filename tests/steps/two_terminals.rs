@@ -1,7 +1,7 @@
 //! Each example with an address: the other end is the reader, played here by a peer from std.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -235,7 +235,7 @@ fn step_03_listen_has_room_for_its_backlog() {
     let server = terminal.invited_to();
     let _queued: Vec<_> = (0..101).map(|_| connect(server)).collect();
     let short = Duration::from_millis(200);
-    let more = TcpStream::connect_timeout(&server, short);
+    let more = std::net::TcpStream::connect_timeout(&server, short);
     assert!(more.is_err(), "one too many is connected");
 }
 

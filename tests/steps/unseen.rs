@@ -12,8 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::atlas::{Row, pair, rows};
 use crate::chat::python;
-use crate::machine::{PYTHON, command, has, launch, missing, program, skip, spawn};
-use crate::patched::side_by_side;
+use crate::machine::{PYTHON, command, has, launch, missing, program, side_by_side, skip, spawn};
 use crate::reported;
 use crate::support::{
     Terminal, accept, closed_tcp_port, connect, datagrams, expect, families, receive, regex, rest,

@@ -28,8 +28,8 @@ use socket_steps::chat::Lang;
 
 use crate::chat::LANGS;
 use crate::hostile_linux::ticks;
-use crate::machine::{command, has, launch, program};
-use crate::patched::{Program, build_all, original, patched, program_name, side_by_side, titles};
+use crate::machine::{command, has, launch, program, side_by_side};
+use crate::patched::{Program, build_all, original, patched, program_name, titles};
 use crate::support::{
     TRANSCRIPTS, Terminal, assert_snapshot, closed_tcp_port, closed_udp_port, numbered, snapshot,
     source, top,
