@@ -289,7 +289,7 @@ fn grade_blames_nobody_when_time_is_up() {
         return;
     }
     let _quiet = quiet();
-    let late = "import time; time.sleep(2.7); client.sendall(data)";
+    let late = "import time; time.sleep(2.3); client.sendall(data)";
     let (shown, _) = python(&ECHO.replace("client.sendall(data)", late), 1);
     assert!(shown.contains("Not run on this machine: time was up."), "{shown}");
     assert!(!shown.contains("FAIL"), "{shown}");
