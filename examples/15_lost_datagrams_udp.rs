@@ -160,11 +160,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
                     let arrived = receive(&receiver, through, soon())?;
                     let Some(new) = arrived else { break };
                     if got.contains(&new) {
-                        say(
-                            "receiver",
-                            "recv_from",
-                            format!("{new} again"),
-                        );
+                        let told = format!("{new} again");
+                        say("receiver", "recv_from", told);
                     } else {
                         got.push(new);
                     }

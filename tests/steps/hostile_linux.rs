@@ -317,6 +317,7 @@ fn a_stop_resets_nobody_in_the_queue() {
 /// What the kernel itself loses is sent again as well: here the first datagram of the cure is said
 /// to be sent, and is not.
 #[test]
+#[ignore = "stops five thousand calls"]
 fn step_15_sends_again_what_is_really_lost() {
     if !has(&["strace"]) {
         return;
