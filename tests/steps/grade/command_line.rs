@@ -376,8 +376,8 @@ fn grade_ends_what_does_not_end() {
     let _quiet = quiet();
     // One that hangs, and says nothing.
     let (shown, time) = python("import time\ntime.sleep(1000)\n", 1);
-    // (A busy machine makes some more of the 4 seconds.)
-    assert!(regex(r"nothing, for 4(\.\d)? seconds").is_match(&shown), "{shown}");
+    // (A busy machine makes some more of the 4 seconds; what the program computes is not its wait.)
+    assert!(regex(r"nothing, for [4-9](\.\d)? seconds").is_match(&shown), "{shown}");
     assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
     assert!(time < Duration::from_secs(10), "{time:?}");
 

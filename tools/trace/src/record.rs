@@ -339,14 +339,6 @@ impl Recorder<'_> {
         }
         let (numbers, address) = sockets_in(line);
         let accepts = thread_of(line).1.contains("accept").then_some(address);
-        let before = self.packets.len();
-        self.drain()?;
-        let mut ends = self.known.ends_of(&numbers, accepts);
-        for packet in &self.packets[before..] {
-            ends.extend([(packet.from, packet.to), (packet.to, packet.from)]);
-        }
-        ends.sort();
-        ends.dedup();
         // What goes to and fro in a connection leaves the listeners as they are.
         let call = thread_of(line).1;
         let transfers = ["send", "recv", "read", "write"].iter().any(|name| call.starts_with(name));
@@ -355,14 +347,37 @@ impl Recorder<'_> {
             _ => false,
         };
         let datagrams = self.families.iter().any(|family| family.is_of_datagrams());
-        let others = !transfers || datagrams || self.packets[before..].iter().any(is_new);
-        let asker = self.asker.as_mut();
-        let rows = asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends, others))?;
-        let changes = self.known.update_some(&ends, others, rows);
-        if !changes.is_empty() {
-            self.readings.push(changes);
+        let before = self.packets.len();
+        loop {
+            self.drain()?;
+            let mut ends = self.known.ends_of(&numbers, accepts);
+            for packet in &self.packets[before..] {
+                ends.extend([(packet.from, packet.to), (packet.to, packet.from)]);
+            }
+            ends.sort();
+            ends.dedup();
+            let others = !transfers || datagrams || self.packets[before..].iter().any(is_new);
+            let asker = self.asker.as_mut();
+            let rows =
+                asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends, others))?;
+            if self.take_more()? {
+                continue;
+            }
+            let changes = self.known.update_some(&ends, others, rows);
+            if !changes.is_empty() {
+                self.readings.push(changes);
+            }
+            return Ok(());
         }
-        Ok(())
+    }
+
+    /// Whether there are more packets: a timer may have sent one while the tables were read.
+    fn take_more(&mut self) -> Result<bool, String> {
+        let failed = |error: io::Error| format!("the packet socket: {error}");
+        let late = self.tap.drain().map_err(failed)?;
+        let any = !late.is_empty();
+        self.packets.extend(late);
+        Ok(any)
     }
 
     /// Takes the new packets.
@@ -372,28 +387,23 @@ impl Recorder<'_> {
         while tables::packets_wait() && start.elapsed() < LONG {
             thread::sleep(Duration::from_micros(100));
         }
-        let failed = |error: io::Error| format!("the packet socket: {error}");
-        self.packets.extend(self.tap.drain().map_err(failed)?);
-        Ok(())
+        self.take_more().map(drop)
     }
 
     /// Takes the new packets, and reads what the tables say after them.
     fn look(&mut self) -> Result<(), String> {
-        let failed = |error: io::Error| format!("the packet socket: {error}");
         loop {
             self.drain()?;
             let rows = tables::read(&self.families)?;
-            // A timer may have sent one in between.
-            let late = self.tap.drain().map_err(failed)?;
-            if late.is_empty() {
-                let changes = self.known.update(rows);
-                self.looked_at_all = Instant::now();
-                if !changes.is_empty() {
-                    self.readings.push(changes);
-                }
-                return Ok(());
+            if self.take_more()? {
+                continue;
             }
-            self.packets.extend(late);
+            let changes = self.known.update(rows);
+            self.looked_at_all = Instant::now();
+            if !changes.is_empty() {
+                self.readings.push(changes);
+            }
+            return Ok(());
         }
     }
 
