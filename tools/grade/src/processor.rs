@@ -13,7 +13,7 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{time_of, watch};
+pub use linux::{processes, time_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -96,21 +96,29 @@ mod linux {
 
     /// The threads of a process, and of its descendants.
     fn threads(id: u32) -> Vec<PathBuf> {
-        let (mut threads, mut processes) = (Vec::new(), vec![id]);
-        while let Some(id) = processes.pop() {
-            let entries = read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-            for thread in entries.map(|entry| entry.path()) {
-                // The programs are children of the grader: each is looked at by itself.
-                if id != std::process::id() {
-                    let children = read_to_string(thread.join("children")).unwrap_or_default();
-                    processes.extend(
-                        children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()),
-                    );
-                }
-                threads.push(thread);
+        // The programs are children of the grader: each is looked at by itself.
+        let processes = if id == std::process::id() { vec![id] } else { processes(id) };
+        processes.into_iter().flat_map(threads_of).collect()
+    }
+
+    /// A process, and its descendants.
+    pub fn processes(id: u32) -> Vec<u32> {
+        let mut processes = vec![id];
+        let mut number = 0;
+        while let Some(id) = processes.get(number) {
+            for thread in threads_of(*id) {
+                let children = read_to_string(thread.join("children")).unwrap_or_default();
+                processes
+                    .extend(children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()));
             }
+            number += 1;
         }
-        threads
+        processes
+    }
+
+    fn threads_of(id: u32) -> Vec<PathBuf> {
+        let entries = read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
     }
 
     /// How long it ran, and how long it waited for a processor.

@@ -61,7 +61,7 @@ const READY_TOO_MUCH: &str = "\"ready\" says that others can reach the program, 
 #[cfg(target_os = "linux")]
 pub fn one_is_busy(programs: &[Rc<Program>]) -> bool {
     programs.iter().any(|program| {
-        let id = program.child.borrow().id();
+        let id = program.id();
         let threads = std::fs::read_dir(format!("/proc/{id}/task"));
         threads.is_ok_and(|threads| {
             threads.flatten().any(|thread| {
@@ -208,6 +208,11 @@ impl Program {
         }))
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.borrow().id()
+    }
+
     /// Waits for its line `ready`.
     pub fn wait_until_ready(&self) -> Outcome {
         let expected = "the line \"ready\" on standard output";
@@ -220,7 +225,7 @@ impl Program {
             let left = UNTIL_READY.saturating_sub(wait.elapsed());
             let is_working = || {
                 let limit = wait.elapsed().min(UNTIL_READY) / 4;
-                !self.flooded.load(Ordering::Relaxed) && time_of(self.child.borrow().id()) > limit
+                !self.flooded.load(Ordering::Relaxed) && time_of(self.id()) > limit
             };
             let left = match wait.left() {
                 Some(_) if !left.is_zero() => left,
