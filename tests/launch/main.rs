@@ -1,8 +1,8 @@
 //! How the tests start a program: `launch PARENT SECONDS PROGRAM ARGUMENT...`
 //! becomes that program, and
 //!
-//! - Ctrl-C, SIGTERM and SIGHUP end it, even if they are ignored here: a shell without job control
-//!   does that to what it has in the background, and a program inherits it, but no handler;
+//! - Ctrl-C, Ctrl-\, SIGTERM and SIGHUP end it, even if they are ignored here: a shell without job
+//!   control does that to what it has in the background, and a program inherits it, but no handler;
 //! - it is ended (by SIGALRM) after so many seconds, if they are not 0;
 //! - on Linux it is terminated when the thread that started it ends, whatever ends that. (By
 //!   SIGTERM: the grader and the tracer then end what they have started.)
@@ -13,7 +13,7 @@ fn main() {
     use std::process::Command;
     use std::sync::Arc;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::flag::register_conditional_shutdown;
 
     let mut arguments = std::env::args_os().skip(1);
@@ -25,7 +25,7 @@ fn main() {
         std::process::exit(2);
     };
     // A signal that has a handler gets its default back when another program takes over.
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         register_conditional_shutdown(signal, 1, Arc::new(true.into())).expect("a handler");
     }
     #[cfg(target_os = "linux")]

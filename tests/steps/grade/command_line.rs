@@ -4,6 +4,8 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::solutions::new_address;
 use super::{VERDICTS, grader, graders, joined, text};
-use crate::machine::{cargo, has, launch, quiet, spawn, succeeds, tool};
+use crate::machine::{cargo, has, launch, quiet, side_by_side, spawn, succeeds, tool};
 use crate::support::{Terminal, assert_snapshot, connect, expect, regex, top, within_limit};
 
 /// A reader's copy of this crate, in which exercises can be written.
@@ -148,16 +150,184 @@ fn grade_says_what_is_wrong_with_its_arguments() {
         "{unknown}"
     );
     assert!(unknown.contains("  16_group_chat "), "{unknown}");
+    let unknown = grade(&["xx"]);
+    assert!(unknown.starts_with("There is no exercise xx.\n\n"), "{unknown}");
+    assert_eq!(grade(&["4"]), "4: 04_doorman or 04_own_address_udp?\n");
     for (arguments, words) in [
         (&["05_echo", "--seed", "x"][..], "--seed takes a number"),
         (&["05_echo", "--"], "after --, a command"),
         (&["05_echo", "--fast"], "invalid option '--fast'"),
         (&["05_echo", "06_half_close"], "unexpected argument"),
         (&["--hint"], "which exercise?"),
+        (&["--json", "--hint"], "which exercise?"),
+        (&["05_echo", "--json", "--hint"], "--json gives verdicts, or the list"),
+        (&["05_echo", "--hint", "--solution"], "one of --hint, --solution and --task"),
+        (&["05_echo", "--task", "--", "python3"], "there is no program to check (after --)"),
+        (&["--seed=7"], "--seed goes with a check of programs"),
         (&["05_echo", "--all"], "--all, or one exercise"),
+        (&["--all", "--", "python3"], "--all builds its programs itself"),
+        (&["--all", "--task"], "--all gives verdicts alone"),
     ] {
         let errors = grade(arguments);
         assert!(errors.contains(words), "{arguments:?}: {errors}");
+    }
+}
+
+/// What can only be one exercise is that one, and it is said which.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_knows_an_exercise_by_its_number_or_its_word() {
+    let notes = tempfile::tempdir().expect("a folder");
+    for typed in ["5", "05", "echo", "5_echo", "examples/your_turn/05_echo.rs"] {
+        let mut grade = grader(&notes.path().join("notes"));
+        let (status, shown, errors) = outcome(grade.args([typed, "--task"]).output());
+        assert!(shown.starts_with("Your turn, step 5: an echo server.\n"), "{shown}");
+        let is_path = typed.ends_with(".rs");
+        let told = if is_path { String::new() } else { format!("{typed}: that is 05_echo.\n") };
+        assert_eq!((status, errors), (0, told));
+    }
+}
+
+/// A program that does not exist is not a wrong one: no check is run.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_says_what_is_wrong_with_the_command() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text, mode) in [
+        ("my_echo.py", ECHO, 0o644),
+        ("runs.py", "#!/usr/bin/env python3\n", 0o755),
+        ("my_echo.c", "int main() {}\n", 0o644),
+        ("a.out", "\x7fELF\0", 0o755),
+        ("b.out", "\x7fELF\0", 0o644),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+    }
+    fs::create_dir(folder.path().join("sub")).expect("a folder");
+    let grade = |typed: &str| {
+        let mut grade = grader(&folder.path().join("notes"));
+        grade.current_dir(&folder).args(["05_echo", "--"]).args(typed.split(' '));
+        let (status, shown, errors) = outcome(grade.output());
+        assert_eq!((status, shown.as_str()), (2, ""), "{typed}: {errors}");
+        errors
+    };
+    for (typed, words) in [
+        ("python3 my_ecko.py", "There is no file my_ecko.py in this folder ("),
+        ("python3 my_ecko.py", "). Do you mean my_echo.py?"),
+        ("python3 -u ./my_ecko.py", "Do you mean ./my_echo.py?"),
+        ("python3 src/my_echo.py", "There is no file src/my_echo.py: there is no folder src."),
+        ("python3 sub", "sub is a folder, and no program."),
+        ("python3", "python3 is to run your program, so its name comes next"),
+        ("pyton3 my_echo.py", "There is no program pyton3, neither installed"),
+        ("pyton3 my_echo.py", "Do you mean grade 05_echo -- python3?"),
+        ("my_echo.py", "my_echo.py is run by python3: grade 05_echo -- python3 my_echo.py"),
+        ("./my_echo.py", "is run by python3: grade 05_echo -- python3 ./my_echo.py"),
+        ("runs.py", "runs.py is in this folder, so say that: grade 05_echo -- ./runs.py"),
+        ("my_ecko.py", "There is no file my_ecko.py in this folder"),
+        ("./my_echo.c", "is to be compiled first: cc ./my_echo.c -o my_echo\nThen: grade"),
+        ("a.out", "a.out is in this folder, so say that: grade 05_echo -- ./a.out"),
+        ("./b.out", "./b.out is not executable. If it is a program: chmod +x ./b.out"),
+        ("./c.out", "There is no file ./c.out in this folder"),
+        ("./sub", "./sub is a folder, and no program."),
+        ("C:\\me\\my_echo.py", "Paths have / here and not \\, and no letters of drives"),
+        ("python3 .\\my_echo.py", "Paths have / here and not \\: perhaps ./my_echo.py"),
+    ] {
+        let errors = grade(typed).replace("cargo grade", "grade");
+        assert!(errors.contains(words), "{typed}: {errors}");
+    }
+}
+
+/// Where nobody reads, and where the disk is full: no panic, and no verdict.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_ends_quietly_where_it_cannot_print() {
+    if !has(&["python3", "sh"]) {
+        return;
+    }
+    let _quiet = quiet();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("my_echo.py"), ECHO).expect("written");
+    let grade = |shell: &str| {
+        let mut sh = crate::machine::command("sh");
+        sh.args(["-c", shell]).arg(tool("grade")).current_dir(&folder);
+        outcome(sh.env("GRADE_PROGRESS", folder.path().join("notes")).output())
+    };
+    let grades = "05_echo -- python3 my_echo.py";
+    for arguments in ["", "--json", "--help", "05_echo --task", grades] {
+        let command = format!("\"$0\" {arguments}");
+        let (_, shown, errors) = grade(&format!("{{ {command}; echo $? >&2; }} | head -n 1"));
+        let is_one_line = shown.ends_with('\n') && shown.lines().count() == 1;
+        // (What is printed at once may be gone ahead of its reader.)
+        let is_quiet = errors == "141\n" || (errors == "0\n" && arguments != grades);
+        assert!(is_one_line && is_quiet, "{command}: {shown}{errors}");
+
+        let (status, _, errors) = grade(&format!("{command} > /dev/full"));
+        let words = "cannot write to standard output: No space left on device";
+        assert!(errors.starts_with(words) && errors.lines().count() == 1, "{errors}");
+        assert_eq!(status, 4, "{command}");
+        // Nor where nobody can be told.
+        assert_eq!(grade(&format!("{command} > /dev/full 2> /dev/full")).0, 4, "{command}");
+    }
+}
+
+/// The list, for a program.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_lists_as_json() {
+    let notes = tempfile::tempdir().expect("a folder");
+    let notes = notes.path().join("notes");
+    fs::write(&notes, "done 05_echo\n").expect("written");
+    let (status, shown, errors) = outcome(grader(&notes).arg("--json").output());
+    assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
+    let line = r#"{"exercise":"05_echo","title":"an echo server","step":5,"done":true}"#;
+    assert!(shown.lines().any(|one| one == line), "{shown}");
+    for line in shown.lines() {
+        let exercise: serde_json::Value = serde_json::from_str(line).expect("an object");
+        assert_eq!(exercise["done"] == true, exercise["exercise"] == "05_echo", "{line}");
+    }
+}
+
+/// In a terminal there are colours, and where something takes long, a line that redraws itself: but
+/// not in every terminal.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_has_colours_where_they_are_wanted() {
+    const IN_A_TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    if !has(&["python3"]) {
+        return;
+    }
+    let _quiet = quiet();
+    let folder = tempfile::tempdir().expect("a folder");
+    // It takes longer than a second.
+    let waits = format!("import time; time.sleep(1.5)\n{ECHO}").replace("sendall(data)", "close()");
+    fs::write(folder.path().join("waits.py"), waits).expect("written");
+    for (is_terminal, set, has_colours, redraws) in [
+        (true, ("TERM", "xterm"), true, true),
+        (true, ("TERM", "dumb"), false, false),
+        (true, ("NO_COLOR", "1"), false, true),
+        (true, ("NO_COLOR", ""), true, true),
+        (false, ("TERM", "xterm"), false, false),
+        (false, ("CLICOLOR_FORCE", "1"), true, false),
+        (false, ("CLICOLOR_FORCE", "0"), false, false),
+    ] {
+        let mut run = match is_terminal {
+            true => crate::machine::command("python3"),
+            false => crate::machine::command(tool("grade")),
+        };
+        if is_terminal {
+            run.args(["-c", IN_A_TERMINAL]).arg(tool("grade"));
+        }
+        run.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env("TERM", "xterm");
+        run.env("GRADE_PROGRESS", folder.path().join("notes")).env(set.0, set.1);
+        run.args(["05_echo", "--", "python3", "waits.py"]).current_dir(&folder);
+        let (status, shown, _) = outcome(run.output());
+        assert_eq!((status, shown.contains("FAIL")), (1, true), "{set:?}: {shown}");
+        assert_eq!(shown.contains("\x1b[31;1m"), has_colours, "{set:?}: {shown:?}");
+        assert_eq!(shown.contains("\r  ..    "), redraws, "{set:?}: {shown:?}");
     }
 }
 
@@ -271,14 +441,57 @@ fn grade_gives_no_verdict_on_a_machine_that_is_too_busy() {
     assert_eq!((status, errors.as_str()), (3, ""), "{shown}");
     assert!(shown.contains("This machine is too busy: run it again."), "{shown}");
     assert!(!shown.contains("FAIL") && !shown.contains("hint"), "{shown}");
+}
 
-    // It takes long to be ready, and does something meanwhile: the first check passes.
-    let once = notes.path().join("once");
-    let first =
-        format!("import os\nif not os.path.exists({once:?}):\n  open({once:?}, 'w')\n  while");
-    let script = computes(4.5).replacen("while", &first, 1);
-    let (status, shown, _) = grade(&script, &["python3"]);
-    assert_eq!(status, 0, "{shown}");
+/// A program that works has 10 seconds until it is ready; one that sleeps, 4.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_waits_for_a_program_that_works() {
+    if !has(&["python3"]) {
+        return;
+    }
+    let _quiet = quiet();
+    // As long as this, the first time that it is started, or each time.
+    let after = |once: bool, work: &str| {
+        let notes = tempfile::tempdir().expect("a folder");
+        let is_done = notes.path().join("is_done");
+        let script = format!(
+            "import os, subprocess, sys, time\nif not os.path.exists({is_done:?}):\n    \
+             if {once}: open({is_done:?}, 'w')\n    start = time.monotonic()\n    {work}\n{ECHO}",
+            once = u8::from(once)
+        );
+        graded(&script)
+    };
+    let computes = "while time.monotonic() - start < 4.5: pass";
+    // What ends soon, and another one, as a build does it.
+    let starts = "while time.monotonic() - start < 4.5: \
+                  subprocess.run([sys.executable, '-c', 'sum(range(10**7))'])";
+    let both = "time.sleep(3.2)\n    while time.monotonic() - start < 6: pass";
+    // Most of the time it waits for something that is slow.
+    let now_and_then = "while time.monotonic() - start < 6:\n        time.sleep(0.05)\n        \
+                        end = time.process_time() + 0.01\n        \
+                        while time.process_time() < end: pass";
+    // To ask again and again is no work.
+    let asks = "while time.monotonic() - start < 7: time.sleep(0.01)";
+    let (waits, works) = ("a call ahead of it waits", "The program was at work all the while");
+    let cases = vec![
+        (computes, None),
+        (starts, None),
+        (both, None),
+        (now_and_then, None),
+        ("time.sleep(7)", Some((waits, 7))),
+        (asks, Some((waits, 7))),
+        ("while True: pass", Some((works, 30))),
+    ];
+    let failed = side_by_side(cases, 4, |(work, fails)| {
+        let (status, shown, time) = after(fails.is_none(), work);
+        assert_eq!(status, i32::from(fails.is_some()), "{work}:\n{shown}");
+        if let Some((words, most)) = fails {
+            assert!(joined(&shown).contains(words), "{work}:\n{shown}");
+            assert!(time < Duration::from_secs(*most), "{work}: {time:?}");
+        }
+    });
+    assert!(failed.is_empty(), "{failed:?}");
 }
 
 /// Each answer comes, and late: when time is up, it is not blamed for the one that was awaited.
@@ -324,47 +537,83 @@ if not os.path.exists({taken:?}):
     python(&(taker + ECHO), 0);
 }
 
-/// A program that waits, in a session of its own: when Ctrl-C is typed, and when the test dies
-/// that has the grader grade it.
+/// Programs that wait, in sessions of their own, one of them without its environment: whatever
+/// signal ends the grader, or its whole group, and when the test dies that has the grader grade.
 #[test]
 #[ignore = "with the other tests of the grader"]
 fn grade_ends_with_what_it_has_started() {
+    const WAITS: &str = "
+import os, sys, time
+folder = os.path.dirname(__file__)
+def waits(name):
+    with open(f'{folder}/{name}', 'w') as file:
+        file.write(f'{os.getpid()} ')
+    time.sleep(1000)
+if sys.argv[1] == 'bare':
+    waits('bare')
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        waits('orphan')
+    os._exit(0)
+if os.fork() == 0:
+    os.setsid()
+    os.execve(sys.executable, [sys.executable, __file__, 'bare'], {})
+waits('program')
+";
     if !has(&["python3"]) {
         return;
     }
     let _quiet = quiet();
-    let notes = tempfile::tempdir().expect("a folder");
-    let [script, process] = ["waits.py", "process"].map(|name| notes.path().join(name));
-    let waits = format!(
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    \
-         open({process:?}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(1000)\n"
-    );
-    fs::write(&script, waits).expect("written");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("waits.py");
+    fs::write(&script, WAITS).expect("written");
+    let names = ["program", "orphan", "bare"].map(|name| folder.path().join(name));
     let start = || {
-        let _ = fs::remove_file(&process);
-        let mut grade = launch(tool("grade"));
-        grade.env("GRADE_PROGRESS", notes.path().join("notes"));
-        grade.args(["05_echo", "--", "python3"]).arg(&script);
+        names.iter().for_each(|name| drop(fs::remove_file(name)));
+        let mut grade = launch("sh");
+        grade.args(["-c", "ulimit -c 0; exec \"$0\" \"$@\""]).arg(tool("grade"));
+        grade.env("GRADE_PROGRESS", folder.path().join("notes"));
+        grade.args(["05_echo", "--", "python3"]).arg(&script).process_group(0);
         let grade = spawn(grade.stdout(Stdio::null()));
-        let number = within_limit(|| {
-            let number = fs::read_to_string(&process).ok()?;
-            Some(number.strip_suffix(' ')?.to_owned())
+        let processes = names.each_ref().map(|name| {
+            let number = within_limit(|| {
+                let number = fs::read_to_string(name).ok()?;
+                Some(number.strip_suffix(' ')?.to_owned())
+            });
+            PathBuf::from(format!("/proc/{}", number.expect("a number")))
         });
-        (grade, PathBuf::from(format!("/proc/{}", number.expect("a number"))))
+        (grade, processes)
     };
-    let is_ended = |mut grade: Child, process: PathBuf| {
+    let is_ended = |mut grade: Child, processes: [PathBuf; 3]| {
         let since = Instant::now();
-        assert_eq!(grade.wait().expect("a status").code(), Some(130));
-        within_limit(|| (!process.exists()).then_some(())).expect("its end");
+        let status = grade.wait().expect("a status");
+        // (One that has ended is there until somebody asks how.)
+        let is_gone = |process: &PathBuf| {
+            let status = fs::read_to_string(process.join("status"));
+            status.is_ok_and(|status| status.contains("State:\tZ")) || !process.exists()
+        };
+        let gone = within_limit(|| processes.iter().all(is_gone).then_some(()));
+        gone.expect("their end");
         // What hangs is ended after 4 seconds in any case.
         assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+        status
     };
-    let (grade, process) = start();
-    succeeds(Command::new("kill").args(["-INT", &grade.id().to_string()]));
-    is_ended(grade, process);
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3), ("KILL", 9)] {
+        for group in ["", "-"] {
+            let (grade, processes) = start();
+            let id = format!("{group}{}", grade.id());
+            succeeds(Command::new("kill").args(["-s", signal, "--", &id]));
+            let status = is_ended(grade, processes);
+            match ["INT", "TERM", "HUP"].contains(&signal) {
+                true => assert_eq!(status.code(), Some(130), "{signal}"),
+                false => assert_eq!(status.signal(), Some(number), "{signal}"),
+            }
+        }
+    }
     // The death of a test is that of its thread.
-    let (grade, process) = thread::scope(|scope| scope.spawn(start).join()).expect("a start");
-    is_ended(grade, process);
+    let (grade, processes) = thread::scope(|scope| scope.spawn(start).join()).expect("a start");
+    assert_eq!(is_ended(grade, processes).code(), Some(130));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use super::command_line::{ECHO, outcome};
 use super::{graders, joined};
 use crate::machine::{PYTHON, command, has, quiet, tool};
+use crate::support::top;
 
 /// The grader, installed: away from any checkout, with notes where programs keep them.
 #[test]
@@ -29,11 +30,23 @@ fn grade_needs_no_checkout() {
     let (status, shown, _) = grade(&["05_echo", "--solution"]);
     let solution = fs::read_to_string(graders().join("solutions/05_echo.rs"));
     assert_eq!((status, shown), (0, solution.expect("a file")));
+    // What it is to do, as in the course; and how to get that.
+    let (status, task, _) = grade(&["05_echo", "--task"]);
+    let file = fs::read_to_string(top().join("examples/your_turn/05_echo.rs")).expect("a file");
+    for line in file.lines().map_while(|line| line.strip_prefix("//!")) {
+        assert!(task.contains(line.trim()) != line.contains("cargo grade"), "{line}:\n{task}");
+    }
+    assert_eq!(status, 0, "{task}");
+    assert!(!task.contains("//!"), "{task}");
+    let how = "grade 02_free_port --task";
+    let (_, shown, _) = grade(&[]);
+    assert!(shown.contains(how), "{shown}");
     for arguments in [&["05_echo"][..], &["--all"]] {
         let (status, shown, errors) = grade(arguments);
         assert_eq!((status, shown.as_str()), (2, ""), "{errors}");
         let words = "or say how yours is started: grade 05_echo -- python3 my_program.py";
         assert!(errors.contains(words), "{errors}");
+        assert!(errors.contains("What it is to do: grade 05_echo --task"), "{errors}");
     }
 }
 

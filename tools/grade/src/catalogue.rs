@@ -1,30 +1,104 @@
 //! The exercises by name, and the table of them.
 
+use serde_json::json;
+
 use crate::exercise::Exercise;
 use crate::exercises::EXERCISES;
 use crate::progress::Progress;
+use crate::report;
 
 pub fn exercise(name: &str) -> Option<&'static Exercise> {
     EXERCISES.iter().find(|exercise| exercise.name == name)
 }
 
-/// The name that is most like this one. Who types only the number, or only the word, means that.
-pub fn nearest(name: &str) -> &'static str {
-    if let Some(exercise) = EXERCISES.iter().find(|exercise| exercise.name.contains(name)) {
-        return exercise.name;
+/// Which exercise somebody means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Meant {
+    This(&'static str),
+    OneOf(Vec<&'static str>),
+    /// It is none of them; this one is like it.
+    Like(&'static str),
+    None,
+}
+
+/// The number alone will do, or the word, or the beginning of either's parts: `5`, `05`, `echo`,
+/// `5_echo`, `half`.
+pub fn meant(typed: &str) -> Meant {
+    let typed = typed.to_lowercase().replace(['-', ' '], "_");
+    if let Some(exercise) = exercise(&typed) {
+        return Meant::This(exercise.name);
     }
-    let likeness = |exercise: &&Exercise| {
-        let word = exercise.name.split_once('_').map_or("", |both| both.1);
-        let whole = strsim::jaro_winkler(name, exercise.name);
-        whole.max(strsim::jaro_winkler(name, word))
+    let (number, word) = parts(&typed);
+    let is_it = |exercise: &&Exercise| {
+        let (own_number, own_word) = parts(exercise.name);
+        let has_number = number.is_none() || number == own_number;
+        // A letter alone says too little.
+        let has_word = match word.len() {
+            0 => number.is_some(),
+            1 if number.is_none() => false,
+            _ => own_word == word || format!("_{own_word}").contains(&format!("_{word}")),
+        };
+        has_number && has_word
     };
-    let nearest = EXERCISES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    nearest.map_or("", |exercise| exercise.name)
+    let names: Vec<_> = EXERCISES.iter().filter(is_it).map(|exercise| exercise.name).collect();
+    match names[..] {
+        [] => like(&typed, number).map_or(Meant::None, Meant::Like),
+        [name] => Meant::This(name),
+        _ => {
+            // "echo" would be that one even if there were an "echo_udp" as well.
+            let exact = names.iter().find(|name| !word.is_empty() && parts(name).1 == word);
+            exact.map_or(Meant::OneOf(names.clone()), |name| Meant::This(name))
+        }
+    }
+}
+
+/// The number ahead, and the word after it.
+fn parts(name: &str) -> (Option<u32>, &str) {
+    let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, word) = name.split_at(digits);
+    (number.parse().ok(), word.trim_start_matches('_'))
+}
+
+/// The name that is most like this one, if it is much like it; or the only one with this number.
+fn like(typed: &str, number: Option<u32>) -> Option<&'static str> {
+    const MUCH: f64 = 0.6;
+    let likeness = |exercise: &Exercise| {
+        let whole = strsim::normalized_damerau_levenshtein(typed, exercise.name);
+        let word = parts(exercise.name).1;
+        let words = strsim::normalized_damerau_levenshtein(parts(typed).1, word);
+        whole.max(words)
+    };
+    let all = EXERCISES.iter().map(|exercise| (likeness(exercise), exercise.name));
+    let (likeness, nearest) = all.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if likeness >= MUCH {
+        return Some(nearest);
+    }
+    let mut same_number = EXERCISES.iter().filter(|it| parts(it.name).0 == number);
+    let (first, second) = (same_number.next()?, same_number.next());
+    second.is_none().then_some(first.name)
 }
 
 /// The first that is not done.
 pub fn next(progress: &Progress) -> Option<&'static Exercise> {
     EXERCISES.iter().find(|exercise| !progress.is_done(exercise.name))
+}
+
+/// The step of its chapter.
+fn step(exercise: &Exercise) -> u32 {
+    parts(exercise.name).0.unwrap_or_default()
+}
+
+/// The exercises as JSON, an object each line.
+pub fn as_json(progress: &Progress) -> String {
+    let line = |exercise: &Exercise| {
+        report::as_json(vec![
+            ("exercise", json!(exercise.name)),
+            ("title", json!(exercise.title)),
+            ("step", json!(step(exercise))),
+            ("done", json!(progress.is_done(exercise.name))),
+        ]) + "\n"
+    };
+    EXERCISES.iter().map(line).collect()
 }
 
 /// The exercises, a line each.
@@ -36,21 +110,42 @@ pub fn table(progress: &Progress) -> String {
             false if next == Some(exercise.name) => "next",
             false => "",
         };
-        let step = exercise.chapter.split(':').next().unwrap_or_default().to_lowercase();
-        format!("  {mark:<5} {:<20} {} ({step})\n", exercise.name, exercise.title)
+        let (name, title) = (exercise.name, exercise.title);
+        format!("  {mark:<5} {name:<20} {title} (step {})\n", step(exercise))
     };
     EXERCISES.iter().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{EXERCISES, nearest};
+    use super::{EXERCISES, Meant, meant};
     use crate::wrong::How::{End, Exit, More, Other, Printed, Refused, Reset, Short, Silent};
 
     #[test]
-    fn a_mistyped_name_finds_its_exercise() {
-        assert_eq!(nearest("05_ecko"), "05_echo");
-        assert_eq!(nearest("echo"), "05_echo");
+    fn what_is_typed_finds_its_exercise() {
+        for typed in ["05_echo", "5", "05", "echo", "5_echo", "005_Echo", "5-ec"] {
+            assert_eq!(meant(typed), Meant::This("05_echo"), "{typed}");
+        }
+        assert_eq!(meant("half"), Meant::This("06_half_close"));
+        assert_eq!(meant("4_d"), Meant::This("04_doorman"));
+        for typed in ["4", "04", "4_"] {
+            let both = vec!["04_doorman", "04_own_address_udp"];
+            assert_eq!(meant(typed), Meant::OneOf(both), "{typed}");
+        }
+        assert_eq!(meant("chat"), Meant::OneOf(vec!["07_chat_client", "16_group_chat"]));
+        for (typed, like) in [
+            ("05_ecko", "05_echo"),
+            ("ehco", "05_echo"),
+            ("01_echo", "05_echo"),
+            ("doormen", "04_doorman"),
+            ("halfclose", "06_half_close"),
+            ("08_once", "08_only_one"),
+        ] {
+            assert_eq!(meant(typed), Meant::Like(like), "{typed}");
+        }
+        for typed in ["xx", "e", "", "3", "99", "hello", "foo", "_", "help", "4_foo"] {
+            assert_eq!(meant(typed), Meant::None, "{typed}");
+        }
     }
 
     /// Every kind of failure has advice, and no two checks one title.

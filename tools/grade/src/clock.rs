@@ -11,6 +11,8 @@ use crate::wrong::{Wrong, seconds};
 pub const LIMIT: Duration = Duration::from_secs(10);
 /// So long is waited for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+/// What programs take to start does not count, up to that.
+pub const STARTING: Duration = Duration::from_secs(30);
 /// Of a machine that has taken away so much nothing is to be expected.
 const MOST_LOST: Duration = Duration::from_secs(30);
 
@@ -73,7 +75,7 @@ impl Clock {
         if self.machine_is_too_busy() {
             return Duration::ZERO;
         }
-        (self.limit() + self.starting().min(LIMIT)).saturating_sub(self.start.elapsed())
+        (self.limit() + self.starting().min(STARTING)).saturating_sub(self.start.elapsed())
     }
 
     /// A check needs so much more than others do.
@@ -135,9 +137,5 @@ impl Wait<'_> {
         let left = self.patience.saturating_sub(self.since.elapsed()).min(self.clock.left());
         // (A limit of less would mean none, to some calls.)
         (left >= Duration::from_millis(1)).then_some(left)
-    }
-
-    pub fn elapsed(&self) -> Duration {
-        self.since.elapsed()
     }
 }

@@ -1,11 +1,14 @@
 //! A checkout of the course around the current folder: there the exercises have their files, and
 //! are built by cargo. Everything else works without one.
 
-use std::io::{IsTerminal as _, stderr};
+use std::fs::read_to_string;
+use std::io::stderr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+
+use crate::report;
 
 pub struct Course {
     top: PathBuf,
@@ -24,6 +27,12 @@ impl Course {
         self.top.join("examples/your_turn/.progress")
     }
 
+    /// What the exercise is to do: the text at the top of its file.
+    pub fn task(&self, exercise: &str) -> Option<String> {
+        let file = self.top.join(format!("examples/your_turn/{exercise}.rs"));
+        Some(task_in(&read_to_string(file).ok()?)).filter(|text| !text.is_empty())
+    }
+
     /// The reader's file as a program; `None`: it does not compile. Gives what the compiler says
     /// as well. Cargo runs in the current folder, where a relative target folder begins, and names
     /// the program that it has built.
@@ -33,7 +42,7 @@ impl Course {
         build.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
         build.arg("--manifest-path").arg(self.top.join("Cargo.toml"));
         build.args(["--package", "your-turn", "--bin", exercise]);
-        if stderr().is_terminal() {
+        if report::has_colours(&stderr()) {
             build.env("CARGO_TERM_COLOR", "always");
         }
         match build.output() {
@@ -45,6 +54,14 @@ impl Course {
             Err(error) => (None, format!("cannot start cargo: {error}\n").into_bytes()),
         }
     }
+}
+
+/// The comment at the top of a task's file, without the command that checks it: that comes last.
+pub fn task_in(file: &str) -> String {
+    let lines = file.lines().map_while(|line| line.strip_prefix("//!"));
+    let lines = lines.filter(|line| !line.trim_start().starts_with("cargo grade"));
+    let lines: Vec<_> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    lines.join("\n").trim().to_owned()
 }
 
 /// The path of the program, if this is what the message tells.

@@ -16,6 +16,8 @@ pub struct Exercise {
     /// Each gives away a little more.
     pub hints: &'static [&'static str],
     pub solution: &'static str,
+    /// The task's file; empty where the course is at hand.
+    pub file: &'static str,
 }
 
 /// One thing that the program must do. It is started anew for each.

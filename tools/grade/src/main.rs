@@ -9,6 +9,7 @@ mod course;
 mod exercise;
 mod exercises;
 mod grading;
+mod keeper;
 mod machine;
 #[allow(dead_code, reason = "the checks come next")]
 mod memory;
@@ -17,23 +18,26 @@ mod processor;
 mod program;
 mod progress;
 mod report;
+mod say;
 mod stop_and_wait;
+mod typed;
 mod verdict;
 mod wire;
 mod wrong;
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, Write as _, stderr, stdin, stdout};
+use std::io::{BufRead as _, stdin};
 use std::path::Path;
 use std::process::ExitCode;
 
-use catalogue::{nearest, next, table};
+use catalogue::{Meant, next, table};
 use course::Course;
 use exercise::Exercise;
 use exercises::EXERCISES;
 use lexopt::Arg;
 use progress::Progress;
 use report::Waiting;
+use say::{complain, say};
 use verdict::{Verdict, grade};
 
 /// The exit status where nothing can be said: neither good nor bad.
@@ -51,6 +55,7 @@ struct Wish {
     json: bool,
     hint: bool,
     solution: bool,
+    task: bool,
 }
 
 /// Who asks, and where.
@@ -60,31 +65,43 @@ struct Reader {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = keeper::work() {
+        return code;
+    }
     let course = Course::find();
     let progress = Progress::read(course.as_ref());
     let mut reader = Reader { course, progress };
     let wish = match reader.read_arguments() {
         Ok(Some(wish)) => wish,
         Ok(None) => {
-            print!("{}", USAGE.replace("cargo grade", reader.call()));
+            say::print(USAGE.replace("cargo grade", reader.call()));
             return ExitCode::SUCCESS;
         }
         Err(words) => {
-            eprintln!("{}", words.replace("cargo grade", reader.call()));
+            complain!("{}", words.trim_end());
             return ExitCode::from(2);
         }
     };
+    let is_good = |good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match wish.exercise {
+        None if wish.all => within_reach(|| reader.grade_all(&wish)),
+        None => is_good(reader.list(wish.json)),
+        Some(exercise) if wish.hint => is_good(reader.hint(exercise)),
+        Some(exercise) if wish.solution => is_good(reader.solution(exercise)),
+        Some(exercise) if wish.task => is_good(reader.task(exercise)),
+        Some(exercise) => within_reach(|| reader.grade_one(exercise, &wish)),
+    }
+}
+
+/// Grades. Whatever ends the grader, all that it has started ends with it.
+fn within_reach(grade: impl FnOnce() -> ExitCode) -> ExitCode {
+    keeper::start();
     program::adopt_orphans();
     program::end_with_the_grader();
     processor::watch();
-    let is_good = |good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    match wish.exercise {
-        None if wish.all => reader.grade_all(&wish),
-        None => is_good(reader.list()),
-        Some(exercise) if wish.hint => is_good(reader.hint(exercise)),
-        Some(exercise) if wish.solution => is_good(reader.solution(exercise)),
-        Some(exercise) => reader.grade_one(exercise, &wish),
-    }
+    let code = grade();
+    keeper::dismiss();
+    code
 }
 
 impl Reader {
@@ -96,6 +113,7 @@ impl Reader {
     /// `None`: help is wanted.
     fn read_arguments(&self) -> Result<Option<Wish>, String> {
         let call = self.call();
+        let usage = USAGE.replace("cargo grade", call);
         let mut wish = Wish::default();
         let mut all: Vec<OsString> = std::env::args_os().skip(1).collect();
         if let Some(dashes) = all.iter().position(|one| one == "--") {
@@ -108,13 +126,14 @@ impl Reader {
             wish.command = Some(command);
         }
         let mut arguments = lexopt::Parser::from_args(all);
-        let unknown = |words: String| format!("{words}\n\n{USAGE}");
+        let unknown = |words: String| format!("{words}\n\n{usage}");
         while let Some(argument) = arguments.next().map_err(|error| unknown(error.to_string()))? {
             match argument {
                 Arg::Long("all") => wish.all = true,
                 Arg::Long("json") => wish.json = true,
                 Arg::Long("hint") => wish.hint = true,
                 Arg::Long("solution") => wish.solution = true,
+                Arg::Long("task") => wish.task = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 Arg::Long("seed") => {
                     let seed = arguments.value().ok();
@@ -124,41 +143,59 @@ impl Reader {
                 // A path is as good: who completes with Tab gets one.
                 Arg::Value(name) if wish.exercise.is_none() => {
                     let name = Path::new(&name).file_stem().unwrap_or_default();
-                    let name = name.to_string_lossy();
-                    wish.exercise = Some(catalogue::exercise(&name).ok_or_else(|| {
-                        let table = table(&self.progress);
-                        let nearest = nearest(&name);
-                        format!("There is no exercise {name}. Do you mean {nearest}?\n\n{table}")
-                    })?);
+                    wish.exercise = Some(self.meant(&name.to_string_lossy())?);
                 }
                 argument => return Err(unknown(argument.unexpected().to_string())),
             }
         }
-        let one = wish.exercise.is_some();
-        let is_text = wish.hint || wish.solution;
-        if (is_text || wish.command.is_some()) && !one {
-            return Err(unknown("which exercise?".to_owned()));
-        }
-        if wish.all && one {
-            return Err(unknown("--all, or one exercise".to_owned()));
-        }
-        let needs_course = wish.all || (one && !is_text && wish.command.is_none());
+        check_together(&wish).map_err(|words| unknown(words.to_owned()))?;
+        let is_text = wish.hint || wish.solution || wish.task;
+        let (one, command) = (wish.exercise, wish.command.as_deref());
+        let needs_course = wish.all || (one.is_some() && !is_text && command.is_none());
+        let name = one.map_or("05_echo", |exercise| exercise.name);
         if needs_course && self.course.is_none() {
-            let name = wish.exercise.map_or("05_echo", |exercise| exercise.name);
             return Err(format!(
                 "Here is no examples/your_turn with programs to build: go to your copy of the \
-                 course, or say how yours is started: {call} {name} -- python3 my_program.py"
+                 course, or say how yours is started: {call} {name} -- python3 my_program.py\n\
+                 What it is to do: {call} {name} --task"
             ));
         }
+        typed::look_at(command.unwrap_or_default(), &format!("{call} {name} --"))?;
         Ok(Some(wish))
     }
 
-    fn list(&self) -> bool {
+    /// The exercise that is meant by this. If its name is another one, that is said.
+    fn meant(&self, typed: &str) -> Result<&'static Exercise, String> {
+        let others = || {
+            let (table, call) = (table(&self.progress), self.call());
+            format!("\n\n{table}\n{call} 05_echo --task    (what 05_echo is to do)")
+        };
+        match catalogue::meant(typed) {
+            Meant::This(name) => {
+                if name != typed {
+                    complain!("{typed}: that is {name}.");
+                }
+                catalogue::exercise(name).ok_or_else(others)
+            }
+            Meant::OneOf(names) => Err(format!("{typed}: {}?", names.join(" or "))),
+            Meant::Like(name) => {
+                let others = others();
+                Err(format!("There is no exercise {typed}. Do you mean {name}?{others}"))
+            }
+            Meant::None => Err(format!("There is no exercise {typed}.{}", others())),
+        }
+    }
+
+    fn list(&self, json: bool) -> bool {
+        if json {
+            say::print(catalogue::as_json(&self.progress));
+            return true;
+        }
         let done = EXERCISES.iter().filter(|one| self.progress.is_done(one.name)).count();
-        println!("Your turn: {done} of {} done.\n", EXERCISES.len());
-        print!("{}", table(&self.progress));
+        say!("Your turn: {done} of {} done.\n", EXERCISES.len());
+        say::print(table(&self.progress));
         let Some(Exercise { name, .. }) = next(&self.progress) else {
-            println!("\nAll done.");
+            say!("\nAll done.");
             return true;
         };
         let (what, command) = match self.course {
@@ -166,8 +203,11 @@ impl Reader {
             None => ("it in any language".to_owned(), " -- COMMAND"),
         };
         let call = self.call();
-        println!("\nNext: write {what}, and check it with");
-        println!("{call} {name}{command}    ({call} --help: all that it can do)");
+        say!("\nNext: write {what}, and check it with");
+        say!("{call} {name}{command}    ({call} --help: all that it can do)");
+        if self.course.is_none() {
+            say!("{call} {name} --task    (what it is to do)");
+        }
         true
     }
 
@@ -176,16 +216,16 @@ impl Reader {
         let number = self.progress.hints(exercise.name);
         match all.get(number) {
             Some(hint) => {
-                println!("Hint {} of {}:\n", number + 1, all.len());
-                println!("{}", report::wrap(hint, "  "));
+                say!("Hint {} of {}:\n", number + 1, all.len());
+                say!("{}", report::wrap(hint, "  "));
                 self.progress.add_hint(exercise.name);
             }
             None => {
-                println!("You have read all {}. Once more:\n", all.len());
+                say!("You have read all {}. Once more:\n", all.len());
                 for hint in all {
-                    println!("{}\n", report::wrap(hint, "  "));
+                    say!("{}\n", report::wrap(hint, "  "));
                 }
-                println!("After that: {} {} --solution", self.call(), exercise.name);
+                say!("After that: {} {} --solution", self.call(), exercise.name);
             }
         }
         true
@@ -195,20 +235,32 @@ impl Reader {
         let name = exercise.name;
         if !self.progress.is_done(name) {
             let (read, all) = (self.progress.hints(name), exercise.hints.len());
-            println!("You have read {read} of {all} hints ({} {name} --hint).", self.call());
-            print!("See the solution all the same? [y/N] ");
-            let _ = stdout().flush();
+            say!("You have read {read} of {all} hints ({} {name} --hint).", self.call());
+            say::print("See the solution all the same? [y/N] ");
             let mut answer = String::new();
             let _ = stdin().lock().read_line(&mut answer);
             if !answer.trim().to_lowercase().starts_with('y') {
-                println!("No, then.");
+                say!("No, then.");
                 return false;
             }
         }
         match self.course {
-            Some(_) => println!("tools/grade/solutions/{name}.rs"),
-            None => print!("{}", exercise.solution),
+            Some(_) => say!("tools/grade/solutions/{name}.rs"),
+            None => say::print(exercise.solution),
         }
+        true
+    }
+
+    /// What it is to do, in the words of its file.
+    fn task(&self, exercise: &Exercise) -> bool {
+        let own = self.course.as_ref().and_then(|course| course.task(exercise.name));
+        let text = own.unwrap_or_else(|| course::task_in(exercise.file));
+        if text.is_empty() {
+            let path = format!("examples/your_turn/{}.rs", exercise.name);
+            complain!("The text is gone from {path}. It is in git: git show HEAD:{path}");
+            return false;
+        }
+        say!("{text}");
         true
     }
 
@@ -219,7 +271,7 @@ impl Reader {
         let (program, words) = self.course.as_ref()?.build(exercise.name);
         drop(waiting);
         if tell {
-            let _ = stderr().write_all(&words);
+            say::print_error(String::from_utf8_lossy(&words));
         }
         Some(vec![program?])
     }
@@ -230,7 +282,7 @@ impl Reader {
         let call = tell.then(|| self.call());
         let verdict = command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, call));
         if wish.json {
-            println!("{}", verdict.as_json(exercise));
+            say!("{}", verdict.as_json(exercise));
         }
         if !verdict.is_good(exercise) {
             return if verdict.is_busy { TOO_BUSY.into() } else { ExitCode::FAILURE };
@@ -238,8 +290,8 @@ impl Reader {
         self.progress.add_done(exercise.name);
         if tell {
             match next(&self.progress) {
-                Some(next) => println!("  Next: {} {}", self.call(), next.name),
-                None => println!("  That was the last one."),
+                Some(next) => say!("  Next: {} {}", self.call(), next.name),
+                None => say!("  That was the last one."),
             }
         }
         ExitCode::SUCCESS
@@ -263,18 +315,38 @@ impl Reader {
                 self.progress.add_done(exercise.name);
             }
             match wish.json {
-                true => println!("{}", verdict.as_json(exercise)),
-                false => println!("  {:<20} {}", exercise.name, verdict.in_words(exercise)),
+                true => say!("{}", verdict.as_json(exercise)),
+                false => say!("  {:<20} {}", exercise.name, verdict.in_words(exercise)),
             }
         }
         if by_chance && !wish.json {
-            println!("\n  The same again: --seed {seed}");
+            say!("\n  The same again: --seed {seed}");
         }
         match (all_good, all_judged) {
             (false, _) => ExitCode::FAILURE,
             (true, false) => TOO_BUSY.into(),
             (true, true) => ExitCode::SUCCESS,
         }
+    }
+}
+
+/// Whether these wishes go together.
+fn check_together(wish: &Wish) -> Result<(), &'static str> {
+    let one = wish.exercise.is_some();
+    let texts = [wish.hint, wish.solution, wish.task].into_iter().filter(|it| *it).count();
+    let is_text = texts > 0;
+    match wish {
+        _ if (is_text || wish.command.is_some()) && !one && !wish.all => Err("which exercise?"),
+        Wish { all: true, .. } if one => Err("--all, or one exercise"),
+        Wish { all: true, command: Some(_), .. } => Err("--all builds its programs itself"),
+        Wish { all: true, .. } if is_text => Err("--all gives verdicts alone"),
+        _ if texts > 1 => Err("one of --hint, --solution and --task"),
+        Wish { json: true, .. } if is_text => Err("--json gives verdicts, or the list"),
+        Wish { command: Some(_), .. } if is_text => Err("there is no program to check (after --)"),
+        Wish { seed: Some(_), .. } if is_text || !(one || wish.all) => {
+            Err("--seed goes with a check of programs")
+        }
+        _ => Ok(()),
     }
 }
 

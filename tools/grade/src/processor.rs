@@ -13,20 +13,32 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{processes, time_of, watch};
+pub use linux::{Look, processes, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
 
-/// The processor time of a program, and of all that it has started, as far as it is known.
+/// What a program does. Nothing is known of it: it may work.
 #[cfg(not(target_os = "linux"))]
-pub fn time_of(_: u32) -> Duration {
-    Duration::ZERO
+pub struct Look(std::time::Instant);
+
+#[cfg(not(target_os = "linux"))]
+impl Look {
+    pub const IS_POSSIBLE: bool = false;
+
+    pub fn at(_: u32) -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub fn again(&mut self) -> (Duration, bool) {
+        let now = std::time::Instant::now();
+        (now - std::mem::replace(&mut self.0, now), true)
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::HashMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::fs::{read_dir, read_to_string};
     use std::path::{Path, PathBuf};
     use std::sync::atomic::Ordering;
@@ -90,8 +102,45 @@ mod linux {
         longest.min(time.saturating_sub(ran))
     }
 
-    pub fn time_of(id: u32) -> Duration {
-        threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
+    /// What a program does, and all that it has started.
+    pub struct Look {
+        id: u32,
+        at: Instant,
+        /// Each of its threads, and how long it ran or could have.
+        threads: BTreeMap<PathBuf, Duration>,
+    }
+
+    impl Look {
+        pub const IS_POSSIBLE: bool = true;
+
+        pub fn at(id: u32) -> Self {
+            let threads = BTreeMap::new();
+            let mut look = Self { id, at: Instant::now(), threads };
+            look.again();
+            look
+        }
+
+        /// How long ago the last look was, and whether it has worked since then: a thread runs or
+        /// waits for the disk, has just begun or ended, or ran for a good part of that time. A loop
+        /// that asks again and again whether something has come is no work.
+        pub fn again(&mut self) -> (Duration, bool) {
+            let now = Instant::now();
+            let time = now - std::mem::replace(&mut self.at, now);
+            let all = threads(self.id);
+            let is_awake = |thread: &PathBuf| matches!(state(thread), Some('R' | 'D'));
+            let is_awake = all.iter().any(is_awake);
+            let could_run = all.into_iter().filter_map(|thread| {
+                let (ran, waited) = times(&thread)?;
+                Some((thread, ran + waited))
+            });
+            let before = std::mem::replace(&mut self.threads, could_run.collect());
+            let is_new = !before.keys().eq(self.threads.keys());
+            let sum = |threads: &BTreeMap<_, Duration>| threads.values().sum::<Duration>();
+            let ran = sum(&self.threads).saturating_sub(sum(&before));
+            // (Without `/proc` nothing is known.)
+            let is_unknown = !Path::new("/proc/self/stat").exists();
+            (time, is_awake || is_new || ran > time / 10 || is_unknown)
+        }
     }
 
     /// The threads of a process, and of its descendants.
@@ -123,7 +172,13 @@ mod linux {
 
     /// How long it ran, and how long it waited for a processor.
     fn times(thread: &Path) -> Option<(Duration, Duration)> {
-        let text = read_to_string(thread.join("schedstat")).ok()?;
+        let Ok(text) = read_to_string(thread.join("schedstat")) else {
+            // Some kernels have only this one, in hundredths of a second.
+            let stat = read_to_string(thread.join("stat")).ok()?;
+            let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+            let mut time = || Some(Duration::from_millis(fields.next()?.parse::<u64>().ok()? * 10));
+            return Some((time()? + time()?, Duration::ZERO));
+        };
         let mut times = text.split_whitespace().map(|it| it.parse().map(Duration::from_nanos));
         Some((times.next()?.ok()?, times.next()?.ok()?))
     }

@@ -22,17 +22,21 @@ use process_wrap::std::ProcessGroup;
 use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
 use crate::clock::{Clock, PATIENCE};
+#[cfg(unix)]
+use crate::keeper;
 use crate::machine;
-use crate::processor::time_of;
+use crate::processor::Look;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
 const PROCESSES: u64 = 16;
-/// A program has so long until it says that it is ready; and so long in all, if it has computed
-/// for a good part of that.
-const UNTIL_READY: Duration = Duration::from_secs(4);
+/// A program may sleep for so long before it says that it is ready; and that may take so long in
+/// all, if it works for the rest of it.
+const ASLEEP_UNTIL_READY: Duration = Duration::from_secs(4);
 const AT_MOST_UNTIL_READY: Duration = Duration::from_secs(10);
+/// So often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// No exercise prints as much. A program that does would go on forever.
 const FLOOD: usize = 1 << 20;
 /// No line is longer than that.
@@ -47,6 +51,11 @@ const SAY_READY: &str = "Print \"ready\" on a line of its own as soon as the soc
      TCP server after listen, a UDP program after bind, a TCP client after connect. In a language \
      that keeps its output for later, flush it: print(\"ready\", flush=True), fflush(stdout). If it \
      never comes so far, a call ahead of it waits.";
+
+const WORKS_TOO_LONG: &str = "The program was at work all the while: it computed, read from the \
+     disk, or started other programs. Print \"ready\" on a line of its own as soon as the socket \
+     is set up, and do the rest after that. If it is compiled first, do that ahead, and give the \
+     grader what comes of it.";
 
 const ENDED_TOO_EARLY: &str = "The program ended before it was ready. What it said last is below: \
      most often the address is not the one that was given as the last argument, or a call failed.";
@@ -147,6 +156,8 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        #[cfg(unix)]
+        command.env(keeper::mark().0, keeper::mark().1);
         let mut command = StdCommandWrap::from(command);
         #[cfg(unix)]
         command.wrap(ProcessGroup::leader());
@@ -164,6 +175,7 @@ impl Program {
         #[cfg(unix)]
         if let Ok(mut groups) = GROUPS.lock() {
             groups.push(child.id());
+            keeper::note(child.id());
         }
         let (line, lines) = channel();
         let flooded = Arc::new(AtomicBool::new(false));
@@ -218,34 +230,41 @@ impl Program {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
         let wait = self.clock.wait(AT_MOST_UNTIL_READY);
+        let (mut look, mut slept) = (Look::at(self.id()), Duration::ZERO);
         let stop = loop {
             if self.is_ready.get() {
                 return Ok(());
             }
-            let left = UNTIL_READY.saturating_sub(wait.elapsed());
-            let is_working = || {
-                let limit = wait.elapsed().min(UNTIL_READY) / 4;
-                !self.flooded.load(Ordering::Relaxed) && time_of(self.id()) > limit
+            let Some(left) = wait.left().filter(|_| slept < ASLEEP_UNTIL_READY) else {
+                break RecvTimeoutError::Timeout;
             };
-            let left = match wait.left() {
-                Some(_) if !left.is_zero() => left,
-                Some(left) if is_working() => left.min(UNTIL_READY / 4),
-                _ => break RecvTimeoutError::Timeout,
-            };
-            match self.receive_line(left) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            match self.receive_line(left.min(LOOK)) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => slept += self.has_slept(&mut look),
                 Err(stop) => break stop,
             }
         };
         self.clock.add_start(start.elapsed());
         let (how, then, advice) = match stop {
             RecvTimeoutError::Timeout => {
-                (How::Printed, format!("for {}", seconds(start.elapsed())), SAY_READY)
+                let has_worked = slept < ASLEEP_UNTIL_READY && Look::IS_POSSIBLE;
+                let advice = if has_worked { WORKS_TOO_LONG } else { SAY_READY };
+                (How::Printed, format!("for {}", seconds(start.elapsed())), advice)
             }
             RecvTimeoutError::Disconnected => (How::Exit, self.what_ended(), ENDED_TOO_EARLY),
         };
         let got = format!("{}, {then}", self.printed_so_far());
         Err(Wrong::new(how, expected, got).advice(advice))
+    }
+
+    /// How long it has done nothing for its start since it was looked at last.
+    fn has_slept(&self, look: &mut Look) -> Duration {
+        let (time, works) = look.again();
+        match works && !self.flooded.load(Ordering::Relaxed) {
+            true => Duration::ZERO,
+            // If it is much longer, it was the grader who had no processor.
+            false => time.min(2 * LOOK),
+        }
     }
 
     /// The next line that it prints and that has not been asked for (without `ready`).
@@ -462,7 +481,10 @@ impl Program {
         #[cfg(unix)]
         if let Ok(mut groups) = GROUPS.lock() {
             let id = child.id();
-            groups.retain(|group| *group != id);
+            if groups.contains(&id) {
+                groups.retain(|group| *group != id);
+                keeper::forget(id);
+            }
         }
     }
 
@@ -586,19 +608,26 @@ pub fn running() -> Vec<u32> {
 #[cfg(unix)]
 pub fn end_with_the_grader() {
     let _ = ctrlc::set_handler(|| {
+        end_programs();
+        std::process::exit(130);
+    });
+}
+
+#[cfg(not(unix))]
+pub fn end_with_the_grader() {}
+
+/// The grader is ending: so are the programs.
+pub fn end_programs() {
+    #[cfg(unix)]
+    {
         let groups = GROUPS.lock().map(|groups| groups.clone());
         for group in groups.unwrap_or_default() {
             let group = i32::try_from(group).map(Pid::from_raw);
             let _ = group.map(|group| killpg(group, Signal::SIGKILL));
         }
-        end_orphans();
-        std::process::exit(130);
-    });
+    }
+    end_orphans();
 }
-
-// On Windows a job ends with the one that has made it.
-#[cfg(not(unix))]
-pub fn end_with_the_grader() {}
 
 /// What a program has started in a session of its own is no member of its
 /// group. On Linux it comes to the grader when its parent is gone.
@@ -635,7 +664,7 @@ pub fn end_orphans() {}
 /// The grader's own children.
 #[cfg(target_os = "linux")]
 fn children() -> Vec<Pid> {
-    let own = std::process::id().to_string();
+    let (own, keeper) = (std::process::id().to_string(), keeper::id());
     let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
     let is_own = |process: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
@@ -648,6 +677,7 @@ fn children() -> Vec<Pid> {
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(is_own)
+        .filter(|process| keeper.is_none_or(|keeper| i64::from(keeper) != i64::from(*process)))
         .map(Pid::from_raw)
         .collect()
 }

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::course::Course;
+use crate::say::complain;
 
 pub struct Progress {
     lines: Vec<String>,
@@ -54,7 +55,7 @@ impl Progress {
         }
         let file = OpenOptions::new().append(true).create(true).open(&self.path);
         if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
-            eprintln!("cannot note it in {}: {error}", self.path.display());
+            complain!("cannot note it in {}: {error}", self.path.display());
         }
         self.lines.push(line);
     }

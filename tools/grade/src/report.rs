@@ -1,12 +1,16 @@
 //! What the reader sees: a line for each check, and what went wrong.
 
-use std::io::{IsTerminal as _, Write as _, stdout};
+use std::io::{IsTerminal, stdout};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use serde::Serializer as _;
+use serde_json::Value;
+
 use crate::exercise::Exercise;
 use crate::exercises::CHAPTERS;
+use crate::say::{say, try_to_print};
 use crate::wrong::Wrong;
 
 const WIDTH: usize = 78;
@@ -15,8 +19,29 @@ pub fn green(text: &str) -> String {
     paint(text, "32")
 }
 
+/// Whether colours are shown there. See no-color.org and bixense.com/clicolors.
+pub fn has_colours(at: &impl IsTerminal) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_forced =
+        std::env::var_os("CLICOLOR_FORCE").is_some_and(|it| !it.is_empty() && it != "0");
+    !is_set("NO_COLOR") && (is_forced || can_do_more_than_print(at))
+}
+
+/// Whether it is a terminal that has colours, and a way back to the beginning of a line.
+fn can_do_more_than_print(at: &impl IsTerminal) -> bool {
+    at.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// These fields as an object, in this order.
+pub fn as_json(fields: Vec<(&str, Value)>) -> String {
+    let mut line = Vec::new();
+    let written = serde_json::Serializer::new(&mut line).collect_map(fields);
+    written.expect("a Vec takes all of it");
+    String::from_utf8_lossy(&line).into_owned()
+}
+
 fn paint(text: &str, colour: &str) -> String {
-    match stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+    match has_colours(&stdout()) {
         true => format!("\x1b[{colour}m{text}\x1b[0m"),
         false => text.to_owned(),
     }
@@ -41,7 +66,7 @@ pub struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Waiting {
     pub fn on(what: &str) -> Self {
-        if !stdout().is_terminal() {
+        if !can_do_more_than_print(&stdout()) {
             return Self(None);
         }
         let (done, is_done) = channel::<()>();
@@ -50,12 +75,11 @@ impl Waiting {
             let mut shown = false;
             while is_done.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
                 let time = start.elapsed().as_secs();
-                print!("\r  ..    {what} ({time} s)");
-                let _ = stdout().flush();
+                let _ = try_to_print(format_args!("\r  ..    {what} ({time} s)"));
                 shown = true;
             }
             if shown {
-                print!("\r\x1b[K");
+                let _ = try_to_print("\r\x1b[K");
             }
         });
         Self(Some((done, thread)))
@@ -72,23 +96,23 @@ impl Drop for Waiting {
 }
 
 pub fn passed(title: &str) {
-    println!("  {}    {title}", green("ok"));
+    say!("  {}    {title}", green("ok"));
 }
 
 /// A check that this machine does not allow, and why, if that is not above.
 pub fn not_run(title: &str, reason: Option<&String>) {
-    println!("  --    {title}");
+    say!("  --    {title}");
     if let Some(reason) = reason {
-        println!("{}", wrap(&format!("Not run on this machine: {reason}"), "        "));
+        say!("{}", wrap(&format!("Not run on this machine: {reason}"), "        "));
     }
 }
 
 /// A check of which nothing can be said.
 pub fn too_busy(title: &str) {
-    println!("  --    {title}\n");
+    say!("  --    {title}\n");
     let words = "This machine is too busy: run it again. Again and again the program, or the \
                  grader, could run and had no processor. That says nothing about the program.";
-    println!("{}", wrap(words, "  "));
+    say!("{}", wrap(words, "  "));
 }
 
 /// The check that failed, and all that helps.
@@ -100,22 +124,22 @@ pub fn failed(
     exercise: &Exercise,
     call: &str,
 ) {
-    println!("  {}  {title}\n", paint("FAIL", "31;1"));
+    say!("  {}  {title}\n", paint("FAIL", "31;1"));
     if !wrong.sent.is_empty() {
-        println!("{}", field("sent", &wrong.sent));
+        say!("{}", field("sent", &wrong.sent));
     }
-    println!("{}", field("expected", &wrong.expected));
-    println!("{}", field("got", &wrong.got));
-    println!("\n{}\n", wrap(advice, "  "));
+    say!("{}", field("expected", &wrong.expected));
+    say!("{}", field("got", &wrong.got));
+    say!("\n{}\n", wrap(advice, "  "));
     if !last_words.is_empty() {
-        println!("  Your program:");
+        say!("  Your program:");
         for line in last_words {
-            println!("    {line}");
+            say!("    {line}");
         }
-        println!();
+        say!("");
     }
-    println!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
-    println!("  A hint: {call} {} --hint", exercise.name);
+    say!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
+    say!("  A hint: {call} {} --hint", exercise.name);
 }
 
 /// The chapters of the steps that the advice names. If it names none: that of the exercise.

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use serde::Serializer as _;
 use serde_json::json;
 
 use crate::clock::LIMIT;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
 use crate::report::{self, Waiting};
+use crate::say::say;
 use crate::wrong::{How, Wrong, seconds};
 
 /// How an exercise went. The default: its program does not compile.
@@ -62,10 +62,7 @@ impl Verdict {
         if self.is_busy {
             fields.push(("too_busy", json!(true)));
         }
-        let mut line = Vec::new();
-        let written = serde_json::Serializer::new(&mut line).collect_map(fields);
-        written.expect("a Vec takes all of it");
-        String::from_utf8_lossy(&line).into_owned()
+        report::as_json(fields)
     }
 }
 
@@ -75,7 +72,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
     let start = Instant::now();
     let mut grading = Grading::new(command, seed);
     if call.is_some() {
-        println!("{}: {}\n", exercise.name, exercise.title);
+        say!("{}: {}\n", exercise.name, exercise.title);
     }
     let mut verdict = Verdict { compiles: true, seed, ..Verdict::default() };
     let mut reason = String::new();
@@ -120,12 +117,12 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
         let number = exercise.checks.len();
         match (verdict.failed, verdict.not_run) {
             _ if verdict.is_busy => {}
-            (None, 0) => println!("\n  All {number} checks pass."),
-            (None, not_run) => println!(
+            (None, 0) => say!("\n  All {number} checks pass."),
+            (None, not_run) => say!(
                 "\n  {} of {number} checks pass; {not_run} could not be run on this machine.",
                 verdict.passed
             ),
-            _ if grading.by_chance => println!("  The same again: --seed {seed}"),
+            _ if grading.by_chance => say!("  The same again: --seed {seed}"),
             _ => {}
         }
     }
@@ -151,7 +148,7 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
         return format!("{advice} (And time was up: an exercise has {limit} for all its checks.)");
     }
     format!(
-        "Time was up: an exercise has {} for all its checks, and up to 10 more for a program that \
+        "Time was up: an exercise has {} for all its checks, and up to 30 more for a program that \
          is slow to start. Yours took {} to be ready, again and again. Give the grader a program \
          that is compiled already, or try again when the machine is less busy.",
         seconds(clock.limit()),
