@@ -119,6 +119,7 @@ pub fn table(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::{EXERCISES, Meant, meant};
+    use crate::language::Language;
     use crate::wrong::How::{End, Exit, More, Other, Printed, Refused, Reset, Short, Silent};
 
     #[test]
@@ -157,9 +158,11 @@ mod tests {
                 assert!(!titles.contains(&check.title), "{}", check.title);
                 titles.push(check.title);
                 for how in [Silent, Short, End, Reset, Other, More, Refused, Printed, Exit] {
-                    let advice = (check.usually)(how);
-                    let is_whole = advice.ends_with(['.', ')', '?']);
-                    assert!(is_whole, "{}: {advice}", check.title);
+                    for language in [Language::Rust, Language::Python, Language::Unknown] {
+                        let advice = language.words((check.usually)(how));
+                        let is_whole = advice.ends_with(['.', ')', '?']);
+                        assert!(is_whole, "{}: {advice}", check.title);
+                    }
                 }
             }
             assert!(exercise.hints.len() > 1, "{}", exercise.name);

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
 use crate::exercise::Check;
+use crate::language::Language;
 use crate::machine;
 use crate::program::{Program, end_orphans, last_words};
 use crate::wire::{Bench, Datagrams, Peer};
@@ -46,6 +47,11 @@ impl Grading {
             by_chance: false,
             has_connected: Cell::new(false),
         }
+    }
+
+    /// The language of the program, as far as it can be told.
+    pub fn language(&self) -> Language {
+        Language::of(&self.command)
     }
 
     /// What the grader's sockets have in common.

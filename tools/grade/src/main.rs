@@ -10,6 +10,7 @@ mod exercise;
 mod exercises;
 mod grading;
 mod keeper;
+mod language;
 mod machine;
 #[allow(dead_code, reason = "the checks come next")]
 mod memory;
@@ -34,6 +35,7 @@ use catalogue::{Meant, next, table};
 use course::Course;
 use exercise::Exercise;
 use exercises::EXERCISES;
+use language::Language;
 use lexopt::Arg;
 use progress::Progress;
 use report::Waiting;
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
     match wish.exercise {
         None if wish.all => within_reach(|| reader.grade_all(&wish)),
         None => is_good(reader.list(wish.json)),
-        Some(exercise) if wish.hint => is_good(reader.hint(exercise)),
+        Some(exercise) if wish.hint => is_good(reader.hint(exercise, wish.command.as_ref())),
         Some(exercise) if wish.solution => is_good(reader.solution(exercise)),
         Some(exercise) if wish.task => is_good(reader.task(exercise)),
         Some(exercise) => within_reach(|| reader.grade_one(exercise, &wish)),
@@ -211,8 +213,10 @@ impl Reader {
         true
     }
 
-    fn hint(&mut self, exercise: &Exercise) -> bool {
-        let all = exercise.hints;
+    fn hint(&mut self, exercise: &Exercise, command: Option<&Vec<String>>) -> bool {
+        // Without a command it is the reader's file, in Rust.
+        let language = command.map_or(Language::Rust, |command| Language::of(command));
+        let all: Vec<_> = exercise.hints.iter().map(|hint| language.words(hint)).collect();
         let number = self.progress.hints(exercise.name);
         match all.get(number) {
             Some(hint) => {
@@ -222,7 +226,7 @@ impl Reader {
             }
             None => {
                 say!("You have read all {}. Once more:\n", all.len());
-                for hint in all {
+                for hint in &all {
                     say!("{}\n", report::wrap(hint, "  "));
                 }
                 say!("After that: {} {} --solution", self.call(), exercise.name);

@@ -26,7 +26,7 @@ use crate::clock::{Clock, PATIENCE};
 use crate::keeper;
 use crate::machine;
 use crate::processor::Look;
-use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, quoted, seconds};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
@@ -552,11 +552,7 @@ pub fn the_line(line: &str) -> String {
 }
 
 fn quote(line: &str) -> String {
-    let line = show(line.as_bytes());
-    match line.split_once(": ") {
-        Some((_, text)) => text.to_owned(),
-        None => "\"\"".to_owned(),
-    }
+    quoted(line.as_bytes())
 }
 
 fn cut(line: &str) -> String {

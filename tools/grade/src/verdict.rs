@@ -102,6 +102,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
             }
             (Err(wrong), Some(call)) => {
                 let advice = advice(check, wrong, &last_words, &grading);
+                let advice = grading.language().words(&advice);
                 report::failed(check.title, wrong, &advice, &last_words, exercise, call);
             }
         }

@@ -123,6 +123,15 @@ pub fn show(bytes: &[u8]) -> String {
     line
 }
 
+/// Bytes for a line, without their number: the first of them.
+pub fn quoted(bytes: &[u8]) -> String {
+    let line = show(bytes);
+    match line.split_once(": ") {
+        Some((_, text)) => text.to_owned(),
+        None => "\"\"".to_owned(),
+    }
+}
+
 fn escaped(text: impl Iterator<Item = char>) -> String {
     // An apostrophe can stay as it is.
     let escape = |c: char| match c {
