@@ -13,6 +13,7 @@
 //! busy loops, and repeats nothing. With `ONLY=05,12` it grades the programs of
 //! these exercises alone.
 
+mod causes;
 mod command_line;
 mod elsewhere;
 mod lists;

@@ -49,6 +49,16 @@ impl Grading {
         }
     }
 
+    /// Whether any connection to the program was made.
+    pub fn has_connected(&self) -> bool {
+        self.has_connected.get()
+    }
+
+    /// How the program is started.
+    pub fn command(&self) -> &[String] {
+        &self.command
+    }
+
     /// The language of the program, as far as it can be told.
     pub fn language(&self) -> Language {
         Language::of(&self.command)
@@ -257,6 +267,11 @@ const REUSE: &str = "The kernel keeps the address of a closed connection for a w
 /// An address on loopback that nobody has, for TCP or for UDP.
 pub fn free_address() -> Outcome<SocketAddr> {
     free_addresses(1).map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
+}
+
+/// Whether a server was told to be there: such an address comes from `free_address`.
+pub fn is_given(address: SocketAddr) -> bool {
+    PORTS.contains(&address.port())
 }
 
 /// The first of so many ports in a row that nobody has.

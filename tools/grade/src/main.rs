@@ -2,7 +2,9 @@
 //! network, and says what went wrong on the wire.
 
 mod catalogue;
+mod cause;
 mod clock;
+mod complaint;
 #[allow(dead_code, reason = "the checks come next")]
 mod contents;
 mod course;
@@ -20,7 +22,9 @@ mod program;
 mod progress;
 mod report;
 mod say;
+mod sockets;
 mod stop_and_wait;
+mod terminal;
 mod typed;
 mod verdict;
 mod wire;

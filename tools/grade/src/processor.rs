@@ -13,10 +13,16 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, processes, watch};
+pub use linux::{Look, processes, time_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
+
+/// The processor time of a program, and of all that it has started, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn time_of(_: u32) -> Duration {
+    Duration::ZERO
+}
 
 /// What a program does. Nothing is known of it: it may work.
 #[cfg(not(target_os = "linux"))]
@@ -141,6 +147,10 @@ mod linux {
             let is_unknown = !Path::new("/proc/self/stat").exists();
             (time, is_awake || is_new || ran > time / 10 || is_unknown)
         }
+    }
+
+    pub fn time_of(id: u32) -> Duration {
+        threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
     }
 
     /// The threads of a process, and of its descendants.

@@ -26,7 +26,8 @@ use crate::clock::{Clock, PATIENCE};
 use crate::keeper;
 use crate::machine;
 use crate::processor::Look;
-use crate::wrong::{Explain as _, How, Outcome, Wrong, quoted, seconds};
+use crate::sockets::{self, Held};
+use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;
@@ -124,6 +125,8 @@ pub struct Program {
     errors: Receiver<()>,
     complaints: Arc<Mutex<VecDeque<String>>>,
     started: Instant,
+    /// All its lines, in order.
+    said: RefCell<Vec<String>>,
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
     asked: Cell<usize>,
@@ -132,6 +135,9 @@ pub struct Program {
     /// It was ended by the grader; and what it had said last, if that counts.
     killed: Cell<bool>,
     last_words: RefCell<Vec<String>>,
+    /// What was seen of it then: its sockets, and a line of which the end had not come.
+    pub seen: RefCell<Option<Vec<Held>>>,
+    pub unfinished: RefCell<Option<String>>,
     /// The address, or whatever it was given.
     pub argument: String,
     clock: Rc<Clock>,
@@ -210,11 +216,14 @@ impl Program {
             errors,
             complaints,
             started,
+            said: RefCell::default(),
             printed: RefCell::default(),
             asked: Cell::new(0),
             is_ready: Cell::new(false),
             killed: Cell::new(false),
             last_words: RefCell::default(),
+            seen: RefCell::default(),
+            unfinished: RefCell::default(),
             argument: argument.to_owned(),
             clock: Rc::clone(clock),
         }))
@@ -223,6 +232,17 @@ impl Program {
     /// The number of its process.
     pub fn id(&self) -> u32 {
         self.child.borrow().id()
+    }
+
+    /// Whether the grader has ended it.
+    pub fn is_killed(&self) -> bool {
+        self.killed.get()
+    }
+
+    /// How many lines it has printed, `ready` among them.
+    pub fn lines(&self) -> usize {
+        self.collect(Duration::ZERO);
+        self.said.borrow().len()
     }
 
     /// Waits for its line `ready`.
@@ -254,7 +274,8 @@ impl Program {
             RecvTimeoutError::Disconnected => (How::Exit, self.what_ended(), ENDED_TOO_EARLY),
         };
         let got = format!("{}, {then}", self.printed_so_far());
-        Err(Wrong::new(how, expected, got).advice(advice))
+        let scene = (how == How::Printed).then_some(Scene::Line);
+        Err(Wrong::new(how, expected, got).advice(advice).at(scene))
     }
 
     /// How long it has done nothing for its start since it was looked at last.
@@ -285,7 +306,9 @@ impl Program {
                 }
                 Err(RecvTimeoutError::Disconnected) => (How::Exit, self.what_ended()),
             };
-            return Err(Wrong::new(how, the_line(expected), format!("no more lines, {then}")));
+            let scene = (how == How::Silent).then_some(Scene::Line);
+            let wrong = Wrong::new(how, the_line(expected), format!("no more lines, {then}"));
+            return Err(wrong.at(scene));
         }
     }
 
@@ -345,6 +368,7 @@ impl Program {
     /// Waits for a line. (`ready` goes to nobody else.)
     fn receive_line(&self, left: Duration) -> Result<(), RecvTimeoutError> {
         let (came, line) = self.lines.recv_timeout(left)?;
+        self.said.borrow_mut().push(line.clone());
         match line.trim() {
             "ready" if !self.is_ready.replace(true) => {
                 self.clock.add_start(came - self.started);
@@ -411,6 +435,11 @@ impl Program {
             let got = format!("a program that still runs after {}", seconds(start.elapsed()));
             Wrong::new(How::Exit, "the end of the program", got)
         })
+    }
+
+    /// Whether it has ended, or is just ending.
+    pub fn ends_soon(&self) -> bool {
+        self.ends_within(LAST / 5).is_some()
     }
 
     fn ends_within(&self, patience: Duration) -> Option<ExitStatus> {
@@ -491,8 +520,15 @@ impl Program {
     /// Ends it, and keeps what it has said last for the report.
     pub fn give_up(self: &Rc<Self>) {
         let words = last_words(std::slice::from_ref(self));
+        self.seen.replace(Some(sockets::of(self.id())));
+        let (number, was_ready) = (self.printed.borrow().len(), self.is_ready.get());
         self.kill();
         self.last_words.replace(words);
+        // What it had written of a line comes now.
+        self.collect(LAST / 10);
+        let line = self.printed.borrow().get(number).cloned();
+        let is_ready = self.is_ready.get() && !was_ready;
+        self.unfinished.replace(line.or(is_ready.then(|| "ready".to_owned())));
     }
 
     /// What there is to know about it when something is wrong: lines.
@@ -514,8 +550,11 @@ impl Program {
         errors.retain(|line| {
             !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACK")
         });
-        let printed = self.printed.borrow();
-        let all = [("It printed last:", &*printed, 3), ("Its error output:", &errors, 4)];
+        let all = self.said.borrow();
+        let all = [
+            ("Its standard output ends with:", &*all, 3),
+            ("Its standard error ends with:", &errors, 4),
+        ];
         for (title, lines, most) in all {
             if !lines.is_empty() {
                 words.push(title.to_owned());

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::cause;
 use crate::clock::LIMIT;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
@@ -80,8 +81,16 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
         let waiting = call.map(|_| Waiting::on(check.title));
         let result = match grading.bench().clock.is_up() {
             true => Err(grading.bench().clock.time_was_up()),
-            false => (check.run)(&mut grading),
+            false => (check.run)(&mut grading).map_err(cause::or_the_machine),
         };
+        let result = result.map_err(|mut wrong| {
+            let waits = grading.bench().waits().filter(|_| grading.bench().clock.is_up());
+            if let (How::Machine, Some(words)) = (wrong.how, waits) {
+                wrong.got += " ";
+                wrong.got += &words;
+            }
+            wrong
+        });
         let last_words = result.as_ref().map_or_else(|_| grading.last_words(), |()| vec![]);
         drop(waiting);
         verdict.is_busy = result.is_err() && grading.bench().clock.machine_is_too_busy();
@@ -101,7 +110,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
                 report::not_run(check.title, is_new.then_some(&reason));
             }
             (Err(wrong), Some(call)) => {
-                let advice = advice(check, wrong, &last_words, &grading);
+                let advice = advice(check, wrong, &grading, verdict.passed == 0);
                 let advice = grading.language().words(&advice);
                 report::failed(check.title, wrong, &advice, &last_words, exercise, call);
             }
@@ -130,18 +139,13 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
     verdict
 }
 
-/// What to do about it.
-fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading) -> String {
+/// What to do about it. The program is asked first.
+fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> String {
     let usual = || (check.usually)(wrong.how).to_owned();
-    let mut advice = wrong.advice.clone().unwrap_or_else(usual);
-    // Rust and Python ignore that signal.
-    let is_broken_pipe = last_words.iter().any(|line| line.contains("SIGPIPE"));
-    if is_broken_pipe && !advice.contains("SIGPIPE") {
-        advice = BROKEN_PIPE.to_owned();
-    }
+    let advice = wrong.advice.clone().unwrap_or_else(usual);
     let clock = &grading.bench().clock;
     if !clock.is_up() {
-        return advice;
+        return cause::explain(wrong, grading, is_first, advice);
     }
     // If the program took long to start, nothing that the check has to say is certain.
     if clock.starting() < LIMIT / 4 {
@@ -156,8 +160,3 @@ fn advice(check: &Check, wrong: &Wrong, last_words: &[String], grading: &Grading
         seconds(clock.starting())
     )
 }
-
-const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent to a connection \
-     that was gone. Ignore that signal, once, at the start (in C signal(SIGPIPE, SIG_IGN), or \
-     MSG_NOSIGNAL for each send). Then send fails with \"broken pipe\" instead, which is the end \
-     of this one conversation: go on with the next client.";

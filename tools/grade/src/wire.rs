@@ -1,6 +1,6 @@
 //! The grader's end of the wire: a TCP peer, a UDP socket.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::clock::{Clock, PATIENCE};
+use crate::clock::{Clock, LIMIT, PATIENCE};
 use crate::program::{Program, one_is_busy};
-use crate::wrong::{How, Outcome, Wrong, in_words, plural, seconds, show};
+use crate::wrong::{How, Outcome, Scene, Stream, Wrong, in_words, plural, quoted, seconds, show};
 
 /// What a connect gets that is neither accepted nor refused.
 pub const NO_ANSWER: &str = "no answer";
@@ -32,11 +32,42 @@ pub struct Bench {
     /// check ends with an error there, what the programs say last is heard first: it must not be
     /// about a grader that hangs up.
     dropped: RefCell<Vec<Socket>>,
+    /// Whether any datagram has come from a program.
+    pub has_heard: Cell<bool>,
+    /// How often the grader has waited for bytes for a while, for how long in all, and at most.
+    waits: Cell<(u32, Duration, Duration)>,
 }
 
 impl Bench {
     pub fn close_dropped(&self) {
         self.dropped.borrow_mut().clear();
+    }
+
+    /// The sockets of this type that a check has let go of: copies.
+    pub fn dropped(&self, kind: Type) -> Vec<Socket> {
+        let dropped = self.dropped.borrow();
+        let is_it = |socket: &&Socket| socket.r#type().is_ok_and(|it| it == kind);
+        dropped.iter().filter(is_it).filter_map(|socket| socket.try_clone().ok()).collect()
+    }
+
+    /// What of the time went by in waits for bytes that came, if it is much.
+    pub fn waits(&self) -> Option<String> {
+        let (number, all, longest) = self.waits.get();
+        (all > LIMIT / 4).then(|| {
+            format!(
+                "The grader has waited {} for the program, {number} times, up to {} at a time: is \
+                 there a sleep in it, or a limit that must be over first?",
+                seconds(all),
+                seconds(longest)
+            )
+        })
+    }
+
+    fn has_waited(&self, time: Duration) {
+        let (number, all, longest) = self.waits.get();
+        if time > Duration::from_millis(5) {
+            self.waits.set((number + 1, all + time, longest.max(time)));
+        }
     }
 
     fn keep(&self, socket: io::Result<impl Into<Socket>>) {
@@ -54,6 +85,9 @@ pub struct Peer {
     limit: Duration,
     /// The program did not sleep in time: it is not waited for again.
     never_sleeps: bool,
+    /// The last byte that was sent, and whether the grader has ended its direction.
+    last_sent: Option<u8>,
+    has_finished: bool,
 }
 
 /// How a receive ended.
@@ -96,7 +130,15 @@ impl Peer {
         stream.set_write_timeout(Some(GLANCE))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let bench = Rc::clone(bench);
-        Ok(Self { stream, sent: String::new(), bench, limit: PATIENCE, never_sleeps: false })
+        Ok(Self {
+            stream,
+            sent: String::new(),
+            bench,
+            limit: PATIENCE,
+            never_sleeps: false,
+            last_sent: None,
+            has_finished: false,
+        })
     }
 
     /// The socket itself, for what has no method here.
@@ -146,6 +188,7 @@ impl Peer {
 
     fn put(&mut self, bytes: &[u8]) -> Outcome {
         self.bench.close_dropped();
+        self.last_sent = bytes.last().copied().or(self.last_sent);
         let start = Instant::now();
         let clock = &self.bench.clock;
         let mut wait = clock.wait(PATIENCE);
@@ -173,6 +216,7 @@ impl Peer {
     pub fn finish(&mut self) {
         // If the connection is broken, the next receive tells.
         let _ = self.stream.shutdown(Shutdown::Write);
+        self.has_finished = true;
         match self.sent.is_empty() {
             true => self.sent = "the end of the stream".to_owned(),
             false => self.sent += ", then the end of the stream",
@@ -285,6 +329,7 @@ impl Peer {
             }
             received
         });
+        self.has_finished |= got.len() < expected.len();
         self.compare(expected, &got, &stop)
     }
 
@@ -326,7 +371,8 @@ impl Peer {
             Stop::Broken(error) => (How::Reset, in_words(&error)),
             Stop::Full => (How::More, format!("more: {}", show(&self.all_that_is_there(&got)))),
         };
-        Err(self.wrong(how, "the end of the stream", got))
+        let scene = got.starts_with("neither").then(|| self.scene(&[])).flatten();
+        Err(self.wrong(how, "the end of the stream", got).at(scene))
     }
 
     /// Whatever may still come: then the connection is closed, or broken off.
@@ -337,7 +383,8 @@ impl Peer {
                 Stop::End | Stop::Broken(_) => return Ok(()),
                 Stop::Silent(time) => {
                     let got = format!("neither bytes nor an end for {}", seconds(time));
-                    return Err(self.wrong(How::More, "the end of the stream", got));
+                    let wrong = self.wrong(How::More, "the end of the stream", got);
+                    return Err(wrong.at(self.scene(&[])));
                 }
             }
         }
@@ -351,11 +398,11 @@ impl Peer {
         }
     }
 
-    fn all_that_is_there(&mut self, first: &[u8]) -> Vec<u8> {
+    fn all_that_is_there(&self, first: &[u8]) -> Vec<u8> {
         let mut all = first.to_vec();
         let mut buffer = [0; 4096];
         let _ = self.stream.set_nonblocking(true);
-        if let Ok(length) = self.stream.read(&mut buffer) {
+        if let Ok(length) = (&self.stream).read(&mut buffer) {
             all.extend(&buffer[..length]);
         }
         let _ = self.stream.set_nonblocking(false);
@@ -392,7 +439,10 @@ impl Peer {
             let Some(left) = wait.left() else { break Stop::Silent(last.elapsed()) };
             self.limit(left);
             self.acknowledge_at_once();
-            match self.stream.read(&mut got[length..]) {
+            let begin = Instant::now();
+            let read = self.stream.read(&mut got[length..]);
+            self.bench.has_waited(begin.elapsed());
+            match read {
                 Ok(0) => break Stop::End,
                 Ok(more) => {
                     length += more;
@@ -413,11 +463,16 @@ impl Peer {
             return Ok(());
         }
         let same = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
-        let from_there = |bytes: &[u8]| show(&bytes[same..bytes.len().min(same + 4)]);
+        let from_there = |bytes: &[u8]| quoted(&bytes[same..bytes.len().min(same + 8)]);
+        // What is cut off at the length that was expected is looked at as well.
+        let got = &match stop {
+            Stop::Full => self.all_that_is_there(got),
+            _ => got.to_vec(),
+        };
         let (how, then) = match stop {
-            _ if same < got.len() && got.len() > 32 => {
+            _ if same < got.len().min(expected.len()) && got.len() > 32 => {
                 let (from, wrong, right) = (same + 1, from_there(got), from_there(expected));
-                (How::Other, format!(", wrong from byte {from} on: {wrong}, not {right}"))
+                (How::Other, format!(", and from byte {from} on {wrong} instead of {right}"))
             }
             _ if same < got.len() => (How::Other, String::new()),
             Stop::Full => (How::Other, String::new()),
@@ -431,7 +486,19 @@ impl Peer {
             Stop::End => (How::End, ", then the end of the stream".to_owned()),
             Stop::Broken(error) => (How::Reset, format!(", then: {}", in_words(error))),
         };
-        Err(self.wrong(how, show(expected), show(got) + &then))
+        let is_missing = matches!(how, How::Silent | How::Short);
+        let scene = is_missing.then(|| self.scene(&expected[got.len()..])).flatten();
+        Err(self.wrong(how, show(expected), show(got) + &then).at(scene))
+    }
+
+    /// Here these bytes are missing; none: the end.
+    fn scene(&self, missing: &[u8]) -> Option<Scene> {
+        Some(Scene::Stream(Stream {
+            socket: self.stream.try_clone().ok()?,
+            missing: missing.to_vec(),
+            sent: self.last_sent,
+            has_finished: self.has_finished,
+        }))
     }
 
     fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
@@ -543,6 +610,7 @@ impl Datagrams {
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, from)) => {
                     buffer.truncate(length);
+                    self.bench.has_heard.set(true);
                     return Ok(Some((buffer, from)));
                 }
                 Err(error) if is_timeout(&error) && is_over => return Ok(None),
@@ -568,7 +636,8 @@ impl Datagrams {
             Some((got, at)) => (How::Other, words(&got, at)),
             None => (How::Silent, format!("none for {}", seconds(start.elapsed()))),
         };
-        Err(Wrong::new(how, words(expected, from), got).after(self.sent.clone()))
+        let wrong = Wrong::new(how, words(expected, from), got).after(self.sent.clone());
+        Err(wrong.at((how == How::Silent).then_some(Scene::Datagram)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// In which way it is wrong. A check chooses its advice by this.
@@ -39,12 +40,37 @@ pub struct Wrong {
     pub got: String,
     /// Advice that fits better than what the check has.
     pub advice: Option<String>,
+    /// Where something was missing, so that it can be asked once more.
+    pub scene: Option<Box<Scene>>,
+}
+
+/// Where something was awaited that did not come.
+#[derive(Debug)]
+pub enum Scene {
+    /// On a connection.
+    Stream(Stream),
+    /// A datagram.
+    Datagram,
+    /// A line on standard output.
+    Line,
+}
+
+/// The grader's end of a connection on which something is missing.
+#[derive(Debug)]
+pub struct Stream {
+    pub socket: TcpStream,
+    /// The bytes; none of them: the end of the stream.
+    pub missing: Vec<u8>,
+    /// The last byte that was sent, if any was.
+    pub sent: Option<u8>,
+    /// The grader has ended its direction.
+    pub has_finished: bool,
 }
 
 impl Wrong {
     pub fn new(how: How, expected: impl Into<String>, got: impl Into<String>) -> Self {
         let (expected, got) = (expected.into(), got.into());
-        Self { how, sent: String::new(), expected, got, advice: None }
+        Self { how, sent: String::new(), expected, got, advice: None, scene: None }
     }
 
     /// The machine is in the way, in these words.
@@ -55,6 +81,12 @@ impl Wrong {
     /// The same, after this was sent (or done).
     pub fn after(mut self, sent: impl Into<String>) -> Self {
         self.sent = sent.into();
+        self
+    }
+
+    /// The same, and it can be asked there.
+    pub fn at(mut self, scene: Option<Scene>) -> Self {
+        self.scene = scene.map(Box::new);
         self
     }
 
@@ -118,6 +150,12 @@ pub fn show(bytes: &[u8]) -> String {
     let long = text.chars().count() > SHOWN;
     if long {
         text = text.chars().take(SHOWN).collect();
+        // Not inside of an escape.
+        if let Some(at) = text.rfind('\\').filter(|at| text.len() < at + 4) {
+            let is_whole = text.len() == at + 2 && !text.ends_with(['x', 'u', '\\']);
+            let is_second = text[..at].ends_with('\\');
+            text.truncate(if is_whole || is_second { text.len() } else { at });
+        }
     }
     let _ = write!(line, "\"{text}{}", if long { "..." } else { "\"" });
     line
