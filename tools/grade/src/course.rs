@@ -27,10 +27,19 @@ impl Course {
         self.top.join("examples/your_turn/.progress")
     }
 
+    /// The name of its folder.
+    pub fn name(&self) -> String {
+        self.top.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The reader's file.
+    pub fn file(&self, exercise: &str) -> PathBuf {
+        self.top.join("examples/your_turn").join(exercise).with_extension("rs")
+    }
+
     /// What the exercise is to do: the text at the top of its file.
     pub fn task(&self, exercise: &str) -> Option<String> {
-        let file = self.top.join(format!("examples/your_turn/{exercise}.rs"));
-        Some(task_in(&read_to_string(file).ok()?)).filter(|text| !text.is_empty())
+        Some(task_in(&read_to_string(self.file(exercise)).ok()?)).filter(|text| !text.is_empty())
     }
 
     /// The reader's file as a program; `None`: it does not compile. Gives what the compiler says

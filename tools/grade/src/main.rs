@@ -16,10 +16,12 @@ mod language;
 mod machine;
 #[allow(dead_code, reason = "the checks come next")]
 mod memory;
+mod page;
 mod patience;
 mod processor;
 mod program;
 mod progress;
+mod record;
 mod report;
 mod say;
 mod sockets;
@@ -27,12 +29,14 @@ mod stop_and_wait;
 mod terminal;
 mod typed;
 mod verdict;
+mod watch;
 mod wire;
 mod wrong;
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, stdin};
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufRead as _, Write as _, stdin};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use catalogue::{Meant, next, table};
@@ -41,8 +45,10 @@ use exercise::Exercise;
 use exercises::EXERCISES;
 use language::Language;
 use lexopt::Arg;
+use page::Student;
 use progress::Progress;
-use report::Waiting;
+use record::Record;
+use report::{Told, Waiting};
 use say::{complain, say};
 use verdict::{Verdict, grade};
 
@@ -62,6 +68,10 @@ struct Wish {
     hint: bool,
     solution: bool,
     task: bool,
+    watch: bool,
+    /// Where the page of a class goes, and what it is made of.
+    report: Option<PathBuf>,
+    records: Vec<PathBuf>,
 }
 
 /// Who asks, and where.
@@ -88,29 +98,58 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let is_good = |good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    match wish.exercise {
-        None if wish.all => within_reach(|| reader.grade_all(&wish)),
-        None => is_good(reader.list(wish.json)),
-        Some(exercise) if wish.hint => is_good(reader.hint(exercise, wish.command.as_ref())),
-        Some(exercise) if wish.solution => is_good(reader.solution(exercise)),
-        Some(exercise) if wish.task => is_good(reader.task(exercise)),
-        Some(exercise) => within_reach(|| reader.grade_one(exercise, &wish)),
-    }
+    let done = match &wish.report {
+        Some(file) => reader.report(file, &wish),
+        None if wish.watch => within_reach(|| reader.watch(&wish)),
+        None => Ok(reader.answer(&wish)),
+    };
+    done.unwrap_or_else(|words| {
+        complain!("{words}");
+        ExitCode::from(2)
+    })
 }
 
 /// Grades. Whatever ends the grader, all that it has started ends with it.
-fn within_reach(grade: impl FnOnce() -> ExitCode) -> ExitCode {
+fn within_reach<T>(grade: impl FnOnce() -> T) -> T {
     keeper::start();
     program::adopt_orphans();
     program::end_with_the_grader();
     processor::watch();
-    let code = grade();
+    let done = grade();
     keeper::dismiss();
-    code
+    done
 }
 
 impl Reader {
+    fn answer(&mut self, wish: &Wish) -> ExitCode {
+        let is_good = |good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        match wish.exercise {
+            None if wish.all => within_reach(|| self.grade_all(wish, &mut Vec::new())),
+            None => is_good(self.list(wish.json)),
+            Some(exercise) if wish.hint => is_good(self.hint(exercise, wish.command.as_ref())),
+            Some(exercise) if wish.solution => is_good(self.solution(exercise)),
+            Some(exercise) if wish.task => is_good(self.task(exercise)),
+            Some(exercise) => within_reach(|| self.grade_one(exercise, wish)),
+        }
+    }
+
+    /// Writes the page of a class, or that of this course's own exercises.
+    fn report(&mut self, path: &Path, wish: &Wish) -> Result<ExitCode, String> {
+        let in_words = |error| format!("cannot write {}: {error}", path.display());
+        let mut students = page::read(&wish.records)?;
+        // First, so that nobody waits for a page that has no place.
+        let mut file = File::create(path).map_err(in_words)?;
+        let mut status = ExitCode::SUCCESS;
+        if students.is_empty() {
+            let mut records = Vec::new();
+            status = within_reach(|| self.grade_all(wish, &mut records));
+            let name = self.course.as_ref().map_or_else(String::new, Course::name);
+            students.push(Student { name, records });
+        }
+        file.write_all(page::page(&students).as_bytes()).map_err(in_words)?;
+        Ok(status)
+    }
+
     /// The grader, as it is called here.
     fn call(&self) -> &'static str {
         if self.course.is_some() { "cargo grade" } else { "grade" }
@@ -140,6 +179,14 @@ impl Reader {
                 Arg::Long("hint") => wish.hint = true,
                 Arg::Long("solution") => wish.solution = true,
                 Arg::Long("task") => wish.task = true,
+                Arg::Long("watch") => wish.watch = true,
+                Arg::Long("report") => {
+                    let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
+                    wish.report = Some(file.into());
+                }
+                Arg::Value(path) if Path::new(&path).extension() == Some("json".as_ref()) => {
+                    wish.records.push(path.into());
+                }
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 Arg::Long("seed") => {
                     let seed = arguments.value().ok();
@@ -157,7 +204,8 @@ impl Reader {
         check_together(&wish).map_err(|words| unknown(words.to_owned()))?;
         let is_text = wish.hint || wish.solution || wish.task;
         let (one, command) = (wish.exercise, wish.command.as_deref());
-        let needs_course = wish.all || (one.is_some() && !is_text && command.is_none());
+        let is_graded = wish.all || wish.watch || one.is_some() && !is_text;
+        let needs_course = is_graded && command.is_none();
         let name = one.map_or("05_echo", |exercise| exercise.name);
         if needs_course && self.course.is_none() {
             return Err(format!(
@@ -287,10 +335,11 @@ impl Reader {
     fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> ExitCode {
         let (seed, tell) = (wish.seed.unwrap_or_else(new_seed), !wish.json);
         let command = wish.command.clone().or_else(|| self.build(exercise, true));
-        let call = tell.then(|| self.call());
-        let verdict = command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, call));
+        let told = tell.then(|| Told::Once { call: self.call() });
+        let grade = |command| grade(exercise, command, seed, told.as_ref());
+        let verdict = command.map_or_else(Verdict::default, grade);
         if wish.json {
-            say!("{}", verdict.as_json(exercise));
+            say!("{}", verdict.record(exercise).as_json());
         }
         if !verdict.is_good(exercise) {
             return if verdict.is_busy { TOO_BUSY.into() } else { ExitCode::FAILURE };
@@ -306,7 +355,7 @@ impl Reader {
     }
 
     /// All exercises with the same seed, so that it can be said once.
-    fn grade_all(&mut self, wish: &Wish) -> ExitCode {
+    fn grade_all(&mut self, wish: &Wish, records: &mut Vec<Record>) -> ExitCode {
         let seed = wish.seed.unwrap_or_else(new_seed);
         let (mut all_good, mut all_judged, mut by_chance) = (true, true, false);
         for exercise in EXERCISES {
@@ -322,10 +371,12 @@ impl Reader {
             if is_good {
                 self.progress.add_done(exercise.name);
             }
+            let record = verdict.record(exercise);
             match wish.json {
-                true => say!("{}", verdict.as_json(exercise)),
+                true => say!("{}", record.as_json()),
                 false => say!("  {:<20} {}", exercise.name, verdict.in_words(exercise)),
             }
+            records.push(record);
         }
         if by_chance && !wish.json {
             say!("\n  The same again: --seed {seed}");
@@ -348,6 +399,17 @@ fn check_together(wish: &Wish) -> Result<(), &'static str> {
         Wish { all: true, .. } if one => Err("--all, or one exercise"),
         Wish { all: true, command: Some(_), .. } => Err("--all builds its programs itself"),
         Wish { all: true, .. } if is_text => Err("--all gives verdicts alone"),
+        Wish { watch: true, .. } if is_text || wish.all || wish.json || wish.report.is_some() => {
+            Err("--watch is for one exercise after the other")
+        }
+        Wish { watch: true, command: Some(_), .. } if !one => Err("which exercise?"),
+        Wish { report: None, records, .. } if !records.is_empty() => {
+            Err("the page goes to a file: --report class.html")
+        }
+        Wish { report: Some(_), all, records, .. } if *all != records.is_empty() || one => Err(
+            "--report makes a page of what --all --json wrote (--report class.html \
+             class/*/grade.json), or of --all",
+        ),
         _ if texts > 1 => Err("one of --hint, --solution and --task"),
         Wish { json: true, .. } if is_text => Err("--json gives verdicts, or the list"),
         Wish { command: Some(_), .. } if is_text => Err("there is no program to check (after --)"),

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::exercise::Exercise;
 use crate::exercises::CHAPTERS;
+use crate::record::Failure;
 use crate::say::{say, try_to_print};
-use crate::wrong::Wrong;
 
 const WIDTH: usize = 78;
 
@@ -115,31 +115,35 @@ pub fn too_busy(title: &str) {
     say!("{}", wrap(words, "  "));
 }
 
+/// How the reader is told.
+pub enum Told {
+    /// On a command, which is called so.
+    Once { call: &'static str },
+    /// Whenever a file is saved; keys give the rest.
+    AgainAndAgain,
+}
+
 /// The check that failed, and all that helps.
-pub fn failed(
-    title: &str,
-    wrong: &Wrong,
-    advice: &str,
-    last_words: &[String],
-    exercise: &Exercise,
-    call: &str,
-) {
+pub fn failed(title: &str, failure: &Failure, exercise: &Exercise, told: &Told) {
+    let Failure { sent, expected, got, advice, program } = failure;
     say!("  {}  {title}\n", paint("FAIL", "31;1"));
-    if !wrong.sent.is_empty() {
-        say!("{}", field("sent", &wrong.sent));
+    if !sent.is_empty() {
+        say!("{}", field("sent", sent));
     }
-    say!("{}", field("expected", &wrong.expected));
-    say!("{}", field("got", &wrong.got));
+    say!("{}", field("expected", expected));
+    say!("{}", field("got", got));
     say!("\n{}\n", wrap(advice, "  "));
-    if !last_words.is_empty() {
+    if !program.is_empty() {
         say!("  Your program:");
-        for line in last_words {
+        for line in program {
             say!("    {line}");
         }
         say!("");
     }
     say!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
-    say!("  A hint: {call} {} --hint", exercise.name);
+    if let Told::Once { call } = told {
+        say!("  A hint: {call} {} --hint", exercise.name);
+    }
 }
 
 /// The chapters of the steps that the advice names. If it names none: that of the exercise.

@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-
 use crate::cause;
 use crate::clock::LIMIT;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
-use crate::report::{self, Waiting};
+use crate::record::{Failure, Record};
+use crate::report::{self, Told, Waiting};
 use crate::say::say;
 use crate::wrong::{How, Wrong, seconds};
 
@@ -18,6 +17,8 @@ pub struct Verdict {
     passed: usize,
     /// The title of the check that failed.
     pub failed: Option<&'static str>,
+    /// What was wrong there.
+    failure: Option<Failure>,
     /// Checks that this machine does not allow: neither passed nor failed.
     not_run: usize,
     /// The machine was too busy: then nothing failed.
@@ -46,39 +47,34 @@ impl Verdict {
         }
     }
 
-    pub fn as_json(&self, exercise: &Exercise) -> String {
-        let mut fields = vec![
-            ("exercise", json!(exercise.name)),
-            ("done", json!(self.is_good(exercise))),
-            ("compiles", json!(self.compiles)),
-            ("passed", json!(self.passed)),
-            ("checks", json!(exercise.checks.len())),
-            ("failed", json!(self.failed)),
-            ("seed", json!(self.seed)),
-            ("seconds", json!((self.seconds * 10.0).round() / 10.0)),
-        ];
-        if self.not_run > 0 {
-            fields.push(("not_run", json!(self.not_run)));
+    pub fn record(&self, exercise: &Exercise) -> Record {
+        Record {
+            exercise: exercise.name.to_owned(),
+            done: self.is_good(exercise),
+            compiles: self.compiles,
+            passed: self.passed,
+            checks: exercise.checks.len(),
+            failed: self.failed.map(str::to_owned),
+            seed: self.seed,
+            seconds: (self.seconds * 10.0).round() / 10.0,
+            not_run: self.not_run,
+            too_busy: self.is_busy,
+            failure: self.failure.clone(),
         }
-        if self.is_busy {
-            fields.push(("too_busy", json!(true)));
-        }
-        report::as_json(fields)
     }
 }
 
-/// All checks of one exercise, up to the first that fails. `call`: what the grader is called by a
-/// reader who is to be told.
-pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<&str>) -> Verdict {
+/// All checks of one exercise, up to the first that fails. `told`: how the reader is told, if at all.
+pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<&Told>) -> Verdict {
     let start = Instant::now();
     let mut grading = Grading::new(command, seed);
-    if call.is_some() {
+    if told.is_some() {
         say!("{}: {}\n", exercise.name, exercise.title);
     }
     let mut verdict = Verdict { compiles: true, seed, ..Verdict::default() };
     let mut reason = String::new();
     for check in exercise.checks {
-        let waiting = call.map(|_| Waiting::on(check.title));
+        let waiting = told.map(|_| Waiting::on(check.title));
         let result = match grading.bench().clock.is_up() {
             true => Err(grading.bench().clock.time_was_up()),
             false => (check.run)(&mut grading).map_err(cause::or_the_machine),
@@ -98,9 +94,14 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
             Ok(()) => verdict.passed += 1,
             Err(_) if verdict.is_busy => {}
             Err(wrong) if wrong.how == How::Machine => verdict.not_run += 1,
-            Err(_) => verdict.failed = Some(check.title),
+            Err(wrong) => {
+                let advice = advice(check, wrong, &grading, verdict.passed == 0);
+                let advice = grading.language().words(&advice);
+                verdict.failed = Some(check.title);
+                verdict.failure = Some(Failure::new(wrong, advice, last_words));
+            }
         }
-        match (&result, call) {
+        match (&result, told) {
             (_, None) => {}
             (Err(_), _) if verdict.is_busy => report::too_busy(check.title),
             (Ok(()), _) => report::passed(check.title),
@@ -109,10 +110,9 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
                 reason.clone_from(&wrong.got);
                 report::not_run(check.title, is_new.then_some(&reason));
             }
-            (Err(wrong), Some(call)) => {
-                let advice = advice(check, wrong, &grading, verdict.passed == 0);
-                let advice = grading.language().words(&advice);
-                report::failed(check.title, wrong, &advice, &last_words, exercise, call);
+            (Err(_), Some(told)) => {
+                let failure = verdict.failure.clone().unwrap_or_default();
+                report::failed(check.title, &failure, exercise, told);
             }
         }
         grading.clear();
@@ -123,7 +123,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, call: Option<
     }
     verdict.seconds = start.elapsed().as_secs_f64();
     verdict.by_chance = grading.by_chance;
-    if call.is_some() {
+    if told.is_some() {
         let number = exercise.checks.len();
         match (verdict.failed, verdict.not_run) {
             _ if verdict.is_busy => {}
