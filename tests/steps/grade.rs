@@ -18,6 +18,7 @@ mod command_line;
 mod elsewhere;
 mod lists;
 mod solutions;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};

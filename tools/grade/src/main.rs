@@ -406,10 +406,10 @@ fn check_together(wish: &Wish) -> Result<(), &'static str> {
         Wish { report: None, records, .. } if !records.is_empty() => {
             Err("the page goes to a file: --report class.html")
         }
-        Wish { report: Some(_), all, records, .. } if *all != records.is_empty() || one => Err(
-            "--report makes a page of what --all --json wrote (--report class.html \
-             class/*/grade.json), or of --all",
-        ),
+        Wish { report: Some(_), all, records, .. } if *all != records.is_empty() || one => {
+            Err("--report makes a page of what --all --json wrote (--report class.html \
+             class/*/grade.json), or of --all")
+        }
         _ if texts > 1 => Err("one of --hint, --solution and --task"),
         Wish { json: true, .. } if is_text => Err("--json gives verdicts, or the list"),
         Wish { command: Some(_), .. } if is_text => Err("there is no program to check (after --)"),

@@ -75,7 +75,7 @@ fn overview(students: &[Student]) -> Markup {
     html! {
         div.wide {
             table {
-                caption { "Checks passed. A mark in colour: all of them." }
+                caption { "How many checks pass, of how many." }
                 thead {
                     tr {
                         th scope="col" { "student" }
@@ -147,7 +147,7 @@ fn stumbles(students: &[Student]) -> Markup {
                     @for ((number, title), names) in failed {
                         tr {
                             td { (names.len()) }
-                            td { (EXERCISES[number].name) }
+                            td.text { (EXERCISES[number].name) }
                             td.text { (title) }
                             td.text { (names.join(", ")) }
                         }

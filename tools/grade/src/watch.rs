@@ -113,7 +113,9 @@ impl Reader {
                 None => next(&self.progress),
             };
         }
-        say!("\n  All done.");
+        if wish.command.is_none() {
+            say!("\n  All done.");
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -180,10 +182,11 @@ impl Reader {
             Some(_) => "your program".to_owned(),
             None => format!("examples/your_turn/{}.rs", exercise.name),
         };
-        match stdin().is_terminal() {
-            true => format!("Save {what}, or press: h hint, t task, Enter check again, q end"),
-            false => format!("Save {what}, and it is checked again."),
-        }
+        let keys = match stdin().is_terminal() {
+            true => "\n  Or press: h a hint   t the task   Enter check it again   q end",
+            false => "",
+        };
+        format!("Save {what}, and it is checked again.{keys}")
     }
 }
 
