@@ -1,5 +1,15 @@
 //! `cargo grade`: checks the exercises of `examples/your_turn` over the
 //! network, and says what went wrong on the wire.
+//!
+//! For whoever writes an exercise: it is a module of [`exercises`], with its
+//! [checks](exercise::Check). Each gets a [`Grading`](grading::Grading), which
+//! starts the program and connects to it. With a [`Peer`](wire::Peer) (TCP) or
+//! [`Datagrams`](wire::Datagrams) (UDP) it sends, and says what must come; with
+//! a [`Program`](program::Program) it types, and says what must be printed.
+//! What is not as it must be is a [`Wrong`](wrong::Wrong): its kind chooses the
+//! advice. Texts by chance are in [`contents`], clients that read late in
+//! [`patience`], the memory of a program in [`memory`], and what a machine must
+//! allow in [`machine`].
 
 mod catalogue;
 mod cause;
