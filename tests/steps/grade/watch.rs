@@ -33,6 +33,8 @@ fn grade_watches_the_file_of_a_program() {
     terminal.wait_for("Or press: h a hint ");
     terminal.type_line("h");
     terminal.wait_for("Hint 1 of 4:");
+    terminal.type_line("t");
+    terminal.wait_for("Listen at the address that is given.");
     save(&file, &ECHO.replace("sendall(data)", "sendall(b'y')"));
     terminal.wait_for("1 byte: \"y\"");
     save(&file, ECHO);
