@@ -1,17 +1,19 @@
 //! Your turn, step 14: guests who wait until the doors open.
 //!
 //! A TCP server with room for 50 guests who wait. Listen at the address that is
-//! given, and accept nobody until a line comes on standard input: that opens
-//! the doors. Then greet everybody who is waiting, in the order in which they
-//! came: `welcome 1` to the first one, `welcome 2` to the next, each with `\n`
-//! at its end. Close each connection right after that: the server is allowed no
-//! more than 50 open files. Guests say nothing.
+//! given, and accept nobody until a whole line has come on standard input,
+//! however long that takes: any line opens the doors. Then greet everybody who
+//! is waiting, in the order in which they came: `welcome 1` to the first one,
+//! `welcome 2` to the next, each with `\n` at its end. Close each connection
+//! right after that: the server is allowed no more than 50 open files. Guests
+//! say nothing.
 //!
 //! A guest may have broken off while waiting, so that it cannot be greeted. It
 //! is not counted: the next one gets its number.
 //!
 //! As soon as nobody is waiting any more, print how many were greeted, as
-//! `served 4`, and end with exit status 0. If nobody came, that is at once.
+//! `served 4`, and end with exit status 0. If nobody came, that is at once: no
+//! call waits for a guest. Print no other line (but `ready`).
 //!
 //!     cargo grade 14_waiting_room
 

@@ -22,6 +22,18 @@ pub fn word(chance: &mut Rng) -> String {
     (0..chance.usize(1..=8)).map(|_| script[chance.usize(..script.len())]).collect()
 }
 
+/// Any characters there are, as many of each length in UTF-8.
+pub fn characters(chance: &mut Rng, number: usize) -> String {
+    const LENGTHS: [(u32, u32); 4] =
+        [(0, 0x7f), (0x80, 0x7ff), (0x800, 0xffff), (0x1_0000, 0x10_ffff)];
+    let any = |_| {
+        let (from, to) = LENGTHS[chance.usize(..4)];
+        // (Some numbers are none of a character.)
+        std::iter::repeat_with(|| char::from_u32(chance.u32(from..=to))).find_map(|it| it)
+    };
+    (0..number).filter_map(any).collect()
+}
+
 /// Some words, with a blank between two of them.
 pub fn sentence(chance: &mut Rng) -> String {
     let words: Vec<_> = (0..chance.usize(1..=6)).map(|_| word(chance)).collect();

@@ -129,6 +129,8 @@ pub struct Program {
     said: RefCell<Vec<String>>,
     /// What it printed (without `ready`), and how much has been asked for.
     printed: RefCell<Vec<String>>,
+    /// When each of them came.
+    times: RefCell<Vec<Instant>>,
     asked: Cell<usize>,
     /// Whether `ready` was among the lines.
     is_ready: Cell<bool>,
@@ -218,6 +220,7 @@ impl Program {
             started,
             said: RefCell::default(),
             printed: RefCell::default(),
+            times: RefCell::default(),
             asked: Cell::new(0),
             is_ready: Cell::new(false),
             killed: Cell::new(false),
@@ -336,6 +339,12 @@ impl Program {
         self.printed.borrow().clone()
     }
 
+    /// When each of these lines came.
+    pub fn times(&self) -> Vec<Instant> {
+        self.collect(Duration::ZERO);
+        self.times.borrow().clone()
+    }
+
     /// The last lines on its standard error. (Of one that has ended: all have
     /// come when somebody has asked how it ended.)
     pub fn complaints(&self) -> Vec<String> {
@@ -374,7 +383,10 @@ impl Program {
                 self.clock.add_start(came - self.started);
             }
             "ready" => {}
-            _ => self.printed.borrow_mut().push(line),
+            _ => {
+                self.times.borrow_mut().push(came);
+                self.printed.borrow_mut().push(line);
+            }
         }
         Ok(())
     }
@@ -403,14 +415,19 @@ impl Program {
 
     /// Types a line.
     pub fn type_line(&self, line: &str) -> Outcome {
-        let mut stdin = self.stdin.borrow_mut();
-        let Some(stdin) = stdin.as_mut() else { return Ok(()) };
         // In one write, as a terminal does it: a program that reads without
         // a buffer gets the line and its ending together.
-        stdin.write_all(format!("{line}\n").as_bytes()).map_err(|_| {
+        self.type_part(&format!("{line}\n")).after(the_line(line) + " (typed)")
+    }
+
+    /// Types a part of a line, or the rest of it.
+    pub fn type_part(&self, part: &str) -> Outcome {
+        let mut stdin = self.stdin.borrow_mut();
+        let Some(stdin) = stdin.as_mut() else { return Ok(()) };
+        stdin.write_all(part.as_bytes()).map_err(|_| {
             let expected = "a program that still reads its standard input";
             let wrong = Wrong::new(How::Exit, expected, "the end of the program");
-            wrong.after(the_line(line) + " (typed)")
+            wrong.after(show(part.as_bytes()) + " (typed)")
         })
     }
 

@@ -390,6 +390,19 @@ impl Peer {
         }
     }
 
+    /// What comes within so long, to learn what an answer waited for. It ends with the first bytes.
+    pub fn whatever_comes(&mut self, patience: Duration) -> Vec<u8> {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            let came = self.all_that_is_there(&[]);
+            if !came.is_empty() {
+                return came;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        vec![]
+    }
+
     /// Nothing must have come, up to now.
     pub fn expect_nothing(&mut self) -> Outcome {
         match &self.all_that_is_there(&[])[..] {

@@ -2,16 +2,20 @@
 //! Idea: an address as a lock.
 //! Usual mistake: every error taken for "in use".
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
+use crate::clock::PATIENCE;
+use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
-use crate::program::Program;
+use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Outcome};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 const LINE: &str = "it runs already";
 
@@ -57,6 +61,11 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let first = grading.start()?;
+            // It does not close its end: nobody is to wait for that.
+            let mut stays = grading.connect(&first)?;
+            tells(&mut stays)?;
+            let next = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
+            next.advice_if(|it| it.how == How::Silent && first.ended().is_none(), NEXT)?;
             let mut more = Vec::new();
             for _ in 0..3 {
                 more.push(grading.start_unready(&first.argument)?);
@@ -81,7 +90,7 @@ pub const CHECKS: &[Check] = &[
             let (beginning, rest) = line.split_at(3);
             // Who has enough of the first piece shows it below.
             let _ = peer.send(beginning);
-            thread::sleep(Duration::from_millis(500));
+            thread::sleep(Duration::from_millis(200));
             let _ = peer.send(rest);
             peer.finish();
             let after = format!("by the first one: {line:?}, in two pieces");
@@ -99,7 +108,18 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let address = "192.0.2.1:20817";
             let program = grading.start_unready(address)?;
-            program.expect_failure().after(format!("a start with {address}"))
+            program.expect_failure().after(format!("a start with {address}"))?;
+            // Bound, and not listening: the address is in use, and nobody answers there.
+            let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            held.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+            let address = held.local_addr()?.as_socket().expect("the address that it was bound to");
+            let program = grading.start_unready(&address.to_string())?;
+            program
+                .expect_failure()
+                .after(format!(
+                    "a start with {address}, where somebody is bound and does not listen"
+                ))
+                .advice(NOT_THERE)
         },
     },
     Check {
@@ -107,35 +127,64 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             "Another program has the address, and yours took it for its first one. Receive the \
              whole line, in however many pieces it comes, compare it with what the first one would \
-             say, and end with an exit status other than 0 if it is not that."
+             say, byte by byte, its line ending as well, and end with an exit status other than 0 \
+             if it is not that."
         },
         run: |grading| {
-            let mut others = Vec::new();
-            for says in ["hello\n", "it runs already?\n"] {
-                others.push((says, start_at_another(grading)?));
+            let any = contents::sentence(grading.chance());
+            let others = [
+                "hello\n".to_owned(),
+                format!("{LINE}?\n"),
+                format!("{LINE} \n"),
+                format!("It{}\n", &LINE[2..]),
+                format!("{any}\n"),
+                // The line is not whole.
+                LINE.to_owned(),
+                String::new(),
+            ];
+            let mut programs = Vec::new();
+            for says in others {
+                programs.push((says, start_at_another(grading)?));
             }
-            for (says, (other, program)) in others {
+            for (says, (other, program)) in programs {
                 let mut peer = grading.accept(&other)?;
                 // It may have looked no further than to here.
-                let _ = peer.send(says);
+                let _ = peer.send(&says);
                 peer.finish();
-                let after = format!("by the other program: {says:?}, and the end of the stream");
-                program.expect_failure().after(after)?;
+                let says = match &says[..] {
+                    "" => "nothing".to_owned(),
+                    says => show(says.as_bytes()),
+                };
+                let after = format!("by the other program: {says}, then the end of the stream");
+                program.expect_failure().after(&after)?;
+                program.expect_not_ready().after(&after)?;
             }
             Ok(())
         },
     },
     Check {
-        title: "another program that says nothing is, too, after a second",
+        title: "one that says nothing is, too, or too little, after a second",
         usually: advice! {
             "Another program has the address and says nothing, so a receive without a limit waits \
              forever. Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
              time that is up is a failure here: end with an exit status other than 0."
         },
         run: |grading| {
-            let (other, program) = start_at_another(grading)?;
-            let _silent = grading.accept(&other)?;
-            program.expect_failure().after("by the other program: nothing")
+            // The shortest of some times counts: a busy machine does not make all of them long.
+            let mut tries = 0;
+            let (time, words) = loop {
+                let (since_start, time) = gives_up(grading)?;
+                tries += 1;
+                match time {
+                    _ if since_start < A_SECOND => break (time, TOO_EARLY),
+                    _ if time < TOO_LONG => return Ok(()),
+                    _ if tries == 3 => break (time, TOO_LATE),
+                    _ => {}
+                }
+            };
+            let expected = "the end of the program, a second after it has connected";
+            let got = format!("its end, after {}", seconds(time));
+            Err(Wrong::new(How::Exit, expected, got).after(NOTHING).advice(words))
         },
     },
     Check {
@@ -146,15 +195,19 @@ pub const CHECKS: &[Check] = &[
              back to accept (step 7)."
         },
         run: |grading| {
-            let first = grading.start()?;
+            let first = grading.start_with_files(128)?;
             let break_off = || grading.connect(&first).map(Peer::reset);
             // These two for sure ahead of their line.
             first.while_stopped(|| break_off().and(break_off()))?;
-            for _ in 0..50 {
-                break_off()?;
+            let complains =
+                |_: &Wrong| first.complaints().iter().any(|it| it.contains("open files"));
+            for number in 3..=150 {
+                break_off().advice_if(complains, LEFT_OPEN)?;
+                let peer = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
+                let after = format!("{number} clients that broke off, and some that did not");
+                peer.after(after).advice_if(|it| number > 100 || complains(it), LEFT_OPEN)?;
             }
-            let mut peer = grading.connect(&first)?;
-            tells(&mut peer)
+            Ok(())
         },
     },
     Check {
@@ -169,17 +222,85 @@ pub const HINTS: &[&str] = &[
      function that gives an `io::Result<Socket>`, and look at its error.",
     "`error.kind() == ErrorKind::AddrInUse` is the answer \"it runs already\". Then: a new socket, \
      `connect`, receive, print.",
-    "`set_read_timeout(Some(Duration::from_secs(1)))` ahead of the receive. `read_exact` into 16 \
-     bytes takes the whole line, however it is cut.",
+    "The second is over at `Instant::now() + Duration::from_secs(1)`. Ahead of each receive: \
+     `set_read_timeout(Some(left))`, with what is left until then. Receive into the rest of 16 \
+     bytes until all of them are there.",
     "SO_REUSEADDR (`set_reuse_address(true)`, not on Windows) ahead of bind: old connections don't \
      keep the address then, and a listener still does.",
 ];
+
+const NEXT: &str = "The client before this one has its line, and has not closed its end yet; this \
+     one got nothing. Close the connection when the line was sent, and don't wait for the client \
+     to close.";
+
+const NOT_THERE: &str = "The address is in use, but nobody listens there, and connect fails \
+     (\"connection refused\"). So it is not your program that runs there: end with an exit status \
+     other than 0.";
+
+const NO_MORE: &str = "The second one is to print the line that came, and nothing else. The line \
+     has its line ending already: who prints it and one more line ending prints an empty line \
+     as well. What else there is to say goes to standard error.";
+
+const EACH: &str = "The line came byte by byte, and it was not whole after a second; the program \
+     waited for it all the same. A limit for a receive begins anew with each of them. Remember \
+     when the second is over, and give each receive the time that is left until then.";
+
+const TOO_EARLY: &str = "It gave up before a second was over. The other one has a whole second to \
+     say its line.";
+
+const TOO_LATE: &str = "It gave up, but not after a second. The limit for the whole line is one \
+     second, from the moment when the program has connected.";
+
+const LEFT_OPEN: &str = "After some hundred clients no more are served. Most often their sockets \
+     are still open in the program, and it has no descriptors left (\"too many open files\"): \
+     close each client's socket, also if send fails. Ending the direction (shutdown) does not \
+     close it.";
+
+const NOTHING: &str = "by the other program: nothing";
+const SLOWLY: &str = "by the other program: the line, byte by byte, in more than two seconds";
+
+/// Between two bytes of one that is slow.
+const PAUSE: Duration = Duration::from_millis(140);
+/// A bit less, so that no clock is to blame.
+const A_SECOND: Duration = Duration::from_millis(950);
+const TOO_LONG: Duration = Duration::from_millis(1600);
 
 /// The program, started where another one listens already.
 fn start_at_another(grading: &mut Grading) -> Outcome<(TcpListener, Rc<Program>)> {
     let other = grading.listen()?;
     let program = grading.start_unready(&other.local_addr()?.to_string())?;
     Ok((other, program))
+}
+
+/// At an address where somebody says nothing, and at one where somebody says the line, but slowly.
+/// Returns how long it was until the program ended that hears nothing: since its start, and since
+/// it has connected.
+fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
+    let start = Instant::now();
+    let (other, silent) = start_at_another(grading)?;
+    let _silent = grading.accept(&other)?;
+    let connected = Instant::now();
+    let (other, slow) = start_at_another(grading)?;
+    let mut peer = grading.accept(&other)?;
+    // A byte comes now and then: the last one after more than two seconds.
+    let line = format!("{LINE}\n");
+    let (mut rest, mut next) = (line.as_bytes().iter(), PAUSE);
+    let mut times = None;
+    let wait = grading.bench().clock.wait(PATIENCE);
+    while (times.is_none() || slow.ended().is_none()) && wait.left().is_some() {
+        thread::sleep(Duration::from_millis(5));
+        if times.is_none() && silent.ended().is_some() {
+            times = Some((start.elapsed(), connected.elapsed()));
+        }
+        if connected.elapsed() > next {
+            next += PAUSE;
+            // (If the program has gone, there is nothing to send to.)
+            let _ = rest.next().map(|byte| peer.send([*byte]));
+        }
+    }
+    silent.expect_failure().after(NOTHING)?;
+    slow.expect_failure().after(SLOWLY).advice(EACH)?;
+    Ok(times.unwrap_or((PATIENCE, PATIENCE)))
 }
 
 /// What each client is to get.
@@ -195,6 +316,9 @@ fn prints_it(second: &Program) -> Outcome {
     let result = second
         .expect_line(LINE)
         .and_then(|()| second.expect_success())
-        .and_then(|()| second.expect_not_ready());
+        .and_then(|()| second.expect_not_ready())
+        .and_then(|()| {
+            expect_no_line(second.last_lines().first(), "no other line").advice(NO_MORE)
+        });
     result.after(after)
 }

@@ -2,11 +2,16 @@
 //! Idea: keep the incomplete character.
 //! Usual mistake: decoding each receive.
 
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::patience::waits_for_the_slow;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Outcome, plural};
+use crate::wrong::{Explain as _, How, Outcome, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -19,7 +24,21 @@ pub const CHECKS: &[Check] = &[
             _ => "Each character comes back between a [ and a ], with nothing else around it; a \
                 blank and a line ending are characters, too.",
         },
-        run: |grading| talk(grading, &["Hi, you\n"]),
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            // (No line ending yet: whoever waits for one is found out.)
+            for text in ["Hi", ", you", "\n", "x"] {
+                let result = brought_back(&mut peer, text);
+                result.map_err(|wrong| match wrong.how {
+                    How::Silent | How::Short => match what_brings_it(&mut peer) {
+                        Some(words) => wrong.advice(words),
+                        None => wrong,
+                    },
+                    _ => wrong,
+                })?;
+            }
+            peer.expect_nothing()
+        },
     },
     Check {
         title: "so do characters of two, three and four bytes",
@@ -29,7 +48,17 @@ pub const CHECKS: &[Check] = &[
             _ => "These characters have two, three and four bytes in UTF-8. Decode the bytes that \
                 came as UTF-8, and go through the characters of the text.",
         },
-        run: |grading| talk(grading, &["é", "你好", "🌍", "aé你🌍z"]),
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            for text in ["é", "你好", "🌍", "aé你🌍z"] {
+                brought_back(&mut peer, text)?;
+            }
+            // What is drawn as one sign can be several.
+            for text in ["e\u{301}!", "👍🏽", "🇫🇷"] {
+                brought_back(&mut peer, text).advice(SIGNS)?;
+            }
+            peer.expect_nothing()
+        },
     },
     Check {
         title: "a character whose bytes come one by one is whole again",
@@ -44,7 +73,8 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            for character in "né你🌍a".chars() {
+            let any = contents::characters(grading.chance(), 4);
+            for character in "né你🌍a".chars().chain(any.chars()) {
                 let text = character.to_string();
                 let (last, first) = text.as_bytes().split_last().expect("not empty");
                 for byte in first.chunks(1) {
@@ -94,9 +124,10 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            let sort = "The quick brown fox, 敏捷的棕色狐狸, naïve café 🦊🌍! ";
             // 1 + 2 + ... + 1024 bytes are half a million.
-            let text = sort.repeat(1024 * 1025 / 2 / sort.len());
+            let sort = all_sorts(grading.chance());
+            let times = 1024 * 1025 / 2 / sort.len();
+            let text = sort.repeat(times);
             let mut rest = text.as_bytes();
             let mut sizes = 1..=1024;
             let pieces = std::iter::from_fn(|| {
@@ -105,7 +136,7 @@ pub const CHECKS: &[Check] = &[
                 rest = after;
                 (!piece.is_empty()).then_some(piece)
             });
-            let answer = bracketed(sort).repeat(text.len() / sort.len());
+            let answer = bracketed(&sort).repeat(times);
             peer.call_it("a text in pieces of 1, 2, 3, ... 1024 bytes");
             peer.trade(pieces, answer.as_bytes())?;
             peer.expect_nothing()
@@ -115,7 +146,7 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            let text = "hello, ".repeat(66_000);
+            let text = all_sorts(grading.chance()).repeat(45);
             let pieces: Vec<_> = text.as_bytes().chunks(7000).map(<[u8]>::to_vec).collect();
             let talk = |peer: &mut Peer| brought_back(peer, "你");
             waits_for_the_slow(grading, b"", talk, &pieces, bracketed(&text).as_bytes())
@@ -135,6 +166,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
+            brought_back(&mut peer, "\u{feff}a").advice(FIRST)?;
             peer.send(b"a\xffb")?;
             peer.expect(b"[a][?][b]")?;
             peer.send("你\u{0}")?;
@@ -146,6 +178,36 @@ pub const CHECKS: &[Check] = &[
             // A character as any other, though many put it in the place of what they cannot decode.
             peer.send("a\u{fffd}b")?;
             peer.expect("[a][\u{fffd}][b]").advice(REPLACEMENT)
+        },
+    },
+    Check {
+        title: "so is a character that is broken off by another byte",
+        usually: advice! {
+            Silent | Short => "A character had begun, and then a byte came that cannot be a part \
+                of it. So it will never be whole: answer one [?] for what has come of it, now, and \
+                look at that byte as if it were the first.",
+            End | Reset => "A character had begun, and then a byte came that cannot be a part of \
+                it. That ended the conversation. Answer one [?] for what has come of it, and go on \
+                with that byte.",
+            _ => "A character had begun, and then a byte came that cannot be a part of it. For \
+                what has come of the character, one [?] is to come back, however many bytes that \
+                is. The byte that broke it off is looked at anew: it can begin the next character.",
+        },
+        run: |grading| {
+            let (_, mut peer) = grading.start_and_connect()?;
+            let any = contents::word(grading.chance());
+            let cases: [(&[u8], String); 5] = [
+                (b"\xf0\x9fa", "[?][a]".to_owned()),
+                (b"\xe4", String::new()),
+                (b"\xe4\xbd\xa0", "[?][你]".to_owned()),
+                (b"\xf0\x9f\x8c\xff", "[?][?]".to_owned()),
+                (&[b"\xc3", any.as_bytes()].concat(), format!("[?]{}", bracketed(&any))),
+            ];
+            for (bytes, answer) in cases {
+                peer.send_alone(bytes)?;
+                peer.expect(answer)?;
+            }
+            peer.expect_nothing()
         },
     },
     Check {
@@ -211,6 +273,26 @@ pub const HINTS: &[&str] = &[
      `[?]`.",
 ];
 
+const LINES: &str = "The answer came when a line ending had come. Nobody promised one: a character \
+     is to be answered as soon as its own bytes are there. Receive what has come (recv, read), \
+     instead of reading a line.";
+
+const LATE: &str = "The last character was answered only when the next one came. It was whole \
+     before: in UTF-8 the first byte of a character tells how many bytes it has. Answer it as soon \
+     as these are there.";
+
+const THE_END: &str = "The answer came when the client had ended its direction: don't wait for the \
+     client's end, or for a full buffer. The client may wait for this answer. Inside the loop, \
+     after each receive: answer what has come.";
+
+const SIGNS: &str = "What is drawn as one sign can be several characters: a letter and an accent, \
+     or a flag of two. Here a character is what UTF-8 calls one, a code point: each of them is in \
+     brackets of its own.";
+
+const FIRST: &str = "The text began with the character U+FEFF, and it did not come back as it was. \
+     Some decoders take it away at the beginning of a text (as a \"byte order mark\"). Here it is \
+     a character as any other: say to the decoder that it is to stay, or use another one.";
+
 const REPLACEMENT: &str = "The client sent the character U+FFFD itself, and it is to come back as \
      it is. Who has wrong bytes replaced by it, and looks for it then, cannot tell the two apart: \
      find out where the bytes are wrong.";
@@ -225,11 +307,27 @@ fn brought_back(peer: &mut Peer, text: &str) -> Outcome {
     peer.expect(bracketed(text))
 }
 
-/// One conversation, of several texts.
-fn talk(grading: &mut Grading, texts: &[&str]) -> Outcome {
-    let (_, mut peer) = grading.start_and_connect()?;
-    for text in texts {
-        brought_back(&mut peer, text)?;
+/// An answer is missing. What does it wait for?
+fn what_brings_it(peer: &mut Peer) -> Option<&'static str> {
+    const MOMENT: Duration = Duration::from_millis(300);
+    peer.send("y").ok()?;
+    if !peer.whatever_comes(MOMENT).is_empty() {
+        return Some(LATE);
     }
-    peer.expect_nothing()
+    peer.send("\n").ok()?;
+    if !peer.whatever_comes(MOMENT).is_empty() {
+        return Some(LINES);
+    }
+    peer.finish();
+    (!peer.whatever_comes(MOMENT).is_empty()).then_some(THE_END)
+}
+
+/// A text of all scripts, of some ten thousand bytes.
+fn all_sorts(chance: &mut Rng) -> String {
+    let mut text = String::new();
+    while text.len() < 20_000 {
+        text += &contents::sentence(chance);
+        text += &contents::characters(chance, 5);
+    }
+    text
 }
