@@ -13,7 +13,7 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, processes, time_of, watch};
+pub use linux::{Look, processes, time_of, turns_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -40,6 +40,12 @@ impl Look {
         let now = std::time::Instant::now();
         (now - std::mem::replace(&mut self.0, now), true)
     }
+}
+
+/// How often a program, and all that it has started, went to sleep, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn turns_of(_: u32) -> u64 {
+    0
 }
 
 #[cfg(target_os = "linux")]
@@ -151,6 +157,15 @@ mod linux {
 
     pub fn time_of(id: u32) -> Duration {
         threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
+    }
+
+    pub fn turns_of(id: u32) -> u64 {
+        let turns = |thread: PathBuf| {
+            let status = read_to_string(thread.join("status")).ok()?;
+            let line = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"))?;
+            line.trim().parse::<u64>().ok()
+        };
+        threads(id).into_iter().filter_map(turns).sum()
     }
 
     /// The threads of a process, and of its descendants.
