@@ -157,7 +157,7 @@ fn somewhere_else() -> Vec<Wrong> {
             "hard.py",
             "05_echo",
             at("int(port)", "8090"),
-            &["Your program listens at 127.0.0.1:8090, and was told 127.0.0.1:2"],
+            &["Your program listens at 127.0.0.1:8090, and was told 127.0.0.1:"],
             &["Nobody listens"],
         ),
         wrong(
@@ -188,7 +188,7 @@ fn somewhere_else() -> Vec<Wrong> {
             "import socket, sys, time\nhost, port = sys.argv[-1].split(':')\n\
              s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind((host, int(port)))\n\
              print('ready')\ntime.sleep(100)\n",
-            &["a UDP socket at 127.0.0.1:2", "SOCK_STREAM"],
+            &["a UDP socket at 127.0.0.1:", "SOCK_STREAM"],
             &["Nobody listens"],
         ),
         wrong(
@@ -196,7 +196,7 @@ fn somewhere_else() -> Vec<Wrong> {
             "04_own_address_udp",
             "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
              s.bind(('127.0.0.1', 8091))\nprint('ready')\ns.recvfrom(1024)\n",
-            &["Your program is bound to 127.0.0.1:8091, and was told 127.0.0.1:2"],
+            &["Your program is bound to 127.0.0.1:8091, and was told 127.0.0.1:"],
             &[],
         ),
         wrong(
@@ -235,7 +235,7 @@ fn kept_back() -> Vec<Wrong> {
              s.bind((host, int(ports.split('-')[0])))\nprint(f'mine: {host}:{s.getsockname()[1]}')\n\
              print('ready')\nsys.stdin.read()\n"
                 .replace("os.environ.pop('PYTHONUNBUFFERED')", "os.environ.pop('PYTHONUNBUFFERED', 0)"),
-            &["On a terminal the program prints \"mine: 127.0.0.1:2", "flush=True"],
+            &["On a terminal the program prints \"mine: 127.0.0.1:", "flush=True"],
             &[],
         ),
     ]
@@ -255,7 +255,7 @@ fn not_answered() -> Vec<Wrong> {
             "full.py",
             "05_echo",
             reads("while data := file.read(1024): client.sendall(data)"),
-            &["when the grader had sent 65536 bytes more"],
+            &["when the grader sent 65536 bytes more"],
             &[],
         ),
         wrong(
@@ -314,7 +314,7 @@ fn not_answered() -> Vec<Wrong> {
                 "global_client = globals().setdefault('first', client)\n\
                   while True:\n    data = client.recv(100)\n    if data: client.sendall(data)",
             ),
-            &["and has received the client's end (0 bytes)"],
+            &["has received the client's end"],
             &[],
         ),
         wrong(

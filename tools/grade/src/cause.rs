@@ -23,9 +23,10 @@ use crate::wire::is_timeout;
 use crate::wrong::{How, Scene, Stream, Wrong, plural, seconds};
 
 /// A program that is late has so long before anything else is tried; the other waits follow.
-const LATE: Duration = Duration::from_millis(1000);
+const LATE: Duration = Duration::from_millis(900);
+const AFTER_A_BYTE: Duration = Duration::from_millis(300);
 const AFTER_A_LINE: Duration = Duration::from_millis(400);
-const AFTER_MORE: Duration = Duration::from_millis(400);
+const AFTER_A_CLIENT: Duration = Duration::from_millis(400);
 const AFTER_THE_END: Duration = Duration::from_millis(700);
 const AFTER_ITS_INPUT: Duration = Duration::from_millis(400);
 /// Fills most buffers.
@@ -489,42 +490,57 @@ fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) ->
         "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
     }));
     let may_ask = fact.is_none() && !stream.has_finished;
-    if may_ask && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
-        return Some(All(match stream.sent {
-            None => format!(
+    if may_ask && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
+        return Some(All(match stream.sent[..] {
+            [] => format!(
                 "{what} came when the grader sent something: your program waits until the other end \
                  speaks. Nobody does here: send first, without a receive ahead of it."
             ),
-            Some(b'\n') => format!(
-                "{what} came when the grader sent one more line ending: your program is behind by \
-                 one receive, or by one line. Answer what has come before you wait for more."
+            _ => format!(
+                "{what} came when the grader sent one byte more, whatever it was: your program waits \
+                 for another receive, or for a byte more than belongs to this. Answer all that is \
+                 there before you receive again."
             ),
-            Some(_) => format!(
+        }));
+    }
+    if may_ask && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
+        return Some(All(match stream.sent[..] {
+            [.., b'\n'] => format!(
+                "{what} came when the grader sent one more line ending: your program is behind by \
+                 one line. Answer what has come before you wait for more."
+            ),
+            _ => format!(
                 "{what} came when the grader sent a line ending: your program waits for one. \
                  {WAITS_FOR_A_LINE} Nothing says that a line ending comes: take what each receive \
                  brings, as it is (step 5)."
             ),
         }));
     }
-    if may_ask && awaited.send(&[b'x'; MUCH]) && awaited.comes_within(AFTER_MORE) {
-        return Some(All(format!(
-            "{what} came when the grader had sent {MUCH} bytes more: your program waits until it has \
-             so many bytes, until a buffer is full for instance. {WAITS_FOR_MORE} A receive that \
-             gives fewer bytes than there is room for has all that is there: answer that (step 5)."
-        )));
-    }
-    if may_ask && awaited.finish() && awaited.comes_within(AFTER_THE_END) {
-        return Some(All(format!(
-            "{what} came when the grader ended its direction: your program holds it back until the \
-             other end has finished. {WAITS_FOR_THE_END} Answer what each receive brings, and \
-             don't wait for more (step 5); and what you send through a buffer must be flushed."
-        )));
+    if may_ask && awaited.finish() {
+        let comes = awaited.comes_within(AFTER_THE_END);
+        let again = || answered_anew(program, stream, Shutdown::Write);
+        if comes || again() {
+            return Some(All(match answered_anew(program, stream, Shutdown::Read) {
+                true => format!(
+                    "{what} came when the grader sent {MUCH} bytes more: your program waits until it \
+                     has so many bytes, until a buffer is full for instance. {WAITS_FOR_MORE} A \
+                     receive that gives fewer bytes than there is room for has all that is there: \
+                     answer that (step 5)."
+                ),
+                false => format!(
+                    "{what} came when the grader ended its direction: your program holds it back \
+                     until the other end has finished. {WAITS_FOR_THE_END} Answer what each receive \
+                     brings, and don't wait for more (step 5); and what you send through a buffer \
+                     must be flushed."
+                ),
+            }));
+        }
     }
     if let Some(words) = waits_for_its_input(&mut awaited, what) {
         return Some(All(words));
     }
-    let guest = given(program).map(|at| TcpStream::connect_timeout(&at, AFTER_MORE));
-    if awaited.comes_within(AFTER_MORE) {
+    let guest = given(program).map(|at| TcpStream::connect_timeout(&at, AFTER_A_CLIENT));
+    if awaited.comes_within(AFTER_A_CLIENT) {
         return Some(All(match guest {
             Some(Ok(_)) => format!(
                 "{what} came when another client connected: your program is behind by one. It serves \
@@ -553,6 +569,47 @@ impl Speed {
         // (Others may have the half of it.)
         time_of(self.id).saturating_sub(self.before) > self.since.elapsed() / 3
     }
+}
+
+/// On a new connection, after the same bytes: whether the answer comes with the end of the stream,
+/// and nothing ahead of it; or with many bytes, without an end.
+fn answered_anew(program: &Program, stream: &Stream, end: Shutdown) -> bool {
+    const MOST: usize = 4096;
+
+    let Some(at) = given(program).filter(|_| (1..MOST).contains(&stream.sent.len())) else {
+        return false;
+    };
+    // Some serve one client at a time.
+    let _ = stream.socket.shutdown(Shutdown::Both);
+    let Ok(mut socket) = TcpStream::connect_timeout(&at, AFTER_THE_END) else { return false };
+    let _ = socket.set_read_timeout(Some(AFTER_THE_END));
+    let _ = socket.set_nodelay(true);
+    let sent = socket.write_all(&stream.sent);
+    let sent = sent.and_then(|()| match end {
+        Shutdown::Write => socket.shutdown(end),
+        _ => {
+            // For a receive of its own.
+            std::thread::sleep(Duration::from_millis(50));
+            socket.write(&[b'x'; MUCH]).map(drop)
+        }
+    });
+    if sent.is_err() {
+        return false;
+    }
+    let mut got = Vec::new();
+    let mut buffer = [0; 4096];
+    let start = Instant::now();
+    while start.elapsed() < AFTER_THE_END {
+        match socket.read(&mut buffer) {
+            Ok(length) if length > 0 => got.extend(&buffer[..length]),
+            _ => break,
+        }
+        let is_there = |part: &[u8]| part == &stream.missing[..];
+        if got.windows(stream.missing.len()).any(is_there) {
+            return true;
+        }
+    }
+    false
 }
 
 const WAITS_FOR_A_LINE: &str = "{Python: readline, and a loop over makefile(), do.}{C: fgets and \

@@ -32,9 +32,9 @@ const FOREIGN: &[&str] = &[
     "\\lib\\",
     "<frozen",
     "node:",
-    "java.",
-    "jdk.",
-    "sun.",
+    "at java.",
+    "at jdk.",
+    "at sun.",
     "/rustc/",
     "/library/",
     "internal/",
@@ -355,6 +355,14 @@ mod tests {
                  java.base/sun.nio.ch.Net.bind(Net.java:555)\n\tat Echo.main(Echo.java:12)",
                 "Your program threw an exception at Echo.java:12: java.net.BindException: Address \
                  already in use.",
+                Kind::Fatal,
+            ),
+            (
+                "Exception in thread \"main\" java.lang.NegativeArraySizeException: -1\n\tat \
+                 Neg.main(neg_java.java:31)\n\tat \
+                 java.base/jdk.internal.reflect.Direct.invoke(Direct.java:103)",
+                "Your program threw an exception at neg_java.java:31: \
+                 java.lang.NegativeArraySizeException: -1.",
                 Kind::Fatal,
             ),
             ("no at x.pl line 12.", "Your program said at x.pl:12: no.", Kind::Error),

@@ -85,8 +85,8 @@ pub struct Peer {
     limit: Duration,
     /// The program did not sleep in time: it is not waited for again.
     never_sleeps: bool,
-    /// The last byte that was sent, and whether the grader has ended its direction.
-    last_sent: Option<u8>,
+    /// All that was sent, and whether the grader has ended its direction.
+    all_sent: Vec<u8>,
     has_finished: bool,
 }
 
@@ -136,7 +136,7 @@ impl Peer {
             bench,
             limit: PATIENCE,
             never_sleeps: false,
-            last_sent: None,
+            all_sent: vec![],
             has_finished: false,
         })
     }
@@ -188,7 +188,7 @@ impl Peer {
 
     fn put(&mut self, bytes: &[u8]) -> Outcome {
         self.bench.close_dropped();
-        self.last_sent = bytes.last().copied().or(self.last_sent);
+        self.all_sent.extend(bytes);
         let start = Instant::now();
         let clock = &self.bench.clock;
         let mut wait = clock.wait(PATIENCE);
@@ -509,7 +509,7 @@ impl Peer {
         Some(Scene::Stream(Stream {
             socket: self.stream.try_clone().ok()?,
             missing: missing.to_vec(),
-            sent: self.last_sent,
+            sent: self.all_sent.clone(),
             has_finished: self.has_finished,
         }))
     }

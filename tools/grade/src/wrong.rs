@@ -61,8 +61,8 @@ pub struct Stream {
     pub socket: TcpStream,
     /// The bytes; none of them: the end of the stream.
     pub missing: Vec<u8>,
-    /// The last byte that was sent, if any was.
-    pub sent: Option<u8>,
+    /// All that was sent.
+    pub sent: Vec<u8>,
     /// The grader has ended its direction.
     pub has_finished: bool,
 }
