@@ -27,7 +27,7 @@ use crate::keeper;
 use crate::machine;
 use crate::processor::Look;
 use crate::sockets::{self, Held};
-use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds};
+use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads.
 const FILES: u64 = 32;

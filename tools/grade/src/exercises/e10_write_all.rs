@@ -48,7 +48,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let program = grading.start()?;
-            let mut peer = slow(grading, &program)?;
+            let peer = slow(grading, &program)?;
             for before in 0..2 {
                 waits(&program).map_err(|wrong| match wrong.how {
                     How::Silent => what_it_does(&program, &peer, before, wrong),
