@@ -57,22 +57,31 @@ fn grade_blames_the_machine_for_its_limits() {
     let notes = tempfile::tempdir().expect("a folder");
     let file = notes.path().join("echo.py");
     fs::write(&file, ECHO).expect("written");
-    let queue = "ip link set lo up; echo 5 > /proc/sys/net/core/somaxconn; exec \"$@\"";
+    let set = |file: &str, value: &str| {
+        let set = format!("ip link set lo up; echo '{value}' > /proc/sys/net/{file}; exec \"$@\"");
+        ["unshare", "-Urn", "sh", "-c", &set, "sh"].map(str::to_owned).to_vec()
+    };
+    let queue = |length: &str| set("core/somaxconn", length);
+    let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     if !has(&["prlimit", "unshare", "ip", PYTHON]) {
         return;
     }
     let _quiet = quiet();
-    for (limit, passed, words) in [
+    for (limit, exercise, passed, words) in [
+        (words("prlimit --nofile=30"), "05_echo", 0, "may have 30 open files here, and"),
+        (words("prlimit --nofile=64"), "05_echo", 7, "and this check needs 72"),
+        (words("unshare -Urn"), "05_echo", 0, "127.0.0.1 cannot be reached"),
+        (queue("5"), "05_echo", 7, "(net.core.somaxconn), whatever listen"),
+        (queue("1"), "05_echo", 0, "and this check needs 5."),
         (
-            &["prlimit", "--nofile=30"][..],
-            0,
-            "may have 30 open files here, and this check needs 32",
+            set("ipv4/ip_local_port_range", "40000 40030"),
+            "05_echo",
+            7,
+            "No port is free for one more connection.",
         ),
-        (&["unshare", "-Urn"], 0, "127.0.0.1 cannot be reached"),
-        (&["unshare", "-Urn", "sh", "-c", queue, "sh"], 7, "(net.core.somaxconn), whatever listen"),
     ] {
-        let mut grade = command(limit[0]);
-        grade.args(&limit[1..]).arg(tool("grade")).args(["05_echo", "--", "python3"]);
+        let mut grade = command(&limit[0]);
+        grade.args(&limit[1..]).arg(tool("grade")).args([exercise, "--", "python3"]);
         let (status, shown, _) =
             outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")).output());
         let shown = joined(&shown);

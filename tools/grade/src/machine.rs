@@ -1,20 +1,28 @@
 //! What this machine allows. Where one of its limits is in the way of a check, the program is not
 //! to blame: the check is not run.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 
 #[cfg(unix)]
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::wrong::{Outcome, Wrong};
+
+/// So many open files are enough for each check.
+#[cfg(unix)]
+const MANY: u64 = 1024;
 
 /// The grader's own call has failed.
 impl From<io::Error> for Wrong {
     fn from(error: io::Error) -> Self {
-        let help = match is_full(&error) {
-            true => "Are there too many processes or open files? See ulimit -a.",
-            false => "Try again.",
+        let help = match error.kind() {
+            _ if is_full(&error) => "Are there too many processes or open files? See ulimit -a.",
+            // (Of the machine's own address: it is the port that is not there.)
+            ErrorKind::AddrNotAvailable => {
+                "No port is free for one more connection. See sysctl net.ipv4.ip_local_port_range."
+            }
+            _ => "Try again.",
         };
         Self::machine(format!("the grader's own call failed: {error}. {help}"))
     }
@@ -43,6 +51,18 @@ pub fn allow_loopback() -> Outcome {
     })
 }
 
+/// What a process may have is often less than what it may ask for: the grader does, for itself and
+/// the programs.
+#[cfg(unix)]
+pub fn ask_for_files() {
+    if let Ok((limit, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, limit.max(most.min(MANY)), most);
+    }
+}
+
+#[cfg(not(unix))]
+pub fn ask_for_files() {}
+
 /// How a limit is raised, by whoever may.
 #[cfg(unix)]
 fn raise(may: bool, shell: &str, root: &str) -> String {
@@ -59,7 +79,7 @@ pub fn allow_files(needed: u64) -> Outcome {
     if limit >= needed {
         return Ok(());
     }
-    let raise = raise(most >= 1024, "-n 1024", "--nofile=1024");
+    let raise = raise(most >= MANY, "-n 1024", "--nofile=1024");
     Err(Wrong::machine(format!(
         "a process may have {limit} open files here, and this check needs {needed}. {raise}"
     )))

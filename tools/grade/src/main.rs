@@ -121,6 +121,7 @@ fn main() -> ExitCode {
 
 /// Grades. Whatever ends the grader, all that it has started ends with it.
 fn within_reach<T>(grade: impl FnOnce() -> T) -> T {
+    machine::ask_for_files();
     keeper::start();
     program::adopt_orphans();
     program::end_with_the_grader();

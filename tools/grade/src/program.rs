@@ -29,9 +29,10 @@ use crate::processor::Look;
 use crate::sockets::{self, Held};
 use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
 
-/// One run needs so many open files, at the grader's end and its own, processes and threads.
+/// One run needs so many open files, at the grader's end and its own, processes and threads: those
+/// of Java, say.
 const FILES: u64 = 32;
-const PROCESSES: u64 = 16;
+const PROCESSES: u64 = 40;
 /// A program may sleep for so long before it says that it is ready; and that may take so long in
 /// all, if it works for the rest of it.
 const ASLEEP_UNTIL_READY: Duration = Duration::from_secs(4);
@@ -253,7 +254,8 @@ impl Program {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
         let wait = self.clock.wait(AT_MOST_UNTIL_READY);
-        let (mut look, mut slept) = (Look::at(self.id()), Duration::ZERO);
+        let mut look = Look::at(self.id());
+        let [mut slept, mut worked] = [Duration::ZERO; 2];
         let stop = loop {
             if self.is_ready.get() {
                 return Ok(());
@@ -263,14 +265,19 @@ impl Program {
             };
             match self.receive_line(left.min(LOOK)) {
                 Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => slept += self.has_slept(&mut look),
+                Err(RecvTimeoutError::Timeout) => {
+                    let (time, works) = look.again();
+                    let works = works && !self.flooded.load(Ordering::Relaxed);
+                    // If it is much longer, it was the grader who had no processor.
+                    *(if works { &mut worked } else { &mut slept }) += time.min(2 * LOOK);
+                }
                 Err(stop) => break stop,
             }
         };
         self.clock.add_start(start.elapsed());
         let (how, then, advice) = match stop {
             RecvTimeoutError::Timeout => {
-                let has_worked = slept < ASLEEP_UNTIL_READY && Look::IS_POSSIBLE;
+                let has_worked = worked > slept && Look::IS_POSSIBLE;
                 let advice = if has_worked { WORKS_TOO_LONG } else { SAY_READY };
                 (How::Printed, format!("for {}", seconds(start.elapsed())), advice)
             }
@@ -279,16 +286,6 @@ impl Program {
         let got = format!("{}, {then}", self.printed_so_far());
         let scene = (how == How::Printed).then_some(Scene::Line);
         Err(Wrong::new(how, expected, got).advice(advice).at(scene))
-    }
-
-    /// How long it has done nothing for its start since it was looked at last.
-    fn has_slept(&self, look: &mut Look) -> Duration {
-        let (time, works) = look.again();
-        match works && !self.flooded.load(Ordering::Relaxed) {
-            true => Duration::ZERO,
-            // If it is much longer, it was the grader who had no processor.
-            false => time.min(2 * LOOK),
-        }
     }
 
     /// The next line that it prints and that has not been asked for (without `ready`).

@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::clock::{Clock, LIMIT, PATIENCE};
+use crate::machine;
 use crate::program::{Program, one_is_busy};
 use crate::wrong::{How, Outcome, Scene, Stream, Wrong, in_words, plural, quoted, seconds, show};
 
+/// A check has so many clients at a time, if not more.
+const FEW: u32 = 5;
 /// What a connect gets that is neither accepted nor refused.
 pub const NO_ANSWER: &str = "no answer";
 /// Who waits looks at the clock so often.
@@ -36,6 +39,8 @@ pub struct Bench {
     pub has_heard: Cell<bool>,
     /// How often the grader has waited for bytes for a while, for how long in all, and at most.
     waits: Cell<(u32, Duration, Duration)>,
+    /// Each connection to the program has one more of it.
+    connected: Rc<()>,
 }
 
 impl Bench {
@@ -88,6 +93,8 @@ pub struct Peer {
     /// All that was sent, and whether the grader has ended its direction.
     all_sent: Vec<u8>,
     has_finished: bool,
+    /// One of those that the program may still have in its queue.
+    in_its_queue: Option<Rc<()>>,
 }
 
 /// How a receive ended.
@@ -107,6 +114,8 @@ impl Peer {
         set_up: impl FnOnce(&Socket) -> io::Result<()>,
     ) -> Outcome<Self> {
         bench.close_dropped();
+        let waiting = u32::try_from(Rc::strong_count(&bench.connected) - 1).unwrap_or(u32::MAX);
+        machine::allow_queue(waiting.max(FEW))?;
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         set_up(&socket)?;
         let wait = bench.clock.wait(PATIENCE);
@@ -115,13 +124,18 @@ impl Peer {
             Some(left) => socket.connect_timeout(&to.into(), left),
         };
         connected.map_err(|error| {
+            if error.kind() == ErrorKind::AddrNotAvailable {
+                return error.into();
+            }
             let got = match error.kind() {
                 ErrorKind::TimedOut => NO_ANSWER.to_owned(),
                 _ => in_words(&error),
             };
             Wrong::new(How::Refused, format!("a connection to {to}"), got)
         })?;
-        Self::new(socket.into(), bench)
+        let mut peer = Self::new(socket.into(), bench)?;
+        peer.in_its_queue = Some(Rc::clone(&bench.connected));
+        Ok(peer)
     }
 
     fn new(stream: TcpStream, bench: &Rc<Bench>) -> Outcome<Self> {
@@ -138,6 +152,7 @@ impl Peer {
             never_sleeps: false,
             all_sent: vec![],
             has_finished: false,
+            in_its_queue: None,
         })
     }
 
