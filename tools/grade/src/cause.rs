@@ -103,7 +103,17 @@ fn leads(
         }
         Some(Complaint { words, kind: Kind::Fatal }) => Some(Also(words)),
         Some(Complaint { words, kind: Kind::Error | Kind::NoProgram }) if has_failed => {
-            Some(Also(words))
+            // A client that was to come to the grader.
+            let is_client = wrong.expected.starts_with("a connection to ");
+            Some(if is_client && words.contains("efused") {
+                All(format!(
+                    "{words} Where it was told to connect to, by its last argument, the grader \
+                     listens ({}): your program goes to another address.",
+                    program.argument
+                ))
+            } else {
+                Also(words)
+            })
         }
         _ => None,
     }
@@ -164,6 +174,12 @@ fn found(
     if let Some(status) = status {
         let is_cut = matches!(wrong.how, How::Refused | How::Silent | How::Short | How::End);
         let is_cut = is_cut || wrong.how == How::Reset;
+        // Some are to end in the end.
+        let is_cut = is_cut
+            && (!status.success()
+                || wrong.how == How::Refused
+                || wrong.got.starts_with("nothing")
+                || wrong.got.starts_with("none"));
         let words = || format!("Your program has ended by then: {}.", ending(status));
         return is_cut.then(|| Also(words()));
     }
@@ -480,7 +496,10 @@ impl<'a> Awaited<'a> {
 fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) -> Option<Cause> {
     let what = if how == How::Short { "The rest of the answer" } else { "The answer" };
     let start = Instant::now();
-    let fact = connection(program, &stream.socket).and_then(|held| not_received(&held));
+    let fact = connection(program, &stream.socket).and_then(|held| {
+        let is_full = if held.holders.is_empty() { sockets::full(program.id()) } else { None };
+        is_full.or_else(|| not_received(&held))
+    });
     let mut awaited = Awaited::on(grading, program, stream);
     let speed = Speed::of(program);
     if awaited.comes_within(LATE) {
@@ -491,17 +510,17 @@ fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) ->
     }));
     let may_ask = fact.is_none() && !stream.has_finished;
     if may_ask && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
-        return Some(All(match stream.sent[..] {
-            [] => format!(
+        if stream.sent.is_empty() {
+            return Some(All(format!(
                 "{what} came when the grader sent something: your program waits until the other end \
                  speaks. Nobody does here: send first, without a receive ahead of it."
-            ),
-            _ => format!(
-                "{what} came when the grader sent one byte more, whatever it was: your program waits \
-                 for another receive, or for a byte more than belongs to this. Answer all that is \
-                 there before you receive again."
-            ),
-        }));
+            )));
+        }
+        // What is special about these bytes the check knows.
+        return Some(Also(format!(
+            "{what} came when the grader sent one byte more, whatever it was: your program waits \
+             for another receive, or for a byte more than belongs to this."
+        )));
     }
     if may_ask && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
         return Some(All(match stream.sent[..] {
@@ -759,12 +778,18 @@ fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
         return Some(All(late("The line", start)));
     }
     let is_peer = stream.as_ref().is_some_and(|stream| stream.peer_addr().is_ok());
-    if is_peer && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
-        return Some(All(
-            "The line came when the grader sent a line ending: your program waits for one, or for \
-             more bytes than come."
+    if is_peer && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
+        return Some(Also(
+            "The line came when the grader sent one byte more on the connection: your program waits \
+             there, in a receive."
                 .to_owned(),
         ));
+    }
+    if is_peer && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
+        return Some(All(format!(
+            "The line came when the grader sent a line ending: your program waits for one. \
+             {WAITS_FOR_A_LINE}"
+        )));
     }
     if is_peer && awaited.finish() && awaited.comes_within(AFTER_THE_END) {
         return Some(All(format!(
@@ -783,13 +808,15 @@ fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
             All(words) | Also(words) => All(words),
         });
     }
-    Some(All(match has_ended {
+    // Who has printed other lines before does not keep them back.
+    Some(All(match has_ended && lines < 2 {
         true => format!(
             "The line came when standard input ended, and the program with it: it keeps its output \
              back until then, or does not print before. {FLUSH}"
         ),
-        false => "The line came when standard input ended: the program reads all of it first. \
-                  Read it line by line."
+        false => "The line came when standard input ended: the program reads all of it first, or \
+                  waits for its end. Do for each line all that is to be done, before you read the \
+                  next one."
             .to_owned(),
     }))
 }

@@ -32,8 +32,9 @@ pub struct Grading {
 
 const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is \
      the line \"ready\". Print it as soon as the socket is set up (a TCP server: after listen), on \
-     a line of its own. In a language that keeps its output for later, flush it: print(\"ready\", \
-     flush=True), fflush(stdout).";
+     a line of its own{Python: , with print(\"ready\", flush=True)}{C: , and flush it: \
+     fflush(stdout)}{Perl: , with $| = 1 at the start}{Rust: }{else: , and flush it if your \
+     language keeps its output for later}.";
 
 const NOBODY: &str = "Nobody listens at the address that was the program's last argument. Create, \
      bind, listen, in this order; then print \"ready\", and keep the listener until the end.";

@@ -13,12 +13,14 @@ const SILENCE: Duration = Duration::from_millis(1200);
 
 const SLOW: &str = "The client received nothing for a second, and then all that came: \
      not everything came. When there is no room, send waits; one that does not wait, or not for \
-     long, takes a part, says how many bytes those were, or fails. Send the rest as well \
-     (write_all, sendall), and set no limit: a client may be slow.";
+     long, takes a part, says how many bytes those were, or fails. Send the rest as well, \
+     {Rust: with write_all}{Python: with sendall}{else: in a loop, until all is taken}, and set no \
+     limit: a client may be slow.";
 
 const SILENT: &str = "The client said nothing for more than a second, and then went on: it was not \
-     served any more. It may be silent for as long as it likes, so the receive has no limit. (In \
-     Python settimeout is one for every call, sendall as well.)";
+     served any more. It may be silent for as long as it likes, so the receive has no \
+     limit. {Python: (settimeout is one for every call, sendall as well.)}{C: (SO_RCVTIMEO is one.)}\
+     {Java: (setSoTimeout is one.)}{Node: (setTimeout of a socket is one.)}";
 
 /// A client that has said nothing since then.
 pub struct Silent<'a> {

@@ -50,9 +50,10 @@ const LAST: Duration = Duration::from_secs(1);
 const KEPT: usize = 20;
 
 const SAY_READY: &str = "Print \"ready\" on a line of its own as soon as the socket is set up: a \
-     TCP server after listen, a UDP program after bind, a TCP client after connect. In a language \
-     that keeps its output for later, flush it: print(\"ready\", flush=True), fflush(stdout). If it \
-     never comes so far, a call ahead of it waits.";
+     TCP server after listen, a UDP program after bind, a TCP client after connect. {Python: Flush \
+     it: print(\"ready\", flush=True). }{C: Flush it: fflush(stdout). }{Perl: Flush it: $| = 1 at \
+     the start. }{Rust: }{else: If your language keeps its output for later, flush it. }If it never \
+     comes so far, a call ahead of it waits.";
 
 const WORKS_TOO_LONG: &str = "The program was at work all the while: it computed, read from the \
      disk, or started other programs. Print \"ready\" on a line of its own as soon as the socket \
@@ -62,8 +63,9 @@ const WORKS_TOO_LONG: &str = "The program was at work all the while: it computed
 const ENDED_TOO_EARLY: &str = "The program ended before it was ready. What it said last is below: \
      most often the address is not the one that was given as the last argument, or a call failed.";
 
-const ON_STANDARD_ERROR: &str = "The line stands on standard error. Print it on standard output. \
-     (In Python, sys.exit(\"...\") prints on standard error, and ends with exit status 1.)";
+const ON_STANDARD_ERROR: &str = "The line stands on standard error. Print it on standard output\
+     {Python:  (sys.exit(\"...\") prints on standard error, and ends with exit status 1)}\
+     {Rust:  (eprintln! and an error from main print on standard error)}.";
 
 const READY_TOO_MUCH: &str = "\"ready\" says that others can reach the program, or that it has \
      what it was to get. This time it has not: end without that line.";

@@ -34,8 +34,14 @@ pub fn of(_: u32) -> Vec<Held> {
     vec![]
 }
 
+/// A program that has no room for one more, in words.
+#[cfg(not(target_os = "linux"))]
+pub fn full(_: u32) -> Option<String> {
+    None
+}
+
 #[cfg(target_os = "linux")]
-pub use linux::of;
+pub use linux::{full, of};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -87,6 +93,30 @@ mod linux {
         // A stream socket that is only bound stands in no table.
         all.extend(holders.into_values().filter_map(bound));
         all
+    }
+
+    /// No descriptor is left, in one of its processes.
+    pub fn full(id: u32) -> Option<String> {
+        processes(id).into_iter().find_map(|process| {
+            let limits = read_to_string(format!("/proc/{process}/limits")).ok()?;
+            let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+            let limit = line.split_whitespace().nth(3)?.parse::<usize>().ok()?;
+            let open = read_dir(format!("/proc/{process}/fd")).ok()?.count();
+            let all = of(process);
+            let left = all.iter().filter(|held| held.state == State::PeerHasEnded);
+            let left = left.map(|held| held.holders.len()).sum::<usize>();
+            (open >= limit).then(|| {
+                let and_left = match left {
+                    0 => String::new(),
+                    _ => format!(", {left} of them connections that their clients have ended"),
+                };
+                format!(
+                    "Your program has no descriptor left for another connection: {open} are open\
+                     {and_left}, and it may have {limit}. Each connection is one until it is \
+                     closed."
+                )
+            })
+        })
     }
 
     /// A line of the table: its inode, and what it says. (proc_net_tcp.)

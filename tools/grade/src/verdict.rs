@@ -88,7 +88,6 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
             wrong
         });
         let last_words = result.as_ref().map_or_else(|_| grading.last_words(), |()| vec![]);
-        drop(waiting);
         verdict.is_busy = result.is_err() && grading.bench().clock.machine_is_too_busy();
         match &result {
             Ok(()) => verdict.passed += 1,
@@ -101,6 +100,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
                 verdict.failure = Some(Failure::new(wrong, advice, last_words));
             }
         }
+        drop(waiting);
         match (&result, told) {
             (_, None) => {}
             (Err(_), _) if verdict.is_busy => report::too_busy(check.title),
