@@ -148,21 +148,28 @@ pub fn failed(title: &str, failure: &Failure, exercise: &Exercise, told: &Told) 
 
 /// The chapters of the steps that the advice names. If it names none: that of the exercise.
 fn chapters(advice: &str, exercise: &Exercise) -> String {
-    let words: Vec<_> = advice.split(|c: char| !c.is_alphanumeric()).collect();
+    let words = advice.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.collect();
     let mut steps = Vec::new();
     for (number, word) in words.iter().enumerate() {
-        if ["step", "steps"].contains(word) {
-            // "step 9", "steps 9 and 11"
+        if ["step", "steps", "Step", "Steps"].contains(word) {
+            // "step 9", "steps 9, 11 and 13"
             let named = words[number + 1..].iter().filter(|word| **word != "and");
-            steps.extend(named.map_while(|word| word.parse::<usize>().ok()));
+            let named = named.map_while(|word| word.parse::<usize>().ok());
+            for step in named {
+                if !steps.contains(&step) {
+                    steps.push(step);
+                }
+            }
         }
     }
     let chapter = |step| CHAPTERS.iter().find(|(number, _)| number == step);
     let titles = steps.iter().filter_map(chapter).map(|(_, title)| format!("\"{title}\""));
     let titles: Vec<_> = titles.collect();
-    match titles.is_empty() {
-        true => format!("\"{}\"", exercise.chapter),
-        false => titles.join(" and "),
+    match &titles[..] {
+        [] => format!("\"{}\"", exercise.chapter),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -184,6 +191,11 @@ mod tests {
             (
                 "only then take them for text (steps 9 and 11).",
                 "\"Step 9: glued messages\" and \"Step 11: a split character\"",
+            ),
+            (
+                "a limit (step 13). As in step 13, then in steps 9, 11 and 13.",
+                "\"Step 13: waiting forever\", \"Step 9: glued messages\" and \"Step 11: a split \
+                 character\"",
             ),
             ("no such step 99", "\"Step 16: one at a time, then several\""),
         ] {
