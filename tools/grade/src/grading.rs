@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
@@ -20,9 +21,17 @@ use crate::wrong::{Explain as _, How, Outcome, Wrong};
 /// from 49152 on), so that nobody takes one between two runs of a program.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
+/// A run of the program that is left alone while other checks go on, and perhaps a client of it.
+pub struct Aside {
+    pub program: Rc<Program>,
+    pub peer: Option<Peer>,
+    since: Instant,
+}
+
 pub struct Grading {
     command: Vec<String>,
     bench: Rc<Bench>,
+    aside: Vec<Aside>,
     chance: Rng,
     /// Whether a check has asked for chance: then the seed matters.
     pub by_chance: bool,
@@ -39,11 +48,17 @@ const ONLY_THE_LINE: &str = "Your program is at the address that it was given: w
 const NOBODY: &str = "Nobody listens at the address that was the program's last argument. Create, \
      bind, listen, in this order; then print \"ready\", and keep the listener until the end.";
 
+/// The advice where a program is at all addresses of the machine.
+pub const EVERYWHERE: &str = "The program is at all addresses of this machine: at 0.0.0.0 (in C \
+     INADDR_ANY; in Python an empty name; in Node and Java if only the port is given). Everybody \
+     in the network reaches it then. Bind to the very address that was given (step 2).";
+
 impl Grading {
     pub fn new(command: Vec<String>, seed: u64) -> Self {
         Self {
             command,
             bench: Rc::default(),
+            aside: Vec::new(),
             chance: Rng::with_seed(seed),
             by_chance: false,
             has_connected: Cell::new(false),
@@ -114,13 +129,26 @@ impl Grading {
     /// As `start`, where a program can have so many open files at most. (On
     /// Windows there is no such limit.)
     pub fn start_with_files(&mut self, most: u32) -> Outcome<Rc<Program>> {
+        self.with_files(most, Self::start)
+    }
+
+    /// As `start_unready`, with such a limit.
+    pub fn start_unready_with_files(&mut self, argument: &str, most: u32) -> Outcome<Rc<Program>> {
+        self.with_files(most, |grading| grading.start_unready(argument))
+    }
+
+    fn with_files<T>(
+        &mut self,
+        most: u32,
+        start: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
         machine::allow_files(most.into())?;
         let command = self.command.clone();
         if cfg!(unix) {
             let limited = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
             self.command.splice(0..0, ["sh".to_owned(), "-c".to_owned(), limited]);
         }
-        let started = self.start();
+        let started = start(self);
         self.command = command;
         started
     }
@@ -202,6 +230,38 @@ impl Grading {
         self.bench.programs.borrow_mut().pop();
     }
 
+    /// Leaves this run alone from now on, through the checks that come: so a wait of seconds costs
+    /// hardly any time.
+    pub fn set_aside(&mut self, program: Rc<Program>, peer: Option<Peer>) {
+        self.bench.programs.borrow_mut().retain(|other| !Rc::ptr_eq(other, &program));
+        self.aside.push(Aside { program, peer, since: Instant::now() });
+    }
+
+    /// What was set aside, in that order, when it was left alone for so long.
+    pub fn after(&mut self, time: Duration) -> Vec<Aside> {
+        let aside = std::mem::take(&mut self.aside);
+        let left = aside.iter().map(|it| time.saturating_sub(it.since.elapsed())).max();
+        std::thread::sleep(left.unwrap_or_default());
+        self.bench.programs.borrow_mut().extend(aside.iter().map(|it| Rc::clone(&it.program)));
+        aside
+    }
+
+    /// The program must be at the address that it was given, and not at all addresses: then its
+    /// port is free at another one. (Only Linux says no to that, and has 127.0.0.2 by itself.)
+    pub fn is_nowhere_else(&self, program: &Program, kind: Type) -> Outcome {
+        let port = address_of(program).port();
+        let other = SocketAddr::from(([127, 0, 0, 2], port));
+        let bound = Socket::new(Domain::IPV4, kind, None)?.bind(&other.into());
+        match bound {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let expected = format!("that port {port} is free at another address, 127.0.0.2");
+                let wrong = Wrong::new(How::Other, expected, "it is taken there as well");
+                Err(wrong.after("a bind by the grader").advice(EVERYWHERE))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What there is to know about the programs that run: nobody has hung up on them yet.
     pub fn last_words(&self) -> Vec<String> {
         last_words(&self.bench.programs.borrow())
@@ -219,12 +279,16 @@ impl Grading {
         for program in self.bench.programs.take() {
             program.kill();
         }
-        end_orphans();
+        // What was set aside is the grader's child as well.
+        if self.aside.is_empty() {
+            end_orphans();
+        }
     }
 }
 
 impl Drop for Grading {
     fn drop(&mut self) {
+        self.aside.clear();
         self.clear();
     }
 }

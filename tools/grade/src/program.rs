@@ -251,6 +251,12 @@ impl Program {
         self.said.borrow().len()
     }
 
+    /// Whether its line `ready` is among those that were looked at, up to the one that was asked
+    /// for last.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.get()
+    }
+
     /// Waits for its line `ready`.
     pub fn wait_until_ready(&self) -> Outcome {
         let expected = "the line \"ready\" on standard output";
@@ -486,6 +492,11 @@ impl Program {
                 Err(Wrong::new(How::Exit, expected, ending(status)))
             }
         }
+    }
+
+    /// The same for one that may be just ending.
+    pub fn ended_soon(&self) -> Option<ExitStatus> {
+        self.ends_within(Duration::from_millis(200))
     }
 
     /// How it ended, if it has.

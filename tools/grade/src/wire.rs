@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -95,6 +96,8 @@ pub struct Peer {
     has_finished: bool,
     /// One of those that the program may still have in its queue.
     in_its_queue: Option<Rc<()>>,
+    /// Nothing more is to be sent by `send_meanwhile`.
+    is_done: Arc<AtomicBool>,
 }
 
 /// How a receive ended.
@@ -153,6 +156,7 @@ impl Peer {
             all_sent: vec![],
             has_finished: false,
             in_its_queue: None,
+            is_done: Arc::default(),
         })
     }
 
@@ -305,16 +309,46 @@ impl Peer {
                     (before, since) = (now, Instant::now());
                 }
             }
-            let mut all = Vec::new();
-            loop {
-                let (got, stop) = peer.receive(LUMP.min(expected.len() - all.len()));
-                all.extend(got);
-                if all.len() == expected.len() || !matches!(stop, Stop::Full) {
-                    return (all, stop);
-                }
-                thread::sleep(Duration::from_millis(2));
-            }
+            peer.receive_in_lumps(expected.len())
         })
+    }
+
+    /// Sends the pieces from now on, and ends its direction, while the grader does other things.
+    /// It receives nothing; `expect_late` does.
+    pub fn send_meanwhile(&mut self, pieces: Vec<Vec<u8>>) -> Outcome {
+        let (stream, is_done) = (self.stream.try_clone()?, Arc::clone(&self.is_done));
+        let bytes: usize = pieces.iter().map(Vec::len).sum();
+        self.call_it(format!("{bytes} bytes, by a client that receives nothing for a while"));
+        thread::Builder::new().spawn(move || {
+            for piece in pieces {
+                // What is not received tells that something is wrong.
+                if put_all(&stream, &piece, |_| is_done.load(Ordering::Relaxed)).is_err() {
+                    return;
+                }
+            }
+            let _ = stream.shutdown(Shutdown::Write);
+        })?;
+        Ok(())
+    }
+
+    /// Receives what was not received meanwhile, and the rest.
+    pub fn expect_late(&mut self, expected: &[u8]) -> Outcome {
+        let (got, stop) = self.receive_in_lumps(expected.len());
+        self.is_done.store(true, Ordering::Relaxed);
+        self.compare(expected, &got, &stop)
+    }
+
+    /// So much, with a pause after each part: each time the program has room again.
+    fn receive_in_lumps(&mut self, length: usize) -> (Vec<u8>, Stop) {
+        let mut all = Vec::new();
+        loop {
+            let (got, stop) = self.receive(LUMP.min(length - all.len()));
+            all.extend(got);
+            if all.len() == length || !matches!(stop, Stop::Full) {
+                return (all, stop);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Sends while `receive` receives; it knows how many pieces were taken.
@@ -536,6 +570,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        self.is_done.store(true, Ordering::Relaxed);
         self.bench.keep(self.stream.try_clone());
     }
 }
@@ -677,6 +712,12 @@ impl Drop for Datagrams {
 
 /// A text in which each place can be told from the others.
 pub fn pattern(length: usize) -> Vec<u8> {
-    let words = (0..).flat_map(|number| format!("{number} ").into_bytes());
-    words.take(length).collect()
+    let mut text = Vec::with_capacity(length + 8);
+    let mut number = 0;
+    while text.len() < length {
+        write!(text, "{number} ").expect("a Vec takes all of it");
+        number += 1;
+    }
+    text.truncate(length);
+    text
 }
