@@ -2,8 +2,14 @@
 //! Idea: a queue, a socket for each guest.
 //! Usual mistake: waiting for a guest who says nothing.
 
+use std::time::Duration;
+
+use socket2::Type;
+
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
+use crate::machine;
+use crate::patience::{LONG_SILENCE, Pace};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
@@ -24,84 +30,139 @@ pub const CHECKS: &[Check] = &[
                 the socket that accept gave you, and close that socket afterwards.",
         },
         run: |grading| {
-            let (_, mut guest) = grading.start_and_connect()?;
+            let (program, mut guest) = grading.start_and_connect()?;
             let ended = |it: &Wrong| {
                 matches!(it.how, How::End | How::Reset) && it.got.starts_with("nothing")
             };
-            expect_greeting(&mut guest, 1).advice_if(ended, ON_WHICH_SOCKET)
+            expect_greeting(&mut guest, 1).map_err(|wrong| {
+                let is_silent = wrong.how == How::Silent;
+                let wrong = wrong.advice_if(ended, ON_WHICH_SOCKET);
+                if !is_silent {
+                    return wrong;
+                }
+                what_it_waits_for(wrong, grading, &program, &mut guest)
+            })?;
+            grading.set_aside(program, None);
+            Ok(())
         },
     },
     Check {
         title: "then its connection ends",
         usually: advice! {
-            "After its greeting the guest waits for the end of the stream. It comes when you close \
-             the socket that accept gave you (in Rust: drop it). A socket that is kept in a list, \
-             or by a thread, stays open. The listener is not the one to close."
+            "After its greeting the guest waits for the end of the stream. It comes when you \
+                close the socket that accept gave you (in Rust: drop it). A socket that is kept in \
+                a list, by a file object or by another process after fork, stays open. The \
+                listener is not the one to close."
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
-            guest.expect_end().advice_if(|it| it.got.starts_with("more"), TOO_MUCH)
+            guest.expect_end().map_err(|wrong| {
+                let is_more = wrong.got.starts_with("more");
+                let wrong = wrong.advice_if(|_| is_more, TOO_MUCH);
+                let wrong = wrong.advice_if(|it| it.how == How::Reset, BROKEN_OFF);
+                let is_open = !is_more && wrong.how == How::More;
+                guest.finish();
+                // Does it end when the guest ends?
+                if is_open && guest.expect_end().is_ok() { wrong.advice(WAITS) } else { wrong }
+            })
         },
     },
     Check {
         title: "the next guests are numbers 2, 3, and on to 12",
         usually: advice! {
             Other => "That is not this guest's number. Keep the number in a variable outside of \
-                the loop, and add one for each guest that you accept. (A process made with fork \
-                counts in a copy of its own.)",
+                the loop, and add one for each guest that you accept; it never goes down. (A \
+                process made with fork counts in a copy of its own.)",
             _ => "The first guest was served, and a later one was not. accept gives one guest \
                 only: call it again for the next, in a loop, and keep the listener open for as \
                 long as the program runs.",
         },
         run: |grading| {
             let program = grading.start()?;
+            let mut pace = Pace::of(&program);
             for number in 1..=12 {
                 let mut guest = grading.connect(&program)?;
                 let cut = |it: &Wrong| number >= 10 && matches!(it.how, How::Short | How::End);
+                let is_broken = |it: &Wrong| {
+                    matches!(it.how, How::Reset | How::Refused) && program.ended_soon().is_none()
+                };
                 expect_greeting(&mut guest, number)
                     .and_then(|()| guest.expect_end())
+                    .advice_if(is_broken, NEW_LISTENER)
                     .advice_if(cut, ONE_DIGIT_MORE)?;
+                pace.answered()?;
             }
-            Ok(())
+            grading.is_nowhere_else(&program, Type::STREAM)
         },
     },
     Check {
-        title: "ten who come at once, and stay, each get their own number",
+        title: "50 who come at once, and stay, each get their own number",
         usually: advice! {
-            Other => "Ten guests were connected at once, and their numbers are not 1 to 10, each \
+            Other => "50 guests were connected at once, and their numbers are not 1 to 50, each \
                 once. Count in one place, where you accept. If several threads count, reading the \
                 number and adding one must be one step: a lock.",
-            _ => "Ten guests were connected at once, and one of them was not served. They stay \
+            Reset | Refused => "50 guests came at once, and one of them was not let in, or was \
+                broken off before it had its greeting. They wait in the queue of the listener: \
+                create that once, ahead of the loop, and never close it, for whoever waits there \
+                goes with it.",
+            _ => "50 guests were connected at once, and one of them was not served. They stay \
                 after their greeting, as long as they like: don't wait until a guest has closed \
                 its end or has said something. Greet, close, and accept the next.",
         },
         run: |grading| {
+            machine::allow_queue(50)?;
+            machine::allow_files(82)?;
             let program = grading.start()?;
-            let mut guests = Vec::new();
-            let ten = "nothing; ten guests are connected";
-            for _ in 0..10 {
-                let mut guest = one_of_many(grading, &program, ten)?;
-                guest.call_it(ten);
-                guests.push(guest);
+            let served = program.while_stopped(|| come_at_once(grading, &program));
+            let served = served.and_then(|guests| all_are_served(guests, 1));
+            // Some calls fail when a program goes on after a stop: once more, without.
+            if served.is_ok() || program.ended_soon().is_none() {
+                return served;
             }
-            let mut numbers = Vec::new();
-            for guest in &mut guests {
-                numbers.push(number_of(guest)?);
-                guest.expect_end()?;
+            let program = grading.start()?;
+            all_are_served(come_at_once(grading, &program)?, 1)
+        },
+    },
+    Check {
+        title: "so it goes on, guest after guest, and after a pause",
+        usually: advice! {
+            Other => "That is not this guest's number. Count in a number that is large enough, and \
+                add one for each guest: after 127, in a signed char, comes -128, and after 255, in \
+                a byte, 0.",
+            _ => "Hundreds of guests came, one after the other, and then one was not served. \
+                Most often the sockets of those before are still open in the program, and it has \
+                no descriptors left (\"too many open files\"): close each of them. To end a \
+                direction (shutdown) does not close a socket.",
+        },
+        run: |grading| {
+            machine::allow_queue(50)?;
+            machine::allow_files(82)?;
+            let program = grading.start_with_files(128)?;
+            for round in 0..6 {
+                let ended = |_: &Wrong| program.ended_soon().is_some_and(|status| status.success());
+                come_at_once(grading, &program)
+                    .and_then(|guests| all_are_served(guests, 1 + round * AT_ONCE))
+                    .advice_if(ended, ENDED)?;
             }
-            let came = numbers.clone();
-            numbers.sort_unstable();
-            if !numbers.iter().copied().eq(1..=10) {
-                let came: Vec<_> = came.iter().map(u64::to_string).collect();
-                let got = format!("the numbers {}", came.join(", "));
-                let wrong = Wrong::new(How::Other, "the numbers 1 to 10, each once", got);
-                return Err(wrong.after(ten));
+            // Meanwhile nobody has come to the very first one.
+            for lonely in grading.after(LONG_SILENCE) {
+                let mut guest = grading
+                    .connect(&lonely.program)
+                    .after("nobody came for two seconds, and then guest 2")
+                    .advice(LONELY)?;
+                expect_greeting(&mut guest, 2)
+                    .after("nobody came for two seconds, and then guest 2")
+                    .advice(LONELY)?;
             }
             Ok(())
         },
     },
 ];
+
+/// So many come at once.
+const AT_ONCE: i64 = 50;
+const MANY_COME: &str = "nothing; 50 guests are connected";
 
 pub const HINTS: &[&str] = &[
     "Four calls until the first guest is there: Socket::new, bind, listen, accept. The fourth and \
@@ -117,7 +178,8 @@ pub const HINTS: &[&str] = &[
 
 const ON_WHICH_SOCKET: &str = "The connection ended without a word. accept gives a second socket, \
      and that one is connected to the guest: send there. The listener has no peer, and a send on \
-     it fails. Close the guest's socket only after the send.";
+     it fails. What was sent may also stay in a buffer (of a PrintWriter, of a file object): \
+     flush it. Close the guest's socket only after that.";
 
 const TOO_MUCH: &str = "After the line feed more bytes came. Send the greeting once, and nothing \
      after it. In C, strlen gives the length of a text; sizeof counts the 0 at its end, or the \
@@ -130,18 +192,100 @@ const MORE_ROOM: &str = "Guests could not even connect: the kernel lets no more 
      listen has asked for, and the others try again after a second. Give listen room for all who \
      can come at once: listen(100).";
 
-/// Connects as one of many who wait.
-fn one_of_many(grading: &Grading, program: &Program, sent: &str) -> Outcome<Peer> {
-    grading.connect(program).after(sent).advice_if(|it| it.got == NO_ANSWER, MORE_ROOM)
+const BROKEN_OFF: &str = "The connection was broken off: a reset instead of the end. Close the socket \
+     that accept gave you, and no more: without SO_LINGER of 0, and without an end of the program.";
+
+const NEW_LISTENER: &str = "A guest came while the one before was served, and was broken off. It waits \
+     in the queue of the listener, and goes with it when that is closed: create the listener once, \
+     ahead of the loop, and keep it for as long as the program runs.";
+
+const ENDED: &str = "The program has ended: no guest is the last one. accept is called in a loop \
+     that has no end.";
+
+const SPEAKS_FIRST: &str = "The guest was told nothing until it sent something: the program waits in \
+     a receive. A guest says nothing. Send the greeting right after accept, ahead of any receive.";
+
+const ENDS_FIRST: &str = "The guest was told nothing until it had ended its direction: the program \
+     waits for the guest's end. A guest stays. Send the greeting right after accept, and don't \
+     receive at all.";
+
+const NEXT_FIRST: &str = "The guest was told nothing until the next one came. Greet a guest as soon as \
+     accept has given it, and see that the bytes leave then: send, and flush what keeps them back.";
+
+const WAITS: &str = "The connection ended when the guest ended its own direction, and not earlier: \
+     the program waits for the guest. A guest stays as long as it likes, and says nothing. Close \
+     right after the greeting, and don't receive at all.";
+
+const LONELY: &str = "For two seconds nobody came, and the next guest was not served any more. \
+     accept waits for as long as it takes: set no limit for it, and do not end when nobody comes.";
+
+/// What makes it speak: its cause.
+fn what_it_waits_for(
+    wrong: Wrong,
+    grading: &Grading,
+    program: &Program,
+    guest: &mut Peer,
+) -> Wrong {
+    let _ = guest.send("\n");
+    if speaks(guest) {
+        return wrong.advice(SPEAKS_FIRST);
+    }
+    let next = grading.connect(program);
+    if next.is_ok() && speaks(guest) {
+        return wrong.advice(NEXT_FIRST);
+    }
+    guest.finish();
+    if speaks(guest) { wrong.advice(ENDS_FIRST) } else { wrong }
 }
 
-fn expect_greeting(guest: &mut Peer, number: u64) -> Outcome {
+/// Whether something comes soon.
+fn speaks(guest: &Peer) -> bool {
+    let stream = guest.stream();
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+    stream.peek(&mut [0]).is_ok_and(|length| length > 0)
+}
+
+/// So many guests, all of them connected.
+fn come_at_once(grading: &Grading, program: &Program) -> Outcome<Vec<Peer>> {
+    let connect = |_| {
+        let mut guest = grading
+            .connect(program)
+            .after(MANY_COME)
+            .advice_if(|it| it.got == NO_ANSWER, MORE_ROOM)?;
+        guest.call_it(MANY_COME);
+        Ok(guest)
+    };
+    (0..AT_ONCE).map(connect).collect()
+}
+
+/// They stay, all of them. The first one has this number, or another one of them.
+fn all_are_served(mut guests: Vec<Peer>, first: i64) -> Outcome {
+    let mut numbers = Vec::new();
+    for guest in &mut guests {
+        numbers.push(number_of(guest)?);
+        guest.expect_end()?;
+    }
+    numbers.sort_unstable();
+    let wanted = first..first + AT_ONCE;
+    let missing = wanted.clone().find(|number| !numbers.contains(number));
+    let Some(missing) = missing else { return Ok(()) };
+    let twice = numbers.windows(2).find(|two| two[0] == two[1]);
+    let got = match (twice, numbers.iter().find(|number| !wanted.contains(number))) {
+        (Some(two), _) => format!("number {} twice, and no number {missing}", two[0]),
+        (None, Some(other)) => format!("number {other}, and no number {missing}"),
+        (None, None) => format!("no number {missing}"),
+    };
+    let expected = format!("the numbers {first} to {}, each once", wanted.end - 1);
+    Err(Wrong::new(How::Other, expected, got).after(MANY_COME))
+}
+
+fn expect_greeting(guest: &mut Peer, number: i64) -> Outcome {
     guest.call_it("nothing, for a guest just connects");
     guest.expect(format!("You are guest {number}.\n"))
 }
 
 /// The number that this guest was told, whichever it is.
-fn number_of(guest: &mut Peer) -> Outcome<u64> {
+fn number_of(guest: &mut Peer) -> Outcome<i64> {
     let line = guest.receive_line("You are guest N.")?;
     let number = line.strip_prefix("You are guest ");
     let number = number.and_then(|rest| rest.strip_suffix('.'));
