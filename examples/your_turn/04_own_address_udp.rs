@@ -1,12 +1,14 @@
 //! Your turn, step 4: tell each sender its own address.
 //!
-//! A UDP server. Bind to the address that is given. Answer every datagram with
-//! the address that it came from, as text: `127.0.0.1:40123`. Nothing else is
-//! in the answer, not even a line ending. It goes back to that sender, from the
-//! address that the server is bound to.
+//! A UDP server. Bind to the address that is given, and to no other one. Answer
+//! every datagram, at once and once, with the address that it came from, as
+//! text: `127.0.0.1:40123`. Nothing else is in the answer, not even a line
+//! ending. It goes back to that sender, from the address that the server is
+//! bound to.
 //!
-//! What is in a datagram doesn't matter. It can be empty, it can be no text,
-//! and it can have 9,000 bytes. A sender may be gone before its answer comes.
+//! What is in a datagram doesn't matter. It can be empty, it can be any text or
+//! none, and it can have 9,000 bytes. A sender may have any address, and be
+//! gone before its answer comes. For a while nothing may come at all.
 //!
 //!     cargo grade 04_own_address_udp
 

@@ -2,11 +2,20 @@
 //! Idea: every datagram names its sender.
 //! Usual mistake: 0 bytes taken for the end.
 
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use socket2::Type;
+
 use crate::clock::PATIENCE;
+use crate::contents::{bytes, lines};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, address_of};
+use crate::patience::{LONG_SILENCE, Pace};
+use crate::program::Program;
 use crate::wire::Datagrams;
-use crate::wrong::{How, Outcome, Wrong, show};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -29,30 +38,54 @@ pub const CHECKS: &[Check] = &[
             let own = sender.address()?.to_string();
             let Some((got, _)) = sender.receive(PATIENCE)? else {
                 let expected = format!("a datagram of {}", show(own.as_bytes()));
-                return Err(Wrong::new(How::Silent, expected, "none for 3 seconds").after(QUESTION));
+                let wrong = Wrong::new(How::Silent, expected, "none for 3 seconds");
+                return Err(why_silent(wrong, &program, &mut sender)?.after(QUESTION));
             };
             if got == own.as_bytes() {
+                grading.set_aside(program, None);
                 return Ok(());
             }
             let how = if got.starts_with(own.as_bytes()) { How::More } else { How::Other };
             let wrong = Wrong::new(how, show(own.as_bytes()), show(&got)).after(QUESTION);
-            let port = sender.address()?.port().swap_bytes();
+            let port = sender.address()?.port();
+            let turned = format!(":{}", port.swap_bytes());
             Err(match String::from_utf8_lossy(&got) {
                 got if got == program.argument => wrong.advice(SERVERS),
-                got if got.ends_with(&format!(":{port}")) => wrong.advice(SWAPPED),
+                got if got == "who am I?" => wrong.advice(ECHOED),
+                got if got.ends_with(&turned) => wrong.advice(SWAPPED),
+                got if how == How::Other && got.contains(&port.to_string()) => {
+                    wrong.advice(OTHER_FORM)
+                }
+                got if own.rsplit_once(':').is_some_and(|(ip, _)| got == ip) => {
+                    wrong.advice(NO_PORT)
+                }
+                got if got.starts_with("0.0.0.0") => wrong.advice(NO_ROOM_FOR_IT),
                 got if !got.is_empty() && own.starts_with(&*got) => wrong.advice(CUT),
                 _ => wrong,
             })
         },
     },
     Check {
-        title: "the answer comes from the address that was asked",
+        title: "the answer comes from the address that was asked, once",
         usually: advice! {
-            "The answer came from another port than the one that was asked. Many programs take \
-             answers only from there. Send it with the very socket that received the question: a \
-             new one has a port of its own."
+            Silent => "The first datagram was answered, and a later one of the same sender was \
+                not. Receive and answer in a loop, each datagram by itself: don't wait for \
+                another one, and don't leave out a sender that has had an answer.",
+            _ => "The answer came from another port than the one that was asked. Many programs \
+                take answers only from there. Send it with the very socket that received the \
+                question: a new one has a port of its own.",
         },
-        run: |grading| asked_by_one(grading, &[b"and who are you?"]),
+        run: |grading| {
+            let program = grading.start()?;
+            let mut sender = grading.datagrams()?;
+            let mut pace = Pace::of(&program);
+            for _ in 0..20 {
+                ask(&mut sender, &program.argument, b"and who are you?")?;
+                pace.answered()?;
+            }
+            expect_no_more(&mut sender)?;
+            grading.is_nowhere_else(&program, Type::DGRAM)
+        },
     },
     Check {
         title: "each sender gets its own, in whatever order they come",
@@ -61,31 +94,32 @@ pub const CHECKS: &[Check] = &[
                 don't connect it (it would be deaf for all others), and answer each datagram, also \
                 the second one of a sender.",
             _ => "A sender got an answer that was not for it. Each datagram can come from somebody \
-                else: take the address that this receive gave, not an earlier one.",
+                else: take the address that this receive gave, not an earlier one. (Threads share \
+                a variable unless each has its own.)",
         },
         run: |grading| {
             let program = grading.start()?;
             let mut first = grading.datagrams()?;
             let mut second = grading.datagrams()?;
             ask(&mut first, &program.argument, b"first")?;
-            ask(&mut second, &program.argument, b"second")?;
+            ask(&mut second, &program.argument, b"second").map_err(|wrong| {
+                let is_elsewhere = matches!(first.receive(Duration::ZERO), Ok(Some(_)));
+                wrong.advice_if(|_| is_elsewhere, NOT_TO_IT)
+            })?;
             ask(&mut first, &program.argument, b"first again")?;
-            // Some who leave at once, and ten at a time.
+            // Some who leave at once, and fifty at a time.
             for _ in 0..5 {
                 let mut gone = grading.datagrams()?;
                 gone.send(address_of(&program), b"I am gone")?;
             }
-            let mut senders = Vec::new();
-            for _ in 0..10 {
-                let mut sender = grading.datagrams()?;
-                sender.send(address_of(&program), b"one of ten")?;
-                senders.push(sender);
+            let all = program.while_stopped(|| many_ask(grading, &program));
+            let answered = all.and_then(|senders| all_are_answered(&program, senders));
+            // Some calls fail when a program goes on after a stop: once more, without.
+            if answered.is_ok() || program.ended_soon().is_none() {
+                return answered;
             }
-            for mut sender in senders {
-                let own = sender.address()?.to_string();
-                sender.expect(address_of(&program), own.as_bytes())?;
-            }
-            Ok(())
+            let program = grading.start()?;
+            all_are_answered(&program, many_ask(grading, &program)?)
         },
     },
     Check {
@@ -94,15 +128,22 @@ pub const CHECKS: &[Check] = &[
             "An empty datagram is a datagram: recv_from gives 0, and the sender's address. In UDP \
              0 bytes are not the end of anything (that is TCP)."
         },
-        run: |grading| asked_by_one(grading, &[b"", b"not empty"]),
+        run: |grading| asked_by_one(grading, vec![vec![], b"not empty".to_vec(), vec![]]),
     },
     Check {
-        title: "so is one that is no text",
+        title: "so is one that is no text, or any text",
         usually: advice! {
-            "This datagram is not valid UTF-8, and it was not answered. Nobody asked what is in \
-             it: don't decode it."
+            "It was not answered. Nobody asked what is in a datagram: it may be no text, so don't \
+             decode it; and \"quit\", a blank or a 0 are a datagram as any other."
         },
-        run: |grading| asked_by_one(grading, &[b"\xff\xfe\0\xe4", b"text"]),
+        run: |grading| {
+            let mut all: Vec<Vec<u8>> =
+                lines(grading.chance()).into_iter().map(Vec::from).collect();
+            all.extend([b"\xff\xfe\0\xe4".to_vec(), b"0".to_vec(), b"\n".to_vec(), vec![0]]);
+            let length = grading.chance().usize(100..1000);
+            all.push(bytes(grading.chance(), length));
+            asked_by_one(grading, all)
+        },
     },
     Check {
         title: "so is one of 9,000 bytes, once",
@@ -114,21 +155,57 @@ pub const CHECKS: &[Check] = &[
                 once.",
         },
         // (macOS sends no more than 9,216 bytes, unless it is told to.)
-        run: |grading| asked_by_one(grading, &[&[b'x'; 9_000], b"short"]),
+        run: |grading| {
+            let mut sizes = vec![9_000, 1024, 1025, 2048, 4096];
+            sizes.extend((0..5).map(|_| grading.chance().usize(1..9_000)));
+            let all = sizes.into_iter().map(|size| bytes(grading.chance(), size));
+            let all = all.collect();
+            asked_by_one(grading, all)
+        },
     },
     Check {
-        title: "so is one from another address than 127.0.0.1",
+        title: "so is one from another address than 127.0.0.1, or a port of four digits",
         usually: advice! {
-            "This one came from 127.0.0.2, which is loopback as well. Take the whole address from \
-             recv_from, not only its port."
+            "All of 127.0.0.0/8 is loopback, so a sender need not be at 127.0.0.1; and a port has \
+             as many digits as it has. Take the whole address from recv_from, not only its port, \
+             and put it into text as it is, from the shortest to the longest."
         },
         run: |grading| {
-            // Only Linux and Windows have it without being told.
-            let Ok(mut sender) = grading.datagrams_at("127.0.0.2:0") else {
-                return Ok(());
-            };
             let program = grading.start()?;
-            ask(&mut sender, &program.argument, b"from elsewhere")
+            // Some ports may be taken.
+            let low = (0..100).find_map(|_| {
+                let port = grading.chance().u16(2_000..10_000);
+                grading.datagrams_at(&format!("127.0.0.1:{port}")).ok()
+            });
+            if let Some(mut low) = low {
+                ask(&mut low, &program.argument, b"from a low port")?;
+            }
+            let [b, c] = [(); 2].map(|()| grading.chance().u8(100..=255));
+            for address in [[127, 0, 0, 2], [127, b, c, 254]] {
+                // Only Linux and Windows have these without being told.
+                let address = Ipv4Addr::from(address);
+                let Ok(mut sender) = grading.datagrams_at(&format!("{address}:0")) else {
+                    return Ok(());
+                };
+                ask(&mut sender, &program.argument, b"from elsewhere")?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "after a pause, too",
+        usually: advice! {
+            "For two seconds nothing came, and the next datagram was not answered any more. A \
+             receive waits for as long as it takes: set no limit for it, and do not end when \
+             nothing comes."
+        },
+        run: |grading| {
+            for lonely in grading.after(LONG_SILENCE) {
+                let mut sender = grading.datagrams()?;
+                let after = "nothing for two seconds, and then a datagram";
+                ask(&mut sender, &lonely.program.argument, b"still there?").after(after)?;
+            }
+            Ok(())
         },
     },
 ];
@@ -147,11 +224,68 @@ const QUESTION: &str = "a datagram of 9 bytes: \"who am I?\"";
 const SWAPPED: &str = "The two bytes of the port are the wrong way round. On the wire the high one \
      comes first: in C, ntohs(from.sin_port).";
 
+const OTHER_FORM: &str = "The port is right, and the form is another one. The text is the address as \
+     numbers, a colon and the port, and nothing else: 127.0.0.1:40123. No name, no slash, no \
+     brackets, no blank.";
+
+const NO_ROOM_FOR_IT: &str = "The address was not filled in. In C the length that recvfrom gets says \
+     ahead of each call how much room there is for it: socklen_t length = sizeof from.";
+
+const ECHOED: &str = "That is what was in the datagram. Wanted is the address that it came from: \
+     recv_from (recvfrom) gives it, with the datagram.";
+
+const TOO_EARLY: &str = "The first datagram was lost, and a later one was answered: \"ready\" came \
+     too early. Print it after bind: from then on the kernel keeps what comes.";
+
+const NEXT_FIRST: &str = "The first datagram was answered when the next one had come, and not earlier. \
+     Answer each at once: receive one, send its answer, and only then receive again.";
+
+const NO_PORT: &str = "The port is missing. The text is the whole address of the sender: its numbers, \
+     a colon, and the port.";
+
+const NOT_TO_IT: &str = "One of several senders got no answer, and another one got too many. Each \
+     datagram can come from somebody else: answer to the address that this receive gave. (Threads \
+     share a variable unless each has its own.)";
+
+const NOBODY_THERE: &str = "No UDP socket is bound to the address that was the program's last \
+     argument. Create a socket (DGRAM) and bind it to that address, with its port (in C through \
+     htons), then print \"ready\", and keep the socket until the end.";
+
+const NO_UDP: &str = "There is a TCP socket at that address, and no UDP socket: datagrams need one of \
+     the type DGRAM (SOCK_DGRAM). It needs no listen and no accept.";
+
 const CUT: &str = "The end of the address is missing. Send as many bytes as this text has, and not \
      as many as came in.";
 
 const SERVERS: &str = "That is the server's own address (local_addr). Wanted is the address of who \
      has sent the datagram: recv_from gives it, with the datagram.";
+
+/// Nothing came: asks again, for the cause.
+fn why_silent(wrong: Wrong, program: &Program, sender: &mut Datagrams) -> Outcome<Wrong> {
+    if program.ended_soon().is_some() {
+        return Ok(wrong);
+    }
+    let server = address_of(program);
+    sender.send(server, b"who am I?")?;
+    if sender.receive(Duration::from_millis(300))?.is_some() {
+        // Both answers?
+        let advice = match sender.receive(Duration::from_millis(50))? {
+            Some(_) => NEXT_FIRST,
+            None => TOO_EARLY,
+        };
+        return Ok(wrong.advice(advice));
+    }
+    Ok(match is_bound(server) {
+        true => wrong,
+        false if TcpStream::connect(server).is_ok() => wrong.advice(NO_UDP),
+        false => wrong.advice(NOBODY_THERE),
+    })
+}
+
+/// Whether a UDP socket has this address.
+fn is_bound(at: SocketAddr) -> bool {
+    UdpSocket::bind(at).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+}
 
 /// One question, and its answer.
 fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Outcome {
@@ -161,12 +295,56 @@ fn ask(sender: &mut Datagrams, server: &str, question: &[u8]) -> Outcome {
     sender.expect(server, own.as_bytes())
 }
 
+/// Fifty senders, each of which has asked.
+fn many_ask(grading: &Grading, program: &Program) -> Outcome<Vec<Datagrams>> {
+    let ask = |_| {
+        let mut sender = grading.datagrams()?;
+        sender.send(address_of(program), b"one of fifty")?;
+        Ok(sender)
+    };
+    (0..50).map(ask).collect()
+}
+
+/// Each gets its own answer.
+fn all_are_answered(program: &Program, mut senders: Vec<Datagrams>) -> Outcome {
+    let mut answered = senders.iter_mut().map(|sender| {
+        let own = sender.address()?.to_string();
+        sender.expect(address_of(program), own.as_bytes())
+    });
+    let missing = answered.find_map(Result::err);
+    // The others: has one of them too many?
+    let is_double =
+        |one: &mut Datagrams| (0..2).all(|_| matches!(one.receive(Duration::ZERO), Ok(Some(_))));
+    match missing {
+        Some(wrong) => {
+            let is_elsewhere = senders.iter_mut().any(is_double);
+            Err(wrong.advice_if(|it| it.how == How::Silent && is_elsewhere, NOT_TO_IT))
+        }
+        None => senders.iter_mut().try_for_each(expect_no_more),
+    }
+}
+
+/// All answers have come that were expected.
+fn expect_no_more(sender: &mut Datagrams) -> Outcome {
+    match sender.receive(Duration::ZERO)? {
+        None => Ok(()),
+        Some((more, _)) => {
+            let got = format!("one more, of {}", show(&more));
+            let wrong = Wrong::new(How::More, "an answer to each datagram", got);
+            Err(wrong.advice(TWICE))
+        }
+    }
+}
+
+const TWICE: &str = "To one datagram came more than one answer. Send one for each that a receive has \
+     given.";
+
 /// Questions of one sender, one after the other.
-fn asked_by_one(grading: &mut Grading, questions: &[&[u8]]) -> Outcome {
+fn asked_by_one(grading: &mut Grading, questions: Vec<Vec<u8>>) -> Outcome {
     let program = grading.start()?;
     let mut sender = grading.datagrams()?;
     for question in questions {
-        ask(&mut sender, &program.argument, question)?;
+        ask(&mut sender, &program.argument, &question)?;
     }
-    Ok(())
+    expect_no_more(&mut sender)
 }
