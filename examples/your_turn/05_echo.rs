@@ -1,13 +1,13 @@
 //! Your turn, step 5: an echo server.
 //!
-//! Listen at the address that is given. Send each client the bytes that it
-//! sends, as they are and as they come, until a receive gives 0 bytes: the
-//! client has finished (step 6). Then close the connection, and serve the next
-//! client. One at a time is enough.
+//! Listen at the address that is given, and at no other one. Send each client
+//! the bytes that it sends, as they are and as they come, until a receive gives
+//! 0 bytes: the client has finished (step 6). Send what is left, close the
+//! connection, and serve the next client. One at a time is enough.
 //!
 //! They can be any bytes, and millions of them. A client can be slow: it can be
 //! silent, or receive nothing, for as long as it likes. Up to 50 other clients
-//! wait meanwhile.
+//! wait meanwhile, and hundreds may come one after the other.
 //!
 //!     cargo grade 05_echo
 

@@ -2,12 +2,17 @@
 //! Idea: bytes, until 0.
 //! Usual mistake: one receive taken for one message.
 
+use fastrand::Rng;
+use socket2::Type;
+
+use crate::contents::{bytes, cut, lines, sentence};
 use crate::exercise::{Check, advice};
-use crate::grading::NO_ROOM;
+use crate::grading::{Grading, NO_ROOM};
 use crate::machine;
-use crate::patience::{much, waits_for_the_slow};
+use crate::patience::{LONG_FULL, Pace, SILENT, SLOW};
+use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer, pattern};
-use crate::wrong::Explain as _;
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -15,20 +20,27 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "Nothing came back. After accept: receive into a buffer, and send the bytes \
                 that came. Who waits for a buffer full, for a line ending or for the end of the \
-                stream, waits forever here.",
+                stream, waits forever here; and what is kept in a buffer ahead of the socket must \
+                be flushed each time.",
             Other | More => "Something else came back. Send the bytes that came, and as many as \
                 came: recv says how many. The rest of the buffer is from before.",
             _ => "The conversation ended too early. After accept: receive, send back what came, \
-                and keep the connection until the client has finished.",
+                and keep the connection until the client has finished. (If a receive does not \
+                wait, that there is nothing yet is no end: EAGAIN.)",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
+            let (program, mut peer) = grading.start_and_connect()?;
+            // It is accepted, and has said nothing yet.
+            peer.send_alone(b"")?;
             peer.expect_echo(b"hello")?;
-            peer.expect_nothing()
+            peer.expect_nothing()?;
+            // It is silent from now on.
+            grading.set_aside(program, Some(peer));
+            Ok(())
         },
     },
     Check {
-        title: "so do a second and a third message",
+        title: "so do more messages, whatever they say",
         usually: advice! {
             Other => "Bytes of an earlier message came back again. Send only the first n bytes of \
                 the buffer, where n is what recv gave this time.",
@@ -36,14 +48,22 @@ pub const CHECKS: &[Check] = &[
                 receive and send in a loop, until recv gives 0 bytes.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
+            let program = grading.start()?;
+            let mut peer = connect_narrow(grading, &program)?;
+            let mut pace = Pace::of(&program);
             for message in ["a longer message", "short", "x"] {
                 peer.expect_echo(message)?;
             }
-            for message in ENDS_NOTHING {
-                peer.expect_echo(message).advice(WORDS)?;
+            for message in whatever(grading.chance()) {
+                expect_same(&mut peer, &message)?;
+                pace.answered()?;
             }
-            peer.expect_nothing()
+            peer.expect_nothing()?;
+            grading.is_nowhere_else(&program, Type::STREAM)?;
+            // From now on it sends, and receives nothing.
+            peer.send_meanwhile(much())?;
+            grading.set_aside(program, Some(peer));
+            Ok(())
         },
     },
     Check {
@@ -74,7 +94,12 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
             let all: Vec<u8> = (0..=255).rev().collect();
-            peer.expect_echo(&all)
+            peer.expect_echo(&all)?;
+            let any = bytes(grading.chance(), 500);
+            for piece in cut(grading.chance(), &any, 20) {
+                peer.expect_echo(piece)?;
+            }
+            Ok(())
         },
     },
     Check {
@@ -95,10 +120,15 @@ pub const CHECKS: &[Check] = &[
             for size in [1023, 1024, 1025, 2048, 2049, 4096, 5000] {
                 peer.expect_echo(&text[..size])?;
             }
+            for _ in 0..5 {
+                let length = grading.chance().usize(1..50_000);
+                peer.expect_echo(bytes(grading.chance(), length))?;
+            }
             let pieces = || (1..=4096).map(|size| &text[..size]);
             let expected = pieces().collect::<Vec<_>>().concat();
             peer.call_it("1 byte, 2 bytes, 3 bytes, ... 4096 bytes");
-            peer.trade(pieces(), &expected)?;
+            peer.trade(pieces(), &expected)
+                .advice_if(|it| matches!(it.how, How::End | How::Reset), MILLIONS)?;
             peer.expect_nothing()
         },
     },
@@ -109,7 +139,8 @@ pub const CHECKS: &[Check] = &[
                 recv gives 0 bytes, nothing more comes: leave the loop, and close the connection \
                 (drop it). It must not be kept anywhere else.",
             Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
-                nobody received: receive until 0 bytes, and close then.",
+                nobody received: receive until 0 bytes, and close then. (And with SO_LINGER of 0: \
+                close without that.)",
             _ => "The client had sent all that it had, and could still receive. What came before \
                 its end must come back, and only then do you close the connection.",
         },
@@ -122,13 +153,22 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            let much = much();
-            let talk = |peer: &mut Peer| peer.expect_echo("hello");
-            waits_for_the_slow(grading, b"", talk, &much, &much.concat())
+            let aside = grading.after(LONG_FULL);
+            let mut clients = aside.into_iter().filter_map(|it| it.peer);
+            let (Some(mut silent), Some(mut slow)) = (clients.next(), clients.next()) else {
+                return Ok(());
+            };
+            silent.expect_echo("hello?").map_err(|wrong| {
+                let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                wrong.after(sent).advice(SILENT)
+            })?;
+            let is_cut = |it: &Wrong| it.how == How::End;
+            slow.expect_late(&much().concat()).advice(SLOW).advice_if(is_cut, CUT_OFF)?;
+            slow.expect_end()
         },
     },
     Check {
-        title: "50 who come meanwhile wait, and are served in turn",
+        title: "50 who come meanwhile wait and are served, and so are all who follow",
         usually: advice! {
             Refused => "Others could not connect while the first one was served. The listener must \
                 stay open for as long as the server runs: create it once, ahead of the loop, and \
@@ -140,8 +180,9 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             machine::allow_queue(50)?;
-            machine::allow_files(72)?;
-            let (program, mut first) = grading.start_and_connect()?;
+            machine::allow_files(82)?;
+            let program = grading.start_with_files(128)?;
+            let mut first = grading.connect(&program)?;
             first.expect_echo("I am the first")?;
             let mut others = Vec::new();
             for number in 1..=50 {
@@ -154,9 +195,18 @@ pub const CHECKS: &[Check] = &[
                 others.push(peer);
             }
             first.talk("and now I go")?;
-            for (number, peer) in (1..).zip(&mut others) {
+            for (number, mut peer) in (1..).zip(others) {
                 peer.expect(format!("I am number {number}"))?;
                 peer.expect_end()?;
+                peer.close();
+            }
+            for number in 51..=150 {
+                let words = sentence(grading.chance());
+                let ended = |_: &Wrong| program.ended_soon().is_some_and(|it| it.success());
+                let talk = grading.connect(&program).and_then(|mut peer| peer.talk(&words));
+                talk.after(format!("{number} clients, one after the other"))
+                    .advice(LEFT_OPEN)
+                    .advice_if(ended, ENDED)?;
             }
             Ok(())
         },
@@ -166,8 +216,70 @@ pub const CHECKS: &[Check] = &[
 /// What is no end, though some take it for one.
 pub const ENDS_NOTHING: [&str; 6] = ["quit", "\n", " ", "quit\n", "exit\r\n", "\n\nbye\n"];
 
-pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is a message \
-     as any other. Only a receive of 0 bytes is the client's end.";
+/// The same, and texts by chance, each with a line ending or without.
+pub fn whatever(chance: &mut Rng) -> Vec<String> {
+    let endings = ["", "\n", "\r\n"];
+    let texts = lines(chance).into_iter().map(|text| text + endings[chance.usize(..3)]);
+    // Nothing cannot be sent.
+    let texts = texts.filter(|text| !text.is_empty());
+    ENDS_NOTHING.map(str::to_owned).into_iter().chain(texts).collect()
+}
+
+/// Connects a socket for which the program's kernel keeps some megabytes, and then, on Linux, not a
+/// byte more: a send with a limit of a second, repeated for the rest, fails after two.
+fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
+    grading.connect_with(program, |socket| {
+        #[cfg(unix)]
+        socket.set_tcp_mss(16_000)?;
+        let _ = socket;
+        Ok(())
+    })
+}
+
+/// More than that, in pieces of which each has a number.
+fn much() -> Vec<Vec<u8>> {
+    let piece = |number| format!("{number:-<10000}").into_bytes();
+    (0..800).map(piece).collect()
+}
+
+pub const LEFT_OPEN: &str = "Many clients were served, and then one was not. Most often the sockets of those \
+     before are still open in the program, and it has no descriptors left (\"too many open \
+     files\"): close each client's socket when its conversation is over. To end a direction \
+     (shutdown) does not close it.";
+
+pub const ENDED: &str = "The program has ended by itself: no client is the last one. Accept clients in a \
+     loop that has no end.";
+
+pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is a \
+     message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
+
+const CHANGED: &str = "The text came back changed. Send it back as it is, with its blanks and its line \
+     endings (\\r\\n as well as \\n): nothing is stripped or taken apart, and the connection is none \
+     of text, in which line endings are put in the place of others.";
+
+const TEXT: &str = "Text of another script did not come back as it was. An echo needs no text: send back \
+     the bytes that came, and do not decode them.";
+
+const MILLIONS: &str = "The conversation ended in the middle of millions of bytes. Only 0 bytes from \
+     recv are the end: there is no most for all that a client sends. (But a receive into a buffer \
+     without room gives 0, too: give it the whole buffer each time.)";
+
+const CUT_OFF: &str = "The client received nothing for a while, and then all that came: not everything \
+     came before the connection was closed. When there is no room, a send waits, or it takes a \
+     part, or fails (EAGAIN), and the rest is still to be sent. At the client's end, too, first \
+     send all that is left, and close then (in Node with end, and not with destroy).";
+
+/// A message that means nothing comes back as it is.
+pub fn expect_same(peer: &mut Peer, message: &str) -> Outcome {
+    peer.expect_echo(message).map_err(|wrong| {
+        let advice = match wrong.how {
+            _ if !message.is_ascii() => TEXT,
+            How::Other | How::Short | How::More => CHANGED,
+            _ => WORDS,
+        };
+        wrong.advice(advice)
+    })
+}
 
 pub const HINTS: &[&str] = &[
     "Four calls until the first client is there: Socket::new, bind, listen, accept. Then two \
