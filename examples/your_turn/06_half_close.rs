@@ -1,10 +1,12 @@
 //! Your turn, step 6: an echo that has had enough after 1000 bytes.
 //!
-//! A TCP server. Send each client the bytes that it sends, as they come, but
-//! only the first 1000 of them. After those, end your direction at once: a
-//! half-close. The client may still be sending. Receive all of that and throw
-//! it away, until the client has ended its direction as well; only then close
-//! the connection, and serve the next client. It has its own 1000 bytes.
+//! A TCP server, at the address that is given and at no other one. Send each
+//! client the bytes that it sends, as they are and as they come, but only the
+//! first 1000 of them. After those, end your direction at once: a half-close.
+//! The client may still be sending. Receive all of that and throw it away,
+//! however much it is, until the client has ended its direction as well; only
+//! then close the connection, and serve the next client. It has its own 1000
+//! bytes. Hundreds may come, one after the other.
 //!
 //! A client that ends its direction earlier gets what it sent, and then the
 //! end. A client may be silent for as long as it likes, at any time.

@@ -2,13 +2,18 @@
 //! Idea: who says when that it has finished.
 //! Usual mistake: closing with bytes on the way.
 
+use socket2::Type;
+
+use crate::contents::{bytes, cut};
 use crate::exercise::{Check, advice};
-use crate::exercises::e05_echo::{ENDS_NOTHING, WORDS};
-use crate::grading::Grading;
-use crate::patience::Silent;
-use crate::program::Program;
+use crate::exercises::e05_echo::{ENDED, LEFT_OPEN, expect_same, whatever};
+use crate::patience::{LONG_SILENCE, Pace};
+use crate::program::{Program, ending};
 use crate::wire::pattern;
-use crate::wrong::{Explain as _, Outcome};
+use crate::wrong::{Explain as _, How, Wrong};
+
+/// So many bytes a client sends that is silent before the rest of its 1000.
+const BEFORE: usize = 900;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -22,14 +27,26 @@ pub const CHECKS: &[Check] = &[
                 brought: the first n of the buffer.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
+            let (program, mut peer) = grading.start_and_connect()?;
+            let mut sent = 0;
             for message in ["hello", "a second one", "and a third"] {
                 peer.expect_echo(message)?;
+                sent += message.len();
             }
-            for message in ENDS_NOTHING {
-                peer.expect_echo(message).advice(WORDS)?;
+            let mut pace = Pace::of(&program);
+            for message in whatever(grading.chance()) {
+                if sent + message.len() <= BEFORE {
+                    expect_same(&mut peer, &message)?;
+                    sent += message.len();
+                    pace.answered()?;
+                }
             }
-            peer.expect_nothing()
+            peer.expect_echo(bytes(grading.chance(), BEFORE - sent)).advice(NO_TEXT)?;
+            peer.expect_nothing()?;
+            grading.is_nowhere_else(&program, Type::STREAM)?;
+            // It is silent from now on.
+            grading.set_aside(program, Some(peer));
+            Ok(())
         },
     },
     Check {
@@ -41,8 +58,15 @@ pub const CHECKS: &[Check] = &[
                 receive: first its bytes, then your end of the stream.",
         },
         run: |grading| {
+            for length in [12, 999] {
+                let (_, mut peer) = grading.start_and_connect()?;
+                let text = bytes(grading.chance(), length);
+                peer.send_last(&text, &text)?;
+            }
+            // One that says nothing at all.
             let (_, mut peer) = grading.start_and_connect()?;
-            peer.send_last("that is all", "that is all")
+            peer.finish();
+            peer.expect_end()
         },
     },
     Check {
@@ -50,50 +74,117 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             More => "1000 bytes have come back, and the client waits for the end of your \
                 direction. Half-close as soon as you have sent them: shutdown for writing \
-                (SHUT_WR). Don't wait for anything before that.",
+                (SHUT_WR). Don't wait for anything before that. (To close a file object, or one of two \
+                descriptors, ends no direction.)",
             _ => "1000 bytes were sent, and 1000 are to come back, and then the end of the stream: \
                 count the bytes, and half-close after the last one, not before.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
+            let (program, mut peer) = grading.start_and_connect()?;
             peer.expect_echo(pattern(1000))?;
-            peer.expect_end()
+            peer.expect_end().map_err(|wrong| {
+                let is_open = wrong.how == How::More && !wrong.got.starts_with("more");
+                if !is_open || peer.send([b'x'; 24]).is_err() {
+                    return wrong;
+                }
+                // What do some more bytes bring?
+                match peer.expect_end() {
+                    Ok(()) => wrong.advice(NOT_LATER),
+                    Err(then) if then.got.starts_with("more") => wrong.advice(COUNTS_FURTHER),
+                    Err(_) => wrong,
+                }
+            })?;
+            // It is silent from now on, as well.
+            grading.set_aside(program, Some(peer));
+            Ok(())
         },
     },
     Check {
-        title: "so it does when they come in many pieces",
+        title: "so it does when they come in pieces, however they are cut",
         usually: advice! {
-            More => "1000 bytes came in pieces of 7. Add up what all receives of this client have \
+            More => "1000 bytes came in pieces. Add up what all receives of this client have \
                 brought: the 1000 are not those of one receive.",
-            _ => "1000 bytes came in pieces of 7, each of which is to come back. Count bytes, and \
+            _ => "1000 bytes came in pieces, each of which is to come back. Count bytes, and \
                 not receives.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
-            for piece in pattern(1000).chunks(7) {
-                peer.expect_echo(piece)?;
+            for number in [143, 2, 3, 10] {
+                let (_, mut peer) = grading.start_and_connect()?;
+                let text = bytes(grading.chance(), 1000);
+                for piece in cut(grading.chance(), &text, number) {
+                    peer.expect_echo(piece)?;
+                }
+                peer.call_it(format!("1000 bytes in {number} pieces"));
+                peer.expect_end()?;
+                peer.finish();
             }
-            peer.call_it("1000 bytes, 7 at a time");
-            peer.expect_end()
+            Ok(())
         },
     },
     Check {
-        title: "of 1024 bytes, 1000 come back and not one more",
+        title: "each client has its own 1000 bytes, and there is always a next one",
+        usually: advice! {
+            End | Other | More => "The second client did not get its 1000 bytes. The count belongs \
+                to a conversation: begin each at 0.",
+            _ => "The second client was not served. When the first one has ended its direction as \
+                well, close that connection and go back to accept.",
+        },
+        run: |grading| {
+            let program = grading.start_with_files(128)?;
+            let mut pace = Pace::of(&program);
+            for round in 1..=70 {
+                let mut talk = || {
+                    let text = bytes(grading.chance(), 1000);
+                    // One that ends earlier, and one that does not.
+                    let mut peer = grading.connect(&program)?;
+                    peer.send_last(&text[..300], &text[..300])?;
+                    let mut peer = grading.connect(&program)?;
+                    peer.expect_echo(&text)?;
+                    peer.expect_end()?;
+                    peer.send(b"a last word")?;
+                    peer.finish();
+                    Ok(())
+                };
+                let talk = talk();
+                let number = 2 * (round - 1);
+                talk.map_err(|wrong: Wrong| match round {
+                    _ if sent_too_late(&program) => wrong.advice(SENT_TOO_LATE),
+                    1 | 2 => wrong,
+                    _ => {
+                        let sent =
+                            format!("{number} clients, one after the other; then {}", wrong.sent);
+                        let ended = |_: &_| program.ended_soon().is_some_and(|it| it.success());
+                        wrong.after(sent).advice(LEFT_OPEN).advice_if(ended, ENDED)
+                    }
+                })?;
+                pace.answered()?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "of more than 1000 bytes, 1000 come back and not one more",
         usually: advice! {
             More => "More than 1000 bytes came back. One receive can bring more than what is left \
                 of the 1000: send only so many of them.",
             Reset => RESET,
-            _ => "Of 1024 bytes, the first 1000 are to come back, and then your end of the stream. \
-                The other 24 are thrown away.",
+            _ => "Of more than 1000 bytes, the first 1000 are to come back, and then your end of the \
+                stream. The others are thrown away.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
-            let text = pattern(1024);
-            peer.expect_echo(&text[..990])?;
-            peer.send(&text[990..])?;
-            peer.call_it("990 bytes, and then 34 more");
-            peer.expect(&text[990..1000])?;
-            peer.expect_end()
+            // The first receive may have any part of them, the second one what is left.
+            for first in [990, 999, grading.chance().usize(1..1000), 0] {
+                let (_, mut peer) = grading.start_and_connect()?;
+                let more = grading.chance().usize(1..=24);
+                let text = bytes(grading.chance(), 1000 + more);
+                peer.expect_echo(&text[..first])?;
+                peer.send(&text[first..])?;
+                let rest = 1000 + more - first;
+                peer.call_it(format!("{first} bytes, and then {rest} more"));
+                peer.expect(&text[first..1000])?;
+                peer.expect_end()?;
+            }
+            Ok(())
         },
     },
     Check {
@@ -135,42 +226,26 @@ pub const CHECKS: &[Check] = &[
              those whose bytes are thrown away."
         },
         run: |grading| {
-            // Two runs of the program, so that both clients are silent at the same time.
-            let (_before, mut early) = grading.start_and_connect()?;
-            early.expect_echo("hello")?;
-            let early = Silent::new(&mut early);
-            let (_after, mut late) = grading.start_and_connect()?;
-            late.expect_echo(pattern(1000))?;
-            late.expect_end()?;
-            let late = Silent::new(&mut late);
-            early.then(|peer| {
-                peer.expect_echo(pattern(995))?;
-                peer.expect_end()
-            })?;
-            late.then(|peer| {
+            let aside = grading.after(LONG_SILENCE);
+            let mut clients = aside.into_iter().filter_map(|it| it.peer);
+            let (Some(mut early), Some(mut late)) = (clients.next(), clients.next()) else {
+                return Ok(());
+            };
+            let silence = |wrong: Wrong| {
+                let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                wrong.after(sent)
+            };
+            early.expect_echo(pattern(1000 - BEFORE)).map_err(silence)?;
+            early.expect_end().map_err(silence)?;
+            let mut rest = || {
                 for _ in 0..10 {
-                    peer.send(pattern(200_000))?;
-                    peer.call_it("200000 more bytes after the end that it got");
+                    late.send(pattern(200_000))?;
+                    late.call_it("200000 more bytes after the end that it got");
                 }
-                peer.finish();
-                peer.expect_end()
-            })
-        },
-    },
-    Check {
-        title: "the next client has its own 1000 bytes",
-        usually: advice! {
-            End | Other | More => "The second client did not get its 1000 bytes. The count belongs \
-                to a conversation: begin each at 0.",
-            _ => "The second client was not served. When the first one has ended its direction as \
-                well, close that connection and go back to accept.",
-        },
-        run: |grading| {
-            let program = grading.start()?;
-            for _ in 0..3 {
-                talk(grading, &program)?;
-            }
-            Ok(())
+                late.finish();
+                late.expect_end()
+            };
+            rest().map_err(silence)
         },
     },
 ];
@@ -185,17 +260,26 @@ pub const HINTS: &[&str] = &[
      connection can be closed.",
 ];
 
+const NOT_LATER: &str = "The end came with more bytes of the client, after the 1000. It may have none: \
+     when 1000 bytes have come back, end your direction at once, and do not receive first. (Is it \
+     1000 bytes and no more after which the loop ends, and not when the number is greater?)";
+
+const COUNTS_FURTHER: &str = "1000 bytes came back, and then more bytes did as well: it counts to another \
+     number than 1000, or counts something else than bytes.";
+
+const SENT_TOO_LATE: &str = "The program was ended by the signal SIGPIPE: it sent something after it had \
+     ended its own direction. After shutdown nothing more can be sent: throw away what comes. \
+     (Ignore the signal, and such a send fails with \"broken pipe\".)";
+
+/// After a half-close of its own, nothing else brings this about here.
+fn sent_too_late(program: &Program) -> bool {
+    program.ended_soon().is_some_and(|status| ending(status).contains("SIGPIPE"))
+}
+
+const NO_TEXT: &str = "Bytes that are no text did not come back as they were. Send back what is in the \
+     buffer, as it is: do not decode it, and take its length from recv (a 0 ends nothing).";
+
 const RESET: &str = "The connection was reset. That happens when a socket is closed while the \
      client is still sending (or with bytes in it that nobody received), and when it is shut down \
      for reading, too. After 1000 bytes end only your own direction; then receive until 0 bytes, \
      and close after that.";
-
-/// A whole conversation, to the end of both directions.
-fn talk(grading: &Grading, program: &Program) -> Outcome {
-    let mut peer = grading.connect(program)?;
-    peer.expect_echo(pattern(1000))?;
-    peer.expect_end()?;
-    peer.send(b"a last word")?;
-    peer.finish();
-    Ok(())
-}
