@@ -1,27 +1,29 @@
 //! Your turn, step 16: a group chat.
 //!
 //! Listen at the address that is given, with room for 50 clients who wait. All
-//! that goes over the wire is lines of UTF-8 text: at most 1000 bytes, and then
-//! `\n`.
+//! that they send is lines of UTF-8 text: at most 1000 bytes, and then `\n`. No
+//! other character has a meaning. What comes after the last `\n` is no line.
 //!
-//! The first line of a client is its name. It gets the line `* welcome NAME`
-//! before any other, and is a member from then on; the members who were there
-//! before get `* NAME joins`. Each further line that it sends goes to all other
-//! members, in order, as `NAME: TEXT`, and not back to itself. When it ends its
-//! direction or breaks off, all others get `* NAME leaves`, and its connection
-//! is closed. A client that goes without a name is not mentioned.
+//! The first line of a client is its name, which is not empty; two can have the
+//! same. It gets the line `* welcome NAME` before any other, and is a member
+//! from then on; the members who were there before get `* NAME joins`. Each
+//! further line that it sends, an empty one as well, goes to all other members,
+//! in order and as it came, as `NAME: TEXT`, and not back to itself. When it
+//! ends its direction or breaks off, its connection is closed, and all others
+//! get `* NAME leaves`. A client that goes without a name is not mentioned.
 //!
 //! There can be 20 members at once, and nobody waits for the slowest: those who
 //! read hear what is said at once, however many do not. So what a member has
 //! still to get waits in a queue of its own, from which a thread of its own
 //! sends. One that takes nothing for a second, or for whom a line has waited
-//! for longer, is put out: the server closes the connection, and the others
-//! get `* NAME leaves`. They miss nothing of what is said. A member may say
-//! nothing for as long as it likes.
+//! for longer, is put out within 2.5 seconds: the server closes the connection,
+//! and the others get `* NAME leaves`. They miss nothing of what is said. A
+//! member may say nothing for as long as it likes.
 //!
 //! Nobody who reads is put out because another one talks fast: while 1000 lines
-//! of one member wait in the queues, the server receives no more from it. If
-//! somebody reads nothing, that lasts for about a second. The others talk on.
+//! of one member wait in the queues, the server receives no more from it, and
+//! the others talk on. Who sends more than 1000 bytes without `\n` is put out
+//! at once. So the server needs little memory, 64 MB, whatever they send.
 //!
 //!     cargo grade 16_group_chat
 
