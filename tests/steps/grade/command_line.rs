@@ -632,7 +632,7 @@ fn grade_ends_what_does_not_end() {
     // (A busy machine makes some more of the 4 seconds; what the program computes is not its wait.)
     assert!(regex(r"nothing, for [4-9](\.\d)? seconds").is_match(&shown), "{shown}");
     assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
-    assert!(time < Duration::from_secs(10), "{time:?}");
+    assert!(time < Duration::from_secs(20), "{time:?}");
 
     // One that floods its output, and one that floods the wire. (One that computes has 10 seconds.)
     let (shown, time) = python("while True: print('x' * 1000)\n", 1);

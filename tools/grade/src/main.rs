@@ -11,6 +11,9 @@
 //! [`patience`], the memory of a program in [`memory`], and what a machine must
 //! allow in [`machine`].
 
+// They panic where nobody reads: see say.rs.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod catalogue;
 mod cause;
 mod clock;

@@ -24,21 +24,29 @@ pub fn time_of(_: u32) -> Duration {
     Duration::ZERO
 }
 
-/// What a program does. Nothing is known of it: it may work.
+/// What a program does.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is known"))]
+pub enum Doing {
+    Works,
+    /// It could run, and has no processor.
+    Waits,
+    Sleeps,
+}
+
+/// A look at a program, of which nothing is known: it may work.
 #[cfg(not(target_os = "linux"))]
-pub struct Look(std::time::Instant);
+pub struct Look;
 
 #[cfg(not(target_os = "linux"))]
 impl Look {
     pub const IS_POSSIBLE: bool = false;
 
     pub fn at(_: u32) -> Self {
-        Self(std::time::Instant::now())
+        Self
     }
 
-    pub fn again(&mut self) -> (Duration, bool) {
-        let now = std::time::Instant::now();
-        (now - std::mem::replace(&mut self.0, now), true)
+    pub fn again(&mut self) -> Doing {
+        Doing::Works
     }
 }
 
@@ -57,7 +65,7 @@ mod linux {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::LOST;
+    use super::{Doing, LOST};
     use crate::program::running;
 
     const TICK: Duration = Duration::from_millis(50);
@@ -118,8 +126,8 @@ mod linux {
     pub struct Look {
         id: u32,
         at: Instant,
-        /// Each of its threads, and how long it ran or could have.
-        threads: BTreeMap<PathBuf, Duration>,
+        /// Each of its threads: how long it ran, and how long it waited for a processor.
+        threads: BTreeMap<PathBuf, (Duration, Duration)>,
     }
 
     impl Look {
@@ -132,26 +140,32 @@ mod linux {
             look
         }
 
-        /// How long ago the last look was, and whether it has worked since then: a thread runs or
-        /// waits for the disk, has just begun or ended, or ran for a good part of that time. A loop
+        /// What it has done since the last look. It works if a thread waits for the disk, has just
+        /// begun or ended, or ran for a good part of the time in which it had a processor: a loop
         /// that asks again and again whether something has come is no work.
-        pub fn again(&mut self) -> (Duration, bool) {
+        pub fn again(&mut self) -> Doing {
             let now = Instant::now();
             let time = now - std::mem::replace(&mut self.at, now);
             let all = threads(self.id);
-            let is_awake = |thread: &PathBuf| matches!(state(thread), Some('R' | 'D'));
-            let is_awake = all.iter().any(is_awake);
-            let could_run = all.into_iter().filter_map(|thread| {
-                let (ran, waited) = times(&thread)?;
-                Some((thread, ran + waited))
-            });
-            let before = std::mem::replace(&mut self.threads, could_run.collect());
+            let states: Vec<_> = all.iter().filter_map(|thread| state(thread)).collect();
+            let seen = all.into_iter().filter_map(|thread| Some((times(&thread)?, thread)));
+            let seen = seen.map(|(times, thread)| (thread, times)).collect();
+            let before = std::mem::replace(&mut self.threads, seen);
+            let (mut ran, mut waited) = (Duration::ZERO, Duration::ZERO);
+            for (thread, now) in &self.threads {
+                let before = before.get(thread).copied().unwrap_or_default();
+                ran += now.0.saturating_sub(before.0);
+                waited = waited.max(now.1.saturating_sub(before.1));
+            }
             let is_new = !before.keys().eq(self.threads.keys());
-            let sum = |threads: &BTreeMap<_, Duration>| threads.values().sum::<Duration>();
-            let ran = sum(&self.threads).saturating_sub(sum(&before));
+            let ran_much = ran > time.saturating_sub(waited) / 10 && ran > time / 50;
             // (Without `/proc` nothing is known.)
             let is_unknown = !Path::new("/proc/self/stat").exists();
-            (time, is_awake || is_new || ran > time / 10 || is_unknown)
+            match () {
+                () if is_new || ran_much || is_unknown || states.contains(&'D') => Doing::Works,
+                () if states.contains(&'R') => Doing::Waits,
+                () => Doing::Sleeps,
+            }
         }
     }
 

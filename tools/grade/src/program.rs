@@ -21,11 +21,11 @@ use process_wrap::std::JobObject;
 use process_wrap::std::ProcessGroup;
 use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
-use crate::clock::{Clock, PATIENCE};
+use crate::clock::{Clock, Moment, PATIENCE};
 #[cfg(unix)]
 use crate::keeper;
 use crate::machine;
-use crate::processor::Look;
+use crate::processor::{Doing, Look};
 use crate::sockets::{self, Held};
 use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
 
@@ -262,7 +262,7 @@ impl Program {
         let expected = "the line \"ready\" on standard output";
         let start = Instant::now();
         let wait = self.clock.wait(AT_MOST_UNTIL_READY);
-        let mut look = Look::at(self.id());
+        let (mut look, mut last) = (Look::at(self.id()), Moment::now());
         let [mut slept, mut worked] = [Duration::ZERO; 2];
         let stop = loop {
             if self.is_ready.get() {
@@ -274,10 +274,12 @@ impl Program {
             match self.receive_line(left.min(LOOK)) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) => {
-                    let (time, works) = look.again();
-                    let works = works && !self.flooded.load(Ordering::Relaxed);
-                    // If it is much longer, it was the grader who had no processor.
-                    *(if works { &mut worked } else { &mut slept }) += time.min(2 * LOOK);
+                    let time = std::mem::replace(&mut last, Moment::now()).elapsed();
+                    match look.again() {
+                        Doing::Works if !self.flooded.load(Ordering::Relaxed) => worked += time,
+                        Doing::Works | Doing::Sleeps => slept += time.min(10 * LOOK),
+                        Doing::Waits => {}
+                    }
                 }
                 Err(stop) => break stop,
             }
