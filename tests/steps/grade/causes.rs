@@ -37,6 +37,19 @@ fn echo(conversation: &str) -> String {
     format!("{head}while True:\n    client, _ = listener.accept()\n{lines}")
 }
 
+/// Python as it is without the grader's help: it keeps its lines.
+const MINE: &str = "
+import os, socket, sys
+if os.environ.pop('PYTHONUNBUFFERED', None):
+    os.execv(sys.executable, ['python3', __file__, sys.argv[1]])
+host, ports = sys.argv[1].split(':')
+s = socket.socket()
+s.bind((host, int(ports.split('-')[0])))
+print(f'mine: {host}:{s.getsockname()[1]}')
+print('ready')
+sys.stdin.read()
+";
+
 /// A server in C, up to its loop.
 const C: &str = r#"
 #include <arpa/inet.h>
@@ -95,7 +108,7 @@ fn said_by_itself() -> Vec<Wrong> {
             "throws.js",
             "05_echo",
             "const [host, port] = process.argv.at(-1).split(':');\n\
-             require('net').createServer(client => {\n  client.on('data', data => data.none.more);\n\
+             require('net').createServer(client => {\n  client.on('data', it => it.none.more);\n\
              }).listen(+port, host, () => console.log('ready'));\n",
             &["threw an error at throws.js:3: TypeError: "],
             &[],
@@ -229,12 +242,7 @@ fn kept_back() -> Vec<Wrong> {
         wrong(
             "mine.py",
             "02_free_port",
-            "import os, socket, sys\nos.environ.pop('PYTHONUNBUFFERED')\n\
-             if len(sys.argv) < 3: os.execv(sys.executable, ['python3', __file__, sys.argv[1], ''])\n\
-             host, ports = sys.argv[1].split(':')\ns = socket.socket()\n\
-             s.bind((host, int(ports.split('-')[0])))\nprint(f'mine: {host}:{s.getsockname()[1]}')\n\
-             print('ready')\nsys.stdin.read()\n"
-                .replace("os.environ.pop('PYTHONUNBUFFERED')", "os.environ.pop('PYTHONUNBUFFERED', 0)"),
+            MINE,
             &["On a terminal the program prints \"mine: 127.0.0.1:", "flush=True"],
             &[],
         ),
@@ -288,7 +296,8 @@ fn not_answered() -> Vec<Wrong> {
             format!(
                 "kept = []\n{}",
                 echo(
-                    "n = len(kept) + 1\nkept.append(client)\nclient.sendall(f'You are guest {n}.\\n'.encode())",
+                    "kept.append(client)\nn = len(kept)\n\
+                     client.sendall(f'You are guest {n}.\\n'.encode())",
                 )
             ),
             &["still has this connection open"],
@@ -300,7 +309,8 @@ fn not_answered() -> Vec<Wrong> {
             format!(
                 "kept = []\n{}",
                 echo(
-                    "kept.append(client)\nimport os\nif os.fork() == 0:\n    while data := client.recv(100): \
+                    "kept.append(client)\nimport os\nif os.fork() == 0:\n    \
+                     while data := client.recv(100): \
                  client.sendall(data)\n    import time\n    time.sleep(100)",
                 )
             ),
@@ -342,6 +352,98 @@ fn not_answered() -> Vec<Wrong> {
     ]
 }
 
+fn behind_by_one() -> Vec<Wrong> {
+    let datagrams = |rest: &str| {
+        format!(
+            "import socket, sys, time\nhost, port = sys.argv[-1].split(':')\n\
+             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+             answer = lambda at: s.sendto(f'{{at[0]}}:{{at[1]}}'.encode(), at)\n{rest}"
+        )
+    };
+    vec![
+        wrong(
+            "byte.py",
+            "11_decoder",
+            echo(
+                "last = ''\nwhile data := client.recv(1024).decode():\n    all = last + data\n    \
+                 last = all[-1]\n    client.sendall(''.join(f'[{c}]' for c in all[:-1]).encode())",
+            ),
+            &["came when the grader sent one byte more"],
+            &[],
+        ),
+        wrong(
+            "next_client.py",
+            "04_doorman",
+            format!(
+                "last, n = None, 0\n{}",
+                echo(
+                    "if last:\n    n += 1\n    \
+                     last.sendall(f'You are guest {n}.\\n'.encode())\n    \
+                     last.close()\nlast = client",
+                )
+            ),
+            &["came when another client connected"],
+            &["a receive ahead of the greeting"],
+        ),
+        wrong(
+            "pairs_udp.py",
+            "04_own_address_udp",
+            datagrams(
+                "s.bind((host, int(port)))\nprint('ready')\nwhile True:\n    \
+                 one, other = s.recvfrom(1024)[1], s.recvfrom(1024)[1]\n    answer(one)\n    \
+                 answer(other)\n",
+            ),
+            &["came when somebody else sent a datagram"],
+            &[],
+        ),
+        wrong(
+            "early_udp.py",
+            "04_own_address_udp",
+            datagrams(
+                "print('ready')\ntime.sleep(1)\ns.bind((host, int(port)))\nwhile True:\n    \
+                 answer(s.recvfrom(1024)[1])\n",
+            ),
+            &["\"ready\" came too early: the grader's first datagram was lost"],
+            &[],
+        ),
+        wrong(
+            "full.c",
+            "12_unstoppable",
+            C.replace("close(client)", "(void)client").replace(
+                "ssize_t n;",
+                "ssize_t n; if (client < 0) { usleep(1000); continue; } send(client, \"hello\\n\", \
+                 6, MSG_NOSIGNAL);",
+            )
+            .replace("while ((n = recv(client, bytes, sizeof bytes, 0)) > 0)", "while ((n = \
+                 recv(client, bytes, sizeof bytes, 0)) > 0 || (shutdown(client, SHUT_WR), 0))"),
+            &["has no descriptor left for another connection"],
+            &[],
+        ),
+        wrong(
+            "bound.c",
+            "02_free_port",
+            "#include <arpa/inet.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
+             #include <unistd.h>\nint main(int argc, char **argv) {\n    \
+             int port = atoi(strchr(argv[argc - 1], ':') + 1);\n    \
+             int s = socket(AF_INET, SOCK_STREAM, 0);\n    \
+             struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = port};\n    \
+             at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);\n    \
+             if (bind(s, (void *)&at, sizeof at)) return 1;\n    \
+             printf(\"mine: 127.0.0.1:%d\\nready\\n\", port);\n    fflush(stdout);\n    \
+             while (getchar() != EOF);\n}\n",
+            &["with its two bytes swapped", "htons(port) puts"],
+            &["Is there a socket bound to it"],
+        ),
+        wrong(
+            "text.py",
+            "05_echo",
+            ECHO.replace("sendall(data)", "sendall(data.replace(b'\\r\\n', b'\\n'))"),
+            &["right but for \\r, which is missing"],
+            &[],
+        ),
+    ]
+}
+
 /// What its program is started with.
 fn command(folder: &Path, wrong: &Wrong) -> Option<Vec<String>> {
     let file = folder.join(wrong.name);
@@ -370,7 +472,7 @@ fn command(folder: &Path, wrong: &Wrong) -> Option<Vec<String>> {
 #[ignore = "with the other tests of the grader"]
 fn grade_asks_before_it_advises() {
     let folder = tempfile::tempdir().expect("a folder");
-    let all = [said_by_itself(), somewhere_else(), kept_back(), not_answered()];
+    let all = [said_by_itself(), somewhere_else(), kept_back(), not_answered(), behind_by_one()];
     let _quiet = quiet();
     let only = std::env::var("CAUSE").unwrap_or_default();
     let all: Vec<_> = all.into_iter().flatten().filter(|it| it.name.contains(&only)).collect();

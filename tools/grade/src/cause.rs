@@ -14,7 +14,7 @@ use socket2::{Socket, Type};
 
 use crate::clock::PATIENCE;
 use crate::complaint::{Complaint, Kind, complaint};
-use crate::grading::{Grading, is_given};
+use crate::grading::Grading;
 use crate::processor::time_of;
 use crate::program::{Program, ending};
 use crate::sockets::{self, Held, State};
@@ -267,8 +267,7 @@ fn other_ending(wrong: &Wrong) -> Option<String> {
 
 /// The address that a server was given.
 fn given(program: &Program) -> Option<SocketAddr> {
-    let address = program.argument.parse().ok()?;
-    is_given(address).then_some(address)
+    program.argument.parse().ok().filter(|_| program.is_server.get())
 }
 
 /// Where the program is instead.

@@ -114,6 +114,7 @@ impl Grading {
     /// The same, with this address.
     fn start_at(&mut self, address: SocketAddr) -> Outcome<Rc<Program>> {
         let program = self.start_unready(&address.to_string())?;
+        program.is_server.set(true);
         program.wait_until_ready()?;
         Ok(program)
     }
@@ -332,11 +333,6 @@ const REUSE: &str = "The kernel keeps the address of a closed connection for a w
 /// An address on loopback that nobody has, for TCP or for UDP.
 pub fn free_address() -> Outcome<SocketAddr> {
     free_addresses(1).map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
-}
-
-/// Whether a server was told to be there: such an address comes from `free_address`.
-pub fn is_given(address: SocketAddr) -> bool {
-    PORTS.contains(&address.port())
 }
 
 /// The first of so many ports in a row that nobody has.

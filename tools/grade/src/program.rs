@@ -142,6 +142,8 @@ pub struct Program {
     last_words: RefCell<Vec<String>>,
     /// What was seen of it then: its sockets, and a line of which the end had not come.
     pub seen: RefCell<Option<Vec<Held>>>,
+    /// Its argument is the address at which it is to be.
+    pub is_server: Cell<bool>,
     pub unfinished: RefCell<Option<String>>,
     /// The address, or whatever it was given.
     pub argument: String,
@@ -229,6 +231,7 @@ impl Program {
             killed: Cell::new(false),
             last_words: RefCell::default(),
             seen: RefCell::default(),
+            is_server: Cell::new(false),
             unfinished: RefCell::default(),
             argument: argument.to_owned(),
             clock: Rc::clone(clock),
