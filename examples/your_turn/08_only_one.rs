@@ -9,10 +9,10 @@
 //! one. Then it connects there, prints the line that comes (in whatever pieces)
 //! and nothing else, not even `ready`, and ends with exit status 0. But it may
 //! be another program that has the address, or nobody who listens. If anything
-//! else comes than that line, or the end before its `\n`, or if the line is not
-//! whole one second after the second one has connected, end with another exit
+//! else comes than that line (16 bytes tell), or the end before its `\n`, or
+//! nothing for a second, however much came before, end with another exit
 //! status. (After `set_read_timeout` a receive waits no longer than that, and
-//! then fails. The time that is left is less for each receive.)
+//! then fails.)
 //!
 //! Any other error means nothing of the kind: the address may not be this
 //! machine's. Then end with an exit status other than 0, too.

@@ -40,15 +40,22 @@ fn say(server: &mut Socket, message: &str) -> std::io::Result<()> {
 }
 
 /// Receives what must come now, and prints it. Nothing marks its end, but it
-/// is known how long it is: `read_exact` receives until it has so many bytes,
-/// and fails if the stream ends before.
+/// is known how long it is. Something else may be shorter, and the rest would
+/// never come: so each piece is compared as soon as it is there.
 fn receive(server: &mut Socket, expected: &str) -> std::io::Result<()> {
     let mut bytes = vec![0; expected.len()];
-    server.read_exact(&mut bytes)?;
-    if bytes != expected.as_bytes() {
-        let came = String::from_utf8_lossy(&bytes);
-        let words = format!("this is not the chat's server: {came}");
-        return Err(Error::new(ErrorKind::InvalidData, words));
+    let mut length = 0;
+    while length < bytes.len() {
+        let more = server.read(&mut bytes[length..])?;
+        if more == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        length += more;
+        if !expected.as_bytes().starts_with(&bytes[..length]) {
+            let came = String::from_utf8_lossy(&bytes[..length]);
+            let words = format!("this is not the chat's server: {came}");
+            return Err(Error::new(ErrorKind::InvalidData, words));
+        }
     }
     println!("server: {expected}");
     Ok(())

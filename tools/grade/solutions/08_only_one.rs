@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -68,23 +68,10 @@ fn ask_the_first(address: SocketAddr) -> std::io::Result<()> {
     let domain = Domain::for_address(address);
     let mut first = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     first.connect_timeout(&address.into(), LIMIT)?;
-    // (In full: a line can come in pieces. A limit for each of them could add
-    // up to much more than a second.)
-    let deadline = Instant::now() + LIMIT;
+    first.set_read_timeout(Some(LIMIT))?;
+    // (In full: a line can come in pieces.)
     let mut line = [0; LINE.len()];
-    let mut length = 0;
-    while length < line.len() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // (A limit of 0 would be none.)
-        if left < Duration::from_millis(1) {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        first.set_read_timeout(Some(left))?;
-        length += match first.read(&mut line[length..])? {
-            0 => return Err(ErrorKind::UnexpectedEof.into()),
-            more => more,
-        };
-    }
+    first.read_exact(&mut line)?;
     if line != LINE {
         return Err(Error::other("another program has this address"));
     }

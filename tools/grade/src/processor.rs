@@ -13,7 +13,7 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, processes, time_of, turns_of, watch};
+pub use linux::{Look, open_files, processes, time_of, turns_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -53,6 +53,12 @@ impl Look {
 /// How often a program, and all that it has started, went to sleep, as far as it is known.
 #[cfg(not(target_os = "linux"))]
 pub fn turns_of(_: u32) -> u64 {
+    0
+}
+
+/// How many open files a program has, and all that it has started, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn open_files(_: u32) -> usize {
     0
 }
 
@@ -171,6 +177,11 @@ mod linux {
 
     pub fn time_of(id: u32) -> Duration {
         threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
+    }
+
+    pub fn open_files(id: u32) -> usize {
+        let files = |id: u32| Some(read_dir(format!("/proc/{id}/fd")).ok()?.count());
+        processes(id).into_iter().filter_map(files).sum()
     }
 
     pub fn turns_of(id: u32) -> u64 {

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
+use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::patience::Silent;
@@ -62,7 +64,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
-            for line in ["hi", "  more than one word ", "你好, 世界"] {
+            for line in ["hi", "  more than one word ", "你好, 世界", "0"] {
                 program.type_line(line)?;
                 exchange(&program, &mut peer, line)?;
             }
@@ -108,11 +110,11 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
-            for line in ["QUIT", "quit now", " quit", "quit "] {
+            for line in ["QUIT", "quit now", " quit", "quit ", "\"quit\"", "quitquit", "exit"] {
                 program.type_line(line)?;
                 exchange(&program, &mut peer, line).advice(ONLY_QUIT)?;
             }
-            program.type_line("quit")?;
+            program.type_line("quit\nnothing more")?;
             exchange(&program, &mut peer, "quit")?;
             peer.expect_end()?;
             program.expect_success()?;
@@ -133,13 +135,27 @@ pub const CHECKS: &[Check] = &[
                 as after a \"quit\" that was typed.",
         },
         run: |grading| {
-            let (program, mut peer) = accept_and_greet(grading)?;
-            program.type_all("one\nand two".as_bytes());
-            for line in ["one", "and two", "quit"] {
-                exchange(&program, &mut peer, line)?;
+            let inputs: [(&str, &[&str]); 3] = [
+                ("one\nand two", &["one", "and two", "quit"]),
+                ("", &["quit"]),
+                ("one\nquit", &["one", "quit"]),
+            ];
+            for (input, messages) in inputs {
+                let (program, mut peer) = accept_and_greet(grading)?;
+                program.type_all(input.as_bytes());
+                let result = messages.iter().try_for_each(|it| exchange(&program, &mut peer, it));
+                let words = match input {
+                    "" => "nothing, and the end of the input".to_owned(),
+                    input => format!("{}, and the end of the input", show(input.as_bytes())),
+                };
+                let is_twice = |it: &Wrong| it.how == How::More && input.ends_with("quit");
+                result
+                    .and_then(|()| peer.expect_end())
+                    .and_then(|()| program.expect_success())
+                    .after(words)
+                    .advice_if(is_twice, TWICE)?;
             }
-            peer.expect_end()?;
-            program.expect_success()
+            Ok(())
         },
     },
     Check {
@@ -150,13 +166,16 @@ pub const CHECKS: &[Check] = &[
                 answer then: read the next line.",
             _ => "Something was sent that should not be. An empty line is no message, and no end \
                 either. A line of more than 1024 bytes is left out whole, and the next one is \
-                read. Count bytes, not characters: one can have up to four.",
+                read; none of its parts is a line. Count bytes, not characters: one can have up to \
+                four.",
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
-            let long = ["", &"x".repeat(1025), &"你".repeat(342)];
+            let mut long = vec![String::new(), "x".repeat(1025), "你".repeat(342)];
+            // Whoever reads such a line in parts has a short one at its end, with most buffers.
+            long.extend([1100, 2100, 4200, 8300].map(|length| "x".repeat(length)));
             for line in long {
-                program.type_line(line)?;
+                program.type_line(&line)?;
                 program.type_line("short")?;
                 exchange(&program, &mut peer, "short")?;
             }
@@ -209,20 +228,67 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "it waits for a server that is slow to answer",
+        title: "whatever a line says is sent just so",
+        usually: advice! {
+            Silent | Short => "Another line was typed, and it was not sent, or only a part of it. \
+                Each line of 1 to 1024 bytes is a message, whatever it says: blanks alone, or \
+                \"0\", are no empty line. Only \"\\n\" ends a line; other characters, such as U+2028 \
+                or a form feed, are a part of it (some functions split there).",
+            More => LINE_ENDING,
+            Printed => "The answer was not printed just as it is. Each of its bytes counts: \
+                blanks at its ends, signs such as % and \\, tabs. Take nothing away, and do not \
+                print the text as a format.",
+            _ => "The message is not the line that was typed. Take away the line ending (\"\\n\") \
+                and nothing else. Only \"\\n\" ends a line; other characters, such as U+2028 or a \
+                form feed, are a part of it (some functions split there). Words such as \"exit\" \
+                mean nothing.",
+        },
+        run: |grading| {
+            let (program, mut peer) = accept_and_greet(grading)?;
+            for line in lines(grading.chance()) {
+                program.type_line(&line)?;
+                peer.call_it(format!("{} (typed)", show(line.as_bytes())));
+                hears(&mut peer, &line)?;
+                let answer = answer(&line);
+                for piece in contents::cut(grading.chance(), answer.as_bytes(), 2) {
+                    peer.send_alone(piece)?;
+                }
+                prints(&program, &answer)?;
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it waits for a server that is slow to answer, and for a user",
         usually: advice! {
             "The server was silent for more than a second, and then it answered. It may take its \
              time: the receive has no limit (no read timeout; in Python no settimeout)."
         },
         run: |grading| {
-            let (program, mut peer) = accept_and_greet(grading)?;
-            program.type_line("hi")?;
-            hears(&mut peer, "hi")?;
-            Silent::new(&mut peer).then(|peer| {
-                peer.send(answer("hi"))?;
-                program
-                    .expect_line(&format!("server: {}", answer("hi")))
-                    .after(show(answer("hi").as_bytes()))
+            // Three runs, so that they wait at the same time: for the greeting, for a user, and
+            // for the second half of an answer.
+            let (greeted_late, mut first) = accept(grading)?;
+            let first = Silent::new(&mut first);
+            let (typed_late, mut second) = accept_and_greet(grading)?;
+            let second = Silent::new(&mut second);
+            let (answered_late, mut third) = accept_and_greet(grading)?;
+            answered_late.type_line("hi")?;
+            hears(&mut third, "hi")?;
+            let whole = answer("hi");
+            let (half, rest) = whole.split_at(9);
+            third.send_alone(half.as_bytes())?;
+            let third = Silent::new(&mut third);
+            first.then(|peer| greet(&greeted_late, peer))?;
+            second
+                .then(|peer| {
+                    typed_late.type_line("hi")?;
+                    exchange(&typed_late, peer, "hi")
+                })
+                .advice(SLOW_USER)?;
+            third.then(|peer| {
+                peer.send(rest)?;
+                peer.call_it(format!("{} (after {:?})", show(rest.as_bytes()), half));
+                answered_late.expect_line(&format!("server: {whole}")).after(show(rest.as_bytes()))
             })
         },
     },
@@ -239,7 +305,9 @@ pub const CHECKS: &[Check] = &[
             held.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
             let address = held.local_addr()?.as_socket().expect("the address that it was bound to");
             let program = grading.start_unready(&address.to_string())?;
-            fails(&program).after("nothing (nobody is at the address)")
+            let after = "nothing (nobody is at the address)";
+            fails(&program).after(after)?;
+            program.expect_not_ready().after(after).advice(READY)
         },
     },
     Check {
@@ -283,27 +351,61 @@ pub const CHECKS: &[Check] = &[
                 };
                 fails(&program).and_then(|()| prints_no_more(&program)).after(after)?;
             }
-            Ok(())
+            // It leaves while the user thinks: then send fails, with "broken pipe".
+            let (program, mut peer) = accept_and_greet(grading)?;
+            peer.finish();
+            peer.reset();
+            program.type_line("hi")?;
+            fails(&program).after("the end of the stream and a reset; then \"hi\" was typed")
         },
     },
     Check {
         title: "so is one that says something else",
         usually: advice! {
-            "What came was as long as the message that must come, and is another text: there is \
-             some other server. Compare all of it with what you know it must be; if it differs, \
-             say so on standard error, and end with an exit status other than 0."
+            "What came is another text than the one that must come: there is some other server. \
+             Compare all of it, the greeting as well, byte by byte, with what you know it must be; \
+             and bytes that are too many are the beginning of the next answer, which differs then. \
+             If it differs, say so on standard error, and end with an exit status other than 0."
         },
         run: |grading| {
-            let (program, mut peer) = accept(grading)?;
-            peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
-            let words = "another greeting: \"HTTP/1.1 400 Bad ...\"";
-            fails(&program).after(words)?;
-            let (program, mut peer) = accept_and_greet(grading)?;
-            program.type_line("tea")?;
-            hears(&mut peer, "tea")?;
-            peer.send(answer("tee"))?;
-            let words = "\"Server received: tee\", as the answer to \"tea\"";
-            fails(&program).after(words)
+            // All at the same time: each starts a program of its own.
+            let mut programs = Vec::new();
+            for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", "Hello, friend!", "Hi!"] {
+                let (program, mut peer) = accept(grading)?;
+                peer.send(greeting)?;
+                let words = format!("another greeting: {}", show(greeting.as_bytes()));
+                programs.push((program, peer, words));
+            }
+            let answers: [&[u8]; 6] = [
+                b"Server received: tee",
+                b"Server recieved: tea",
+                b"server received: tea",
+                b"Who?",
+                b"Server received: \xff\xff\xff",
+                b"Server received: tea, milk",
+            ];
+            for answer in answers {
+                let (program, mut peer) = accept_and_greet(grading)?;
+                program.type_line("tea")?;
+                hears(&mut peer, "tea")?;
+                peer.send_alone(answer)?;
+                // What is too much shows in the next answer.
+                let _ = program.type_line("sugar");
+                let words = format!("{}, as the answer to \"tea\"", show(answer));
+                programs.push((program, peer, words));
+            }
+            // (The short ones at the end: who compares what is whole waits for more.)
+            let is_short = |words: &str| words.contains("Hi!") || words.contains("Who?");
+            programs.sort_by_key(|(_, _, words)| is_short(words));
+            for (program, mut peer, words) in programs {
+                if words.contains("milk") {
+                    let _ =
+                        hears(&mut peer, "sugar").and_then(|()| peer.send(self::answer("sugar")));
+                }
+                let runs_on = |_: &Wrong| is_short(&words) && program.ended().is_none();
+                fails(&program).advice_if(runs_on, SHORTER).after(&words)?;
+            }
+            Ok(())
         },
     },
 ];
@@ -314,8 +416,9 @@ pub const HINTS: &[&str] = &[
     "A function that receives one message is worth having. It is given the text that must come, so \
      it knows the length: `expected.len()` is in bytes.",
     "std's `Read` has `read_exact(&mut bytes)`: it receives until the slice is full, and fails \
-     (`UnexpectedEof`) if the stream ends before. After that compare the bytes with \
-     `expected.as_bytes()`.",
+     (`UnexpectedEof`) if the stream ends before. But a wrong message can be shorter than that: \
+     better is `read` into the rest of the slice, in a loop, and after each one compare what has \
+     come with the beginning of `expected.as_bytes()`.",
     "A second function: send a message with `write_all`, then receive \"Server received: \" and \
      the same text with the first one. The greeting, each line and \"quit\" all go through it.",
     "`std::io::stdin().lines()` gives the lines without their endings, and stops at the end of the \
@@ -401,7 +504,17 @@ fn fails(program: &Program) -> Outcome {
              standard error then, and the exit status is 1.",
         ));
     }
-    if program.complaints().iter().any(|line| !line.trim().is_empty()) {
+    let complaints = program.complaints();
+    if complaints.iter().any(|line| is_uncaught(line)) {
+        let expected = "a line on standard error that says why";
+        return Err(Wrong::new(How::Exit, expected, "an exception that nobody caught").advice(
+            "The program ended with an exception that nobody caught: it lists its calls, and says \
+             nothing to whoever typed. What a network can do is no mistake of the program: catch \
+             the error, print a line on standard error that says what it was, and end with an \
+             exit status other than 0.",
+        ));
+    }
+    if complaints.iter().any(|line| !line.trim().is_empty()) {
         return Ok(());
     }
     let expected = "a line on standard error that says why";
@@ -410,6 +523,37 @@ fn fails(program: &Program) -> Outcome {
          about what. Whoever typed is left alone with that: print a line on standard error.",
     ))
 }
+
+/// Python's, Java's and Node's words for it.
+fn is_uncaught(line: &str) -> bool {
+    let begins = ["Traceback (most recent call last)", "Exception in thread \"main\"", "Node.js v"];
+    begins.iter().any(|begin| line.starts_with(begin))
+}
+
+/// What people type, and what hardly anybody thinks of.
+fn lines(chance: &mut Rng) -> Vec<String> {
+    let mut lines = contents::lines(chance);
+    lines.retain(|line| !line.is_empty() && line != "quit");
+    let word = contents::word(chance);
+    lines.extend(["0".to_owned(), "  ".to_owned()]);
+    // (A carriage return by itself is a line ending to some languages, by themselves.)
+    let separators = "\u{b}\u{c}\u{1c}\u{85}\u{2028}\u{2029}".chars();
+    lines.extend(separators.map(|it| format!("{word}{it}{word}")));
+    lines
+}
+
+const TWICE: &str = "The last line of the input was \"quit\", and had no line ending: it is that line \
+     all the same. So \"quit\" is sent once, and not again because the input has ended.";
+
+const READY: &str = "\"ready\" says that the program is connected. Print it when connect was all \
+     right, and not before.";
+
+const SLOW_USER: &str = "Nothing was typed for more than a second, and then a line. A user may think \
+     for as long as it takes: neither the input nor the connection has a limit.";
+
+const SHORTER: &str = "What came is another text, and shorter than the one that must come; no more \
+     followed, and the program waits for the rest. Compare what has come so far after each \
+     receive: if it is not how the message must begin, say so on standard error, and end.";
 
 const NO_MORE: &str = "Print nothing else on standard output: no prompt, not what is sent, and \
      nothing at the end. Each line is \"server: \" and what the server sent.";

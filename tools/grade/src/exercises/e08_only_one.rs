@@ -163,7 +163,7 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "one that says nothing is, too, or too little, after a second",
+        title: "a second of silence ends it, too, and a slow line does not",
         usually: advice! {
             "Another program has the address and says nothing, so a receive without a limit waits \
              forever. Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
@@ -199,6 +199,9 @@ pub const CHECKS: &[Check] = &[
             let break_off = || grading.connect(&first).map(Peer::reset);
             // These two for sure ahead of their line.
             first.while_stopped(|| break_off().and(break_off()))?;
+            // (Who sends twice to one that has closed gets "broken pipe".)
+            let close = || grading.connect(&first).map(Peer::close);
+            first.while_stopped(|| close().and(close()))?;
             let complains =
                 |_: &Wrong| first.complaints().iter().any(|it| it.contains("open files"));
             for number in 3..=150 {
@@ -222,9 +225,8 @@ pub const HINTS: &[&str] = &[
      function that gives an `io::Result<Socket>`, and look at its error.",
     "`error.kind() == ErrorKind::AddrInUse` is the answer \"it runs already\". Then: a new socket, \
      `connect`, receive, print.",
-    "The second is over at `Instant::now() + Duration::from_secs(1)`. Ahead of each receive: \
-     `set_read_timeout(Some(left))`, with what is left until then. Receive into the rest of 16 \
-     bytes until all of them are there.",
+    "`set_read_timeout(Some(Duration::from_secs(1)))` ahead of the receive. `read_exact` into 16 \
+     bytes takes the whole line, however it is cut.",
     "SO_REUSEADDR (`set_reuse_address(true)`, not on Windows) ahead of bind: old connections don't \
      keep the address then, and a listener still does.",
 ];
@@ -241,15 +243,23 @@ const NO_MORE: &str = "The second one is to print the line that came, and nothin
      has its line ending already: who prints it and one more line ending prints an empty line \
      as well. What else there is to say goes to standard error.";
 
-const EACH: &str = "The line came byte by byte, and it was not whole after a second; the program \
-     waited for it all the same. A limit for a receive begins anew with each of them. Remember \
-     when the second is over, and give each receive the time that is left until then.";
+const SLOWLY: &str = "The line came byte by byte, and never was there nothing for a second; the \
+     program gave up all the same. What counts is the silence, and not how long the whole line \
+     takes: each receive has a limit of its own.";
+
+const ON: &str = "Something else came, and more and more of it, without a line ending and without an \
+     end; the program waits for one. It can tell sooner: 16 bytes are enough to see that this is \
+     not the line.";
+
+const IDLE: &str = "The first one had no client for more than a second, and then one came, and did \
+     not get its line. The limit of a second is for the second one's receive only: the first one \
+     waits in accept for as long as it takes.";
 
 const TOO_EARLY: &str = "It gave up before a second was over. The other one has a whole second to \
      say its line.";
 
-const TOO_LATE: &str = "It gave up, but not after a second. The limit for the whole line is one \
-     second, from the moment when the program has connected.";
+const TOO_LATE: &str = "It gave up, but not after a second. When nothing has come for one second, \
+     the other one will say nothing: the limit for a receive is a second.";
 
 const LEFT_OPEN: &str = "After some hundred clients no more are served. Most often their sockets \
      are still open in the program, and it has no descriptors left (\"too many open files\"): \
@@ -257,10 +267,9 @@ const LEFT_OPEN: &str = "After some hundred clients no more are served. Most oft
      close it.";
 
 const NOTHING: &str = "by the other program: nothing";
-const SLOWLY: &str = "by the other program: the line, byte by byte, in more than two seconds";
 
 /// Between two bytes of one that is slow.
-const PAUSE: Duration = Duration::from_millis(140);
+const PAUSE: Duration = Duration::from_millis(80);
 /// A bit less, so that no clock is to blame.
 const A_SECOND: Duration = Duration::from_millis(950);
 const TOO_LONG: Duration = Duration::from_millis(1600);
@@ -272,34 +281,58 @@ fn start_at_another(grading: &mut Grading) -> Outcome<(TcpListener, Rc<Program>)
     Ok((other, program))
 }
 
-/// At an address where somebody says nothing, and at one where somebody says the line, but slowly.
-/// Returns how long it was until the program ended that hears nothing: since its start, and since
-/// it has connected.
+/// At an address where somebody says nothing, at one where somebody says the line, but slowly, at
+/// one where somebody talks on and on, and one that has no client for a while. Returns how long it
+/// was until the program ended that hears nothing: since its start, and since it has connected.
 fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
+    let first = grading.start()?;
     let start = Instant::now();
     let (other, silent) = start_at_another(grading)?;
     let _silent = grading.accept(&other)?;
     let connected = Instant::now();
     let (other, slow) = start_at_another(grading)?;
-    let mut peer = grading.accept(&other)?;
-    // A byte comes now and then: the last one after more than two seconds.
+    let mut speaker = grading.accept(&other)?;
+    let (other, bored) = start_at_another(grading)?;
+    let mut talker = grading.accept(&other)?;
+    // A byte comes now and then: the last one after more than a second.
     let line = format!("{LINE}\n");
-    let (mut rest, mut next) = (line.as_bytes().iter(), PAUSE);
+    let (mut rest, mut last) = (line.as_bytes().iter(), Instant::now());
+    let mut longest = Duration::ZERO;
     let mut times = None;
     let wait = grading.bench().clock.wait(PATIENCE);
-    while (times.is_none() || slow.ended().is_none()) && wait.left().is_some() {
+    let is_over = |program: &Program| program.ended().is_some();
+    while times.is_none() || !is_over(&slow) || !is_over(&bored) {
+        if wait.left().is_none() {
+            break;
+        }
         thread::sleep(Duration::from_millis(5));
-        if times.is_none() && silent.ended().is_some() {
+        if times.is_none() && is_over(&silent) {
             times = Some((start.elapsed(), connected.elapsed()));
         }
-        if connected.elapsed() > next {
-            next += PAUSE;
-            // (If the program has gone, there is nothing to send to.)
-            let _ = rest.next().map(|byte| peer.send([*byte]));
+        if last.elapsed() > PAUSE {
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+            // (If a program has gone, there is nothing to send to.)
+            let _ = rest.next().map(|byte| speaker.send([*byte]));
+            let _ = talker.send("la l");
         }
     }
     silent.expect_failure().after(NOTHING)?;
-    slow.expect_failure().after(SLOWLY).advice(EACH)?;
+    let talk = "by the other program: \"la la la ...\", without an end";
+    if !is_over(&bored) {
+        let got = format!("a program that still waits after {}", seconds(wait.elapsed()));
+        let wrong = Wrong::new(How::Exit, "the end of the program", got);
+        return Err(wrong.after(talk).advice(ON));
+    }
+    bored.expect_failure().after(talk)?;
+    // (Was the grader late itself, it says nothing about the program.)
+    if longest < A_SECOND / 2 {
+        let spoken = slow.expect_line(LINE).and_then(|()| slow.expect_success());
+        let after = format!("by the first one: {line:?}, byte by byte, in more than a second");
+        spoken.after(after).advice(SLOWLY)?;
+    }
+    let late = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
+    late.after("no client for more than a second; then one").advice(IDLE)?;
     Ok(times.unwrap_or((PATIENCE, PATIENCE)))
 }
 

@@ -10,6 +10,7 @@ use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::{restarts, starts_again};
 use crate::patience::waits_for_the_slow;
+use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, plural};
 
@@ -239,6 +240,15 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let program = grading.start()?;
+            for _ in 0..3 {
+                // It closes, and has read nothing: the second send fails with "broken pipe".
+                let mut peer = grading.connect(&program)?;
+                peer.send([b'x'; 20_000])?;
+                peer.close();
+                next_one(grading, &program)
+                    .after("20000 bytes by one who closed and read nothing; then \"a\" by the next")
+                    .advice(CLOSED)?;
+            }
             for _ in 0..10 {
                 let mut peer = grading.connect(&program)?;
                 peer.send(b"a\xe4\xbd")?;
@@ -305,6 +315,14 @@ fn bracketed(text: &str) -> String {
 fn brought_back(peer: &mut Peer, text: &str) -> Outcome {
     peer.send(text)?;
     peer.expect(bracketed(text))
+}
+
+const CLOSED: &str = "The client before this one closed its connection without reading its answers: \
+     send fails then (\"connection reset\", \"broken pipe\"). That is the end of one conversation, \
+     and not of the server: handle the error, and go back to accept (step 7).";
+
+fn next_one(grading: &Grading, program: &Program) -> Outcome {
+    grading.connect(program)?.send_last("a", "[a]")
 }
 
 /// An answer is missing. What does it wait for?

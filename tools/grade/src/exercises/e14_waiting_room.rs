@@ -4,14 +4,14 @@
 
 use std::rc::Rc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
 use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::machine;
-use crate::program::{Program, expect_no_line};
+use crate::program::{Program, expect_no_line, one_is_busy};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
@@ -31,7 +31,13 @@ pub const CHECKS: &[Check] = &[
             _ => "The greeting is the line \"welcome 1\", with \\n at its end, and nothing else.",
         },
         run: |grading| {
-            let (program, mut guests) = waiting(grading, 1)?;
+            let program = grading.start()?;
+            // Who does not wait for the line goes on to its end first.
+            let end = Instant::now() + Duration::from_millis(500);
+            while one_is_busy(std::slice::from_ref(&program)) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(5));
+            }
+            let mut guests = guests(grading, &program, 1)?;
             open(&program)?;
             expect_welcomes(&mut guests)
         },
@@ -130,9 +136,16 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             fifty()?;
             let (program, mut guests) = waiting(grading, 50)?;
+            let start = Moment::now();
             open(&program)?;
             expect_welcomes(&mut guests)?;
-            expect_end(&program, 50)
+            expect_end(&program, 50)?;
+            if start.elapsed() < SOON {
+                return Ok(());
+            }
+            let got = format!("all of it, after {}", seconds(start.elapsed()));
+            let wrong = Wrong::new(How::Silent, "50 greetings, one right after the other", got);
+            Err(wrong.after("50 guests, and a line").advice(BETWEEN))
         },
     },
     Check {
@@ -171,7 +184,13 @@ pub const CHECKS: &[Check] = &[
             let sent = "a third guest, which was reset; then the line";
             guests.iter_mut().for_each(|guest| guest.call_it(sent));
             expect_welcomes(&mut guests)?;
-            expect_end(&program, 4).after(sent)
+            expect_end(&program, 4).after(sent)?;
+            // This one has not: it ended its own direction, and nothing else.
+            let (program, mut guests) = waiting(grading, 2)?;
+            guests[0].finish();
+            open(&program)?;
+            let greeted = expect_welcomes(&mut guests).and_then(|()| expect_end(&program, 2));
+            greeted.after("a guest who ended its own direction, and another one").advice(ONE_WAY)
         },
     },
     Check {
@@ -215,11 +234,20 @@ const HALF: &str = "Only a part of a line had come on standard input, and that o
 const ANY: &str = "A line came on standard input, and it did not open the doors. Any line does, \
      whatever it says: an empty one is a line as well.";
 
+const ONE_WAY: &str = "A guest had ended its own direction while it waited (shutdown), and can still \
+     be greeted: that is no breaking off. Whether a guest has gone shows in send, not in receive.";
+
+const BETWEEN: &str = "All guests were greeted, but it took long: is there a pause between two of \
+     them? They all wait already, so no call has to wait for anything.";
+
 const NO_MORE: &str = "Print nothing else on standard output: \"ready\", and \"served\" with the \
      number at the end. What else there is to say goes to standard error.";
 
 /// Less than a limit that is worth the name. (Of some tries, one is as quick on a busy machine.)
 const AT_ONCE: Duration = Duration::from_millis(80);
+
+/// Much more than 50 greetings need.
+const SOON: Duration = Duration::from_millis(1500);
 
 /// Longer than a second: some open by themselves after that.
 const CLOSED: Duration = Duration::from_millis(1100);
