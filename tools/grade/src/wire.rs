@@ -283,6 +283,20 @@ impl Peer {
         self.compare(expected, &got, &stop)
     }
 
+    /// The same. If it is something else, it may be known why.
+    pub fn expect_or(
+        &mut self,
+        expected: impl AsRef<[u8]>,
+        why: impl FnOnce(&[u8]) -> Option<String>,
+    ) -> Outcome {
+        let expected = expected.as_ref();
+        let (got, stop) = self.receive(expected.len());
+        self.compare(expected, &got, &stop).map_err(|wrong| match why(&got) {
+            Some(why) if wrong.how == How::Other => wrong.advice(why),
+            _ => wrong,
+        })
+    }
+
     /// Sends while it receives, so that neither end waits for the other: each
     /// piece with a `send` of its own.
     pub fn trade<'a>(

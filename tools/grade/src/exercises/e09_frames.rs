@@ -2,12 +2,20 @@
 //! Idea: a length ahead of each message.
 //! Usual mistake: what came behind the message is thrown away.
 
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::clock::Moment;
+use crate::contents::{bytes, cut, lines};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
-use crate::patience::waits_for_the_slow;
+use crate::memory::Memory;
+use crate::patience::{Silent, waits_for_the_slow};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -57,9 +65,8 @@ pub const CHECKS: &[Check] = &[
             End | Reset | Silent | Short => "A message with bytes that are not English letters got \
                 no whole answer. They need not be text at all: don't decode them, and don't end at \
                 a byte of 0. Go through the bytes, and change those from 97 to 122.",
-            _ => "A byte changed that is no letter from a to z. In text, é stays é: change bytes \
-                and not characters (to_ascii_uppercase; in Python upper() of bytes, not of a str). \
-                And leave the length alone: one of 100 looks like a d.",
+            _ => "The answer is as long as the message, each letter from a to z is a capital in \
+                it, and all other bytes are as they were.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -67,8 +74,12 @@ pub const CHECKS: &[Check] = &[
             let all: Vec<u8> = (0..=255).collect();
             answers(&mut peer, &all[..128])?;
             answers(&mut peer, &all[128..])?;
+            for line in lines(grading.chance()) {
+                answers(&mut peer, line.as_bytes())?;
+                answers(&mut peer, (line + "\r\n").as_bytes())?;
+            }
             for size in 97..=122 {
-                answers(&mut peer, &text(size))?;
+                answers(&mut peer, &bytes(grading.chance(), size))?;
             }
             peer.expect_nothing()
         },
@@ -143,19 +154,26 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
+            let chance = grading.chance();
             // 64 messages, cut at each place in turn, ...
-            let (messages, answer) = row(0..=63);
+            let (messages, answer) = row(chance, 0..=63);
             let all = messages.concat();
             for size in (1..=12).chain([999, 1024, 1025]) {
                 peer.call_it(format!("64 messages of 0 to 63 bytes, in pieces of {size}"));
                 peer.trade(all.chunks(size), &answer)?;
             }
+            // ... and anywhere, ...
+            for pieces in [30, 300, 1000] {
+                peer.call_it(format!("64 messages of 0 to 63 bytes, in {pieces} pieces"));
+                peer.trade(cut(chance, &all, pieces).into_iter(), &answer)?;
+            }
             // ... and more than a thousand, as they come.
             let long = [2047, 2048, 2049, 4095, 4096, 4097, 20_000];
-            let (messages, answer) = row((0..=1100).chain(long));
+            let any: Vec<_> = (0..20).map(|_| chance.usize(..3000)).collect();
+            let (messages, answer) = row(chance, (0..=1100).chain(long).chain(any));
             peer.call_it("messages of 0, 1, 2, ... 1100 bytes and more");
             peer.trade(messages.iter().map(Vec::as_slice), &answer)?;
-            let (messages, answer) = row(65_535..=65_536);
+            let (messages, answer) = row(chance, 65_535..=65_536);
             peer.call_it("messages of 65535 and of 65536 bytes");
             peer.trade(messages.iter().map(Vec::as_slice), &answer).advice(THE_LONGEST)?;
             peer.expect_nothing()
@@ -165,10 +183,34 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            let (messages, answer) = row((0..50).map(|number| 60_000 + number));
+            // Two who say nothing in the middle of a message: of its length, or of the rest.
+            let (_one, mut one) = grading.start_and_connect()?;
+            let (_other, mut other) = grading.start_and_connect()?;
+            let hello = framed(b"hello");
+            one.send(&hello[..2])?;
+            other.send(&hello[..6])?;
+            let (one, other) = (Silent::new(&mut one), Silent::new(&mut other));
+            let (messages, answer) = row(grading.chance(), (0..50).map(|number| 60_000 + number));
             let talk = |peer: &mut Peer| answers(peer, b"hello");
-            waits_for_the_slow(grading, b"", talk, &messages, &answer)
+            waits_for_the_slow(grading, b"", talk, &messages, &answer)?;
+            let then = |peer: &mut Peer, rest: &[u8]| {
+                peer.send(rest)?;
+                peer.expect(framed(b"HELLO"))
+            };
+            one.then(|peer| then(peer, &hello[2..])).advice(SILENT_INSIDE)?;
+            other.then(|peer| then(peer, &hello[6..])).advice(SILENT_INSIDE)
         },
+    },
+    Check {
+        title: "it keeps nothing of what is answered",
+        usually: advice! {
+            More => "With each message the program takes more memory, and gives nothing back: it \
+                keeps the messages, or the bytes that it has received. A client that goes on for \
+                long enough fills the memory of the machine. Of a message that is answered nothing \
+                is needed any more: throw it away, and only keep what has come of the next one.",
+            _ => "In a very long row of messages, answers are missing or wrong.",
+        },
+        run: keeps_nothing,
     },
     Check {
         title: "after the client's end: the end, and the next client",
@@ -254,6 +296,16 @@ pub const CHECKS: &[Check] = &[
                 peer.send(&framed(b"hello")[..6])?;
                 peer.reset();
             }
+            // With its last messages it has ended its direction, and does not wait for the answers:
+            // whoever sends them gets a broken pipe.
+            let mut peer = grading.connect(&program)?;
+            answers(&mut peer, b"one")?;
+            program.while_stopped(|| {
+                peer.send([framed(b"two"), framed(b"three")].concat())?;
+                peer.finish();
+                peer.reset();
+                Outcome::Ok(())
+            })?;
             let after = "first, clients that were reset; then this";
             next_one(grading, &program, after, RESET_IS_NO_END)
         },
@@ -295,31 +347,155 @@ const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send t
      \"connection reset\". That is the end of this one conversation, and not of the server: handle \
      the error of every receive and send, and go back to accept (step 7).";
 
+const LEFT_OVER: &str = "The next client got an answer to something else than it has sent: what was \
+     left of the client before came ahead of it. Each client begins with nothing: a new buffer for \
+     each connection, and nothing that is known of the one before.";
+
 /// A message as it is on the wire.
 fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a short one");
     [&length.to_be_bytes(), message].concat()
 }
 
-/// A text in which each place can be told from the others.
-fn text(length: usize) -> Vec<u8> {
-    let words = (0..).flat_map(|n| format!("no {n}, ").into_bytes());
-    words.take(length).collect()
+/// Messages of these sizes, and all the answers in a row. There are more letters in them than
+/// other bytes.
+fn row(chance: &mut Rng, sizes: impl IntoIterator<Item = usize>) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let some = lines(chance).join("\r\n").into_bytes();
+    let some: Vec<_> =
+        [some, bytes(chance, 100)].concat().into_iter().cycle().take(70_000).collect();
+    let (mut messages, mut answers) = (Vec::new(), Vec::new());
+    for size in sizes {
+        let message = &some[size % 97..][..size];
+        messages.push(framed(message));
+        answers.extend(framed(&message.to_ascii_uppercase()));
+    }
+    (messages, answers)
 }
 
-/// Messages of these sizes, and all the answers in a row.
-fn row(sizes: impl Iterator<Item = usize>) -> (Vec<Vec<u8>>, Vec<u8>) {
-    let texts: Vec<_> = sizes.map(text).collect();
-    let messages = texts.iter().map(|text| framed(text)).collect();
-    let answers = texts.iter().flat_map(|text| framed(&text.to_ascii_uppercase()));
-    (messages, answers.collect())
+/// A client that sends much, and receives as much, again and again: at the end the program must
+/// not take more and more. One whose language collects garbage takes more for a while, the more
+/// memory the machine has; only what grows with all that comes is kept.
+fn keeps_nothing(grading: &mut Grading) -> Outcome {
+    if cfg!(not(target_os = "linux")) {
+        return Ok(());
+    }
+    let (program, mut peer) = grading.start_and_connect()?;
+    // 4 MB, of messages of the longest size and of a small one.
+    let sizes = (0..64).map(|number| if number % 8 == 7 { 10 } else { 65_536 - number });
+    let (messages, answer) = row(grading.chance(), sizes);
+    let part: usize = messages.iter().map(Vec::len).sum();
+    let (window, most) = enough(&program);
+    let memory = Memory::of(&program);
+    // (One that receives byte by byte would need a minute: of that nothing is said.)
+    let start = Moment::now();
+    let (some, some_answers) = row(grading.chance(), [65_536; 4]);
+    peer.trade(some.iter().map(Vec::as_slice), &some_answers)?;
+    if start.elapsed() > Duration::from_millis(40) {
+        return Ok(());
+    }
+    // How much it had grown after each part.
+    let mut grown = vec![0];
+    loop {
+        let since = Moment::now();
+        peer.call_it("messages of 65536 bytes, one after the other");
+        peer.trade(messages.iter().map(Vec::as_slice), &answer)?;
+        grown.push(memory.grown());
+        // Of the last parts, as much as one window.
+        let sent = part * (grown.len() - 1);
+        let [now, before] = [0, window / part].map(|back| grown.iter().nth_back(back));
+        if let (Some(now), Some(before)) = (now, before)
+            && *now - *before < window as u64 / 2
+        {
+            return Ok(());
+        }
+        let is_slow = start.elapsed() > Duration::from_secs(2);
+        if sent > most || (is_slow && most == ENOUGH && sent > ENOUGH / 2) {
+            let megabytes = |bytes: u64| format!("{} MB", bytes >> 20);
+            let sent = megabytes(sent as u64);
+            let expected = "less than 50 MB more for all of them";
+            let got = format!("{} more", megabytes(memory.grown()));
+            return Err(Wrong::new(How::More, expected, got)
+                .after(format!("messages of 65536 bytes, {sent} in all, each answered")));
+        }
+        // (One who copies all of it each time needs long.)
+        if start.elapsed() > Duration::from_millis(500) {
+            grading.bench().clock.allow(since.elapsed());
+        }
+    }
 }
+
+/// After so many bytes it is known whether it grows with them.
+const WINDOW: usize = 32 << 20;
+const ENOUGH: usize = 128 << 20;
+
+/// That window, and so much is sent to a program that grows: to one in Java more, which lets its
+/// garbage lie for longer, the more memory there is.
+fn enough(program: &Rc<Program>) -> (usize, usize) {
+    let text = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    if !text(format!("/proc/{}/maps", program.id())).contains("libjvm") {
+        return (WINDOW, ENOUGH);
+    }
+    let all = text("/proc/meminfo".to_owned());
+    let all = all.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<usize>().ok());
+    (2 * WINDOW, 2 * ENOUGH + all.unwrap_or_default() * 1024 / 128)
+}
+
+const SILENT_INSIDE: &str = "The client said nothing for more than a second in the middle of a \
+     message, and then went on: it was not served any more. It may be silent for as long as it \
+     likes, there as well: set no limit for the rest of a message.";
 
 /// One message, one answer.
 fn answers(peer: &mut Peer, message: &[u8]) -> Outcome {
     peer.send(framed(message))?;
-    peer.expect(framed(&message.to_ascii_uppercase()))
+    let expected = framed(&message.to_ascii_uppercase());
+    peer.expect_or(&expected, |got| why_other(message, got))
 }
+
+/// What has become of the message instead, if that can be told.
+fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
+    let (prefix, answer) = got.split_at_checked(4)?;
+    let sent = u32::try_from(message.len()).ok()?.to_be_bytes();
+    if prefix == sent.to_ascii_uppercase() && prefix != sent {
+        return Some(LENGTH_CHANGED.to_owned());
+    }
+    if prefix != sent {
+        let length = u32::from_be_bytes(prefix.try_into().ok()?) as usize;
+        let difference = match length {
+            _ if length > message.len() && length < 2 * message.len() + 10 => {
+                plural(length - message.len(), "byte") + " more"
+            }
+            _ if length < message.len() => plural(message.len() - length, "byte") + " fewer",
+            _ => return None,
+        };
+        return Some(format!(
+            "The answer says that it has {difference} than the message. {AS_LONG}"
+        ));
+    }
+    let at = message.iter().zip(answer).position(|(of, to)| of.to_ascii_uppercase() != *to)?;
+    let (of, to) = (message[at], answer[at]);
+    Some(match of {
+        b'a'..=b'z' if of == to => {
+            format!("The letter {} is no capital in the answer. {ALL_LETTERS}", char::from(of))
+        }
+        b'a'..=b'z' => {
+            format!("The letter {} has become another byte. {ALL_LETTERS}", char::from(of))
+        }
+        _ => format!("A byte of {of} has become {to}. {NO_LETTER}"),
+    })
+}
+
+const LENGTH_CHANGED: &str = "The length has changed: one of 100 looks like a d. Leave its four \
+     bytes alone: only the message is in capitals.";
+
+const AS_LONG: &str = "It is as long: all bytes of the message are in it, also blanks, line endings \
+     and zeros, at its edges as well. Change bytes and not characters: a letter in capitals may \
+     have more of them.";
+
+const ALL_LETTERS: &str = "All letters from a to z change, the first and the last one as well: the \
+     bytes from 97 to 122, each to the one that is 32 less.";
+
+const NO_LETTER: &str = "Only the letters from a to z change. In text, é stays é: change bytes and \
+     not characters (to_ascii_uppercase; in Python upper() of bytes, not of a str).";
 
 /// The stream ends here. (A reset closes it as well.)
 fn is_closed(peer: &mut Peer) -> Outcome {
@@ -334,6 +510,7 @@ fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> 
     let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
     result.map_err(|wrong| {
         let sent = format!("{after} {}", wrong.sent);
+        let advice = if wrong.how == How::Other { LEFT_OVER } else { advice };
         wrong.after(sent.trim_end()).advice(advice)
     })
 }
