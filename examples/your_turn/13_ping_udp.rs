@@ -4,7 +4,8 @@
 //! number N from 1 to 4: send the datagram `ping N` (no line ending), and wait
 //! for the datagram `pong N`, 100 ms at most. If it does not come, send the
 //! same `ping N` again and wait again, up to three tries in all. Then go on
-//! with the next number. Print a line for each number, and one at the end:
+//! with the next number at once. Print a line for each number, and one at the
+//! end, each of them once (other lines don't matter):
 //!
 //!     1: answered at try 2
 //!     2: no answer

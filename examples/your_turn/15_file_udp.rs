@@ -7,8 +7,9 @@
 //! next bytes of the file: 1024, or as many as one read has given. They are
 //! numbered 1, 2, 3, and so on. The receiver answers each with the same 4
 //! bytes. Send one, and wait for its answer for 100 ms. If it does not come,
-//! send the same datagram again and wait again, up to 20 tries in all. The next
-//! one is sent when this one was answered.
+//! send the same datagram again and wait again, up to 20 tries for each. The
+//! next one is sent when this one was answered. The file can be larger than the
+//! memory, so read it as you send it: never more than 1 MB ahead.
 //!
 //! At the end of the file send a datagram with the next number and nothing
 //! after it (of an empty file, the only one), in the same way: it is answered,
@@ -20,7 +21,8 @@
 //! is given. Anything else may come as well: the answer to an earlier datagram,
 //! the same answer twice, more bytes, fewer, none, a datagram from somebody
 //! else. All of that is ignored, and makes no try longer or shorter. Nor does
-//! "connection refused", if the system says so: the receiver may come back.
+//! "connection refused", if the system says so: the receiver may come back. And
+//! the program may be stopped and continued while it waits (Ctrl-Z, `fg`).
 //!
 //!     cargo grade 15_file_udp
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -448,6 +448,27 @@ impl Program {
         let bytes = bytes.to_vec();
         // It may end before it has read all of it.
         thread::spawn(move || stdin.map(|mut to| to.write_all(&bytes)));
+    }
+
+    /// Puts these bytes on its standard input.
+    pub fn type_bytes(&self, bytes: &[u8]) {
+        // It may have ended.
+        let _ = self.stdin.borrow_mut().as_mut().map(|to| to.write_all(bytes));
+    }
+
+    /// Puts this on its standard input again and again, at most so many bytes in all: gives how
+    /// many of them it has taken up to now.
+    pub fn type_endlessly(&self, piece: Vec<u8>, most: usize) -> Arc<AtomicUsize> {
+        let stdin = self.stdin.borrow_mut().take();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
+        thread::spawn(move || {
+            let Some(mut to) = stdin else { return };
+            while counter.load(Ordering::Relaxed) < most && to.write_all(&piece).is_ok() {
+                counter.fetch_add(piece.len(), Ordering::Relaxed);
+            }
+        });
+        taken
     }
 
     /// Ends its standard input: Ctrl-D.

@@ -2,19 +2,30 @@
 //! if none comes: the ping of 13, the file of 15. What a check does not answer, the network has
 //! lost.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Moment, PATIENCE};
 use crate::grading::Grading;
-use crate::program::{Program, ending};
+use crate::program::{Program, ending, one_is_busy};
 use crate::wire::{Bench, Datagrams};
-use crate::wrong::{How, Outcome, Wrong};
+use crate::wrong::{How, Outcome, Wrong, seconds, show};
 
 /// The program waits so long for an answer.
 pub const TRY: Duration = Duration::from_millis(100);
+/// Most tries are shorter than this.
+const TOO_LONG: Duration = Duration::from_millis(120);
+/// Strays come while a try is young: if one ends it, it ends too early.
+const EARLY: Duration = Duration::from_millis(60);
+/// A stray has so long to make the program do something; and longer while it is seen that it
+/// does.
+const STRAY: Duration = Duration::from_micros(if cfg!(target_os = "linux") { 500 } else { 3000 });
+/// So many datagrams come at a time when there is noise.
+const NOISE: usize = 8;
 
 pub struct Opponent {
     pub program: Rc<Program>,
@@ -26,10 +37,39 @@ pub struct Opponent {
     /// program send it, so it holds on a busy machine, too.
     pub since: Instant,
     noise: Option<Noise>,
+    /// What is sent next, one by one, whenever the program has nothing to say.
+    strays: VecDeque<Stray>,
+    try_began: Instant,
+    stray_to: SocketAddr,
+    /// Sockets of strangers.
+    strangers: Vec<Datagrams>,
+    /// What is typed next, whenever the program has nothing to say.
+    input: VecDeque<Vec<u8>>,
     /// The last datagram came after this.
     looked: Instant,
+    /// What is waited for is waited for since then.
+    waits: Moment,
+    /// It has ended, and not much earlier.
+    end: Option<Instant>,
     pub sent: String,
+    /// If something is wrong now, it is most likely this.
+    advice: Option<&'static str>,
     bench: Rc<Bench>,
+}
+
+/// A datagram that is no answer.
+pub struct Stray {
+    pub bytes: Vec<u8>,
+    /// `None`: from the one who was asked. Otherwise the number of a stranger.
+    pub stranger: Option<usize>,
+    /// What a program has got wrong that takes it for something else.
+    pub advice: &'static str,
+}
+
+impl Stray {
+    pub fn new(bytes: impl Into<Vec<u8>>, advice: &'static str) -> Self {
+        Self { bytes: bytes.into(), stranger: None, advice }
+    }
 }
 
 impl Opponent {
@@ -43,49 +83,152 @@ impl Opponent {
             number: 0,
             since,
             noise: None,
+            strays: VecDeque::new(),
+            try_began: since,
+            stray_to: SocketAddr::from(([127, 0, 0, 1], 9)),
+            strangers: Vec::new(),
+            input: VecDeque::new(),
             looked: since,
+            waits: Moment::now(),
+            end: None,
             sent: String::new(),
+            advice: None,
             bench: Rc::clone(grading.bench()),
         })
     }
 
-    /// The next datagram; `None`: the program has ended. Until the first one comes, the program
-    /// has to be started. And looks are counted, since a machine that stands still has no clock.
+    /// Strangers, from whom a stray can be: at another port; and where there is such an address
+    /// (Linux), at the same port of another one.
+    pub fn invite_strangers(&mut self, grading: &Grading) -> Outcome {
+        let own = self.wire.as_ref().map(Datagrams::address).transpose()?;
+        self.strangers.push(grading.datagrams()?);
+        let port = own.map_or(0, |own| own.port());
+        let other = format!("127.0.0.2:{port}");
+        if cfg!(target_os = "linux")
+            && let Ok(stranger) = grading.datagrams_at(&other)
+        {
+            self.strangers.push(stranger);
+        }
+        Ok(())
+    }
+
+    pub fn strangers(&self) -> usize {
+        self.strangers.len()
+    }
+
+    /// The next datagram; `None`: the program has ended.
     pub fn receive(&mut self, awaited: &str) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
-        let seconds = PATIENCE.as_secs();
-        let looks = match self.number {
-            0 => seconds * 400,
-            _ => seconds * 200,
-        };
-        let mut looked = 0;
         loop {
-            if self.bench.clock.is_up() {
-                return Err(self.wrong(How::Silent, awaited, "nothing yet, and time is up"));
-            }
-            let is_noisy = self.noise.as_ref().is_some_and(Noise::is_long_enough);
-            let Some(wire) = &mut self.wire else { return Ok(None) };
-            let has_ended = self.program.ended().is_some();
-            looked += 1;
-            self.looked = Instant::now();
-            if let Some(datagram) = wire.receive(Duration::from_millis(5))? {
-                return Ok(Some(datagram));
-            }
-            if has_ended {
-                return Ok(None);
-            }
-            if looked > looks {
-                let got = format!("no datagram for {seconds} seconds");
-                return Err(self.wrong(How::Silent, awaited, got));
-            }
-            if is_noisy {
-                let got = "nothing, for much longer than a try";
-                return Err(self.wrong(How::Silent, awaited, got));
-            }
-            if let Some(noise) = &mut self.noise {
-                noise.make(wire)?;
-                self.sent = format!("{}, again and again", noise.words);
+            match self.look(awaited, Duration::from_millis(5))? {
+                Look::Datagram(bytes, from) => return Ok(Some((bytes, from))),
+                Look::End => return Ok(None),
+                Look::Nothing => {}
             }
         }
+    }
+
+    /// Looks for a datagram. Until the first one comes, the program has to be started.
+    pub fn look(&mut self, awaited: &str, patience: Duration) -> Outcome<Look> {
+        let limit = match self.number {
+            0 => PATIENCE * 2,
+            _ => PATIENCE,
+        };
+        if self.bench.clock.is_up() {
+            return Err(self.wrong(How::Silent, awaited, "nothing yet, and time is up"));
+        }
+        let is_noisy = self.noise.as_ref().is_some_and(Noise::is_long_enough);
+        let Some(wire) = &mut self.wire else { return Ok(Look::End) };
+        let has_ended = self.program.ended().is_some();
+        // (What has come is taken, however long that was.)
+        let is_over = self.waits.elapsed() > limit;
+        let before = std::mem::replace(&mut self.looked, Instant::now());
+        let is_early = self.try_began.elapsed() < EARLY;
+        let patience = match !self.strays.is_empty() && is_early {
+            true => Duration::ZERO,
+            false => patience,
+        };
+        if let Some((bytes, from)) = wire.receive(patience)? {
+            if self.number == 0 {
+                // It was not there at the look before.
+                self.since = before;
+            }
+            self.waits = Moment::now();
+            self.try_began = self.looked;
+            return Ok(Look::Datagram(bytes, from));
+        }
+        if has_ended {
+            self.end.get_or_insert(self.looked);
+            return Ok(Look::End);
+        }
+        if is_over {
+            let got = format!("no datagram for {}", seconds(limit));
+            return Err(self.wrong(How::Silent, awaited, got));
+        }
+        if is_noisy {
+            let got = "nothing, for much longer than a try";
+            return Err(self.wrong(How::Silent, awaited, got));
+        }
+        if let Some(noise) = &mut self.noise {
+            noise.make(wire, &mut self.strangers)?;
+            self.sent = format!("{}, again and again", noise.words);
+        } else if is_early && let Some(stray) = self.strays.pop_front() {
+            self.stray(stray)?;
+        } else if let Some(piece) = self.input.pop_front() {
+            self.program.type_bytes(&piece);
+            if self.input.is_empty() {
+                self.program.end_input();
+            }
+        }
+        Ok(Look::Nothing)
+    }
+
+    /// From now on these are typed, one by one, and then the end.
+    pub fn type_in_pieces<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) {
+        self.input = pieces.into_iter().map(<[u8]>::to_vec).collect();
+    }
+
+    /// From now on these come there, one by one, whenever the program has nothing to say. So it is
+    /// known which of them makes it do something.
+    pub fn let_strays_come(&mut self, to: SocketAddr, strays: VecDeque<Stray>) {
+        (self.stray_to, self.strays) = (to, strays);
+    }
+
+    /// So many of them have not come yet.
+    pub fn strays_left(&self) -> usize {
+        self.strays.len()
+    }
+
+    /// No more of them: so many have not come.
+    pub fn no_more_strays(&mut self) -> usize {
+        std::mem::take(&mut self.strays).len()
+    }
+
+    /// Sends it, and waits until the program has dealt with it.
+    fn stray(&mut self, stray: Stray) -> Outcome {
+        let Stray { bytes, stranger, advice } = stray;
+        let words = match &bytes[..] {
+            [] => "an empty datagram".to_owned(),
+            bytes => show(bytes),
+        };
+        let words = format!("{words}, as an answer to number {}", self.number);
+        let (wire, words) = match stranger.map(|number| self.strangers.get_mut(number)) {
+            None => (self.wire.as_mut(), words),
+            Some(stranger) => {
+                let from = stranger.as_ref().map(|it| it.address()).transpose()?;
+                let from = from.map_or_else(String::new, |from| from.to_string());
+                (stranger, format!("{words}, from {from}"))
+            }
+        };
+        if let Some(wire) = wire {
+            wire.send(self.stray_to, &bytes)?;
+        }
+        (self.sent, self.advice) = (words, Some(advice));
+        let end = Instant::now() + TRY;
+        thread::sleep(STRAY);
+        while one_is_busy(std::slice::from_ref(&self.program)) && Instant::now() < end {
+            thread::sleep(STRAY);
+        }
+        Ok(())
     }
 
     /// Any bytes, and what they are in words.
@@ -100,6 +243,7 @@ impl Opponent {
     /// Says in other words what was sent last, for the report.
     pub fn call_it(&mut self, words: impl Into<String>) {
         self.sent = words.into();
+        self.advice = None;
     }
 
     /// From now on these datagrams keep coming, until a try has ended during them. One with gaps
@@ -110,6 +254,7 @@ impl Opponent {
         bytes: &'static [u8],
         words: &'static str,
     ) -> bool {
+        self.advice = None;
         let had_gap = self.noise.take().is_none_or(|noise| noise.has_gap || noise.is_late());
         if had_gap {
             let (last, since) = (self.looked, self.looked);
@@ -156,37 +301,97 @@ impl Opponent {
     }
 
     pub fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
-        Wrong::new(how, expected, got).after(self.sent.clone())
+        let wrong = Wrong::new(how, expected, got).after(self.sent.clone());
+        match self.advice {
+            Some(advice) => wrong.advice(advice),
+            None => wrong,
+        }
+    }
+
+    /// When it has ended.
+    pub fn end(&self) -> Instant {
+        self.end.unwrap_or_else(Instant::now)
     }
 }
 
-/// So many tries take longer than this: clocks are not the same everywhere.
+/// The first of these whose datagram has come, and that; `None`: all of them have ended.
+pub fn first_of(
+    plays: &mut [(&mut Opponent, String)],
+) -> Outcome<Option<(usize, Vec<u8>, SocketAddr)>> {
+    loop {
+        let mut have_ended = true;
+        for (number, (opponent, awaited)) in plays.iter_mut().enumerate() {
+            if opponent.end.is_some() {
+                continue;
+            }
+            have_ended = false;
+            if let Look::Datagram(bytes, from) = opponent.look(awaited, Duration::from_millis(2))? {
+                return Ok(Some((number, bytes, from)));
+            }
+        }
+        if have_ended {
+            return Ok(None);
+        }
+    }
+}
+
+/// What there is to see at one look.
+pub enum Look {
+    Datagram(Vec<u8>, SocketAddr),
+    /// The program has ended, or nobody is at the port.
+    End,
+    Nothing,
+}
+
+/// So many tries take longer than this: clocks are not the same everywhere. (On Windows they tick
+/// every 15.6 ms.)
 pub fn least(tries: u32) -> Duration {
-    TRY * tries * 3 / 4
+    match cfg!(windows) {
+        true => TRY * tries * 3 / 4,
+        false => TRY * tries * 9 / 10,
+    }
 }
 
 /// How long tries are to which nobody says anything. On a busy machine some are longer than they
 /// should be, and not all of them.
-#[derive(Default)]
 pub struct Pace {
-    last: Option<Moment>,
-    shortest: Option<Duration>,
+    start: Moment,
+    last: Option<Instant>,
+    times: Vec<Duration>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { start: Moment::now(), last: None, times: Vec::new() }
+    }
 }
 
 impl Pace {
     pub fn a_try_begins(&mut self) {
-        if let Some(last) = self.last.replace(Moment::now()) {
-            let time = last.elapsed();
-            self.shortest = Some(self.shortest.map_or(time, |shortest| shortest.min(time)));
-        }
+        let now = Instant::now();
+        self.times.extend(self.last.replace(now).map(|last| now - last));
+    }
+
+    /// The time that half of them took at least, where it is more than it may be, and more than
+    /// what the machine has taken away explains. (The shortest tells less: a datagram that is seen
+    /// late makes one of them longer, and the next one shorter.)
+    pub fn too_long(&self) -> Option<u128> {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        let time = times.get(times.len() / 2).copied()?;
+        let lost = self.start.lost() / u32::try_from(times.len()).unwrap_or(1);
+        (time >= TOO_LONG + lost.min(TRY / 5)).then_some(time.as_millis())
     }
 
     pub fn is_right(&self) -> Outcome {
-        let shortest = self.shortest.unwrap_or_default().as_millis();
-        if shortest < 180 {
-            return Ok(());
-        }
-        let got = format!("tries of {shortest} ms and more");
+        self.is_not_over(Duration::ZERO)
+    }
+
+    /// The same where much longer ones are all right.
+    pub fn is_not_over(&self, limit: Duration) -> Outcome {
+        let time = self.too_long().filter(|time| *time > limit.as_millis());
+        let Some(time) = time else { return Ok(()) };
+        let got = format!("tries of {time} ms and more");
         let wrong = Wrong::new(How::Silent, "tries of 100 ms", got);
         Err(wrong.after("nothing").advice(TOO_LATE))
     }
@@ -208,9 +413,16 @@ struct Noise {
 
 impl Noise {
     /// One more.
-    fn make(&mut self, wire: &mut Datagrams) -> Outcome {
+    fn make(&mut self, wire: &mut Datagrams, strangers: &mut [Datagrams]) -> Outcome {
         let before = Instant::now();
-        wire.send(self.to, self.bytes)?;
+        // More than who counts them has thought of; of each kind, some.
+        for _ in 0..NOISE {
+            wire.send(self.to, self.bytes)?;
+        }
+        wire.send(self.to, b"")?;
+        for stranger in strangers {
+            stranger.send(self.to, self.bytes)?;
+        }
         if self.is_late() {
             self.has_gap = true;
             self.since = before;
@@ -232,6 +444,17 @@ impl Noise {
 const TOO_LATE: &str = "Nobody answered, and each try was longer than its 100 ms. Look at the limit: \
      which unit has it, and is it set for the receive of a try once? Nothing else may wait between \
      two tries.";
+
+/// The advice where an empty datagram is taken for something.
+pub const EMPTY: &str = "An empty datagram was taken for the end of the try, or of the program. It \
+     is received as 0 bytes, and in UDP that is the end of nothing (step 5): throw it away, and \
+     receive again in the same try. Look at the length before you take anything out of it.";
+
+/// The advice where a stranger is not.
+pub const STRANGER: &str = "The right bytes came from another address than the one that was asked, \
+     and were taken for the answer, or for the end of the try. Anybody can send to your socket. \
+     Compare the address that recv_from gives, host and port, or connect the socket before the \
+     first send: then the kernel lets only this one peer through.";
 
 /// The advice where the tries do not come from one port.
 pub const NEW_SOCKET: &str = "Each try came from another port, so each has a socket of its own. An \

@@ -2,14 +2,16 @@
 //! Idea: try again, and know what was answered.
 //! Usual mistake: a limit for each receive instead of each try.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{ending, the_line};
-use crate::stop_and_wait::{NEW_SOCKET, Opponent, Pace, least};
-use crate::wrong::{How, Outcome, Wrong, show};
+use crate::stop_and_wait::{EMPTY, NEW_SOCKET, Opponent, Pace, STRANGER, Stray, first_of, least};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -28,7 +30,20 @@ pub const CHECKS: &[Check] = &[
             _ => "The program ended before all four pings were there, or with another exit status \
                 than 0. It sends and waits four times; if all are answered, the status is 0.",
         },
-        run: |grading| Play::start(grading)?.through(Play::answer),
+        run: |grading| {
+            let mut pace = Pace::default();
+            Play::start(grading)?.through(|play, ping| {
+                pace.a_try_begins();
+                play.answer(ping)
+            })?;
+            let Some(time) = pace.too_long() else { return Ok(()) };
+            let got = format!("nothing for {time} ms and more, each time");
+            let wrong = Wrong::new(How::Silent, "the next ping at once", got);
+            Err(wrong.after("the answer to each ping, at once").advice(
+                "The pings came, with a pause between them. Nothing is to be waited for after an \
+                 answer: go on with the next number at once.",
+            ))
+        },
     },
     Check {
         title: "a ping that was lost is sent again",
@@ -70,12 +85,21 @@ pub const CHECKS: &[Check] = &[
                 from main.",
         },
         run: |grading| {
+            // Two runs at a time: one without any answer, and one with a single one.
+            let single = grading.chance().u32(1..=NUMBERS);
+            let mut plays = [Play::start(grading)?, Play::start(grading)?];
             let mut pace = Pace::default();
-            Play::start(grading)?.through(|_, _| {
-                pace.a_try_begins();
-                Ok(())
-            })?;
-            pace.is_right()
+            while let Some((run, ping)) = Play::first_of(&mut plays)? {
+                match run {
+                    0 => pace.a_try_begins(),
+                    _ if ping.number == single => plays[run].answer(&ping)?,
+                    _ => {}
+                }
+            }
+            let [none, one] = plays;
+            none.finish()?;
+            pace.is_right()?;
+            one.finish().advice_if(|wrong| wrong.how == How::Exit, ONE_IS_ENOUGH)
         },
     },
     Check {
@@ -161,22 +185,20 @@ pub const CHECKS: &[Check] = &[
                 socket, before the first ping: then the kernel lets only this one peer through.",
         },
         run: |grading| {
-            let mut stranger = grading.datagrams()?;
-            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
-                (1, 1) => {
-                    stranger.send(ping.from, b"pong 1")?;
-                    play.opponent.call_it("pong 1, from another address");
-                    Ok(())
-                }
-                _ => play.answer(ping),
-            })
+            let mut play = Play::start(grading)?;
+            play.opponent.invite_strangers(grading)?;
+            let strangers = play.opponent.strangers();
+            let right = |number: u32| {
+                let pong = || Stray::new(format!("pong {number}"), STRANGER);
+                (0..strangers).map(|it| Stray { stranger: Some(it), ..pong() }).collect()
+            };
+            play.with_strays(right)
         },
     },
     Check {
         title: "other words are thrown away, however long",
         usually: advice! {
-            Silent => "Datagrams that are no answer came, and no ping after them. An empty \
-                datagram is received as 0 bytes, and is not the end of anything. Throw away what \
+            Silent => "Datagrams that are no answer came, and no ping after them. Throw away what \
                 is not the answer, and let the same try go on.",
             Exit => "The program ended on a datagram that is no answer. It can hold any bytes, or \
                 none: bytes that are no text, a word without a number. Compare the bytes as they \
@@ -184,40 +206,11 @@ pub const CHECKS: &[Check] = &[
                 apart.",
             _ => "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
                 end of the try, or the right answer was not recognised after it (in C, is \
-                something of it left in the buffer?). Compare all of its bytes and its length, not \
-                only how it begins. And give the buffer more room than the answer needs: what does \
-                not fit is cut off, and a longer datagram then looks like the right one (step 5).",
+                something of it left in the buffer?). Compare all of its bytes and its length.",
         },
         run: |grading| {
-            let mut long = b"pong 1".to_vec();
-            long.resize(1000, b' ');
-            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
-                (1, 1) => {
-                    let others: [&[u8]; 11] = [
-                        b"",
-                        b"pong",
-                        b"pong ",
-                        b"pong one",
-                        b"\xffong 1",
-                        b"ping 1",
-                        b"PONG 1",
-                        b"pong 4",
-                        b"pong 1\n",
-                        b"pong 11",
-                        &long,
-                    ];
-                    for other in others {
-                        play.send(ping, other)?;
-                    }
-                    play.opponent.call_it(
-                        "an empty datagram, \"pong\", \"pong one\", \"\\xffong 1\", \"ping 1\", \
-                         \"PONG 1\", \"pong 4\", \"pong 1\\n\", \"pong 11\", \"pong 1\" and 994 \
-                         spaces",
-                    );
-                    Ok(())
-                }
-                _ => play.answer(ping),
-            })
+            let chance = &mut grading.chance().fork();
+            Play::start(grading)?.with_strays(|number| other_words(&mut chance.clone(), number))
         },
     },
     Check {
@@ -274,7 +267,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             Play::start(grading)?.through(|play, ping| {
-                if ping.number < 4 && ping.attempt == 1 {
+                if ping.number < 3 && ping.attempt == 1 {
                     for _ in 0..2 {
                         play.opponent.program.stop_and_continue();
                     }
@@ -358,14 +351,51 @@ impl Play {
         self.finish()
     }
 
+    /// The same, while these come at the first tries of the numbers; the last one is answered.
+    fn with_strays(self, strays: impl Fn(u32) -> VecDeque<Stray>) -> Outcome {
+        let all = strays(1).len();
+        let mut have_come = 0;
+        self.through(|play, ping| {
+            if ping.attempt == 1 {
+                let mut strays = strays(ping.number);
+                strays.drain(..have_come);
+                play.opponent.let_strays_come(ping.from, strays);
+            } else {
+                have_come = all - play.opponent.strays_left();
+            }
+            if ping.attempt < TRIES && play.opponent.strays_left() > 0 {
+                return Ok(());
+            }
+            have_come = all - play.opponent.no_more_strays();
+            play.answer(ping)
+        })
+    }
+
     /// The next ping; `None`: the program has ended.
     fn next(&mut self) -> Outcome<Option<Ping>> {
         let awaited = self.awaited();
-        let Some((bytes, from)) = self.opponent.receive(&awaited)? else { return Ok(None) };
+        match self.opponent.receive(&awaited)? {
+            Some((bytes, from)) => self.came(&bytes, from, awaited).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next ping of some that run at the same time, and which of them it is from.
+    fn first_of(plays: &mut [Self]) -> Outcome<Option<(usize, Ping)>> {
+        let awaited: Vec<_> = plays.iter().map(Self::awaited).collect();
+        let opponents = plays.iter_mut().map(|play| &mut play.opponent);
+        let mut opponents: Vec<_> = opponents.zip(awaited).collect();
+        let Some((run, bytes, from)) = first_of(&mut opponents)? else { return Ok(None) };
+        let awaited = plays[run].awaited();
+        Ok(Some((run, plays[run].came(&bytes, from, awaited)?)))
+    }
+
+    /// This has come from there.
+    fn came(&mut self, bytes: &[u8], from: SocketAddr, awaited: String) -> Outcome<Ping> {
         let now = Instant::now();
         let is_ping = |number: u32| bytes == format!("ping {number}").as_bytes();
         let (number, seen) = (self.number(), *self.current());
-        let got = show(&bytes);
+        let got = show(bytes);
         if number > 0 && is_ping(number) {
             if seen.tries == TRIES {
                 let got = format!("the same for the fourth time: {got}");
@@ -389,7 +419,7 @@ impl Play {
         }
         let number = self.number();
         self.opponent.call_it(format!("nothing, to try {attempt} of ping {number}"));
-        Ok(Some(Ping { number, attempt, from }))
+        Ok(Ping { number, attempt, from })
     }
 
     /// What must come next.
@@ -442,7 +472,7 @@ impl Play {
         let last = *self.current();
         let Self { opponent, .. } = &self;
         let (status, lines) = opponent.expect_end()?;
-        let end = Instant::now();
+        let end = opponent.end();
         if !(opponent.number == NUMBERS && last.is_over()) {
             return Err(opponent.too_early(self.awaited(), status));
         }
@@ -473,6 +503,7 @@ impl Play {
     /// The lines for the numbers, in this order; others may be between them.
     /// Gives how many were answered.
     fn compare(&self, lines: &[String]) -> Outcome<u32> {
+        let results = lines.iter().filter(|line| is_result(line.trim())).count();
         let mut lines = lines.iter().map(|line| line.trim());
         // Goes on to this line, if there is one.
         let mut find = |wanted: &str| {
@@ -498,10 +529,112 @@ impl Play {
         });
         let summary = format!("{answered} of {NUMBERS} answered");
         if missing.is_none() && find(&summary) {
-            return Ok(answered);
+            let expected = "5 lines: one for each number, and one at the end";
+            let got = format!("{} of that kind", plural(results, "line"));
+            return match results {
+                5 => Ok(answered),
+                _ => Err(self.opponent.wrong(How::Printed, expected, got).advice(MORE_LINES)),
+            };
         }
         let expected = the_line(&missing.unwrap_or(summary));
         let got = lines.next().map_or("no more lines".to_owned(), the_line);
         Err(self.opponent.wrong(How::Printed, expected, got))
     }
 }
+
+/// One of the lines of the task, whatever it says.
+fn is_result(line: &str) -> bool {
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let of_a_number = line.split_once(": ").is_some_and(|(number, text)| {
+        is_number(number) && (text == "no answer" || text.starts_with("answered at try "))
+    });
+    of_a_number || line.strip_suffix(" of 4 answered").is_some_and(is_number)
+}
+
+/// Datagrams that are no answer to this number: in another order for each seed.
+fn other_words(chance: &mut fastrand::Rng, number: u32) -> VecDeque<Stray> {
+    let next = number % NUMBERS + 1;
+    let wide = char::from_u32(0xff10 + number).unwrap_or_default();
+    let pong = format!("pong {number}");
+    let of = |advice: &'static str, words: &[String]| {
+        words.iter().map(|it| Stray::new(it.as_bytes(), advice)).collect::<Vec<_>>()
+    };
+    let not_text = |words: &[&[u8]]| Stray::new(words.concat(), NOT_TEXT);
+    let mut strays = vec![Stray::new("", EMPTY)];
+    strays.extend(of(PART, &["pong".into(), "pong ".into(), "p".into(), number.to_string()]));
+    strays.extend(of(
+        ALIKE,
+        &[
+            format!(" {pong}"),
+            format!("pong  {number}"),
+            format!("pong\t{number}"),
+            format!("PONG {number}"),
+            format!("Pong {number}"),
+            format!("pong 0{number}"),
+            format!("pong +{number}"),
+            format!("pong {number}.0"),
+            format!("pong {wide}"),
+            format!("ping {number}"),
+            "pong one".to_owned(),
+        ],
+    ));
+    strays.extend(of(AFTER, &["\n", "\r\n", " ", "\t"].map(|end| format!("{pong}{end}"))));
+    strays.extend(of(
+        NUMBER,
+        &[format!("pong {next}"), format!("pong -{number}"), format!("pong {}", number + 256)],
+    ));
+    let more = |end: &str| format!("{pong}{end}");
+    strays.extend(of(
+        LONGER,
+        &[
+            more("\0"),
+            more(&number.to_string()),
+            more(&format!("\0{pong}")),
+            more(&pong),
+            more(" and more"),
+            more(&" ".repeat(994)),
+            more(&"\0".repeat(8994)),
+        ],
+    ));
+    strays.push(Stray::new([pong.as_bytes(), b"\xc3"].concat(), LONGER));
+    strays.extend([
+        not_text(&[b"\xff", pong.as_bytes()]),
+        not_text(&[b"pong \xff", number.to_string().as_bytes()]),
+        not_text(&[&contents::bytes(chance, 40)]),
+    ]);
+    let lines = contents::lines(chance);
+    strays.extend(lines.iter().take(4).map(|line| Stray::new(line.as_bytes(), ALIKE)));
+    chance.shuffle(&mut strays);
+    strays.into()
+}
+
+const PART: &str = "A datagram that has only a part of the answer was taken for it, or for the end \
+     of the try, or ended the program. Compare as many bytes as the answer has, and the length: \
+     not only the bytes that have come.";
+
+const ALIKE: &str = "A datagram that is only like the answer was taken for it, or for the end of \
+     the try, or ended the program. Compare the bytes as they came with the ones that you wait for: \
+     cut nothing off, and make no number of them.";
+
+const AFTER: &str = "The answer with a blank or a line ending after it is another datagram, and was \
+     taken for the answer, or for the end of the try. Cut nothing off what came (strip, trim), and \
+     compare its length as well, not only how it begins. And give the buffer more room than the \
+     answer needs: what does not fit is cut off.";
+
+const NUMBER: &str = "An answer to another number was taken for the one that is waited for, or for \
+     the end of the try. All of \"pong N\" is compared, the number as well.";
+
+const LONGER: &str = "A longer datagram that begins like the answer was taken for it, or for the \
+     end of the try. Compare its length as well, not only how it begins (in C, strcmp stops at a \
+     zero byte). And give the buffer more room than the answer needs: what does not fit is cut \
+     off, and a longer datagram then looks like the right one (step 5).";
+
+const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for the \
+     end of the try, or ended the program. Decode nothing: compare the bytes as they came with the \
+     bytes that you wait for.";
+
+const ONE_IS_ENOUGH: &str = "One of the four pings was answered, so the exit status is 0: another \
+     one says that none was.";
+
+const MORE_LINES: &str = "Each of the five lines is printed once: that of a number when it was \
+     answered or given up, and the last one at the end. A try without an answer has no line.";

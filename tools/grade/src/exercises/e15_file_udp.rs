@@ -2,14 +2,19 @@
 //! Idea: numbers, answers, another try.
 //! Usual mistake: any answer taken for this one.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
+use fastrand::Rng;
+
+use crate::contents::{bytes, cut};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, free_address};
 use crate::program::{ending, expect_no_line, the_line};
-use crate::stop_and_wait::{Opponent, Pace, TRY};
+use crate::stop_and_wait::{EMPTY, NEW_SOCKET, Opponent, Pace, STRANGER, Stray, TRY, first_of};
 use crate::wrong::{Explain as _, How, Outcome, show};
 
 pub const CHECKS: &[Check] = &[
@@ -54,8 +59,29 @@ pub const CHECKS: &[Check] = &[
                 each once and in order.",
         },
         run: |grading| {
-            // More than 255 datagrams.
-            Play::start(grading, &all_sorts(270 * PIECE))?.through(Play::answer)
+            // More than 255 datagrams: as many as are full, and a bit less, or more.
+            let length = 270 * PIECE + [0, 1, 1023, 500][grading.chance().usize(..4)];
+            let file = bytes(grading.chance(), length);
+            Play::start(grading, &file)?.through(Play::answer)
+        },
+    },
+    Check {
+        title: "one that comes in small bits arrives as well",
+        usually: advice! {
+            Short => "The file came in small bits, as from a pipe, and the end was told before \
+                all of it had come. A read that gives fewer bytes than it could is not the last \
+                one: only 0 bytes are the end of the file.",
+            _ => "The file came in small bits, as from a pipe: each read gives what is there, \
+                which may be fewer bytes than you ask for. Send as many as that, or read until \
+                there are 1024; at 0 bytes comes the end.",
+        },
+        run: |grading| {
+            let file = bytes(grading.chance(), 3000);
+            let mut play = Play::waiting(grading, &file)?;
+            let (start, rest) = file.split_at(2 * PIECE);
+            let bits = cut(grading.chance(), rest, 10);
+            play.opponent.type_in_pieces([start].into_iter().chain(bits));
+            play.through(Play::answer)
         },
     },
     Check {
@@ -72,12 +98,18 @@ pub const CHECKS: &[Check] = &[
                 answered. Only then read on, and count on.",
         },
         run: |grading| {
-            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
+            let file = bytes(grading.chance(), 3000);
+            let mut pace = Pace::default();
+            Play::start(grading, &file)?.through(|play, part| {
+                if part.number < 3 {
+                    pace.a_try_begins();
+                }
                 match (part.number, part.attempt) {
                     (1 | 2, 1) => Ok(()),
                     _ => play.answer(part),
                 }
-            })
+            })?;
+            pace.is_not_over(TRY * 5)
         },
     },
     Check {
@@ -102,6 +134,32 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        title: "an answer that is late counts in the next try",
+        usually: advice! {
+            "An answer to the first try came during the second one. It is the answer to this \
+             datagram, and was not taken for it: which try an answer belongs to, it does not say. \
+             The receiver has the datagram, so the next one is sent."
+        },
+        run: |grading| {
+            let mut first = None;
+            let file = bytes(grading.chance(), 2000);
+            Play::start(grading, &file)?.through(|play, part| {
+                let first = *first.get_or_insert(part.from);
+                match (part.number, part.attempt) {
+                    (1, 1) => Ok(()),
+                    (1, 2) => play.answer(&Part { from: first, ..*part }),
+                    (1, 3) if part.from != first => {
+                        let expected = "datagram 2, or a third try from the same port";
+                        let from = part.from;
+                        let got = format!("datagram 1 again, from {from}, and no more {first}");
+                        Err(play.opponent.wrong(How::Other, expected, got).advice(NEW_SOCKET))
+                    }
+                    _ => play.answer(part),
+                }
+            })
+        },
+    },
+    Check {
         title: "an answer that comes twice counts once",
         usually: advice! {
             "The answer to a datagram came twice, and the next datagram was lost. The second \
@@ -110,19 +168,17 @@ pub const CHECKS: &[Check] = &[
              throw it away and receive again, in the same try."
         },
         run: |grading| {
-            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
-                match (part.number, part.attempt) {
-                    (1, _) => {
-                        play.answer(part)?;
-                        play.answer(part)
-                    }
-                    (2, 1) => {
-                        play.opponent
-                            .call_it("the answer to datagram 1, twice; none to datagram 2");
-                        Ok(())
-                    }
-                    _ => play.answer(part),
+            let file = bytes(grading.chance(), 3000);
+            Play::start(grading, &file)?.through(|play, part| match (part.number, part.attempt) {
+                (1, _) => {
+                    play.answer(part)?;
+                    play.answer(part)
                 }
+                (2, 1) => {
+                    play.opponent.call_it("the answer to datagram 1, twice; none to datagram 2");
+                    Ok(())
+                }
+                _ => play.answer(part),
             })
         },
     },
@@ -142,41 +198,29 @@ pub const CHECKS: &[Check] = &[
                 than the receiver's (compare it, or connect the socket).",
         },
         run: |grading| {
-            let mut stranger = grading.datagrams()?;
             let mut is_done = false;
-            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
-                match (part.number, part.attempt) {
-                    (1, 1) => {
-                        let others: [&[u8]; 9] = [
-                            b"",
-                            b"\0",
-                            b"\0\0\0",
-                            b"\x01\0\0\0",
-                            b"\0\0\0\x02",
-                            b"\0\0\x01\x01",
-                            b"\xff\xff\xff\xff",
-                            b"\0\0\0\x01\0",
-                            b"\0\0\0\x01 and more",
-                        ];
-                        for other in others {
-                            play.send(part.from, other)?;
-                        }
-                        stranger.send(part.from, b"\0\0\0\x01")?;
-                        play.opponent.call_it(
-                            "9 datagrams that are not \\0 \\0 \\0 \\1 (none, 1, 3, 4, 5 and 13 \
-                             bytes), and one that is, from another address",
-                        );
-                        Ok(())
-                    }
-                    (2, ..TRIES) if !is_done => {
-                        let words = "\\0 \\0 \\0 \\0";
-                        is_done = !play.opponent.make_noise(part.from, b"\0\0\0\0", words);
-                        if is_done { play.answer(part) } else { Ok(()) }
-                    }
-                    _ => {
-                        play.opponent.end_noise();
-                        play.answer(part)
-                    }
+            let file = bytes(grading.chance(), 4000);
+            let mut play = Play::start(grading, &file)?;
+            play.opponent.invite_strangers(grading)?;
+            let strangers = play.opponent.strangers();
+            let chosen = grading.chance().u32(1..=2);
+            let chance = &mut grading.chance().fork();
+            play.through(|play, part| match (part.number, part.attempt) {
+                (number, 1) if number == chosen => {
+                    let strays = others(chance, number, strangers);
+                    play.opponent.let_strays_come(part.from, strays);
+                    Ok(())
+                }
+                (number, ..TRIES) if number == chosen && play.opponent.strays_left() > 0 => Ok(()),
+                (3, ..9) if !is_done => {
+                    let words = "\\0 \\0 \\0 \\0";
+                    is_done = !play.opponent.make_noise(part.from, b"\0\0\0\0", words);
+                    if is_done { play.answer(part) } else { Ok(()) }
+                }
+                _ => {
+                    play.opponent.no_more_strays();
+                    play.opponent.end_noise();
+                    play.answer(part)
                 }
             })
         },
@@ -192,11 +236,12 @@ pub const CHECKS: &[Check] = &[
                 answer with the current number counts; without it the same datagram is sent again.",
         },
         run: |grading| {
-            const MOST: u32 = 12;
+            const MOST: u32 = 6;
             let fates: Vec<_> = (0..1000).map(|_| grading.chance().u32(..8)).collect();
             let mut fates = fates.into_iter().cycle();
             let mut lost = 0;
-            Play::start(grading, &all_sorts(24_000))?.through(|play, part| {
+            let file = bytes(grading.chance(), 24_000);
+            Play::start(grading, &file)?.through(|play, part| {
                 match fates.next().unwrap_or_default() {
                     // It is lost, or its answer. One that was on its way
                     // for a long time comes instead.
@@ -224,6 +269,15 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        title: "a file that is larger than the memory is read as it is sent",
+        usually: advice! {
+            Exit | Short => "A file of many MB was not sent to its end.",
+            Other => "In a file of many MB, a datagram is not the one whose turn it was.",
+            _ => READS_AHEAD,
+        },
+        run: many_megabytes,
+    },
+    Check {
         title: "without any answer it gives up after 20 tries",
         usually: advice! {
             Silent => "The tries stopped, and the program still runs. After the 20th try and its \
@@ -239,13 +293,23 @@ pub const CHECKS: &[Check] = &[
                 are too few: networks have bad moments.",
         },
         run: |grading| {
-            let mut play = Play::start(grading, b"hello")?;
-            let mut pace = Pace::default();
-            while play.next()?.is_some() {
-                pace.a_try_begins();
+            // Two runs at a time. In one the first datagram is lost once, so that its end has
+            // tries of its own; in the other, the second of three gets no answer.
+            let three = bytes(grading.chance(), 2 * PIECE);
+            let mut plays = [Play::start(grading, b"hello")?, Play::start(grading, &three)?];
+            let mut paces = [Pace::default(), Pace::default()];
+            while let Some((run, part)) = Play::first_of(&mut plays)? {
+                match (part.number, part.attempt, run) {
+                    (1, 1, 0) => {}
+                    (1, ..) => plays[run].answer(&part)?,
+                    _ => paces[run].a_try_begins(),
+                }
             }
-            play.must_give_up()?;
-            pace.is_right()
+            let [one, other] = plays;
+            other.must_give_up()?;
+            let too_few = one.must_give_up();
+            too_few.advice_if(|wrong| wrong.how == How::Exit, IN_ALL)?;
+            paces.iter().try_for_each(Pace::is_right)
         },
     },
     Check {
@@ -261,15 +325,38 @@ pub const CHECKS: &[Check] = &[
                 was.",
         },
         run: |grading| {
-            Play::start(grading, &all_sorts(3000))?.through(|play, part| {
-                match (part.number, part.attempt) {
-                    (2, 1) => {
-                        play.opponent.close();
-                        thread::sleep(TRY * 5 / 2);
-                        play.come_back(grading)
-                    }
-                    _ => play.answer(part),
+            let file = bytes(grading.chance(), 3000);
+            Play::start(grading, &file)?.through(|play, part| match (part.number, part.attempt) {
+                (2, 1) => {
+                    play.opponent.close();
+                    thread::sleep(TRY * 5 / 2);
+                    play.come_back(grading)
                 }
+                _ => play.answer(part),
+            })
+        },
+    },
+    Check {
+        title: "stopped and continued (Ctrl-Z, fg), it goes on",
+        usually: advice! {
+            "The program was stopped and continued while it waited. A receive with a limit may end \
+             then, with the error \"interrupted\" (EINTR). It is no answer, no end and no try that \
+             is over: receive again, with what is left of the 100 ms (step 13)."
+        },
+        run: |grading| {
+            let file = bytes(grading.chance(), 2000);
+            Play::start(grading, &file)?.through(|play, part| {
+                if part.number < 3 && part.attempt == 1 {
+                    for _ in 0..2 {
+                        play.opponent.program.stop_and_continue();
+                    }
+                    play.opponent.call_it("nothing; the program was stopped and continued");
+                    if part.number == 1 {
+                        // The try goes on.
+                        return Ok(());
+                    }
+                }
+                play.answer(part)
             })
         },
     },
@@ -295,10 +382,101 @@ const TRIES: u32 = 20;
 /// So much of the file fits a datagram.
 const PIECE: usize = 1024;
 
-/// Bytes of all values, each KB another one.
-fn all_sorts(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 7 + at / PIECE).to_le_bytes()[0]).collect()
+/// A program may have so much of the file, and not have sent it: 1 MB, and what is in its pipe.
+const AHEAD: usize = (1 << 20) + (1 << 16);
+/// The long file repeats itself after so many bytes.
+const PERIOD: usize = 1 << 20;
+const LONG: usize = 32 * PERIOD;
+
+const READS_AHEAD: &str = "The program reads much more of the file than it has sent: all of it at \
+     once, perhaps. It may be larger than the memory. Read a piece, send it until it is answered, \
+     and only then read the next one.";
+
+const IN_ALL: &str = "Each datagram has 20 tries of its own: the try of the one before was counted \
+     as well. Begin to count anew with each datagram.";
+
+const TOO_MUCH: &str = "A datagram has more of the file than 1024 bytes. Read no more than that at \
+     a time, or cut what was read.";
+
+const PADDED: &str = "After the bytes of the file come others, which are not of it. A datagram has \
+     as many bytes of the file as were read, and no more: not the whole buffer.";
+
+const BYTES: &str = "The number is right, and the bytes after it are not those of the file. It has \
+     any bytes, also those that end a line or a string in text: read bytes, take as many as the \
+     read says, and cut nothing off.";
+
+const NUMBERS: &str = "The number is not the one whose turn it is. It has 4 bytes, the highest \
+     first: after 255 comes \\0 \\0 \\1 \\0.";
+
+const TOTAL: &str = "The file has arrived, and the line that says so has another number, or is \
+     missing. It counts the bytes of the file that were sent.";
+
+/// Some GB would do as well, but nobody waits for that: what is read shows early how much the
+/// program keeps.
+fn many_megabytes(grading: &mut Grading) -> Outcome {
+    let file = bytes(grading.chance(), PERIOD);
+    let mut play = Play::waiting(grading, &[])?;
+    let taken = play.opponent.program.type_endlessly(file.clone(), LONG);
+    (play.file, play.length) = (file, LONG);
+    while let Some(part) = play.next()? {
+        let ahead = taken.load(Ordering::Relaxed).saturating_sub(play.arrived);
+        if ahead > AHEAD {
+            let expected = "that it reads on when the datagram before is answered";
+            let got = format!("{} MB read, and not sent", ahead >> 20);
+            let wrong = play.opponent.wrong(How::More, expected, got);
+            return Err(wrong.after(format!("a file of {} MB", LONG >> 20)));
+        }
+        match (part.number, part.attempt) {
+            // Meanwhile it must not read on.
+            (50, 1) => play.opponent.call_it("nothing, to datagram 50 of a file of many MB"),
+            (51.., _) => return Ok(()),
+            _ => play.answer(&part)?,
+        }
+    }
+    play.finish()
 }
+
+/// Datagrams that are no answer to this one: in another order for each seed.
+fn others(chance: &mut Rng, number: u32, strangers: usize) -> VecDeque<Stray> {
+    let right = number.to_be_bytes();
+    let long = |end: &[u8]| Stray::new([&right[..], end].concat(), LONGER);
+    let mut strays = vec![
+        Stray::new("", EMPTY),
+        Stray::new(&right[..1], SHORTER),
+        Stray::new(&right[..3], SHORTER),
+        Stray::new(&right[3..], SHORTER),
+        Stray::new(number.to_le_bytes(), ANOTHER),
+        Stray::new(number.to_string(), ANOTHER),
+        long(b"\0"),
+        long(b"\n"),
+        long(&right),
+        long(b" and more"),
+        long(&[0; 1024]),
+        Stray::new([&[0; 4], &right[..]].concat(), LONGER),
+    ];
+    let numbers = [0, 1, 256, 257, 65_536, 1 << 24, u32::MAX, chance.u32(3..)];
+    let others = numbers.into_iter().map(|more| number.wrapping_add(more).max(number - 1));
+    let others = others.chain([number - 1]).filter(|other| *other != number);
+    strays.extend(others.map(|other| Stray::new(other.to_be_bytes(), ANOTHER)));
+    strays.extend(
+        (0..strangers)
+            .map(|stranger| Stray { stranger: Some(stranger), ..Stray::new(right, STRANGER) }),
+    );
+    chance.shuffle(&mut strays);
+    strays.into()
+}
+
+const SHORTER: &str = "A datagram of fewer than 4 bytes was taken for the answer, or for the end of \
+     the try, or ended the program. Look at the length before you take a number out of it, or \
+     compare all of it with the 4 bytes that you wait for.";
+
+const LONGER: &str = "A longer datagram that has the right number in it was taken for the answer, \
+     or for the end of the try. An answer is exactly 4 bytes: compare the length as well, and give \
+     the buffer more room than that. What does not fit is cut off, and a longer datagram then \
+     looks like the right one (step 5).";
+
+const ANOTHER: &str = "Another number was taken for the answer, or for the end of the try. Only the \
+     number that you wait for counts, all four bytes of it: not a higher one, not an earlier one.";
 
 /// A datagram that has come.
 struct Part {
@@ -312,36 +490,52 @@ struct Part {
 struct Play {
     opponent: Opponent,
     at: SocketAddr,
+    /// The file, or the first of its periods.
     file: Vec<u8>,
+    length: usize,
     /// So much of it has come.
     arrived: usize,
     /// The datagram that came last, how often, and whether it was answered.
     datagram: Vec<u8>,
     tries: u32,
     is_answered: bool,
+    /// All that has come, with each try: the bytes, and how many datagrams.
+    total: usize,
+    datagrams: usize,
 }
 
 impl Play {
+    /// A program that has the file on its standard input.
     fn start(grading: &mut Grading, file: &[u8]) -> Outcome<Self> {
+        let play = Self::waiting(grading, file)?;
+        play.opponent.program.type_all(file);
+        Ok(play)
+    }
+
+    /// A program whose standard input has nothing of the file yet.
+    fn waiting(grading: &mut Grading, file: &[u8]) -> Outcome<Self> {
         let at = free_address()?;
         let wire = grading.datagrams_at(&at.to_string())?;
         let opponent = Opponent::start(grading, wire)?;
-        opponent.program.type_all(file);
         Ok(Self {
             opponent,
             at,
             file: file.to_vec(),
+            length: file.len(),
             arrived: 0,
             datagram: Vec::new(),
             tries: 0,
             is_answered: true,
+            total: 0,
+            datagrams: 0,
         })
     }
 
     /// The file has not arrived yet, so it must not say that it has.
     fn says_nothing_yet(&self) -> Outcome {
         let printed = self.opponent.program.printed_up_to_now();
-        let line = printed.iter().find(|line| line.contains("sent"));
+        let said = self.said();
+        let line = printed.iter().find(|line| line.trim() == said);
         expect_no_line(line, "no such line: the end has no answer yet")
             .after(&self.opponent.sent)
             .advice(
@@ -361,21 +555,44 @@ impl Play {
     /// The next datagram; `None`: the program has ended.
     fn next(&mut self) -> Outcome<Option<Part>> {
         let awaited = self.awaited();
-        let Some((bytes, from)) = self.opponent.receive(&awaited)? else { return Ok(None) };
+        match self.opponent.receive(&awaited)? {
+            Some((bytes, from)) => self.came(bytes, from, awaited).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next datagram of some runs at the same time, and which of them it is from.
+    fn first_of(plays: &mut [Self]) -> Outcome<Option<(usize, Part)>> {
+        let awaited: Vec<_> = plays.iter().map(Self::awaited).collect();
+        let opponents = plays.iter_mut().map(|play| &mut play.opponent);
+        let mut opponents: Vec<_> = opponents.zip(awaited).collect();
+        let Some((run, bytes, from)) = first_of(&mut opponents)? else { return Ok(None) };
+        let awaited = plays[run].awaited();
+        Ok(Some((run, plays[run].came(bytes, from, awaited)?)))
+    }
+
+    /// This has come from there.
+    fn came(&mut self, bytes: Vec<u8>, from: SocketAddr, awaited: String) -> Outcome<Part> {
         let now = Instant::now();
+        self.total += bytes.len();
+        self.datagrams += 1;
         match number_of(&bytes) {
             Some(number) if number == self.opponent.number && number > 0 => {
                 self.repeat(&bytes, now, &awaited)?;
             }
             Some(number) if number == self.opponent.number + 1 => self.go_on(bytes, awaited)?,
-            _ => return Err(self.opponent.wrong(How::Other, awaited, words(&bytes))),
+            _ => {
+                let wrong = self.opponent.wrong(How::Other, awaited, words(&bytes));
+                let is_large = self.opponent.number > 100;
+                return Err(wrong.advice_if(|_| is_large, NUMBERS));
+            }
         }
         let (number, attempt) = (self.opponent.number, self.tries);
         self.opponent.call_it(match attempt {
             1 => format!("nothing, to datagram {number}"),
             _ => format!("nothing, to datagram {number}, try {attempt}"),
         });
-        Ok(Some(Part { number, attempt, is_end: self.is_end(), from }))
+        Ok(Part { number, attempt, is_end: self.is_end(), from })
     }
 
     /// The same datagram again.
@@ -400,22 +617,28 @@ impl Play {
     /// The next one: of the file what comes next, or the end.
     fn go_on(&mut self, bytes: Vec<u8>, expected: String) -> Outcome {
         let got = words(&bytes);
-        let (piece, rest) = (&bytes[4..], &self.file[self.arrived..]);
-        if !self.is_answered || self.is_end() || piece.len() > PIECE {
+        let (piece, rest) = (&bytes[4..], self.rest());
+        if !self.is_answered || self.is_end() {
             return Err(self.opponent.wrong(How::Other, expected, got));
         }
+        if piece.len() > PIECE {
+            return Err(self.opponent.wrong(How::Other, expected, got).advice(TOO_MUCH));
+        }
         if piece.is_empty() && !rest.is_empty() {
-            let expected = match rest.len() {
-                all if all == self.file.len() => expected,
+            let expected = match self.length - self.arrived {
+                all if all == self.length => expected,
                 left => format!("{expected} ({left} are missing)"),
             };
             let got = format!("the end: {got}");
-            return Err(self.opponent.wrong(How::Short, expected, got));
+            let wrong = self.opponent.wrong(How::Short, expected, got);
+            return Err(wrong.advice_if(|_| rest[0] == 0xff && !self.datagram.is_empty(), LAST_255));
         }
         if !rest.starts_with(piece) {
             let same = piece.iter().zip(rest).take_while(|(a, b)| a == b).count();
             let got = format!("{got}, of which byte {} does not belong there", same + 5);
-            return Err(self.opponent.wrong(How::Other, expected, got));
+            let is_padded = piece.starts_with(rest);
+            let wrong = self.opponent.wrong(How::Other, expected, got);
+            return Err(wrong.advice(if is_padded { PADDED } else { BYTES }));
         }
         self.arrived += piece.len();
         self.opponent.number += 1;
@@ -423,6 +646,12 @@ impl Play {
         self.is_answered = false;
         self.datagram = bytes;
         Ok(())
+    }
+
+    /// What comes next of the file: not more than a datagram has.
+    fn rest(&self) -> &[u8] {
+        let from = self.arrived % PERIOD;
+        &self.file[from..from + PIECE.min(self.length - self.arrived)]
     }
 
     /// The last datagram was the end.
@@ -441,8 +670,7 @@ impl Play {
             return "the end of the program".to_owned();
         }
         let mut datagram = (number + 1).to_be_bytes().to_vec();
-        let rest = &self.file[self.arrived..];
-        datagram.extend(&rest[..rest.len().min(PIECE)]);
+        datagram.extend(self.rest());
         words(&datagram)
     }
 
@@ -487,18 +715,55 @@ impl Play {
         if !status.success() {
             return Err(self.opponent.wrong(How::Exit, "exit status 0", ending(status)));
         }
-        let line = format!("{} bytes sent", self.file.len());
-        if lines.iter().any(|printed| printed.trim() == line) {
+        let said = self.said();
+        if lines.iter().any(|line| line.trim() == said) {
             return Ok(());
         }
         let got = lines.last().map_or("no line".to_owned(), |line| the_line(line));
-        Err(self.opponent.wrong(How::Printed, the_line(&line), got))
+        let wrong = self.opponent.wrong(How::Printed, the_line(&said), got);
+        Err(wrong.advice(self.about_the_total(&lines)))
+    }
+
+    /// What the program says at the end.
+    fn said(&self) -> String {
+        format!("{} bytes sent", self.length)
+    }
+
+    /// Which number it is that it says instead.
+    fn about_the_total(&self, lines: &[String]) -> String {
+        let number = |line: &String| line.trim().strip_suffix(" bytes sent")?.parse::<usize>().ok();
+        let Some(total) = lines.iter().rev().find_map(number) else { return TOTAL.to_owned() };
+        let datagrams = self.opponent.number as usize;
+        let last = self.length % PIECE;
+        // What came in all, without the numbers.
+        let again = self.total - 4 * self.datagrams;
+        // So many numbers are in it, if the rest is that.
+        let numbers = |rest: usize| total.saturating_sub(rest) / 4;
+        let why = match total {
+            _ if [datagrams, datagrams - 1].contains(&numbers(self.length)) => {
+                "the four bytes of each number are counted as well, and they are not of the file"
+            }
+            _ if total == again
+                || [self.datagrams, self.datagrams - 1].contains(&numbers(again)) =>
+            {
+                "what was sent again is counted again. Count each piece once, when it was answered"
+            }
+            _ if total == datagrams || total + 1 == datagrams => {
+                "datagrams are counted, and not bytes"
+            }
+            _ if total > self.length && total % PIECE == 0 => {
+                "each piece counts as 1024 bytes, and the last one has fewer"
+            }
+            _ if total == last => "only the last piece is counted",
+            _ => return TOTAL.to_owned(),
+        };
+        format!("The file has arrived, and the number in the line is another one: {why}.")
     }
 
     /// The program must say that the file has not arrived.
     fn must_give_up(self) -> Outcome {
         let (status, lines) = self.opponent.expect_end()?;
-        let now = Instant::now();
+        let now = self.opponent.end();
         if self.opponent.number == 0 || self.tries < TRIES {
             return Err(self.opponent.too_early(self.awaited(), status));
         }
@@ -512,6 +777,10 @@ impl Play {
         Ok(())
     }
 }
+
+const LAST_255: &str = "The end came where the file goes on with a byte of 255: it was taken for \
+     the end. In C getchar gives an int, so that EOF is another number than each byte; in a char it \
+     is the same as 255. The file has any bytes, and only a read that gives nothing is its end.";
 
 /// The number that it begins with.
 fn number_of(bytes: &[u8]) -> Option<u32> {
