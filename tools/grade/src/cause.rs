@@ -194,6 +194,7 @@ fn found(
             [] => no_end(grading, program, stream),
             _ => no_answer(grading, program, stream, wrong.how),
         },
+        (Some(Scene::Sender), _) => None,
         (Some(Scene::Datagram), _) => no_datagram(grading, program, &held()),
         (None, How::Silent) => nothing(wrong, grading, program, &held()),
         (None, How::Other) => bound_swapped(wrong, &held()).map(All),

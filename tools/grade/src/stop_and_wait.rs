@@ -13,7 +13,7 @@ use crate::clock::{Moment, PATIENCE};
 use crate::grading::Grading;
 use crate::program::{Program, ending, one_is_busy};
 use crate::wire::{Bench, Datagrams};
-use crate::wrong::{How, Outcome, Wrong, seconds, show};
+use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
 
 /// The program waits so long for an answer.
 pub const TRY: Duration = Duration::from_millis(100);
@@ -302,6 +302,7 @@ impl Opponent {
 
     pub fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
         let wrong = Wrong::new(how, expected, got).after(self.sent.clone());
+        let wrong = wrong.at((how == How::Silent).then_some(Scene::Sender));
         match self.advice {
             Some(advice) => wrong.advice(advice),
             None => wrong,

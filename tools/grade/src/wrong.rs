@@ -53,6 +53,8 @@ pub enum Scene {
     Datagram,
     /// A line on standard output.
     Line,
+    /// A datagram of a program that speaks first, and whose check knows how long it waits.
+    Sender,
 }
 
 /// The grader's end of a connection on which something is missing.

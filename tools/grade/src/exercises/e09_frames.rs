@@ -12,10 +12,10 @@ use crate::contents::{bytes, cut, lines};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::memory::Memory;
-use crate::patience::{Silent, waits_for_the_slow};
+use crate::patience::{LONG_SILENCE, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome, Wrong, plural};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -36,7 +36,17 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             answers(&mut peer, b"hello")?;
             answers(&mut peer, b"and a second one, please")?;
-            peer.expect_nothing()
+            peer.expect_nothing()?;
+
+            // Three say nothing now, for a while: between two messages, in the middle of a length,
+            // and in the middle of a message.
+            for length in [0, 2, 6] {
+                let (program, mut peer) = grading.start_and_connect()?;
+                answers(&mut peer, b"one")?;
+                peer.send(&framed(b"hello")[..length])?;
+                grading.set_aside(program, Some(peer));
+            }
+            Ok(())
         },
     },
     Check {
@@ -133,7 +143,9 @@ pub const CHECKS: &[Check] = &[
                     peer.send_alone(byte)?;
                     peer.call_it("a message, byte by byte");
                 }
-                peer.expect(message.to_ascii_uppercase())?;
+                // (What the same bytes bring that come at once is no matter here.)
+                let answer = peer.expect(message.to_ascii_uppercase());
+                answer.map_err(|wrong| wrong.at(None))?;
             }
             peer.expect_nothing()
         },
@@ -183,22 +195,29 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            // Two who say nothing in the middle of a message: of its length, or of the rest.
-            let (_one, mut one) = grading.start_and_connect()?;
-            let (_other, mut other) = grading.start_and_connect()?;
-            let hello = framed(b"hello");
-            one.send(&hello[..2])?;
-            other.send(&hello[..6])?;
-            let (one, other) = (Silent::new(&mut one), Silent::new(&mut other));
             let (messages, answer) = row(grading.chance(), (0..50).map(|number| 60_000 + number));
-            let talk = |peer: &mut Peer| answers(peer, b"hello");
-            waits_for_the_slow(grading, b"", talk, &messages, &answer)?;
-            let then = |peer: &mut Peer, rest: &[u8]| {
-                peer.send(rest)?;
-                peer.expect(framed(b"HELLO"))
-            };
-            one.then(|peer| then(peer, &hello[2..])).advice(SILENT_INSIDE)?;
-            other.then(|peer| then(peer, &hello[6..])).advice(SILENT_INSIDE)
+            let program = grading.start()?;
+            let mut slow = grading.connect_narrow(&program)?;
+            slow.call_it("3 MB of messages, by a client that receives nothing for a second");
+            slow.trade_late(messages.iter().map(Vec::as_slice), &answer).advice(SLOW)?;
+
+            // Those of the first check.
+            let silent = grading.after(LONG_SILENCE).into_iter().filter_map(|it| it.peer);
+            for (mut peer, length) in silent.zip([0, 2, 6]) {
+                let hello = framed(b"hello");
+                let (begun, rest) = hello.split_at(length);
+                let then = peer.send(rest).and_then(|()| peer.expect(framed(b"HELLO")));
+                let ahead = match begun {
+                    [] => "nothing".to_owned(),
+                    begun => format!("{}, then nothing", show(begun)),
+                };
+                then.map_err(|wrong| {
+                    let sent = format!("{ahead} for two seconds; then {}", wrong.sent);
+                    let advice = if length == 0 { SILENT } else { SILENT_INSIDE };
+                    wrong.after(sent).advice(advice)
+                })?;
+            }
+            Ok(())
         },
     },
     Check {
@@ -440,7 +459,7 @@ fn enough(program: &Rc<Program>) -> (usize, usize) {
     (2 * WINDOW, 2 * ENOUGH + all.unwrap_or_default() * 1024 / 128)
 }
 
-const SILENT_INSIDE: &str = "The client said nothing for more than a second in the middle of a \
+const SILENT_INSIDE: &str = "The client said nothing for two seconds in the middle of a \
      message, and then went on: it was not served any more. It may be silent for as long as it \
      likes, there as well: set no limit for the rest of a message.";
 
