@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use super::members::{Member, say};
 use crate::clock::{Moment, PATIENCE};
 use crate::wire::{GLANCE, is_timeout, put_all};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, in_words, plural, seconds, show};
+
+/// What comes, and does not come at once.
+pub const TOO_SLOW: &str = "and that took";
 
 /// Each says so many lines, all at the same time. Everybody must hear all
 /// lines of the others, each speaker's in order.
@@ -37,6 +40,7 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
         }
     });
     let after = format!("by {} members at once, {} each", members.len(), plural(lines, "line"));
+    let since = Moment::now();
     for member in members.iter() {
         member.peer.stream().set_read_timeout(Some(GLANCE))?;
         let mut received = BufReader::new(member.peer.stream());
@@ -53,7 +57,13 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
                 Ok(line) => {
                     if let Some(one) = left.iter_mut().find(|one| one.front() == Some(&line)) {
                         one.pop_front();
-                        continue;
+                        if since.elapsed() < 2 * PATIENCE {
+                            continue;
+                        }
+                        let time = seconds(since.elapsed());
+                        let got = format!("{}, {TOO_SLOW} {time}", show(line.as_bytes()));
+                        let expected = format!("by {}, all lines of the others", member.name);
+                        return Err(Wrong::new(How::Short, expected, got).after(after));
                     }
                     // One that comes too early: those ahead are missing.
                     let is_later = left.iter().any(|one| one.contains(&line));
@@ -179,52 +189,66 @@ fn hear_all(name: &str, stream: &TcpStream, heard: &AtomicUsize) -> Outcome {
 pub fn pause(members: &mut [Member], held_up: &str) -> Outcome<bool> {
     const PAUSE: Duration = Duration::from_millis(700);
     const TOO_LONG: Duration = Duration::from_millis(880);
+    const READING: Duration = Duration::from_millis(300);
     /// Who hears nothing for so long waits for the one who pauses.
     const STUCK: Duration = Duration::from_millis(300);
 
     let [anna, ben, carl] = &members[..] else { return Ok(true) };
     let [anna, ben, carl] = [anna, ben, carl].map(|one| one.peer.stream().try_clone());
     let (anna, ben, carl) = (anna?, ben?, carl?);
-    let (heard, read, began) = (AtomicUsize::new(0), AtomicUsize::new(0), Moment::now());
+    let (heard, read) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // Nobody needs the rest.
     let stop = || {
         let _ = anna.shutdown(Shutdown::Both);
         let _ = ben.shutdown(Shutdown::Both);
     };
-    let (pause, result) = thread::scope(|scope| {
+    let (is_sure, result) = thread::scope(|scope| {
         let talker = scope.spawn(|| talk_on(&anna));
         let listener = scope.spawn(|| hear_all("ben", &ben, &heard).inspect_err(|_| stop()));
-        let (mut before, mut since, mut full) = (0, Instant::now(), None);
+        let (mut before, mut since, mut full) = (0, Moment::now(), None);
         while full.is_none_or(|full: Instant| full.elapsed() < PAUSE) {
             thread::sleep(Duration::from_millis(1));
             let now = heard.load(Ordering::Relaxed);
             if now != before {
-                (before, since) = (now, Instant::now());
+                (before, since) = (now, Moment::now());
             }
             // (Where there are no queues, nobody hears more when one connection is full.)
             if before >= FULL + 50 || since.elapsed() > Duration::from_millis(100) {
                 full.get_or_insert_with(Instant::now);
             }
         }
-        let end = Instant::now();
+        let (end, reading) = (Instant::now(), Moment::now());
         let is_stuck = before < SOME && since.elapsed() > STUCK && !listener.is_finished();
-        let result = match is_stuck {
-            true => {
-                let next = show(format!("anna: {}", long_line(before + 1)).as_bytes());
-                let got = format!("nothing for {}", seconds(since.elapsed()));
-                Err(Wrong::new(How::Silent, format!("by ben, {next}"), got).advice(held_up))
-            }
-            false => hear_all("carl", &carl, &read),
-        };
+        let is_done = AtomicBool::new(false);
+        let (lost, result) = thread::scope(|scope| {
+            // In this time all must be read that has waited.
+            let lost = scope.spawn(|| {
+                while end.elapsed() < READING && !is_done.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                reading.lost()
+            });
+            let result = match is_stuck {
+                true => {
+                    let next = show(format!("anna: {}", long_line(before + 1)).as_bytes());
+                    let got = format!("nothing for {}", seconds(since.elapsed()));
+                    Err(Wrong::new(How::Silent, format!("by ben, {next}"), got).advice(held_up))
+                }
+                false => hear_all("carl", &carl, &read),
+            };
+            is_done.store(true, Ordering::Relaxed);
+            (lost.join().unwrap_or_default(), result)
+        });
         if result.is_err() {
             stop();
         }
         let since = talker.join().unwrap_or(end);
         let heard = listener.join().unwrap_or(Ok(()));
-        (end - since, result.and(heard))
+        // If not, there was no time left in which to read it.
+        let is_sure = is_stuck || (end - since <= TOO_LONG && lost <= READING / 3);
+        (is_sure, result.and(heard))
     });
-    // Then there was no time left in which to read all that had waited.
-    if result.is_err() && (pause > TOO_LONG || began.lost() > PAUSE / 9) {
+    if result.is_err() && !is_sure {
         return Ok(false);
     }
     result.after("by anna, 900 long lines; carl reads none of them for 0.7 seconds, then all")?;
