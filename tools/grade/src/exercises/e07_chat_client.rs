@@ -399,8 +399,7 @@ pub const CHECKS: &[Check] = &[
             programs.sort_by_key(|(_, _, words)| is_short(words));
             for (program, mut peer, words) in programs {
                 if words.contains("milk") {
-                    let _ =
-                        hears(&mut peer, "sugar").and_then(|()| peer.send(self::answer("sugar")));
+                    let _ = hears(&mut peer, "sugar").and_then(|()| peer.send(answer("sugar")));
                 }
                 let runs_on = |_: &Wrong| is_short(&words) && program.ended().is_none();
                 fails(&program).advice_if(runs_on, SHORTER).after(&words)?;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::contents;
 use crate::exercise::{Check, advice};
-use crate::grading::{restarts, starts_again};
+use crate::grading::{Grading, restarts, starts_again};
 use crate::patience::waits_for_the_slow;
 use crate::program::Program;
 use crate::wire::Peer;
