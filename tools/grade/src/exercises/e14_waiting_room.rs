@@ -107,8 +107,8 @@ pub const CHECKS: &[Check] = &[
                 guests[0].expect_nothing()?;
             }
             for (line, (program, guests)) in &mut rooms {
-                let (part, rest) = line.split_at(line.len() / 2);
-                let (part, rest) = if line.is_ascii() { (part, rest) } else { ("", &line[..]) };
+                let half = if line.is_ascii() { line.len() / 2 } else { 0 };
+                let (part, rest) = line.split_at(half);
                 if !part.is_empty() {
                     program.type_part(part)?;
                     thread::sleep(Duration::from_millis(50));
