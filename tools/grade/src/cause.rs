@@ -5,7 +5,7 @@
 //! ends its direction. All this takes some 3 seconds, and only a program that has failed is asked.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -195,7 +195,7 @@ fn found(
             _ => no_answer(grading, program, stream, wrong.how),
         },
         (Some(Scene::Sender), _) => None,
-        (Some(Scene::Datagram), _) => no_datagram(grading, program, &held()),
+        (Some(Scene::Datagram), _) => no_datagram(wrong, grading, program, &held()),
         (None, How::Silent) => nothing(wrong, grading, program, &held()),
         (None, How::Other) => bound_swapped(wrong, &held()).map(All),
         _ => None,
@@ -501,6 +501,10 @@ fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) ->
         is_full.or_else(|| not_received(&held))
     });
     let mut awaited = Awaited::on(grading, program, stream);
+    if awaited.came() {
+        // The check has asked itself, and knows why.
+        return None;
+    }
     let speed = Speed::of(program);
     if awaited.comes_within(LATE) {
         return Some(All(late(what, start)));
@@ -700,6 +704,9 @@ fn not_received(held: &Held) -> Option<String> {
 fn no_end(grading: &Grading, program: &Program, stream: &Stream) -> Option<Cause> {
     let start = Instant::now();
     let mut awaited = Awaited::on(grading, program, stream);
+    if awaited.came() {
+        return None;
+    }
     let speed = Speed::of(program);
     if awaited.comes_within(LATE) {
         return Some(All(late("The end of the stream", start)));
@@ -725,7 +732,7 @@ fn no_end(grading: &Grading, program: &Program, stream: &Stream) -> Option<Cause
     if let Some(words) = not_received(&held) {
         return Some(Also(words));
     }
-    if held.state == State::PeerHasEnded && held.unread == 1 {
+    if stream.has_finished && held.state == State::PeerHasEnded && held.unread == 1 {
         return Some(Also(
             "Your program has not received the end of the client's direction: no receive has \
              given 0 bytes yet. It does not receive there now."
@@ -757,7 +764,9 @@ fn no_end(grading: &Grading, program: &Program, stream: &Stream) -> Option<Cause
              another variable is not closed. {{Python: And close() does not close it as long as a \
              makefile() of it is open.}}{{C: (After fork the parent has a copy of its own.)}}",
             match held.state {
-                State::PeerHasEnded => ", and has received the client's end (0 bytes)",
+                State::PeerHasEnded if held.unread == 0 => {
+                    ", and has received the client's end (0 bytes)"
+                }
                 _ => "",
             }
         ),
@@ -822,29 +831,29 @@ fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
 }
 
 /// No datagram came from a program that runs.
-fn no_datagram(grading: &Grading, program: &Program, held: &[Held]) -> Option<Cause> {
+fn no_datagram(
+    wrong: &Wrong,
+    grading: &Grading,
+    program: &Program,
+    held: &[Held],
+) -> Option<Cause> {
     if let Some(words) = elsewhere(program, held, true) {
         return Some(All(words));
     }
+    if wrong.advice.is_some() {
+        // The check has asked itself.
+        return None;
+    }
     let start = Instant::now();
     let sockets = grading.bench().dropped(Type::DGRAM);
-    let comes_within = |time| {
-        let wait = grading.bench().clock.wait(time);
-        while wait.left().is_some() {
-            if sockets.iter().any(has_datagram) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(3));
-        }
-        false
-    };
     // What is there already is for others.
     sockets.iter().for_each(|socket| while has_datagram(socket) {});
-    if comes_within(LATE) {
-        return Some(All(late("A datagram", start)));
-    }
-    if let Some(words) = asked_again(grading, program, || comes_within(AFTER_A_LINE)) {
-        return Some(All(words));
+    let wait = grading.bench().clock.wait(LATE);
+    while wait.left().is_some() {
+        if sockets.iter().any(has_datagram) {
+            return Some(All(late("A datagram", start)));
+        }
+        std::thread::sleep(Duration::from_millis(3));
     }
     let given = given(program)?;
     let at = held.iter().find(|one| one.is_udp && one.local.port() == given.port())?;
@@ -871,34 +880,10 @@ fn has_datagram(socket: &Socket) -> bool {
     socket.recv_from(&mut []).is_ok()
 }
 
-/// Somebody else sends the program a datagram.
-fn asked_again(
-    grading: &Grading,
-    program: &Program,
-    comes: impl FnOnce() -> bool,
-) -> Option<String> {
-    let given = given(program)?;
-    let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-    other.send_to(b"who am I?", given).ok()?;
-    if comes() {
-        return Some(
-            "The answer came when somebody else sent a datagram: your program is behind by one. \
-             Answer each before you receive the next one."
-                .to_owned(),
-        );
-    }
-    let is_answered = has_datagram(&other.into());
-    (is_answered && !grading.bench().has_heard.get()).then(|| {
-        "\"ready\" came too early: the grader's first datagram was lost, and one that it sent \
-         seconds later has its answer. First bind, and only then print \"ready\" (step 2)."
-            .to_owned()
-    })
-}
-
 /// Something is missing, and there is no connection to ask on.
 fn nothing(wrong: &Wrong, grading: &Grading, program: &Program, held: &[Held]) -> Option<Cause> {
     if wrong.expected.contains("datagram") {
-        return no_datagram(grading, program, held);
+        return no_datagram(wrong, grading, program, held);
     }
     // A client that goes elsewhere.
     let target: SocketAddr = program.argument.parse().ok()?;

@@ -36,8 +36,6 @@ pub struct Bench {
     /// check ends with an error there, what the programs say last is heard first: it must not be
     /// about a grader that hangs up.
     dropped: RefCell<Vec<Socket>>,
-    /// Whether any datagram has come from a program.
-    pub has_heard: Cell<bool>,
     /// How often the grader has waited for bytes for a while, for how long in all, and at most.
     waits: Cell<(u32, Duration, Duration)>,
     /// Each connection to the program has one more of it.
@@ -694,7 +692,6 @@ impl Datagrams {
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, from)) => {
                     buffer.truncate(length);
-                    self.bench.has_heard.set(true);
                     return Ok(Some((buffer, from)));
                 }
                 Err(error) if is_timeout(&error) && is_over => return Ok(None),
