@@ -271,13 +271,26 @@ pub const CHECKS: &[Check] = &[
             machine::allow_files(96)?;
             machine::allow_processes(96)?;
             machine::allow_queue(50)?;
-            let (program, mut members) = (grading.start()?, Vec::new());
-            wait_in_the_queue(grading, &program).advice(NO_ROOM)?;
-            for number in 1..=20 {
-                join(grading, &program, &mut members, &format!("m{number}")).advice(PLACES)?;
-            }
             grading.bench().clock.allow(LIMIT / 2);
-            talk_all_at_once(&mut members, 40).advice_if(|it| it.got.contains(TOO_SLOW), SLOWLY)
+            for _ in 0..3 {
+                let (program, mut members) = (grading.start()?, Vec::new());
+                wait_in_the_queue(grading, &program).advice(NO_ROOM)?;
+                for number in 1..=20 {
+                    let name = format!("m{number}");
+                    join(grading, &program, &mut members, &name).advice(PLACES)?;
+                }
+                let since = Moment::now();
+                let result = talk_all_at_once(&mut members, 15);
+                let is_out = |it: &Wrong| {
+                    matches!(it.how, How::End | How::Reset) || it.got.contains(" leaves")
+                };
+                // If not, a line has waited for a second because the machine is busy.
+                if !result.as_ref().is_err_and(is_out) || since.lost() < Duration::from_millis(200)
+                {
+                    return result.advice_if(|it| it.got.contains(TOO_SLOW), SLOWLY);
+                }
+            }
+            Err(grading.too_busy())
         },
     },
     Check {
