@@ -9,8 +9,9 @@
 //! from then on; the members who were there before get `* NAME joins`. Each
 //! further line that it sends, an empty one as well, goes to all other members,
 //! in order and as it came, as `NAME: TEXT`, and not back to itself. When it
-//! ends its direction or breaks off, its connection is closed, and all others
-//! get `* NAME leaves`. A client that goes without a name is not mentioned.
+//! ends its direction or breaks off, all others get `* NAME leaves` after that;
+//! it gets what still waits for it, and its connection is closed. A client that
+//! goes without a name is not mentioned.
 //!
 //! There can be 20 members at once, and nobody waits for the slowest: those who
 //! read hear what is said at once, however many do not. So what a member has
@@ -23,7 +24,7 @@
 //! Nobody who reads is put out because another one talks fast: while 1000 lines
 //! of one member wait in the queues, the server receives no more from it, and
 //! the others talk on. Who sends more than 1000 bytes without `\n` is put out
-//! at once. So the server needs little memory, 64 MB, whatever they send.
+//! at once. So the server grows by less than 64 MB, whatever they send.
 //!
 //!     cargo grade 16_group_chat
 

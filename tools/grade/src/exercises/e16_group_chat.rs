@@ -420,8 +420,8 @@ pub const HINTS: &[&str] = &[
     "One lock for the list. Hold it while you put a line into everybody's queue: then nobody comes \
      or goes in between. Do not hold it over a call that can wait: neither a receive nor a send.",
     "One thread reads from a socket, and another one sends to it: it must be there twice. In Rust: \
-     `Arc<Socket>`, and `&*` of it is read and written; `BufReader` with `read_until(b'\\n', ...)` \
-     gives lines.",
+     `Arc<Socket>`, and `&*` of it is read and written; `BufReader` with `by_ref().take(1001)` and \
+     `read_until(b'\\n', ...)` gives lines, and no more than 1001 bytes.",
     "A limit for send: `client.set_write_timeout(Some(second))`. If a send fails, \
      `shutdown(Shutdown::Both)` that member: the thread that reads from it then receives the end, \
      takes it off the list, and tells the others. Put with each line into the queue when that was \
