@@ -131,8 +131,8 @@ pub const CHECKS: &[Check] = &[
                 are the end.",
             _ => "It answered before the message was whole. A receive brings what is there, which \
                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
-                then until the message is. read_exact does that (MSG_WAITALL in C and Python; or a \
-                loop that adds up).",
+                then until the message is{Rust: (read_exact does that)}{C|Python: (MSG_WAITALL does \
+                that, or a loop that adds up)}{Java: (readFully does that)}.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -159,7 +159,8 @@ pub const CHECKS: &[Check] = &[
                 place.",
             Silent | Short => "In a long row of messages, answers are missing. A long message \
                 comes in several receives: repeat them until it is whole. And send may take only a \
-                part of the answer: write_all (sendall in Python) sends the rest, too.",
+                part of the answer{Rust: : write_all sends the rest, too}{Python: : sendall sends the \
+                rest, too}{else: : send the rest, too}.",
             _ => "In a long row of messages, the conversation broke off. Is there room for the \
                 longest of them? Make a buffer of the size that the length says (it is 65536 at \
                 most), or one of 65536 bytes for all.",
@@ -336,15 +337,19 @@ pub const HINTS: &[&str] = &[
     "Begin with the server of 05_echo. In the inner loop, one message takes three steps: receive \
      the four bytes of its length; receive the message; send the answer.",
     "A receive brings some of the bytes that you ask for. Write a function that repeats it until a \
-     buffer is full: in Rust `read_exact` (std's `Read`) is that function.",
-    "`u32::from_be_bytes(prefix) as usize` is the length. Compare it with 65536 before `vec![0; \
-     length]`. (Python: `int.from_bytes(prefix, \"big\")`. C: `ntohl`.)",
+     buffer is full{Rust: : `read_exact` (std's `Read`) is that function}{Java: : `readFully` of a \
+     DataInputStream is that function}.",
+    "{Rust: `u32::from_be_bytes(prefix) as usize`}{Python: `int.from_bytes(prefix, \"big\")`}{C: \
+     What `ntohl` makes of the four bytes, without a sign,}{Node: `prefix.readUInt32BE(0)`}{Java: \
+     `readInt()`, negative where it is very great,}{Perl: `unpack(\"N\", $prefix)`}{else: The number \
+     of the four bytes, the highest first,} is the length. Compare it with 65536 before you make \
+     room for the message.",
     "The end of the stream is all right in one place only: ahead of the first byte of a length. So \
-     receive that byte by itself, with `read`, and leave the loop if it gives 0; then `read_exact` \
-     for the other three.",
-    "`message.make_ascii_uppercase()` changes a to z, and nothing else. Put the conversation into \
-     a function of its own that gives an `io::Result<()>`: a `?` in it ends this conversation, and \
-     whoever calls it goes on with the next client.",
+     receive that byte by itself, and leave the loop if there is none; then the other three.",
+    "{Rust: `message.make_ascii_uppercase()` changes}{Python: `upper()` of bytes changes}{else: 32 \
+     less for each byte from 97 to 122 changes} a to z, and nothing else. Put the conversation into \
+     a function of its own{Rust: that gives an `io::Result<()>`: a `?` in it}{else: : an error in \
+     it} ends this conversation, and whoever calls it goes on with the next client.",
 ];
 
 const THE_LONGEST: &str = "A message of 65536 bytes is allowed: only a length that is greater \
@@ -356,7 +361,7 @@ const NEXT_CLIENT: &str = "The first client was served, and the next one was not
 
 const CUT_IS_NO_END: &str = "A client ended its stream inside a message, and the next one was not \
      served. That is the end of one conversation, and not of the server: handle the error \
-     (read_exact calls it an unexpected end of file), and go back to accept (step 7).";
+     {Rust: (read_exact calls it an unexpected end of file)}, and go back to accept (step 7).";
 
 const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message may have, and the \
      next client was not served. Anybody can send four bytes: this ends one conversation, and not \
@@ -514,7 +519,7 @@ const ALL_LETTERS: &str = "All letters from a to z change, the first and the las
      bytes from 97 to 122, each to the one that is 32 less.";
 
 const NO_LETTER: &str = "Only the letters from a to z change. In text, é stays é: change bytes and \
-     not characters (to_ascii_uppercase; in Python upper() of bytes, not of a str).";
+     not characters{Rust: (to_ascii_uppercase)}{Python: (upper() of bytes, not of a str)}.";
 
 /// The stream ends here. (A reset closes it as well.)
 fn is_closed(peer: &mut Peer) -> Outcome {

@@ -50,7 +50,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "A ping got no answer, and nothing more came: the program waits forever. A \
                 datagram can be lost, and no call reports that. Give the receive a limit of 100 ms \
-                (a read timeout, SO_RCVTIMEO, settimeout), and when it is over, send again.",
+                {Rust: (a read timeout)}{C: (SO_RCVTIMEO)}{Python: (settimeout)}{Java: \
+                (setSoTimeout)}, and when it is over, send again.",
             Other | Exit => "A ping got no answer within 100 ms, and was not sent again. That the \
                 time is up is no error here (it is called \"would block\", \"timed out\" or \
                 EAGAIN): send the same ping again, three tries for each number.",
@@ -205,8 +206,8 @@ pub const CHECKS: &[Check] = &[
                 are with the ones that you wait for; then nothing needs to be decoded or taken \
                 apart.",
             _ => "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
-                end of the try, or the right answer was not recognised after it (in C, is \
-                something of it left in the buffer?). Compare all of its bytes and its length.",
+                end of the try, or the right answer was not recognised after it{C: (is something of \
+                it left in the buffer?)}. Compare all of its bytes and its length.",
         },
         run: |grading| {
             let chance = &mut grading.chance().fork();
@@ -287,12 +288,14 @@ pub const HINTS: &[&str] = &[
     "Three loops: the numbers, the tries, and the receives of one try. Make the innermost one a \
      function: \"is there an answer to this number within 100 ms?\" Around it: send, ask, up to \
      three times.",
-    "A socket's read timeout (std: set_read_timeout; Python: settimeout; C: SO_RCVTIMEO) makes a \
-     receive give up. The error then is WouldBlock on Linux and macOS, TimedOut on Windows, and in \
-     Python an exception, TimeoutError.",
-    "A try has one end: `Instant::now() + LIMIT`, noted right after the send. Before each receive, \
-     set the timeout to what is left until then. Nothing left: the try is over.",
-    "What `recv_from` gives is the answer if both are right: the address is the one that was \
+    "A limit for the receive {Rust: (set_read_timeout) }{Python: (settimeout) }{C: (SO_RCVTIMEO, or \
+     poll) }{Java: (setSoTimeout) }{Perl: (select) }makes it give up. {Rust: The error then is \
+     WouldBlock on Linux and macOS, TimedOut on Windows.}{Python: That is an exception, \
+     TimeoutError.}{C: The error of recvfrom then is EAGAIN.}{Java: That is an exception, \
+     SocketTimeoutException.}",
+    "A try has one end, noted right after the send: now and 100 ms. Before each receive, set the \
+     limit to what is left until then. Nothing left: the try is over.",
+    "What a receive gives is the answer if both are right: the address is the one that was \
      pinged, and the bytes, all of them, are \"pong N\". Everything else: round again.",
     "So are these errors: the time is up, interrupted, connection refused or reset. None of them \
      needs more than another look at the clock.",
@@ -625,8 +628,8 @@ const NUMBER: &str = "An answer to another number was taken for the one that is 
      the end of the try. All of \"pong N\" is compared, the number as well.";
 
 const LONGER: &str = "A longer datagram that begins like the answer was taken for it, or for the \
-     end of the try. Compare its length as well, not only how it begins (in C, strcmp stops at a \
-     zero byte). And give the buffer more room than the answer needs: what does not fit is cut \
+     end of the try. Compare its length as well, not only how it begins{C: (strcmp stops at a zero \
+     byte)}. And give the buffer more room than the answer needs: what does not fit is cut \
      off, and a longer datagram then looks like the right one (step 5).";
 
 const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for the \

@@ -49,8 +49,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Short => "The end came before all of the file. One read gives a part of it, as a \
                 receive does: read and send in a loop, until a read gives 0 bytes.",
-            Exit => "The program ended in the middle. The file is not text: read bytes (Python: \
-                sys.stdin.buffer), and decode nothing.",
+            Exit => "The program ended in the middle. The file is not text: read bytes{Python: \
+                (sys.stdin.buffer)}, and decode nothing.",
             Silent => "The datagrams stopped in the middle. The file is larger than one read, and \
                 its bytes are not text: read and send until the input ends, and wait for the \
                 answer to the number that was sent last.",
@@ -366,9 +366,10 @@ pub const HINTS: &[&str] = &[
     "Three functions, one inside the other: read a piece and build its datagram; deliver it (send \
      it, 20 times at most); wait for one answer, with a limit. The innermost is that of \
      13_ping_udp.",
-    "Build the datagram once, before the first try: `number.to_be_bytes()` (Python: \
-     number.to_bytes(4, \"big\"), C: htonl), then the bytes that were read. For another try send \
-     the same again.",
+    "Build the datagram once, before the first try: the number {Rust: (number.to_be_bytes()) \
+     }{Python: (number.to_bytes(4, \"big\")) }{C: (htonl) }{Node: (writeUInt32BE) }{Java: (putInt of a \
+     ByteBuffer) }{Perl: (pack(\"N\", $number)) }, then the bytes that were read. For another try \
+     send the same again.",
     "The end needs no code of its own: a read at the end of the file gives 0 bytes, and a datagram \
      with 0 bytes of the file is the end. Leave the loop after that one was answered.",
     "A try has one end, noted right after the send. Before each receive, set the timeout to what \
@@ -779,8 +780,8 @@ impl Play {
 }
 
 const LAST_255: &str = "The end came where the file goes on with a byte of 255: it was taken for \
-     the end. In C getchar gives an int, so that EOF is another number than each byte; in a char it \
-     is the same as 255. The file has any bytes, and only a read that gives nothing is its end.";
+     the end. {C: getchar gives an int, so that EOF is another number than each byte; in a char it \
+     is the same as 255. }The file has any bytes, and only a read that gives nothing is its end.";
 
 /// The number that it begins with.
 fn number_of(bytes: &[u8]) -> Option<u32> {
