@@ -131,7 +131,7 @@ pub const CHECKS: &[Check] = &[
                 are the end.",
             _ => "It answered before the message was whole. A receive brings what is there, which \
                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
-                then until the message is{Rust: (read_exact does that)}{C|Python: (MSG_WAITALL does \
+                then until the message is {Rust: (read_exact does that)}{C|Python: (MSG_WAITALL does \
                 that, or a loop that adds up)}{Java: (readFully does that)}.",
         },
         run: |grading| {
@@ -348,7 +348,7 @@ pub const HINTS: &[&str] = &[
      receive that byte by itself, and leave the loop if there is none; then the other three.",
     "{Rust: `message.make_ascii_uppercase()` changes}{Python: `upper()` of bytes changes}{else: 32 \
      less for each byte from 97 to 122 changes} a to z, and nothing else. Put the conversation into \
-     a function of its own{Rust: that gives an `io::Result<()>`: a `?` in it}{else: : an error in \
+     a function of its own{Rust: , which gives an `io::Result<()>`: a `?` in it}{else: : an error in \
      it} ends this conversation, and whoever calls it goes on with the next client.",
 ];
 
@@ -519,7 +519,7 @@ const ALL_LETTERS: &str = "All letters from a to z change, the first and the las
      bytes from 97 to 122, each to the one that is 32 less.";
 
 const NO_LETTER: &str = "Only the letters from a to z change. In text, é stays é: change bytes and \
-     not characters{Rust: (to_ascii_uppercase)}{Python: (upper() of bytes, not of a str)}.";
+     not characters {Rust: (to_ascii_uppercase)}{Python: (upper() of bytes, not of a str)}.";
 
 /// The stream ends here. (A reset closes it as well.)
 fn is_closed(peer: &mut Peer) -> Outcome {

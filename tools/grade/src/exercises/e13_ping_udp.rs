@@ -206,7 +206,7 @@ pub const CHECKS: &[Check] = &[
                 are with the ones that you wait for; then nothing needs to be decoded or taken \
                 apart.",
             _ => "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
-                end of the try, or the right answer was not recognised after it{C: (is something of \
+                end of the try, or the right answer was not recognised after it {C: (is something of \
                 it left in the buffer?)}. Compare all of its bytes and its length.",
         },
         run: |grading| {
@@ -628,7 +628,7 @@ const NUMBER: &str = "An answer to another number was taken for the one that is 
      the end of the try. All of \"pong N\" is compared, the number as well.";
 
 const LONGER: &str = "A longer datagram that begins like the answer was taken for it, or for the \
-     end of the try. Compare its length as well, not only how it begins{C: (strcmp stops at a zero \
+     end of the try. Compare its length as well, not only how it begins {C: (strcmp stops at a zero \
      byte)}. And give the buffer more room than the answer needs: what does not fit is cut \
      off, and a longer datagram then looks like the right one (step 5).";
 

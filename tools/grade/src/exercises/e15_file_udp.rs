@@ -49,7 +49,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Short => "The end came before all of the file. One read gives a part of it, as a \
                 receive does: read and send in a loop, until a read gives 0 bytes.",
-            Exit => "The program ended in the middle. The file is not text: read bytes{Python: \
+            Exit => "The program ended in the middle. The file is not text: read bytes {Python: \
                 (sys.stdin.buffer)}, and decode nothing.",
             Silent => "The datagrams stopped in the middle. The file is larger than one read, and \
                 its bytes are not text: read and send until the input ends, and wait for the \
@@ -366,9 +366,9 @@ pub const HINTS: &[&str] = &[
     "Three functions, one inside the other: read a piece and build its datagram; deliver it (send \
      it, 20 times at most); wait for one answer, with a limit. The innermost is that of \
      13_ping_udp.",
-    "Build the datagram once, before the first try: the number {Rust: (number.to_be_bytes()) \
-     }{Python: (number.to_bytes(4, \"big\")) }{C: (htonl) }{Node: (writeUInt32BE) }{Java: (putInt of a \
-     ByteBuffer) }{Perl: (pack(\"N\", $number)) }, then the bytes that were read. For another try \
+    "Build the datagram once, before the first try: the number {Rust: (number.to_be_bytes())\
+     }{Python: (number.to_bytes(4, \"big\"))}{C: (htonl)}{Node: (writeUInt32BE)}{Java: (putInt of a \
+     ByteBuffer)}{Perl: (pack(\"N\", $number))}, then the bytes that were read. For another try \
      send the same again.",
     "The end needs no code of its own: a read at the end of the file gives 0 bytes, and a datagram \
      with 0 bytes of the file is the end. Leave the loop after that one was answered.",
