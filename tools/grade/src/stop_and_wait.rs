@@ -442,9 +442,9 @@ impl Noise {
     }
 }
 
-const TOO_LATE: &str = "Nobody answered, and each try was longer than its 100 ms. Look at the limit: \
-     which unit has it, and is it set for the receive of a try once? Nothing else may wait between \
-     two tries.";
+const TOO_LATE: &str = "Nobody answered, and each try was longer than its 100 ms. Look at the \
+     limit: which unit has it, and is it set for the receive of a try once? Nothing else may wait \
+     between two tries.";
 
 /// The advice where an empty datagram is taken for something.
 pub const EMPTY: &str = "An empty datagram was taken for the end of the try, or of the program. It \

@@ -131,8 +131,8 @@ pub const CHECKS: &[Check] = &[
                 are the end.",
             _ => "It answered before the message was whole. A receive brings what is there, which \
                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
-                then until the message is {Rust: (read_exact does that)}{C|Python: (MSG_WAITALL does \
-                that, or a loop that adds up)}{Java: (readFully does that)}.",
+                then until the message is {Rust: (read_exact does that)}{C|Python: (MSG_WAITALL \
+                does that, or a loop that adds up)}{Java: (readFully does that)}.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
@@ -159,8 +159,8 @@ pub const CHECKS: &[Check] = &[
                 place.",
             Silent | Short => "In a long row of messages, answers are missing. A long message \
                 comes in several receives: repeat them until it is whole. And send may take only a \
-                part of the answer{Rust: : write_all sends the rest, too}{Python: : sendall sends the \
-                rest, too}{else: : send the rest, too}.",
+                part of the answer{Rust: : write_all sends the rest, too}{Python: : sendall sends \
+                the rest, too}{else: : send the rest, too}.",
             _ => "In a long row of messages, the conversation broke off. Is there room for the \
                 longest of them? Make a buffer of the size that the length says (it is 65536 at \
                 most), or one of 65536 bytes for all.",
@@ -341,15 +341,15 @@ pub const HINTS: &[&str] = &[
      DataInputStream is that function}.",
     "{Rust: `u32::from_be_bytes(prefix) as usize`}{Python: `int.from_bytes(prefix, \"big\")`}{C: \
      What `ntohl` makes of the four bytes, without a sign,}{Node: `prefix.readUInt32BE(0)`}{Java: \
-     `readInt()`, negative where it is very great,}{Perl: `unpack(\"N\", $prefix)`}{else: The number \
-     of the four bytes, the highest first,} is the length. Compare it with 65536 before you make \
-     room for the message.",
+     `readInt()`, negative where it is very great,}{Perl: `unpack(\"N\", $prefix)`}{else: The \
+     number of the four bytes, the highest first,} is the length. Compare it with 65536 before you \
+     make room for the message.",
     "The end of the stream is all right in one place only: ahead of the first byte of a length. So \
      receive that byte by itself, and leave the loop if there is none; then the other three.",
     "{Rust: `message.make_ascii_uppercase()` changes}{Python: `upper()` of bytes changes}{else: 32 \
-     less for each byte from 97 to 122 changes} a to z, and nothing else. Put the conversation into \
-     a function of its own{Rust: , which gives an `io::Result<()>`: a `?` in it}{else: : an error in \
-     it} ends this conversation, and whoever calls it goes on with the next client.",
+     less for each byte from 97 to 122 changes} a to z, and nothing else. Put the conversation \
+     into a function of its own{Rust: , which gives an `io::Result<()>`: a `?` in it}{else: : an \
+     error in it} ends this conversation, and whoever calls it goes on with the next client.",
 ];
 
 const THE_LONGEST: &str = "A message of 65536 bytes is allowed: only a length that is greater \
@@ -371,9 +371,9 @@ const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send t
      \"connection reset\". That is the end of this one conversation, and not of the server: handle \
      the error of every receive and send, and go back to accept (step 7).";
 
-const LEFT_OVER: &str = "The next client got an answer to something else than it has sent: what was \
-     left of the client before came ahead of it. Each client begins with nothing: a new buffer for \
-     each connection, and nothing that is known of the one before.";
+const LEFT_OVER: &str = "The next client got an answer to something else than it has sent: what \
+     was left of the client before came ahead of it. Each client begins with nothing: a new buffer \
+     for each connection, and nothing that is known of the one before.";
 
 /// A message as it is on the wire.
 fn framed(message: &[u8]) -> Vec<u8> {
@@ -511,9 +511,9 @@ fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
 const LENGTH_CHANGED: &str = "The length has changed: one of 100 looks like a d. Leave its four \
      bytes alone: only the message is in capitals.";
 
-const AS_LONG: &str = "It is as long: all bytes of the message are in it, also blanks, line endings \
-     and zeros, at its edges as well. Change bytes and not characters: a letter in capitals may \
-     have more of them.";
+const AS_LONG: &str = "It is as long: all bytes of the message are in it, also blanks, line \
+     endings and zeros, at its edges as well. Change bytes and not characters: a letter in \
+     capitals may have more of them.";
 
 const ALL_LETTERS: &str = "All letters from a to z change, the first and the last one as well: the \
      bytes from 97 to 122, each to the one that is 32 less.";

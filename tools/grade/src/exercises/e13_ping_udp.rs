@@ -206,8 +206,8 @@ pub const CHECKS: &[Check] = &[
                 are with the ones that you wait for; then nothing needs to be decoded or taken \
                 apart.",
             _ => "A datagram that is not exactly \"pong N\" was taken for the answer, or for the \
-                end of the try, or the right answer was not recognised after it {C: (is something of \
-                it left in the buffer?)}. Compare all of its bytes and its length.",
+                end of the try, or the right answer was not recognised after it {C: (is something \
+                of it left in the buffer?)}. Compare all of its bytes and its length.",
         },
         run: |grading| {
             let chance = &mut grading.chance().fork();
@@ -288,8 +288,8 @@ pub const HINTS: &[&str] = &[
     "Three loops: the numbers, the tries, and the receives of one try. Make the innermost one a \
      function: \"is there an answer to this number within 100 ms?\" Around it: send, ask, up to \
      three times.",
-    "A limit for the receive {Rust: (set_read_timeout) }{Python: (settimeout) }{C: (SO_RCVTIMEO, or \
-     poll) }{Java: (setSoTimeout) }{Perl: (select) }makes it give up. {Rust: The error then is \
+    "A limit for the receive {Rust: (set_read_timeout) }{Python: (settimeout) }{C: (SO_RCVTIMEO, \
+     or poll) }{Java: (setSoTimeout) }{Perl: (select) }makes it give up. {Rust: The error then is \
      WouldBlock on Linux and macOS, TimedOut on Windows.}{Python: That is an exception, \
      TimeoutError.}{C: The error of recvfrom then is EAGAIN.}{Java: That is an exception, \
      SocketTimeoutException.}",
@@ -616,25 +616,25 @@ const PART: &str = "A datagram that has only a part of the answer was taken for 
      not only the bytes that have come.";
 
 const ALIKE: &str = "A datagram that is only like the answer was taken for it, or for the end of \
-     the try, or ended the program. Compare the bytes as they came with the ones that you wait for: \
-     cut nothing off, and make no number of them.";
+     the try, or ended the program. Compare the bytes as they came with the ones that you wait \
+     for: cut nothing off, and make no number of them.";
 
-const AFTER: &str = "The answer with a blank or a line ending after it is another datagram, and was \
-     taken for the answer, or for the end of the try. Cut nothing off what came (strip, trim), and \
-     compare its length as well, not only how it begins. And give the buffer more room than the \
-     answer needs: what does not fit is cut off.";
+const AFTER: &str = "The answer with a blank or a line ending after it is another datagram, and \
+     was taken for the answer, or for the end of the try. Cut nothing off what came (strip, trim), \
+     and compare its length as well, not only how it begins. And give the buffer more room than \
+     the answer needs: what does not fit is cut off.";
 
 const NUMBER: &str = "An answer to another number was taken for the one that is waited for, or for \
      the end of the try. All of \"pong N\" is compared, the number as well.";
 
 const LONGER: &str = "A longer datagram that begins like the answer was taken for it, or for the \
-     end of the try. Compare its length as well, not only how it begins {C: (strcmp stops at a zero \
-     byte)}. And give the buffer more room than the answer needs: what does not fit is cut \
+     end of the try. Compare its length as well, not only how it begins {C: (strcmp stops at a \
+     zero byte)}. And give the buffer more room than the answer needs: what does not fit is cut \
      off, and a longer datagram then looks like the right one (step 5).";
 
-const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for the \
-     end of the try, or ended the program. Decode nothing: compare the bytes as they came with the \
-     bytes that you wait for.";
+const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for \
+     the end of the try, or ended the program. Decode nothing: compare the bytes as they came with \
+     the bytes that you wait for.";
 
 const ONE_IS_ENOUGH: &str = "One of the four pings was answered, so the exit status is 0: another \
      one says that none was.";

@@ -367,8 +367,8 @@ pub const HINTS: &[&str] = &[
      it, 20 times at most); wait for one answer, with a limit. The innermost is that of \
      13_ping_udp.",
     "Build the datagram once, before the first try: the number {Rust: (number.to_be_bytes())\
-     }{Python: (number.to_bytes(4, \"big\"))}{C: (htonl)}{Node: (writeUInt32BE)}{Java: (putInt of a \
-     ByteBuffer)}{Perl: (pack(\"N\", $number))}, then the bytes that were read. For another try \
+     }{Python: (number.to_bytes(4, \"big\"))}{C: (htonl)}{Node: (writeUInt32BE)}{Java: (putInt of \
+     a ByteBuffer)}{Perl: (pack(\"N\", $number))}, then the bytes that were read. For another try \
      send the same again.",
     "The end needs no code of its own: a read at the end of the file gives 0 bytes, and a datagram \
      with 0 bytes of the file is the end. Leave the loop after that one was answered.",
@@ -467,8 +467,8 @@ fn others(chance: &mut Rng, number: u32, strangers: usize) -> VecDeque<Stray> {
     strays.into()
 }
 
-const SHORTER: &str = "A datagram of fewer than 4 bytes was taken for the answer, or for the end of \
-     the try, or ended the program. Look at the length before you take a number out of it, or \
+const SHORTER: &str = "A datagram of fewer than 4 bytes was taken for the answer, or for the end \
+     of the try, or ended the program. Look at the length before you take a number out of it, or \
      compare all of it with the 4 bytes that you wait for.";
 
 const LONGER: &str = "A longer datagram that has the right number in it was taken for the answer, \
@@ -476,8 +476,9 @@ const LONGER: &str = "A longer datagram that has the right number in it was take
      the buffer more room than that. What does not fit is cut off, and a longer datagram then \
      looks like the right one (step 5).";
 
-const ANOTHER: &str = "Another number was taken for the answer, or for the end of the try. Only the \
-     number that you wait for counts, all four bytes of it: not a higher one, not an earlier one.";
+const ANOTHER: &str = "Another number was taken for the answer, or for the end of the try. Only \
+     the number that you wait for counts, all four bytes of it: not a higher one, not an earlier \
+     one.";
 
 /// A datagram that has come.
 struct Part {
