@@ -268,7 +268,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             Play::start(grading)?.through(|play, ping| {
-                if ping.number < 3 && ping.attempt == 1 {
+                if ping.number < 4 && ping.attempt == 1 {
                     for _ in 0..2 {
                         play.opponent.program.stop_and_continue();
                     }
@@ -563,7 +563,7 @@ fn other_words(chance: &mut fastrand::Rng, number: u32) -> VecDeque<Stray> {
         words.iter().map(|it| Stray::new(it.as_bytes(), advice)).collect::<Vec<_>>()
     };
     let not_text = |words: &[&[u8]]| Stray::new(words.concat(), NOT_TEXT);
-    let mut strays = vec![Stray::new("", EMPTY)];
+    let mut strays = Vec::new();
     strays.extend(of(PART, &["pong".into(), "pong ".into(), "p".into(), number.to_string()]));
     strays.extend(of(
         ALIKE,
@@ -608,6 +608,7 @@ fn other_words(chance: &mut fastrand::Rng, number: u32) -> VecDeque<Stray> {
     let lines = contents::lines(chance);
     strays.extend(lines.iter().take(4).map(|line| Stray::new(line.as_bytes(), ALIKE)));
     chance.shuffle(&mut strays);
+    strays.insert(0, Stray::new("", EMPTY));
     strays.into()
 }
 
