@@ -183,6 +183,8 @@ fn found(
         let words = || format!("Your program has ended by then: {}.", ending(status));
         return is_cut.then(|| Also(words()));
     }
+    // What is there at once, a check with advice of its own has brought about: it knows why.
+    let has_asked = wrong.advice.is_some();
     let seen = program.seen.borrow();
     let held = || seen.clone().unwrap_or_else(|| sockets::of(program.id()));
     match (wrong.scene.as_deref(), wrong.how) {
@@ -191,8 +193,8 @@ fn found(
         (Some(Scene::Line), _) if program.is_killed() => silent_start(grading, program),
         (Some(Scene::Line), _) => no_line(grading, program),
         (Some(Scene::Stream(stream)), _) => match stream.missing[..] {
-            [] => no_end(grading, program, stream),
-            _ => no_answer(grading, program, stream, wrong.how),
+            [] => no_end(grading, program, stream, has_asked),
+            _ => no_answer(grading, program, stream, wrong.how, has_asked),
         },
         (Some(Scene::Sender), _) => None,
         (Some(Scene::Datagram), _) => no_datagram(wrong, grading, program, &held()),
@@ -435,13 +437,23 @@ struct Awaited<'a> {
     missing: Option<&'a [u8]>,
     got: Vec<u8>,
     lines: usize,
+    /// How long the last wait took.
+    took: Duration,
 }
 
 impl<'a> Awaited<'a> {
     fn on(grading: &'a Grading, program: &'a Program, stream: &'a Stream) -> Self {
         let (socket, missing) = (Some(&stream.socket), Some(&stream.missing[..]));
         let _ = stream.socket.set_nonblocking(true);
-        Self { grading, program, socket, missing, got: vec![], lines: program.lines() }
+        Self {
+            grading,
+            program,
+            socket,
+            missing,
+            got: vec![],
+            lines: program.lines(),
+            took: Duration::ZERO,
+        }
     }
 
     /// Whether it came within this time.
@@ -449,6 +461,7 @@ impl<'a> Awaited<'a> {
         let wait = self.grading.bench().clock.wait(time);
         loop {
             if self.came() {
+                self.took = wait.elapsed();
                 return true;
             }
             if wait.left().is_none() {
@@ -456,6 +469,11 @@ impl<'a> Awaited<'a> {
             }
             std::thread::sleep(Duration::from_millis(3));
         }
+    }
+
+    /// It came so soon that what was done just before has brought it, and not by chance.
+    fn is_prompt(&self) -> bool {
+        self.took < Duration::from_millis(200)
     }
 
     fn came(&mut self) -> bool {
@@ -493,7 +511,13 @@ impl<'a> Awaited<'a> {
 }
 
 /// Bytes have not come, all or the last of them.
-fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) -> Option<Cause> {
+fn no_answer(
+    grading: &Grading,
+    program: &Program,
+    stream: &Stream,
+    how: How,
+    has_asked: bool,
+) -> Option<Cause> {
     let what = if how == How::Short { "The rest of the answer" } else { "The answer" };
     let start = Instant::now();
     let fact = connection(program, &stream.socket).and_then(|held| {
@@ -501,8 +525,7 @@ fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) ->
         is_full.or_else(|| not_received(&held))
     });
     let mut awaited = Awaited::on(grading, program, stream);
-    if awaited.came() {
-        // The check has asked itself, and knows why.
+    if has_asked && awaited.came() {
         return None;
     }
     let speed = Speed::of(program);
@@ -513,65 +536,81 @@ fn no_answer(grading: &Grading, program: &Program, stream: &Stream, how: How) ->
         "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
     }));
     let may_ask = fact.is_none() && !stream.has_finished;
+    // With others there, what somebody else has sent may be what is missing: the check knows.
+    let is_alone = grading.bench().dropped(Type::STREAM).len() < 2;
+    let brought = |awaited: &Awaited<'_>, by: &str, words: String| match awaited.is_prompt() {
+        true if is_alone => All(format!("{what} came when the grader {by}: {words}")),
+        true => Also(format!("{what} came when the grader {by}, and not before.")),
+        false => All(late(what, start)),
+    };
     if may_ask && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
         if stream.sent.is_empty() {
-            return Some(All(format!(
-                "{what} came when the grader sent something: your program waits until the other end \
-                 speaks. Nobody does here: send first, without a receive ahead of it."
-            )));
+            let words = "your program waits until the other end speaks. Nobody does here: send \
+                         first, without a receive ahead of it.";
+            return Some(brought(&awaited, "sent something", words.to_owned()));
         }
+        let words = "your program waits for another receive, or for a byte more than belongs to \
+                     this.";
+        let by = "sent one byte more, whatever it was";
         // What is special about these bytes the check knows.
-        return Some(Also(format!(
-            "{what} came when the grader sent one byte more, whatever it was: your program waits \
-             for another receive, or for a byte more than belongs to this."
-        )));
+        return Some(match brought(&awaited, by, words.to_owned()) {
+            All(words) if awaited.is_prompt() => Also(words),
+            other => other,
+        });
     }
     if may_ask && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
-        return Some(All(match stream.sent[..] {
-            [.., b'\n'] => format!(
-                "{what} came when the grader sent one more line ending: your program is behind by \
-                 one line. Answer what has come before you wait for more."
-            ),
-            _ => format!(
-                "{what} came when the grader sent a line ending: your program waits for one. \
-                 {WAITS_FOR_A_LINE} Nothing says that a line ending comes: take what each receive \
-                 brings, as it is (step 5)."
-            ),
-        }));
+        return Some(match stream.sent[..] {
+            [.., b'\n'] => {
+                let words = "your program is behind by one line. Answer what has come before you \
+                             wait for more.";
+                brought(&awaited, "sent one more line ending", words.to_owned())
+            }
+            _ => {
+                let words = format!(
+                    "your program waits for one. {WAITS_FOR_A_LINE} Nothing says that a line ending \
+                     comes: take what each receive brings, as it is (step 5)."
+                );
+                brought(&awaited, "sent a line ending", words)
+            }
+        });
     }
     if may_ask && awaited.finish() {
         let comes = awaited.comes_within(AFTER_THE_END);
-        let again = || answered_anew(program, stream, Shutdown::Write);
-        if comes || again() {
-            return Some(All(match answered_anew(program, stream, Shutdown::Read) {
-                true => format!(
-                    "{what} came when the grader sent {MUCH} bytes more: your program waits until it \
-                     has so many bytes, until a buffer is full for instance. {WAITS_FOR_MORE} A \
-                     receive that gives fewer bytes than there is room for has all that is there: \
-                     answer that (step 5)."
-                ),
-                false => format!(
-                    "{what} came when the grader ended its direction: your program holds it back \
-                     until the other end has finished. {WAITS_FOR_THE_END} Answer what each receive \
-                     brings, and don't wait for more (step 5); and what you send through a buffer \
-                     must be flushed."
-                ),
-            }));
+        let again = |end| is_alone && answered_anew(program, stream, end);
+        if comes || again(Shutdown::Write) {
+            return Some(match again(Shutdown::Read) {
+                true => {
+                    let words = format!(
+                        "your program waits until it has so many bytes, until a buffer is full for \
+                         instance. {WAITS_FOR_MORE} A receive that gives fewer bytes than there is \
+                         room for has all that is there: answer that (step 5)."
+                    );
+                    brought(&awaited, &format!("sent {MUCH} bytes more"), words)
+                }
+                false => {
+                    let words = format!(
+                        "your program holds it back until the other end has finished. \
+                         {WAITS_FOR_THE_END} Answer what each receive brings, and don't wait for \
+                         more (step 5); and what you send through a buffer must be flushed."
+                    );
+                    brought(&awaited, "ended its direction", words)
+                }
+            });
         }
     }
     if let Some(words) = waits_for_its_input(&mut awaited, what) {
-        return Some(All(words));
+        return Some(if awaited.is_prompt() { All(words) } else { All(late(what, start)) });
     }
     let guest = given(program).map(|at| TcpStream::connect_timeout(&at, AFTER_A_CLIENT));
     if awaited.comes_within(AFTER_A_CLIENT) {
-        return Some(All(match guest {
-            Some(Ok(_)) => format!(
+        return Some(match guest {
+            Some(Ok(_)) if awaited.is_prompt() => All(format!(
                 "{what} came when another client connected: your program is behind by one. It serves \
                  a client when the next one comes, or sends what it keeps in a buffer only then. Do \
                  for a client all that is to be done, and flush it, before you accept the next one."
-            ),
-            _ => late(what, start),
-        }));
+            )),
+            _ => All(late(what, start)),
+        });
     }
     fact.map(Also)
 }
@@ -701,10 +740,10 @@ fn not_received(held: &Held) -> Option<String> {
 }
 
 /// The stream should have ended.
-fn no_end(grading: &Grading, program: &Program, stream: &Stream) -> Option<Cause> {
+fn no_end(grading: &Grading, program: &Program, stream: &Stream, has_asked: bool) -> Option<Cause> {
     let start = Instant::now();
     let mut awaited = Awaited::on(grading, program, stream);
-    if awaited.came() {
+    if has_asked && awaited.came() {
         return None;
     }
     let speed = Speed::of(program);
@@ -713,7 +752,11 @@ fn no_end(grading: &Grading, program: &Program, stream: &Stream) -> Option<Cause
     }
     let is_fast = speed.is_full();
     let held = connection(program, &stream.socket);
-    if !stream.has_finished && awaited.finish() && awaited.comes_within(AFTER_THE_END) {
+    if !stream.has_finished
+        && awaited.finish()
+        && awaited.comes_within(AFTER_THE_END)
+        && awaited.is_prompt()
+    {
         let mut words = "Your program ended the connection only when the grader had ended its \
                          direction: it waits for the other end."
             .to_owned();
@@ -781,30 +824,48 @@ fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
         let _ = stream.set_nonblocking(true);
     }
     let lines = program.lines();
-    let mut awaited =
-        Awaited { grading, program, socket: stream.as_ref(), missing: None, got: vec![], lines };
+    let mut awaited = Awaited {
+        grading,
+        program,
+        socket: stream.as_ref(),
+        missing: None,
+        got: vec![],
+        lines,
+        took: Duration::ZERO,
+    };
     if awaited.comes_within(LATE) {
         return Some(All(late("The line", start)));
     }
     let is_peer = stream.as_ref().is_some_and(|stream| stream.peer_addr().is_ok());
+    let or_late = |awaited: &Awaited<'_>, cause| match awaited.is_prompt() {
+        true => Some(cause),
+        false => Some(All(late("The line", start))),
+    };
+    // Who has printed other lines before does not keep them back.
+    let flush = if lines < 2 { FLUSH } else { "" };
     if is_peer && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
-        return Some(Also(
-            "The line came when the grader sent one byte more on the connection: your program waits \
-             there, in a receive."
-                .to_owned(),
-        ));
+        let words = "The line came when the grader sent one byte more on the connection: your \
+                     program waits there, in a receive.";
+        return or_late(&awaited, Also(words.to_owned()));
     }
     if is_peer && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
-        return Some(All(format!(
+        let words = format!(
             "The line came when the grader sent a line ending: your program waits for one. \
              {WAITS_FOR_A_LINE}"
-        )));
+        );
+        return or_late(&awaited, All(words));
     }
     if is_peer && awaited.finish() && awaited.comes_within(AFTER_THE_END) {
-        return Some(All(format!(
-            "The line came when the grader ended its direction: your program waits for the end of \
-             the stream, or keeps the line back until it ends itself. {FLUSH}"
-        )));
+        let words = match flush {
+            "" => "The line came when the grader ended its direction: your program waits for the \
+                   end of the stream."
+                .to_owned(),
+            _ => format!(
+                "The line came when the grader ended its direction: your program waits for the end \
+                 of the stream, or keeps the line back until it ends itself. {flush}"
+            ),
+        };
+        return or_late(&awaited, Also(words));
     }
     program.end_input();
     if !awaited.comes_within(AFTER_ITS_INPUT) {
@@ -817,8 +878,7 @@ fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
             All(words) | Also(words) => All(words),
         });
     }
-    // Who has printed other lines before does not keep them back.
-    Some(All(match has_ended && lines < 2 {
+    Some(All(match has_ended && !flush.is_empty() {
         true => format!(
             "The line came when standard input ended, and the program with it: it keeps its output \
              back until then, or does not print before. {FLUSH}"
@@ -841,7 +901,6 @@ fn no_datagram(
         return Some(All(words));
     }
     if wrong.advice.is_some() {
-        // The check has asked itself.
         return None;
     }
     let start = Instant::now();
