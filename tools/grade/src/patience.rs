@@ -35,6 +35,10 @@ pub const SILENT: &str = "The client said nothing for more than a second, and th
      limit. {Python: (settimeout is one for every call, sendall as well.)}{C: (SO_RCVTIMEO is one.)}\
      {Java: (setSoTimeout is one.)}{Node: (setTimeout of a socket is one.)}";
 
+pub const IDLE: &str = "No client came for more than a second, and then one came and was not served. \
+     A limit for accept is over then. A server waits for its next client for as long as it takes: \
+     no limit for the listener, and none for all sockets{Python: (setdefaulttimeout)}.";
+
 /// How fast a program answers.
 pub struct Pace {
     program: Rc<Program>,
@@ -115,9 +119,4 @@ pub fn waits_for_the_slow(
     slow.trade_late(pieces.iter().map(Vec::as_slice), answer).advice(SLOW)?;
 
     silent.then(talk).advice(SILENT)
-}
-
-/// Enough to fill the connection of a slow client some times.
-pub fn much() -> Vec<Vec<u8>> {
-    crate::wire::pattern(3_000_000).chunks(10_000).map(<[u8]>::to_vec).collect()
 }

@@ -227,7 +227,7 @@ pub fn whatever(chance: &mut Rng) -> Vec<String> {
 
 /// Connects a socket for which the program's kernel keeps some megabytes, and then, on Linux, not a
 /// byte more: a send with a limit of a second, repeated for the rest, fails after two.
-fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
+pub fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
     grading.connect_with(program, |socket| {
         #[cfg(unix)]
         socket.set_tcp_mss(16_000)?;
@@ -237,7 +237,7 @@ fn connect_narrow(grading: &Grading, program: &Program) -> Outcome<Peer> {
 }
 
 /// More than that, in pieces of which each has a number.
-fn much() -> Vec<Vec<u8>> {
+pub fn much() -> Vec<Vec<u8>> {
     let piece = |number| format!("{number:-<10000}").into_bytes();
     (0..800).map(piece).collect()
 }

@@ -384,14 +384,14 @@ pub const CHECKS: &[Check] = &[
                 b"Server received: \xff\xff\xff",
                 b"Server received: tea, milk",
             ];
-            for answer in answers {
+            for text in answers {
                 let (program, mut peer) = accept_and_greet(grading)?;
                 program.type_line("tea")?;
                 hears(&mut peer, "tea")?;
-                peer.send_alone(answer)?;
+                peer.send_alone(text)?;
                 // What is too much shows in the next answer.
                 let _ = program.type_line("sugar");
-                let words = format!("{}, as the answer to \"tea\"", show(answer));
+                let words = format!("{}, as the answer to \"tea\"", show(text));
                 programs.push((program, peer, words));
             }
             // (The short ones at the end: who compares what is whole waits for more.)

@@ -320,7 +320,7 @@ fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
     silent.expect_failure().after(NOTHING)?;
     let talk = "by the other program: \"la la la ...\", without an end";
     if !is_over(&bored) {
-        let got = format!("a program that still waits after {}", seconds(wait.elapsed()));
+        let got = format!("a program that still waits after {}", seconds(connected.elapsed()));
         let wrong = Wrong::new(How::Exit, "the end of the program", got);
         return Err(wrong.after(talk).advice(ON));
     }

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
-use crate::patience::waits_for_the_slow;
+use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, plural};
@@ -32,7 +32,7 @@ pub const CHECKS: &[Check] = &[
                 let result = brought_back(&mut peer, text);
                 result.map_err(|wrong| match wrong.how {
                     How::Silent | How::Short => match what_brings_it(&mut peer) {
-                        Some(words) => wrong.advice(words),
+                        Some(words) => wrong.advice(words).at(None),
                         None => wrong,
                     },
                     _ => wrong,
@@ -58,7 +58,19 @@ pub const CHECKS: &[Check] = &[
             for text in ["e\u{301}!", "👍🏽", "🇫🇷"] {
                 brought_back(&mut peer, text).advice(SIGNS)?;
             }
-            peer.expect_nothing()
+            peer.expect_nothing()?;
+            // From now on one is silent, and one receives nothing; and one program has no client.
+            let (program, mut peer) = grading.start_and_connect()?;
+            peer.send(&HALF.as_bytes()[..1])?;
+            grading.set_aside(program, Some(peer));
+            let program = grading.start()?;
+            let mut peer = grading.connect_narrow(&program)?;
+            let pieces = much().as_bytes().chunks(7000).map(<[u8]>::to_vec).collect();
+            peer.send_meanwhile(pieces)?;
+            grading.set_aside(program, Some(peer));
+            let program = grading.start()?;
+            grading.set_aside(program, None);
+            Ok(())
         },
     },
     Check {
@@ -85,7 +97,7 @@ pub const CHECKS: &[Check] = &[
                 peer.send([*last])?;
                 let all = plural(text.len(), "byte");
                 peer.call_it(format!("the {all} of {text:?}, one by one"));
-                peer.expect(bracketed(&text))?;
+                answered(&mut peer, bracketed(&text))?;
             }
             Ok(())
         },
@@ -104,9 +116,9 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             let text = "你好吗".as_bytes();
             peer.send(&text[..7])?;
-            peer.expect(bracketed("你好"))?;
+            answered(&mut peer, bracketed("你好"))?;
             peer.send(&text[7..])?;
-            peer.expect(bracketed("吗"))?;
+            answered(&mut peer, bracketed("吗"))?;
             peer.expect_nothing()
         },
     },
@@ -144,16 +156,6 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "it waits for a client that is slow to read, or to speak",
-        usually: advice! { "The conversation of a slow client ended too early." },
-        run: |grading| {
-            let text = all_sorts(grading.chance()).repeat(45);
-            let pieces: Vec<_> = text.as_bytes().chunks(7000).map(<[u8]>::to_vec).collect();
-            let talk = |peer: &mut Peer| brought_back(peer, "你");
-            waits_for_the_slow(grading, b"", talk, &pieces, bracketed(&text).as_bytes())
-        },
-    },
-    Check {
         title: "a byte that is none of UTF-8 is [?], and the text goes on",
         usually: advice! {
             Silent | Short => "No character begins with this byte, so no further byte makes it \
@@ -169,16 +171,16 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             brought_back(&mut peer, "\u{feff}a").advice(FIRST)?;
             peer.send(b"a\xffb")?;
-            peer.expect(b"[a][?][b]")?;
+            answered(&mut peer, b"[a][?][b]")?;
             peer.send("你\u{0}")?;
-            peer.expect("[你][\0]")?;
+            answered(&mut peer, "[你][\0]")?;
             for byte in [0xff, 0xc0, 0xf5, 0x80] {
                 peer.send([byte])?;
-                peer.expect(b"[?]")?;
+                answered(&mut peer, b"[?]")?;
             }
             // A character as any other, though many put it in the place of what they cannot decode.
             peer.send("a\u{fffd}b")?;
-            peer.expect("[a][\u{fffd}][b]").advice(REPLACEMENT)
+            answered(&mut peer, "[a][\u{fffd}][b]").advice(REPLACEMENT)
         },
     },
     Check {
@@ -206,7 +208,7 @@ pub const CHECKS: &[Check] = &[
             ];
             for (bytes, answer) in cases {
                 peer.send_alone(bytes)?;
-                peer.expect(answer)?;
+                answered(&mut peer, answer)?;
             }
             peer.expect_nothing()
         },
@@ -252,18 +254,40 @@ pub const CHECKS: &[Check] = &[
             for _ in 0..10 {
                 let mut peer = grading.connect(&program)?;
                 peer.send(b"a\xe4\xbd")?;
-                peer.expect(b"[a]")?;
+                answered(&mut peer, b"[a]")?;
                 peer.reset();
                 let mut peer = grading.connect(&program)?;
                 peer.send(b"a\xe4\xbd")?;
-                peer.expect(b"[a]")?;
+                answered(&mut peer, b"[a]")?;
                 peer.finish();
-                peer.expect(b"[?]")?;
+                answered(&mut peer, b"[?]")?;
                 peer.expect_end()?;
                 let mut peer = grading.connect(&program)?;
                 // 0xa0 ends a character, and begins none.
                 peer.send_last(b"\xa0 b", "[?][ ][b]")?;
             }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let aside = grading.after(LONG_FULL);
+            let [silent, slow, idle] = &mut aside.into_iter().collect::<Vec<_>>()[..] else {
+                return Ok(());
+            };
+            let (Some(silent), Some(slow)) = (&mut silent.peer, &mut slow.peer) else {
+                return Ok(());
+            };
+            let talk = grading.connect(&idle.program);
+            let talk = talk.and_then(|mut peer| brought_back(&mut peer, "你"));
+            talk.after("no client for two seconds, and then one").advice(IDLE)?;
+            let (_, rest) = HALF.as_bytes().split_at(1);
+            silent.send(rest)?;
+            silent.call_it(format!("the last bytes of {HALF:?}, two seconds after the first one"));
+            silent.expect(bracketed(HALF)).advice(SILENT)?;
+            slow.expect_late(bracketed(&much()).as_bytes()).advice(SLOW)?;
             Ok(())
         },
     },
@@ -325,6 +349,11 @@ fn next_one(grading: &Grading, program: &Program) -> Outcome {
     grading.connect(program)?.send_last("a", "[a]")
 }
 
+/// This answer comes. If it does not, nothing more is sent to learn why: here any byte brings one.
+fn answered(peer: &mut Peer, answer: impl AsRef<[u8]>) -> Outcome {
+    peer.expect(answer).map_err(|wrong| wrong.at(None))
+}
+
 /// An answer is missing. What does it wait for?
 fn what_brings_it(peer: &mut Peer) -> Option<&'static str> {
     const MOMENT: Duration = Duration::from_millis(300);
@@ -338,6 +367,14 @@ fn what_brings_it(peer: &mut Peer) -> Option<&'static str> {
     }
     peer.finish();
     (!peer.whatever_comes(MOMENT).is_empty()).then_some(THE_END)
+}
+
+/// A character that comes in two parts.
+const HALF: &str = "你";
+
+/// A long text. Its answer fills a connection more than once.
+fn much() -> String {
+    "你好, hello, ça va? 🌍 ".repeat(30_000)
 }
 
 /// A text of all scripts, of some ten thousand bytes.

@@ -6,11 +6,12 @@ use std::io::{ErrorKind, Write as _};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::contents::{bytes, cut};
 use crate::exercise::{Check, advice};
-use crate::exercises::e05_echo::{ENDS_NOTHING, WORDS};
+use crate::exercises::e05_echo::{connect_narrow, expect_same, much, whatever};
 use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
 use crate::machine;
-use crate::patience::{much, waits_for_the_slow};
+use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, Outcome};
@@ -33,8 +34,9 @@ pub const CHECKS: &[Check] = &[
             for message in ["how are you?", "good", "x"] {
                 peer.expect_echo(message).advice(ECHO)?;
             }
-            for message in ENDS_NOTHING {
-                peer.expect_echo(message).advice(WORDS)?;
+            for message in whatever(grading.chance()) {
+                // (Any byte brings an answer: it says nothing about the one that is missing.)
+                expect_same(&mut peer, &message).map_err(|wrong| wrong.at(None))?;
             }
             peer.expect_nothing().advice(ECHO)
         },
@@ -46,13 +48,30 @@ pub const CHECKS: &[Check] = &[
                 gives 0 bytes now, at once and each time: test for 0, leave the loop, and close \
                 the connection. (After fork, both processes have the socket: close it in both.)",
             Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
-                nobody received: receive until 0 bytes, and close then.",
+                nobody received: receive until 0 bytes, and close then. (And with SO_LINGER of 0: \
+                close without that.)",
             _ => "The client had ended its direction, and could still receive. What it sent before \
                 must come back first, and then your end of the stream (step 6).",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
-            peer.send_last("the last words", "hello\nthe last words")
+            peer.send_last("the last words", "hello\nthe last words")?;
+            // From now on: one that has said something is silent, one that has not, one receives
+            // nothing, and one program has no client.
+            for words in ["hello?", ""] {
+                let (program, mut peer) = grading.start_and_connect()?;
+                peer.expect(HELLO)?;
+                peer.expect_echo(words)?;
+                grading.set_aside(program, Some(peer));
+            }
+            let program = grading.start()?;
+            let mut peer = connect_narrow(grading, &program)?;
+            peer.expect(HELLO)?;
+            peer.send_meanwhile(much())?;
+            grading.set_aside(program, Some(peer));
+            let program = grading.start()?;
+            grading.set_aside(program, None);
+            Ok(())
         },
     },
     Check {
@@ -81,17 +100,12 @@ pub const CHECKS: &[Check] = &[
             peer.expect(HELLO)?;
             let all: Vec<u8> = (0..=255).rev().collect();
             peer.expect_echo(&all)?;
+            let any = bytes(grading.chance(), 500);
+            for piece in cut(grading.chance(), &any, 20) {
+                peer.expect_echo(piece)?;
+            }
             peer.talk("still there?")?;
             next(grading, &program, "first, all 256 bytes")
-        },
-    },
-    Check {
-        title: "it waits for a client that is slow to read, or to speak",
-        usually: advice! { "The conversation of a slow client ended too early." },
-        run: |grading| {
-            let much = much();
-            let talk = |peer: &mut Peer| peer.expect_echo("hello?");
-            waits_for_the_slow(grading, HELLO, talk, &much, &much.concat())
         },
     },
     Check {
@@ -205,6 +219,27 @@ pub const CHECKS: &[Check] = &[
                 peer.reset();
                 // ... and one that is gone at once.
                 drop(grading.connect(&program)?);
+            }
+            Ok(())
+        },
+    },
+    Check {
+        title: "it waits for a client that is slow to read, or to speak",
+        usually: advice! { "The conversation of a slow client ended too early." },
+        run: |grading| {
+            let aside = grading.after(LONG_FULL);
+            let [quiet, silent, slow, idle] = &mut aside.into_iter().collect::<Vec<_>>()[..] else {
+                return Ok(());
+            };
+            next(grading, &idle.program, "no client for two seconds").advice(IDLE)?;
+            for peer in [&mut quiet.peer, &mut silent.peer].into_iter().flatten() {
+                peer.expect_echo("still there?").map_err(|wrong| {
+                    let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                    wrong.after(sent).advice(SILENT)
+                })?;
+            }
+            if let Some(peer) = &mut slow.peer {
+                peer.expect_late(&much().concat()).advice(SLOW)?;
             }
             Ok(())
         },
