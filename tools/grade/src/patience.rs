@@ -6,11 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
-use crate::grading::Grading;
 use crate::processor::time_of;
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds};
+use crate::wrong::{How, Outcome, Wrong, plural, seconds};
 
 /// Longer than a limit of a second.
 const SILENCE: Duration = Duration::from_millis(1200);
@@ -94,29 +93,4 @@ impl<'a> Silent<'a> {
             wrong.after(sent)
         })
     }
-}
-
-/// A client that is silent for a while; and meanwhile, at another run of the program, one that
-/// receives nothing for a while. `talk` sends something and gets its answer, the first time after
-/// a greeting. To all of `pieces` the `answer` must come.
-pub fn waits_for_the_slow(
-    grading: &mut Grading,
-    greeting: &[u8],
-    talk: fn(&mut Peer) -> Outcome,
-    pieces: &[Vec<u8>],
-    answer: &[u8],
-) -> Outcome {
-    let (_silent_run, mut silent) = grading.start_and_connect()?;
-    silent.expect(greeting)?;
-    talk(&mut silent)?;
-    let silent = Silent::new(&mut silent);
-
-    let program = grading.start()?;
-    let mut slow = grading.connect_narrow(&program)?;
-    slow.expect(greeting)?;
-    let bytes: usize = pieces.iter().map(Vec::len).sum();
-    slow.call_it(format!("{bytes} bytes, by a client that receives nothing for a second"));
-    slow.trade_late(pieces.iter().map(Vec::as_slice), answer).advice(SLOW)?;
-
-    silent.then(talk).advice(SILENT)
 }
