@@ -49,9 +49,10 @@ const NOBODY: &str = "Nobody listens at the address that was the program's last 
      bind, listen, in this order; then print \"ready\", and keep the listener until the end.";
 
 /// The advice where a program is at all addresses of the machine.
-pub const EVERYWHERE: &str = "The program is at all addresses of this machine: at 0.0.0.0 (in C \
-     INADDR_ANY; in Python an empty name; in Node and Java if only the port is given). Everybody \
-     in the network reaches it then. Bind to the very address that was given (step 2).";
+pub const EVERYWHERE: &str = "The program is at all addresses of this machine: at 0.0.0.0{C: , \
+     INADDR_ANY}{Python: , which an empty name means as well}{Node|Java: , as if only the port was \
+     given}. Everybody in the network reaches it then. Bind to the very address that was given \
+     (step 2).";
 
 impl Grading {
     pub fn new(command: Vec<String>, seed: u64) -> Self {
@@ -239,12 +240,15 @@ impl Grading {
     }
 
     /// What was set aside, in that order, when it was left alone for so long.
-    pub fn after(&mut self, time: Duration) -> Vec<Aside> {
+    pub fn after(&mut self, time: Duration) -> Outcome<Vec<Aside>> {
         let aside = std::mem::take(&mut self.aside);
+        if aside.is_empty() {
+            return Err(Wrong::machine("a check could not be run that this one goes on from"));
+        }
         let left = aside.iter().map(|it| time.saturating_sub(it.since.elapsed())).max();
         std::thread::sleep(left.unwrap_or_default());
         self.bench.programs.borrow_mut().extend(aside.iter().map(|it| Rc::clone(&it.program)));
-        aside
+        Ok(aside)
     }
 
     /// The program must be at the address that it was given, and not at all addresses: then its

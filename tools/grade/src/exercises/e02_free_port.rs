@@ -49,11 +49,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_program, range) = takes(grading, &[], 0)?;
             let first = range.at(0);
-            let turned = SocketAddr::new(first.ip(), first.port().swap_bytes());
-            let is_turned = |_: &Wrong| is_taken(turned);
-            expect_taken(first, "is taken")
-                .after("a bind by the grader")
-                .advice_if(is_turned, TURNED)?;
+            expect_taken(first, "is taken").after("a bind by the grader")?;
             if TcpStream::connect(first).is_ok() {
                 let wrong = Wrong::new(How::Other, "that nobody listens there", "somebody does");
                 let port = first.port();
@@ -109,9 +105,9 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             "The first port belongs to a socket that is bound and does not listen. It is not free. \
              Who tries to connect, to see whether somebody is there, does not see that one; and \
-             who sets SO_REUSEADDR or SO_REUSEPORT may get the same port as well (Rust's \
-             TcpListener::bind and Python's create_server set the first). Just bind, and look at \
-             its error."
+             who sets SO_REUSEADDR or SO_REUSEPORT may get the same port as well {Rust: \
+             (TcpListener::bind sets the first)}{Python: (create_server sets the first)}. Just \
+             bind, and look at its error."
         },
         run: |grading| takes(grading, &[Taken::Bound], 1).map(drop),
     },
@@ -119,8 +115,8 @@ pub const CHECKS: &[Check] = &[
         title: "the last port of the range belongs to it, however long that is",
         usually: advice! {
             "All ports but the last one are taken. The range goes from the first port up to and \
-             including the last one (in Rust: first..=last), whatever numbers these are: it may \
-             be one port only, or a hundred."
+             including the last one {Rust: (first..=last)}{Python: (range leaves its end out)}, \
+             whatever numbers these are: it may be one port only, or a hundred."
         },
         run: |grading| {
             let number = grading.chance().u16(2..=9);
@@ -180,8 +176,8 @@ pub const CHECKS: &[Check] = &[
         title: "it keeps its port until standard input ends, and ends then",
         usually: advice! {
             Exit => "Standard input ended (Ctrl-D), and the program is to end then, with exit \
-                status 0. Read lines from it until there are no more. (Python's input() raises \
-                EOFError there.)",
+                status 0. Read lines from it until there are no more{Python: : for line in \
+                sys.stdin (input() raises EOFError there)}.",
             Printed => SAYS_MORE,
             _ => "Lines came on standard input, and the port was given back: keep it until \
                 standard input ends, whatever the lines are.",
@@ -204,7 +200,7 @@ pub const CHECKS: &[Check] = &[
             expect_no_line(more.first(), "no other lines than \"mine: ...\" and \"ready\"")?;
 
             // The one that has been left alone since the first check.
-            for patient in grading.after(LONG_SILENCE) {
+            for patient in grading.after(LONG_SILENCE)? {
                 let first = first_of(&patient.program);
                 expect_taken(first, "is still taken")
                     .after("nothing for two seconds, and no end of standard input")
@@ -218,32 +214,32 @@ pub const CHECKS: &[Check] = &[
 pub const HINTS: &[&str] = &[
     "A loop over the ports: for each a new socket, and bind. Three things can come of that: it \
      works, it is in use, or something else is wrong.",
-    "`match socket.bind(&address.into())`: `Ok(())` ends the search; `Err(error) if error.kind() \
-     == ErrorKind::AddrInUse` goes on; any other `Err(error)` is returned.",
-    "The socket must outlive the search: a function that gives back an `Option<Socket>` hands it \
-     to `main`, where it lives until the end.",
-    "`socket.local_addr()?.as_socket()` is the address for the line. `for _ in \
-     std::io::stdin().lines() {}` waits for the end of standard input.",
+    "{Rust: `match socket.bind(&address.into())`: `Ok(())` ends the search; `Err(error) if \
+     error.kind() == ErrorKind::AddrInUse` goes on; any other `Err(error)` is returned.}{Python: \
+     `error.errno == errno.EADDRINUSE` goes on; any other error is raised again.}{else: If errno \
+     is EADDRINUSE, go on; any other error ends the program.}",
+    "The socket must outlive the search: a function that looks for it gives it back {Rust: (an \
+     `Option<Socket>`)} to `main`, where it lives until the end.",
+    "{Rust: `socket.local_addr()?.as_socket()` is the address for the line. `for _ in \
+     std::io::stdin().lines() {}` waits for the end of standard input.}{Python: \
+     `socket.getsockname()` is the address for the line. `for line in sys.stdin: pass` waits for \
+     the end of standard input.}{else: getsockname gives the address for the line. Reading until \
+     there is nothing more waits for the end of standard input.}",
 ];
 
 const LISTENS: &str = "The port is bound, and somebody listens there as well: the task is to bind, \
-     and no more. listen is the next step. (Python's create_server, Rust's TcpListener and Node's \
-     servers do both.)";
-
-const TURNED: &str = "The socket is at another port: the two bytes of the number are the wrong way \
-     round. On the wire the high one comes first: in C, address.sin_port = htons(port).";
-
-const TURNED_LINE: &str = "In the line the two bytes of the port are the wrong way round. In a \
-     sockaddr the high one comes first, as on the wire: in C, print ntohs(address.sin_port).";
+     and no more. listen is the next step. {Python: (create_server does both.)}{Rust: \
+     (TcpListener does both: socket2's Socket has bind alone.)}{Node: (A server of Node does \
+     both: this exercise needs another language.)}";
 
 const NOT_FLUSHED: &str = "The program has the port, and its lines came when standard input ended, \
      not earlier: they were kept in a buffer. To a pipe, many languages write only when the buffer \
-     is full, or at the end. Flush after \"ready\": fflush(stdout) in C, print(\"ready\", \
-     flush=True) in Python, $| = 1 in Perl.";
+     is full, or at the end. Flush after \"ready\"{C: : fflush(stdout)}{Python: : \
+     print(\"ready\", flush=True)}{Perl: : $| = 1}.";
 
-const NOT_PRINTED: &str = "The program has the port, and does not say so. Print the line \"mine: \" \
-     with its address, and then \"ready\", on standard output, and flush that (fflush(stdout), \
-     print(..., flush=True)); only then wait for the end of standard input.";
+const NOT_PRINTED: &str = "The program has the port, and does not say so. Print the line \"mine: \
+     \" with its address, and then \"ready\", on standard output, and flush that; only then wait \
+     for the end of standard input.";
 
 const INPUT_FIRST: &str = "The line came when standard input ended, and the port was free until \
      then. First bind and print the lines; after that wait for the end of standard input.";
@@ -251,30 +247,31 @@ const INPUT_FIRST: &str = "The line came when standard input ended, and the port
 const READY_FIRST: &str = "\"ready\" came ahead of the line with the port. It says that all is set \
      up: bind, print \"mine: ...\", and only then \"ready\".";
 
-const OUTSIDE: &str = "That port is not one of the range. Bind to the ports that are given, one after \
-     the other, up to the last and no further. (Port 0 lets the system choose.)";
+const OUTSIDE: &str = "That port is not one of the range. Bind to the ports that are given, one \
+     after the other, up to the last and no further. (Port 0 lets the system choose.)";
 
-const NOT_THE_FIRST: &str = "All ports of the range were free, so the first one was to be taken. Begin \
-     with the first port, the one that is given, and stop as soon as a bind succeeds.";
+const NOT_THE_FIRST: &str = "All ports of the range were free, so the first one was to be taken. \
+     Begin with the first port, the one that is given, and stop as soon as a bind succeeds.";
 
 const NOT_ALL: &str = "Not all of them are taken. Only if bind fails with \"address already in \
      use\" on each port, up to the last, is that so. Is it a new socket for each try, a TCP socket \
      (STREAM), and is the range taken apart as the task says? (Ports of UDP are others.)";
 
 const SAYS_MORE: &str = "On standard output there is nothing but the lines that the task names. \
-     What else the program has to say belongs on standard error (eprintln!, print(..., \
-     file=sys.stderr), fprintf(stderr, ...)).";
+     What else the program has to say belongs on standard error{Rust: : eprintln!}{Python: : \
+     print(..., file=sys.stderr)}{C: : fprintf(stderr, ...)}.";
 
 const GIVEN_ADDRESS: &str = "The range is at another address than 127.0.0.1 this time. Bind to the \
      address that is given, and print the one that the socket has.";
 
 const NOT_CLOSED: &str = "The range has 100 ports, of which the last is free, and the program may \
      have 64 open files. For each port it needs one socket, and that is of no use once bind has \
-     failed: close it (in C close; in Rust it is dropped), or try the next port with the same one.";
+     failed: close it, or try the next port with the same one.";
 
 const HIGHEST: &str = "The range ends with 65535, the highest port. There one more is 0 for a \
      number of 16 bits, or an overflow: the loop must end after the last port, not when the number \
-     is greater. (Count in a larger type, or in Rust first..=last.)";
+     is greater. {Rust: first..=last does that.}{C: Count in an int.}{else: Count in a larger \
+     type.}";
 
 const FOR_A_WHILE: &str = "The program gave its port back although standard input had not ended: \
      it waits for some time only. There is no limit: wait for the end of standard input.";
@@ -470,12 +467,12 @@ fn explained(wrong: Wrong, program: &Program, range: &Range, which: u16) -> Wron
     }
     let lines = program.printed_up_to_now();
     let Some(line) = lines.first().filter(|_| wrong.how == How::Printed) else { return wrong };
-    let turned = SocketAddr::new(port.ip(), port.port().swap_bytes());
     let is_first = range.taken == 0 && range.number > 1;
     match line.strip_prefix("mine: ") {
-        Some(it) if it == turned.to_string() => wrong.advice(TURNED_LINE),
         Some(it) if it.starts_with("0.0.0.0:") => wrong.advice(EVERYWHERE),
         Some(it) => match it.parse::<SocketAddr>() {
+            // (What is swapped is seen elsewhere.)
+            Ok(it) if it.port().swap_bytes() == port.port() => wrong,
             Ok(it) if it.ip() == port.ip() && !range.has(it) => wrong.advice(OUTSIDE),
             Ok(it) if it.ip() == port.ip() && is_first => wrong.advice(NOT_THE_FIRST),
             _ => wrong,

@@ -2,8 +2,6 @@
 //! Idea: a queue, a socket for each guest.
 //! Usual mistake: waiting for a guest who says nothing.
 
-use std::time::Duration;
-
 use socket2::Type;
 
 use crate::exercise::{Check, advice};
@@ -34,14 +32,7 @@ pub const CHECKS: &[Check] = &[
             let ended = |it: &Wrong| {
                 matches!(it.how, How::End | How::Reset) && it.got.starts_with("nothing")
             };
-            expect_greeting(&mut guest, 1).map_err(|wrong| {
-                let is_silent = wrong.how == How::Silent;
-                let wrong = wrong.advice_if(ended, ON_WHICH_SOCKET);
-                if !is_silent {
-                    return wrong;
-                }
-                what_it_waits_for(wrong, grading, &program, &mut guest)
-            })?;
+            expect_greeting(&mut guest, 1).advice_if(ended, ON_WHICH_SOCKET)?;
             grading.set_aside(program, None);
             Ok(())
         },
@@ -50,22 +41,17 @@ pub const CHECKS: &[Check] = &[
         title: "then its connection ends",
         usually: advice! {
             "After its greeting the guest waits for the end of the stream. It comes when you \
-                close the socket that accept gave you (in Rust: drop it). A socket that is kept in \
-                a list, by a file object or by another process after fork, stays open. The \
-                listener is not the one to close."
+                close the socket that accept gave you {Rust: (it is closed when it is dropped)}. A \
+                socket that is kept in a list, by a file object or by another process after fork, \
+                stays open. The listener is not the one to close."
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
             expect_greeting(&mut guest, 1)?;
-            guest.expect_end().map_err(|wrong| {
-                let is_more = wrong.got.starts_with("more");
-                let wrong = wrong.advice_if(|_| is_more, TOO_MUCH);
-                let wrong = wrong.advice_if(|it| it.how == How::Reset, BROKEN_OFF);
-                let is_open = !is_more && wrong.how == How::More;
-                guest.finish();
-                // Does it end when the guest ends?
-                if is_open && guest.expect_end().is_ok() { wrong.advice(WAITS) } else { wrong }
-            })
+            guest
+                .expect_end()
+                .advice_if(|it| it.got.starts_with("more"), TOO_MUCH)
+                .advice_if(|it| it.how == How::Reset, BROKEN_OFF)
         },
     },
     Check {
@@ -146,7 +132,7 @@ pub const CHECKS: &[Check] = &[
                     .advice_if(ended, ENDED)?;
             }
             // Meanwhile nobody has come to the very first one.
-            for lonely in grading.after(LONG_SILENCE) {
+            for lonely in grading.after(LONG_SILENCE)? {
                 let mut guest = grading
                     .connect(&lonely.program)
                     .after("nobody came for two seconds, and then guest 2")
@@ -167,19 +153,20 @@ const MANY_COME: &str = "nothing; 50 guests are connected";
 pub const HINTS: &[&str] = &[
     "Four calls until the first guest is there: Socket::new, bind, listen, accept. The fourth and \
      what follows (send, close) go into a loop, and the number lives outside of it.",
-    "accept gives a socket for this one guest, and the guest's address. Send on that socket; \
-     `format!(\"You are guest {number}.\\n\")` is the text, `.as_bytes()` its bytes, and std's \
-     `write_all` sends all of them.",
-    "There is no call to close a socket in Rust: it is closed where its variable ends, or with \
-     `drop(guest)`.",
-    "The greeting is worth a function of its own, which gets the guest's socket: that is closed where \
-     the function ends.",
+    "accept gives a socket for this one guest, and the guest's address. Send on that socket{Rust: \
+     ; `format!(\"You are guest {number}.\\n\")` is the text, `.as_bytes()` its bytes, and std's \
+     `write_all` sends all of them}{Python: ; `.encode()` gives the bytes of a text, and \
+     `sendall` sends all of them}.",
+    "{Rust: There is no call to close a socket: it is closed where its variable ends, or with \
+     `drop(guest)`.}{else: Close the socket that accept gave, each time, and not the listener.}",
+    "The greeting is worth a function of its own, which gets the guest's socket, and closes it \
+     where the function ends.",
 ];
 
 const ON_WHICH_SOCKET: &str = "The connection ended without a word. accept gives a second socket, \
      and that one is connected to the guest: send there. The listener has no peer, and a send on \
-     it fails. What was sent may also stay in a buffer (of a PrintWriter, of a file object): \
-     flush it. Close the guest's socket only after that.";
+     it fails. What was sent may also stay in a buffer {Java: (of a PrintWriter)}{Python: (of \
+     makefile)}: flush it. Close the guest's socket only after that.";
 
 const TOO_MUCH: &str = "After the line feed more bytes came. Send the greeting once, and nothing \
      after it. In C, strlen gives the length of a text; sizeof counts the 0 at its end, or the \
@@ -192,58 +179,19 @@ const MORE_ROOM: &str = "Guests could not even connect: the kernel lets no more 
      listen has asked for, and the others try again after a second. Give listen room for all who \
      can come at once: listen(100).";
 
-const BROKEN_OFF: &str = "The connection was broken off: a reset instead of the end. Close the socket \
-     that accept gave you, and no more: without SO_LINGER of 0, and without an end of the program.";
+const BROKEN_OFF: &str = "The connection was broken off: a reset instead of the end. Close the \
+     socket that accept gave you, and no more: without SO_LINGER of 0, and without an end of the \
+     program.";
 
-const NEW_LISTENER: &str = "A guest came while the one before was served, and was broken off. It waits \
-     in the queue of the listener, and goes with it when that is closed: create the listener once, \
-     ahead of the loop, and keep it for as long as the program runs.";
+const NEW_LISTENER: &str = "A guest came while the one before was served, and was broken off. It \
+     waits in the queue of the listener, and goes with it when that is closed: create the \
+     listener once, ahead of the loop, and keep it for as long as the program runs.";
 
 const ENDED: &str = "The program has ended: no guest is the last one. accept is called in a loop \
      that has no end.";
 
-const SPEAKS_FIRST: &str = "The guest was told nothing until it sent something: the program waits in \
-     a receive. A guest says nothing. Send the greeting right after accept, ahead of any receive.";
-
-const ENDS_FIRST: &str = "The guest was told nothing until it had ended its direction: the program \
-     waits for the guest's end. A guest stays. Send the greeting right after accept, and don't \
-     receive at all.";
-
-const NEXT_FIRST: &str = "The guest was told nothing until the next one came. Greet a guest as soon as \
-     accept has given it, and see that the bytes leave then: send, and flush what keeps them back.";
-
-const WAITS: &str = "The connection ended when the guest ended its own direction, and not earlier: \
-     the program waits for the guest. A guest stays as long as it likes, and says nothing. Close \
-     right after the greeting, and don't receive at all.";
-
 const LONELY: &str = "For two seconds nobody came, and the next guest was not served any more. \
      accept waits for as long as it takes: set no limit for it, and do not end when nobody comes.";
-
-/// What makes it speak: its cause.
-fn what_it_waits_for(
-    wrong: Wrong,
-    grading: &Grading,
-    program: &Program,
-    guest: &mut Peer,
-) -> Wrong {
-    let _ = guest.send("\n");
-    if speaks(guest) {
-        return wrong.advice(SPEAKS_FIRST);
-    }
-    let next = grading.connect(program);
-    if next.is_ok() && speaks(guest) {
-        return wrong.advice(NEXT_FIRST);
-    }
-    guest.finish();
-    if speaks(guest) { wrong.advice(ENDS_FIRST) } else { wrong }
-}
-
-/// Whether something comes soon.
-fn speaks(guest: &Peer) -> bool {
-    let stream = guest.stream();
-    let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
-    stream.peek(&mut [0]).is_ok_and(|length| length > 0)
-}
 
 /// So many guests, all of them connected.
 fn come_at_once(grading: &Grading, program: &Program) -> Outcome<Vec<Peer>> {

@@ -23,8 +23,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "No answer came. A UDP socket needs no listen and no accept: create, bind, \
                 print \"ready\", then receive with recv_from, which gives the sender's address as \
-                well, and answer there with send_to. (In C the length argument of recvfrom must \
-                say ahead of each call how much room there is for the address.)",
+                well, and answer there with send_to. {C: (The length argument of recvfrom must \
+                say ahead of each call how much room there is for the address.)}",
             More => "There is more in the answer than the address. Send just its text: no line \
                 ending, and not the rest of a buffer.",
             _ => "That is not the address that the datagram came from. recv_from (recvfrom) gives \
@@ -48,11 +48,9 @@ pub const CHECKS: &[Check] = &[
             let how = if got.starts_with(own.as_bytes()) { How::More } else { How::Other };
             let wrong = Wrong::new(how, show(own.as_bytes()), show(&got)).after(QUESTION);
             let port = sender.address()?.port();
-            let turned = format!(":{}", port.swap_bytes());
             Err(match String::from_utf8_lossy(&got) {
                 got if got == program.argument => wrong.advice(SERVERS),
                 got if got == "who am I?" => wrong.advice(ECHOED),
-                got if got.ends_with(&turned) => wrong.advice(SWAPPED),
                 got if how == How::Other && got.contains(&port.to_string()) => {
                     wrong.advice(OTHER_FORM)
                 }
@@ -104,7 +102,7 @@ pub const CHECKS: &[Check] = &[
             ask(&mut first, &program.argument, b"first")?;
             ask(&mut second, &program.argument, b"second").map_err(|wrong| {
                 let is_elsewhere = matches!(first.receive(Duration::ZERO), Ok(Some(_)));
-                wrong.advice_if(|_| is_elsewhere, NOT_TO_IT)
+                if is_elsewhere { elsewhere(wrong) } else { wrong }
             })?;
             ask(&mut first, &program.argument, b"first again")?;
             // Some who leave at once, and fifty at a time.
@@ -200,7 +198,7 @@ pub const CHECKS: &[Check] = &[
              nothing comes."
         },
         run: |grading| {
-            for lonely in grading.after(LONG_SILENCE) {
+            for lonely in grading.after(LONG_SILENCE)? {
                 let mut sender = grading.datagrams()?;
                 let after = "nothing for two seconds, and then a datagram";
                 ask(&mut sender, &lonely.program.argument, b"still there?").after(after)?;
@@ -213,23 +211,23 @@ pub const CHECKS: &[Check] = &[
 pub const HINTS: &[&str] = &[
     "Three calls, and two of them in a loop: Socket::new with DGRAM, bind; then receive and send. \
      Neither listen nor accept: a bound UDP socket already receives.",
-    "std's UdpSocket is easier to receive with: `UdpSocket::from(socket)`. Its `recv_from(&mut \
-     buffer)` gives the length and the sender's address.",
-    "`sender.to_string()` is the text that the exercise asks for. `socket.send_to(text.as_bytes(), \
-     sender)` sends it back.",
+    "{Rust: std's UdpSocket is easier to receive with: `UdpSocket::from(socket)`. Its \
+     `recv_from(&mut buffer)` gives the length and the sender's address.}{else: recvfrom gives \
+     the datagram and the sender's address.}",
+    "{Rust: `sender.to_string()` is the text that the exercise asks for. \
+     `socket.send_to(text.as_bytes(), sender)` sends it back.}{else: Address and port with a \
+     colon between them are the text. sendto sends it back, on the same socket.}",
 ];
 
 const QUESTION: &str = "a datagram of 9 bytes: \"who am I?\"";
 
-const SWAPPED: &str = "The two bytes of the port are the wrong way round. On the wire the high one \
-     comes first: in C, ntohs(from.sin_port).";
-
-const OTHER_FORM: &str = "The port is right, and the form is another one. The text is the address as \
-     numbers, a colon and the port, and nothing else: 127.0.0.1:40123. No name, no slash, no \
+const OTHER_FORM: &str = "The port is right, and the form is another one. The text is the address \
+     as numbers, a colon and the port, and nothing else: 127.0.0.1:40123. No name, no slash, no \
      brackets, no blank.";
 
-const NO_ROOM_FOR_IT: &str = "The address was not filled in. In C the length that recvfrom gets says \
-     ahead of each call how much room there is for it: socklen_t length = sizeof from.";
+const NO_ROOM_FOR_IT: &str = "The address was not filled in. {C: The length that recvfrom gets \
+     says ahead of each call how much room there is for it: socklen_t length = sizeof \
+     from.}{else: Take it from the receive that gave the datagram.}";
 
 const ECHOED: &str = "That is what was in the datagram. Wanted is the address that it came from: \
      recv_from (recvfrom) gives it, with the datagram.";
@@ -237,22 +235,22 @@ const ECHOED: &str = "That is what was in the datagram. Wanted is the address th
 const TOO_EARLY: &str = "The first datagram was lost, and a later one was answered: \"ready\" came \
      too early. Print it after bind: from then on the kernel keeps what comes.";
 
-const NEXT_FIRST: &str = "The first datagram was answered when the next one had come, and not earlier. \
-     Answer each at once: receive one, send its answer, and only then receive again.";
+const NEXT_FIRST: &str = "The first datagram was answered when the next one had come, and not \
+     earlier. Answer each at once: receive one, send its answer, and only then receive again.";
 
-const NO_PORT: &str = "The port is missing. The text is the whole address of the sender: its numbers, \
-     a colon, and the port.";
+const NO_PORT: &str = "The port is missing. The text is the whole address of the sender: its \
+     numbers, a colon, and the port.";
 
 const NOT_TO_IT: &str = "One of several senders got no answer, and another one got too many. Each \
      datagram can come from somebody else: answer to the address that this receive gave. (Threads \
      share a variable unless each has its own.)";
 
 const NOBODY_THERE: &str = "No UDP socket is bound to the address that was the program's last \
-     argument. Create a socket (DGRAM) and bind it to that address, with its port (in C through \
-     htons), then print \"ready\", and keep the socket until the end.";
+     argument. Create a socket (DGRAM) and bind it to that address, with its port {C: (through \
+     htons)}, then print \"ready\", and keep the socket until the end.";
 
-const NO_UDP: &str = "There is a TCP socket at that address, and no UDP socket: datagrams need one of \
-     the type DGRAM (SOCK_DGRAM). It needs no listen and no accept.";
+const NO_UDP: &str = "There is a TCP socket at that address, and no UDP socket: datagrams need \
+     one of the type DGRAM (SOCK_DGRAM). It needs no listen and no accept.";
 
 const CUT: &str = "The end of the address is missing. Send as many bytes as this text has, and not \
      as many as came in.";
@@ -318,10 +316,17 @@ fn all_are_answered(program: &Program, mut senders: Vec<Datagrams>) -> Outcome {
     match missing {
         Some(wrong) => {
             let is_elsewhere = senders.iter_mut().any(is_double);
-            Err(wrong.advice_if(|it| it.how == How::Silent && is_elsewhere, NOT_TO_IT))
+            let is_it = is_elsewhere && wrong.how == How::Silent;
+            Err(if is_it { elsewhere(wrong) } else { wrong })
         }
         None => senders.iter_mut().try_for_each(expect_no_more),
     }
+}
+
+/// The answer that is missing went to another sender.
+fn elsewhere(wrong: Wrong) -> Wrong {
+    let got = "none, and another sender got one more than it was to get";
+    Wrong::new(How::Other, wrong.expected, got).after(wrong.sent).advice(NOT_TO_IT)
 }
 
 /// All answers have come that were expected.
@@ -336,8 +341,8 @@ fn expect_no_more(sender: &mut Datagrams) -> Outcome {
     }
 }
 
-const TWICE: &str = "To one datagram came more than one answer. Send one for each that a receive has \
-     given.";
+const TWICE: &str = "To one datagram came more than one answer. Send one for each that a receive \
+     has given.";
 
 /// Questions of one sender, one after the other.
 fn asked_by_one(grading: &mut Grading, questions: Vec<Vec<u8>>) -> Outcome {

@@ -153,7 +153,7 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            let aside = grading.after(LONG_FULL);
+            let aside = grading.after(LONG_FULL)?;
             let mut clients = aside.into_iter().filter_map(|it| it.peer);
             let (Some(mut silent), Some(mut slow)) = (clients.next(), clients.next()) else {
                 return Ok(());
@@ -242,32 +242,32 @@ pub fn much() -> Vec<Vec<u8>> {
     (0..800).map(piece).collect()
 }
 
-pub const LEFT_OPEN: &str = "Many clients were served, and then one was not. Most often the sockets of those \
-     before are still open in the program, and it has no descriptors left (\"too many open \
-     files\"): close each client's socket when its conversation is over. To end a direction \
-     (shutdown) does not close it.";
+pub const LEFT_OPEN: &str = "Many clients were served, and then one was not. Most often the \
+     sockets of those before are still open in the program, and it has no descriptors left (\"too \
+     many open files\"): close each client's socket when its conversation is over. To end a \
+     direction (shutdown) does not close it.";
 
-pub const ENDED: &str = "The program has ended by itself: no client is the last one. Accept clients in a \
-     loop that has no end.";
+pub const ENDED: &str = "The program has ended by itself: no client is the last one. Accept \
+     clients in a loop that has no end.";
 
-pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is a \
-     message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
+pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is \
+     a message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
 
-const CHANGED: &str = "The text came back changed. Send it back as it is, with its blanks and its line \
-     endings (\\r\\n as well as \\n): nothing is stripped or taken apart, and the connection is none \
-     of text, in which line endings are put in the place of others.";
+const CHANGED: &str = "The text came back changed. Send it back as it is, with its blanks and its \
+     line endings (\\r\\n as well as \\n): nothing is stripped or taken apart, and the connection \
+     is none of text, in which line endings are put in the place of others.";
 
-const TEXT: &str = "Text of another script did not come back as it was. An echo needs no text: send back \
-     the bytes that came, and do not decode them.";
+const TEXT: &str = "Text of another script did not come back as it was. An echo needs no text: \
+     send back the bytes that came, and do not decode them.";
 
-const MILLIONS: &str = "The conversation ended in the middle of millions of bytes. Only 0 bytes from \
-     recv are the end: there is no most for all that a client sends. (But a receive into a buffer \
-     without room gives 0, too: give it the whole buffer each time.)";
+const MILLIONS: &str = "The conversation ended in the middle of millions of bytes. Only 0 bytes \
+     from recv are the end: there is no most for all that a client sends. (But a receive into a \
+     buffer without room gives 0, too: give it the whole buffer each time.)";
 
-const CUT_OFF: &str = "The client received nothing for a while, and then all that came: not everything \
-     came before the connection was closed. When there is no room, a send waits, or it takes a \
-     part, or fails (EAGAIN), and the rest is still to be sent. At the client's end, too, first \
-     send all that is left, and close then (in Node with end, and not with destroy).";
+const CUT_OFF: &str = "The client received nothing for a while, and then all that came: not \
+     everything came before the connection was closed. When there is no room, a send waits, or it \
+     takes a part, or fails (EAGAIN), and the rest is still to be sent. At the client's end, too, \
+     first send all that is left, and close then {Node: (with end, and not with destroy)}.";
 
 /// A message that means nothing comes back as it is.
 pub fn expect_same(peer: &mut Peer, message: &str) -> Outcome {
@@ -282,12 +282,16 @@ pub fn expect_same(peer: &mut Peer, message: &str) -> Outcome {
 }
 
 pub const HINTS: &[&str] = &[
-    "Four calls until the first client is there: Socket::new, bind, listen, accept. Then two \
-     loops: the outer one accepts a client, the inner one receives and sends.",
-    "A socket can be read with std's `Read`: `conversation.read(&mut buffer)?` gives how many \
-     bytes came. `&buffer[..length]` are these bytes.",
-    "`write_all` (std's `Write`) sends all of a slice. 0 from `read` is the end of the stream: \
-     leave the inner loop.",
-    "Put the conversation into a function of its own that gives an `io::Result<()>`. In it `?` is \
-     right. Whoever calls it prints the error, and goes on with the next client.",
+    "Four calls until the first client is there: {Rust: Socket::new}{else: socket}, bind, listen, \
+     accept. Then two loops: the outer one accepts a client, the inner one receives and sends.",
+    "{Rust: A socket can be read with std's `Read`: `conversation.read(&mut buffer)?` gives how \
+     many bytes came. `&buffer[..length]` are these bytes.}{Python: `data = client.recv(1024)` \
+     gives what came: any number of bytes up to 1024.}{else: recv says how many bytes came: send \
+     back that many of the buffer.}",
+    "{Rust: `write_all` (std's `Write`) sends all of a slice. 0 from `read` is the end of the \
+     stream}{Python: `sendall` sends all of it. No bytes from `recv` are the end of the \
+     stream}{else: send may take a part only: send the rest as well. 0 from recv is the end of \
+     the stream}: leave the inner loop.",
+    "Put the conversation into a function of its own {Rust: that gives an `io::Result<()>`. In it \
+     `?` is right}. Whoever calls it prints the error, and goes on with the next client.",
 ];

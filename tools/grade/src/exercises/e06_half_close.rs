@@ -74,8 +74,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             More => "1000 bytes have come back, and the client waits for the end of your \
                 direction. Half-close as soon as you have sent them: shutdown for writing \
-                (SHUT_WR). Don't wait for anything before that. (To close a file object, or one of two \
-                descriptors, ends no direction.)",
+                (SHUT_WR). Don't wait for anything before that. (To close a file object, or one \
+                of two descriptors, ends no direction.)",
             _ => "1000 bytes were sent, and 1000 are to come back, and then the end of the stream: \
                 count the bytes, and half-close after the last one, not before.",
         },
@@ -89,8 +89,10 @@ pub const CHECKS: &[Check] = &[
                 }
                 // What do some more bytes bring?
                 match peer.expect_end() {
-                    Ok(()) => wrong.advice(NOT_LATER),
-                    Err(then) if then.got.starts_with("more") => wrong.advice(COUNTS_FURTHER),
+                    Ok(()) => wrong.advice(NOT_LATER).at(None),
+                    Err(then) if then.got.starts_with("more") => {
+                        wrong.advice(COUNTS_FURTHER).at(None)
+                    }
                     Err(_) => wrong,
                 }
             })?;
@@ -168,8 +170,8 @@ pub const CHECKS: &[Check] = &[
             More => "More than 1000 bytes came back. One receive can bring more than what is left \
                 of the 1000: send only so many of them.",
             Reset => RESET,
-            _ => "Of more than 1000 bytes, the first 1000 are to come back, and then your end of the \
-                stream. The others are thrown away.",
+            _ => "Of more than 1000 bytes, the first 1000 are to come back, and then your end of \
+                the stream. The others are thrown away.",
         },
         run: |grading| {
             // The first receive may have any part of them, the second one what is left.
@@ -226,7 +228,7 @@ pub const CHECKS: &[Check] = &[
              those whose bytes are thrown away."
         },
         run: |grading| {
-            let aside = grading.after(LONG_SILENCE);
+            let aside = grading.after(LONG_SILENCE)?;
             let mut clients = aside.into_iter().filter_map(|it| it.peer);
             let (Some(mut early), Some(mut late)) = (clients.next(), clients.next()) else {
                 return Ok(());
@@ -253,31 +255,35 @@ pub const CHECKS: &[Check] = &[
 pub const HINTS: &[&str] = &[
     "Begin with an echo server (the exercise 05_echo), and count the bytes that you have sent \
      back.",
-    "Of one receive, send back at most what is left: `let taken = length.min(left)`.",
-    "`client.shutdown(Shutdown::Write)?` ends your direction only: the client reads an end of the \
-     stream, and can go on sending.",
+    "Of one receive, send back at most what is left{Rust: : `let taken = \
+     length.min(left)`}{Python: : `data[:left]`}.",
+    "{Rust: `client.shutdown(Shutdown::Write)?`}{Python: `client.shutdown(socket.SHUT_WR)`}{else: \
+     shutdown, for writing,} ends your direction only: the client reads an end of the stream, and \
+     can go on sending.",
     "After that a loop that receives until 0, and does nothing with what comes. Then the \
      connection can be closed.",
 ];
 
-const NOT_LATER: &str = "The end came with more bytes of the client, after the 1000. It may have none: \
-     when 1000 bytes have come back, end your direction at once, and do not receive first. (Is it \
-     1000 bytes and no more after which the loop ends, and not when the number is greater?)";
+const NOT_LATER: &str = "The end came with more bytes of the client, after the 1000. It may have \
+     none: when 1000 bytes have come back, end your direction at once, and do not receive first. \
+     (Is it 1000 bytes and no more after which the loop ends, and not when the number is \
+     greater?)";
 
-const COUNTS_FURTHER: &str = "1000 bytes came back, and then more bytes did as well: it counts to another \
-     number than 1000, or counts something else than bytes.";
+const COUNTS_FURTHER: &str = "1000 bytes came back, and then more bytes did as well: it counts to \
+     another number than 1000, or counts something else than bytes.";
 
-const SENT_TOO_LATE: &str = "The program was ended by the signal SIGPIPE: it sent something after it had \
-     ended its own direction. After shutdown nothing more can be sent: throw away what comes. \
-     (Ignore the signal, and such a send fails with \"broken pipe\".)";
+const SENT_TOO_LATE: &str = "The program was ended by the signal SIGPIPE: it sent something after \
+     it had ended its own direction. After shutdown nothing more can be sent: throw away what \
+     comes. (Ignore the signal, and such a send fails with \"broken pipe\".)";
 
 /// After a half-close of its own, nothing else brings this about here.
 fn sent_too_late(program: &Program) -> bool {
     program.ended_soon().is_some_and(|status| ending(status).contains("SIGPIPE"))
 }
 
-const NO_TEXT: &str = "Bytes that are no text did not come back as they were. Send back what is in the \
-     buffer, as it is: do not decode it, and take its length from recv (a 0 ends nothing).";
+const NO_TEXT: &str = "Bytes that are no text did not come back as they were. Send back what is \
+     in the buffer, as it is: do not decode it, and take its length from recv (a 0 ends \
+     nothing).";
 
 const RESET: &str = "The connection was reset. That happens when a socket is closed while the \
      client is still sending (or with bytes in it that nobody received), and when it is shut down \

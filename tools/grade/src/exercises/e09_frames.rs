@@ -203,7 +203,7 @@ pub const CHECKS: &[Check] = &[
             slow.trade_late(messages.iter().map(Vec::as_slice), &answer).advice(SLOW)?;
 
             // Those of the first check.
-            let silent = grading.after(LONG_SILENCE).into_iter().filter_map(|it| it.peer);
+            let silent = grading.after(LONG_SILENCE)?.into_iter().filter_map(|it| it.peer);
             for (mut peer, length) in silent.zip([0, 2, 6]) {
                 let hello = framed(b"hello");
                 let (begun, rest) = hello.split_at(length);
