@@ -50,10 +50,10 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let program = grading.start()?;
             let mut peer = connect_narrow(grading, &program)?;
-            let mut pace = Pace::of(&program);
             for message in ["a longer message", "short", "x"] {
                 peer.expect_echo(message)?;
             }
+            let mut pace = Pace::of(&program);
             for message in whatever(grading.chance()) {
                 expect_same(&mut peer, &message)?;
                 pace.answered()?;
@@ -180,7 +180,7 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             machine::allow_queue(50)?;
-            machine::allow_files(82)?;
+            machine::allow_files(72)?;
             let program = grading.start_with_files(128)?;
             let mut first = grading.connect(&program)?;
             first.expect_echo("I am the first")?;
