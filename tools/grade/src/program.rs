@@ -287,7 +287,11 @@ impl Program {
                 Err(stop) => break stop,
             }
         };
+        let was_cut = self.clock.has_cut(start.elapsed()) && stop == RecvTimeoutError::Timeout;
         self.clock.add_start(start.elapsed());
+        if was_cut {
+            return Err(self.clock.time_was_up());
+        }
         let (how, then, advice) = match stop {
             RecvTimeoutError::Timeout => {
                 let has_worked = worked > slept && Look::IS_POSSIBLE;
