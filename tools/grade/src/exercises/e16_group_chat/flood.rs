@@ -41,6 +41,7 @@ pub struct Flood {
     who: &'static str,
     heard: AtomicUsize,
     is_enough: AtomicBool,
+    is_in_doubt: AtomicBool,
 }
 
 /// Somebody who talks, and what is to be heard of it.
@@ -115,6 +116,7 @@ impl Flood {
             who,
             heard: AtomicUsize::new(0),
             is_enough: AtomicBool::new(false),
+            is_in_doubt: AtomicBool::new(false),
         })
     }
 
@@ -140,6 +142,11 @@ impl Flood {
             by_others.fold(result, |result, other| result.and(other.join().unwrap_or(Ok(()))))
         })
         .map_err(|wrong| wrong.after(self.who))
+    }
+
+    /// Whether somebody had to wait for too long, and it may have been for the machine.
+    pub fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Relaxed)
     }
 
     /// Nobody needs the rest.
@@ -218,7 +225,9 @@ impl Flood {
         let (mut since, mut overdue) = (Instant::now(), None);
         while !to_leave.is_empty() || speakers.iter().any(|it| !it.is_all) {
             let before = speakers[0].heard;
+            let waits = Instant::now();
             self.hear("ben", &mut lines, speakers, &mut to_leave, silence)?;
+            let has_waited = waits.elapsed() > silence;
             let Some(first) = to_leave.first() else {
                 self.is_enough.store(true, Ordering::Relaxed);
                 continue;
@@ -231,6 +240,9 @@ impl Flood {
             }
             if since.elapsed() > in_time {
                 overdue.get_or_insert_with(Moment::now);
+            }
+            if has_waited || since.elapsed() > in_time + TOO_LATE {
+                self.is_in_doubt.store(true, Ordering::Relaxed);
             }
             let is_late = overdue.is_some_and(|it| it.elapsed() > TOO_LATE);
             let (how, got) = if is_all && (cfg!(target_os = "linux") || is_late) {
