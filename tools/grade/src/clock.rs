@@ -138,4 +138,8 @@ impl Wait<'_> {
         // (A limit of less would mean none, to some calls.)
         (left >= Duration::from_millis(1)).then_some(left)
     }
+
+    pub fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
 }

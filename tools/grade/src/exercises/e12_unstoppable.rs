@@ -227,7 +227,7 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
         run: |grading| {
-            let aside = grading.after(LONG_FULL);
+            let aside = grading.after(LONG_FULL)?;
             let [quiet, silent, slow, idle] = &mut aside.into_iter().collect::<Vec<_>>()[..] else {
                 return Ok(());
             };
