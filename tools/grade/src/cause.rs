@@ -50,7 +50,7 @@ pub fn explain(wrong: &Wrong, grading: &Grading, is_first: bool, advice: String)
     let lead = leads(said, status, &program, wrong, is_first);
     let found = match lead {
         Some(_) if status.is_some() || matches!(lead, Some(All(_))) => None,
-        _ => found(wrong, grading, &program, status.filter(|_| !program.is_killed())),
+        _ => found(wrong, grading, &program, status.filter(|_| !program.is_killed()), is_first),
     };
     // A broken pipe is explained once.
     let has_it = matches!(&lead, Some(Also(words)) if words.contains("SIGPIPE"));
@@ -164,6 +164,7 @@ fn found(
     grading: &Grading,
     program: &Program,
     status: Option<ExitStatus>,
+    is_first: bool,
 ) -> Option<Cause> {
     if let Some(words) = swapped(wrong) {
         return Some(Also(words));
@@ -194,7 +195,7 @@ fn found(
         (Some(Scene::Line), _) => no_line(grading, program),
         (Some(Scene::Stream(stream)), _) => match stream.missing[..] {
             [] => no_end(grading, program, stream, has_asked),
-            _ => no_answer(grading, program, stream, wrong.how, has_asked),
+            _ => no_answer(grading, program, stream, wrong, is_first),
         },
         (Some(Scene::Sender), _) => None,
         (Some(Scene::Datagram), _) => no_datagram(wrong, grading, program, &held()),
@@ -515,10 +516,11 @@ fn no_answer(
     grading: &Grading,
     program: &Program,
     stream: &Stream,
-    how: How,
-    has_asked: bool,
+    wrong: &Wrong,
+    is_first: bool,
 ) -> Option<Cause> {
-    let what = if how == How::Short { "The rest of the answer" } else { "The answer" };
+    let has_asked = wrong.advice.is_some();
+    let what = if wrong.how == How::Short { "The rest of the answer" } else { "The answer" };
     let start = Instant::now();
     let fact = connection(program, &stream.socket).and_then(|held| {
         let is_full = if held.holders.is_empty() { sockets::full(program.id()) } else { None };
@@ -535,11 +537,16 @@ fn no_answer(
     let fact = fact.or(speed.is_full().then(|| {
         "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
     }));
+    // (A check with advice of its own knows what it comes of.)
+    if has_asked {
+        return fact.map(Also);
+    }
     let may_ask = fact.is_none() && !stream.has_finished;
-    // With others there, what somebody else has sent may be what is missing: the check knows.
+    // What is special about a later check, that one has to say. And with others there, what somebody else has sent may be what is missing: the check knows.
     let is_alone = grading.bench().dropped(Type::STREAM).len() < 2;
+    let or_more = |words| if is_first { All(words) } else { Also(words) };
     let brought = |awaited: &Awaited<'_>, by: &str, words: String| match awaited.is_prompt() {
-        true if is_alone => All(format!("{what} came when the grader {by}: {words}")),
+        true if is_alone => or_more(format!("{what} came when the grader {by}: {words}")),
         true => Also(format!("{what} came when the grader {by}, and not before.")),
         false => All(late(what, start)),
     };
@@ -576,9 +583,12 @@ fn no_answer(
     }
     if may_ask && awaited.finish() {
         let comes = awaited.comes_within(AFTER_THE_END);
+        // What is answered without any of it now is no answer to it.
         let again = |end| is_alone && answered_anew(program, stream, end);
-        if comes || again(Shutdown::Write) {
-            return Some(match again(Shutdown::Read) {
+        let is_sure = comes || (!again(None) && again(Some(Shutdown::Write)));
+        if is_sure {
+            let is_full = !again(None) && again(Some(Shutdown::Read));
+            return Some(match is_full {
                 true => {
                     let words = format!(
                         "your program waits until it has so many bytes, until a buffer is full for \
@@ -599,12 +609,12 @@ fn no_answer(
         }
     }
     if let Some(words) = waits_for_its_input(&mut awaited, what) {
-        return Some(if awaited.is_prompt() { All(words) } else { All(late(what, start)) });
+        return Some(if awaited.is_prompt() { or_more(words) } else { All(late(what, start)) });
     }
     let guest = given(program).map(|at| TcpStream::connect_timeout(&at, AFTER_A_CLIENT));
     if awaited.comes_within(AFTER_A_CLIENT) {
         return Some(match guest {
-            Some(Ok(_)) if awaited.is_prompt() => All(format!(
+            Some(Ok(_)) if awaited.is_prompt() => or_more(format!(
                 "{what} came when another client connected: your program is behind by one. It serves \
                  a client when the next one comes, or sends what it keeps in a buffer only then. Do \
                  for a client all that is to be done, and flush it, before you accept the next one."
@@ -633,9 +643,9 @@ impl Speed {
     }
 }
 
-/// On a new connection, after the same bytes: whether the answer comes with the end of the stream,
-/// and nothing ahead of it; or with many bytes, without an end.
-fn answered_anew(program: &Program, stream: &Stream, end: Shutdown) -> bool {
+/// On a new connection, after the same bytes: whether the answer comes with the end of the stream;
+/// or with many bytes, without an end; or with nothing more.
+fn answered_anew(program: &Program, stream: &Stream, end: Option<Shutdown>) -> bool {
     const MOST: usize = 4096;
 
     let Some(at) = given(program).filter(|_| (1..MOST).contains(&stream.sent.len())) else {
@@ -644,12 +654,12 @@ fn answered_anew(program: &Program, stream: &Stream, end: Shutdown) -> bool {
     // Some serve one client at a time.
     let _ = stream.socket.shutdown(Shutdown::Both);
     let Ok(mut socket) = TcpStream::connect_timeout(&at, AFTER_THE_END) else { return false };
-    let _ = socket.set_read_timeout(Some(AFTER_THE_END));
     let _ = socket.set_nodelay(true);
     let sent = socket.write_all(&stream.sent);
     let sent = sent.and_then(|()| match end {
-        Shutdown::Write => socket.shutdown(end),
-        _ => {
+        None => Ok(()),
+        Some(Shutdown::Write) => socket.shutdown(Shutdown::Write),
+        Some(_) => {
             // For a receive of its own.
             std::thread::sleep(Duration::from_millis(50));
             socket.write(&[b'x'; MUCH]).map(drop)
@@ -660,8 +670,10 @@ fn answered_anew(program: &Program, stream: &Stream, end: Shutdown) -> bool {
     }
     let mut got = Vec::new();
     let mut buffer = [0; 4096];
+    let patience = if end.is_none() { AFTER_A_LINE } else { AFTER_THE_END };
+    let _ = socket.set_read_timeout(Some(patience));
     let start = Instant::now();
-    while start.elapsed() < AFTER_THE_END {
+    while start.elapsed() < patience {
         match socket.read(&mut buffer) {
             Ok(length) if length > 0 => got.extend(&buffer[..length]),
             _ => break,
