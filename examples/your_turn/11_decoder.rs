@@ -3,8 +3,8 @@
 //! A TCP server. A client sends text in UTF-8. Send each character (each code
 //! point, whichever it is) back in brackets, as soon as all of its bytes have
 //! come: for `Hi 你` that is `[H][i][ ][你]`. A client may wait for one
-//! character's answer before it sends the first byte of the next one, or stop in
-//! the middle of a character for a while.
+//! character's answer before it sends the first byte of the next one, or stop
+//! in the middle of a character for a while.
 //!
 //! A byte that no UTF-8 character begins with (0x80, 0xc0 or 0xff, for example)
 //! is answered with `[?]`, and the byte after it is looked at anew. If a
