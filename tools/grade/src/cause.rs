@@ -152,6 +152,7 @@ fn signal(_: ExitStatus) -> Option<String> {
     None
 }
 
+#[cfg(unix)]
 const BROKEN_PIPE: &str = "Your program was ended by the signal SIGPIPE: it sent to a connection \
      that was gone. Ignore that signal, once, at the start{C: : signal(SIGPIPE, SIG_IGN), or \
      MSG_NOSIGNAL for each send}{Perl: : $SIG{PIPE} = 'IGNORE'}{Python: : Python does so by \

@@ -18,6 +18,7 @@ pub struct Held {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "known on Linux only"))]
 pub enum State {
     /// It has an address and neither listens nor is connected.
     Bound,
