@@ -232,14 +232,14 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent | Short => "Another line was typed, and it was not sent, or only a part of it. \
                 Each line of 1 to 1024 bytes is a message, whatever it says: blanks alone, or \
-                \"0\", are no empty line. Only \"\\n\" ends a line; other characters, such as U+2028 \
+                \"0\", are no empty line. Only \"\\n\" ends a line; other characters, such as U+0085 \
                 or a form feed, are a part of it (some functions split there).",
             More => LINE_ENDING,
             Printed => "The answer was not printed just as it is. Each of its bytes counts: \
                 blanks at its ends, signs such as % and \\, tabs. Take nothing away, and do not \
                 print the text as a format.",
             _ => "The message is not the line that was typed. Take away the line ending (\"\\n\") \
-                and nothing else. Only \"\\n\" ends a line; other characters, such as U+2028 or a \
+                and nothing else. Only \"\\n\" ends a line; other characters, such as U+0085 or a \
                 form feed, are a part of it (some functions split there). Words such as \"exit\" \
                 mean nothing.",
         },
@@ -535,8 +535,8 @@ fn lines(chance: &mut Rng) -> Vec<String> {
     lines.retain(|line| !line.is_empty() && line != "quit");
     let word = contents::word(chance);
     lines.extend(["0".to_owned(), "  ".to_owned()]);
-    // (A carriage return by itself is a line ending to some languages, by themselves.)
-    let separators = "\u{b}\u{c}\u{1c}\u{85}\u{2028}\u{2029}".chars();
+    // (A carriage return by itself, or U+2028, is a line ending to what some languages offer.)
+    let separators = "\u{b}\u{c}\u{1c}\u{85}".chars();
     lines.extend(separators.map(|it| format!("{word}{it}{word}")));
     lines
 }

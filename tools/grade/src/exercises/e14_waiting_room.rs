@@ -33,10 +33,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let program = grading.start()?;
             // Who does not wait for the line goes on to its end first.
-            let end = Instant::now() + Duration::from_millis(500);
-            while one_is_busy(std::slice::from_ref(&program)) && Instant::now() < end {
-                thread::sleep(Duration::from_millis(5));
-            }
+            until_it_sleeps(&program);
             let mut guests = guests(grading, &program, 1)?;
             open(&program)?;
             expect_welcomes(&mut guests)
@@ -112,6 +109,7 @@ pub const CHECKS: &[Check] = &[
                 if !part.is_empty() {
                     program.type_part(part)?;
                     thread::sleep(Duration::from_millis(50));
+                    until_it_sleeps(program);
                     guests[0].call_it(format!("{} (typed, and no line ending yet)", quoted(part)));
                     guests[0].expect_nothing().advice(HALF)?;
                 }
@@ -278,6 +276,14 @@ fn guests(grading: &Grading, program: &Program, number: usize) -> Outcome<Vec<Pe
         guests.push(guest.map_err(|wrong| went_on(wrong, program))?);
     }
     Ok(guests)
+}
+
+/// It has done all that there was to do, most likely.
+fn until_it_sleeps(program: &Rc<Program>) {
+    let end = Instant::now() + Duration::from_millis(500);
+    while one_is_busy(std::slice::from_ref(program)) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// If the program did not wait for the doors, that is what is wrong.
