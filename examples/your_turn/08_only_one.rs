@@ -9,8 +9,8 @@
 //! one. Then it connects there, prints the line that comes (in whatever pieces)
 //! and nothing else, not even `ready`, and ends with exit status 0. But it may
 //! be another program that has the address, or nobody who listens. If anything
-//! else comes than that line (16 bytes tell, even if more and more come), or the
-//! end before its `\n`, or nothing for a second, end with another exit status.
+//! else comes than that line (16 bytes tell, even if more and more come), or
+//! the end before its `\n`, or nothing for a second, end with another exit status.
 //! (After `set_read_timeout` a receive waits no longer than that, and then
 //! fails. Whether the limit is one for each receive or for the whole line is up
 //! to you.)
