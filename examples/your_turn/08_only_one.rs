@@ -10,10 +10,10 @@
 //! and nothing else, not even `ready`, and ends with exit status 0. But it may
 //! be another program that has the address, or nobody who listens. If anything
 //! else comes than that line (16 bytes tell, even if more and more come), or
-//! the end before its `\n`, or nothing for a second, end with another exit status.
-//! (After `set_read_timeout` a receive waits no longer than that, and then
-//! fails. Whether the limit is one for each receive or for the whole line is up
-//! to you.)
+//! the end before its `\n`, or nothing for a second, end with another exit
+//! status. (After `set_read_timeout` a receive waits no longer than that, and
+//! then fails. Whether the limit is one for each receive or for the whole line
+//! is up to you.)
 //!
 //! Any other error means nothing of the kind: the address may not be this
 //! machine's. Then end with an exit status other than 0, too.
