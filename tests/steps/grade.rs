@@ -31,7 +31,7 @@ use crate::patched::{Program, build_all, original, patched, program_name, titles
 use crate::support::{assert_snapshot, numbered, snapshot, snapshot_path, top};
 
 /// How many are graded at a time: most of them wait.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 20;
 
 /// One program to grade, and what must come of it.
 struct Case {
