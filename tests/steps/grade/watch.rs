@@ -34,7 +34,7 @@ fn grade_watches_the_file_of_a_program() {
     terminal.type_line("h");
     terminal.wait_for("Hint 1 of 4:");
     terminal.type_line("t");
-    terminal.wait_for("Listen at the address that is given.");
+    terminal.wait_for("Your turn, step 5: an echo server.");
     save(&file, &ECHO.replace("sendall(data)", "sendall(b'y')"));
     terminal.wait_for("1 byte: \"y\"");
     save(&file, ECHO);
