@@ -22,6 +22,8 @@ const FEW: u32 = 5;
 pub const NO_ANSWER: &str = "no answer";
 /// Who waits looks at the clock so often.
 pub const GLANCE: Duration = Duration::from_millis(500);
+/// What comes behind wrong bytes has so long to come, to be shown.
+const A_MOMENT: Duration = Duration::from_millis(200);
 /// A slow client receives nothing for so long.
 const SLOW: Duration = Duration::from_millis(1100);
 /// So much a slow client receives at a time.
@@ -277,7 +279,7 @@ impl Peer {
     /// Receives exactly these bytes, in whatever pieces they come.
     pub fn expect(&mut self, expected: impl AsRef<[u8]>) -> Outcome {
         let expected = expected.as_ref();
-        let (got, stop) = self.receive(expected.len());
+        let (got, stop) = self.receive_as(expected);
         self.compare(expected, &got, &stop)
     }
 
@@ -288,7 +290,7 @@ impl Peer {
         why: impl FnOnce(&[u8]) -> Option<String>,
     ) -> Outcome {
         let expected = expected.as_ref();
-        let (got, stop) = self.receive(expected.len());
+        let (got, stop) = self.receive_as(expected);
         self.compare(expected, &got, &stop).map_err(|wrong| match why(&got) {
             Some(why) if wrong.how == How::Other => wrong.advice(why),
             _ => wrong,
@@ -302,7 +304,7 @@ impl Peer {
         pieces: impl Iterator<Item = &'a [u8]> + Send,
         expected: &[u8],
     ) -> Outcome {
-        self.trade_with(pieces, expected, |peer, _| peer.receive(expected.len()))
+        self.trade_with(pieces, expected, |peer, _| peer.receive_as(expected))
     }
 
     /// The same, but it receives nothing before the program takes no more for a second. Then
@@ -500,7 +502,23 @@ impl Peer {
 
     /// Up to this many bytes, and what it stopped at.
     fn receive(&mut self, most: usize) -> (Vec<u8>, Stop) {
+        self.receive_while(most, |_, _| true)
+    }
+
+    /// As many bytes as are expected. When others come, the rest of those is not waited for.
+    fn receive_as(&mut self, expected: &[u8]) -> (Vec<u8>, Stop) {
+        let is_right = |at: usize, bytes: &[u8]| expected[at..].starts_with(bytes);
+        self.receive_while(expected.len(), is_right)
+    }
+
+    /// Up to this many bytes. What follows some that are not right has a moment to come.
+    fn receive_while(
+        &mut self,
+        most: usize,
+        is_right: impl Fn(usize, &[u8]) -> bool,
+    ) -> (Vec<u8>, Stop) {
         let mut got = vec![0; most];
+        let mut patience = PATIENCE;
         let mut length = 0;
         let clock = Rc::clone(&self.bench.clock);
         self.bench.close_dropped();
@@ -519,9 +537,12 @@ impl Peer {
             match read {
                 Ok(0) => break Stop::End,
                 Ok(more) => {
+                    if !is_right(length, &got[length..length + more]) {
+                        patience = A_MOMENT;
+                    }
                     length += more;
                     last = Instant::now();
-                    wait = clock.wait(PATIENCE);
+                    wait = clock.wait(patience);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {}
                 Err(error) => break Stop::Broken(error),
