@@ -229,7 +229,9 @@ fn bound_swapped(wrong: &Wrong, held: &[Held]) -> Option<String> {
     let numbers = wrong.expected.split(|c: char| !c.is_ascii_digit());
     let mut ports = numbers.filter_map(|number| number.parse::<u16>().ok());
     ports.find_map(|port| {
-        let is_it = |one: &&Held| port > 1023 && one.local.port() == port.swap_bytes();
+        let swapped = port.swap_bytes();
+        // Some are the same either way round.
+        let is_it = |one: &&Held| port > 1023 && swapped != port && one.local.port() == swapped;
         let there = held.iter().find(is_it)?.local;
         Some(format!(
             "Your program has a socket at {there}, and that port is {port} with its two bytes \
@@ -308,12 +310,13 @@ fn elsewhere(program: &Program, held: &[Held], is_udp: bool) -> Option<String> {
         if is_udp || first.state == State::Bound { "is bound to" } else { "listens at" },
     );
     let words = format!("Your program {does} {local}, and was told {given}");
-    Some(if local.port() == given.port().swap_bytes() {
-        format!("{words}: that is the port with its two bytes swapped. {NTOHS}")
-    } else if local.port() == given.port() {
+    // Some ports are the same either way round.
+    Some(if local.port() == given.port() {
         format!(
             "{words}: another address of this machine. Take address and port as given (step 2)."
         )
+    } else if local.port() == given.port().swap_bytes() {
+        format!("{words}: that is the port with its two bytes swapped. {NTOHS}")
     } else if first.state == State::Listens && local.port() >= 32_768 {
         format!(
             "{words}. Did the system choose the port? It does so for port 0, and for a socket that \
@@ -656,6 +659,7 @@ fn answered_anew(program: &Program, stream: &Stream, end: Option<Shutdown>) -> b
     let _ = stream.socket.shutdown(Shutdown::Both);
     let Ok(mut socket) = TcpStream::connect_timeout(&at, AFTER_THE_END) else { return false };
     let _ = socket.set_nodelay(true);
+    let _ = socket.set_write_timeout(Some(AFTER_THE_END));
     let sent = socket.write_all(&stream.sent);
     let sent = sent.and_then(|()| match end {
         None => Ok(()),

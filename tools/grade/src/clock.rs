@@ -1,7 +1,7 @@
 //! The time that a grading has. What the machine takes away from it does not count: while a
 //! program, or the grader, could run and had no processor.
 
-use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::processor::lost;
@@ -40,33 +40,39 @@ impl Moment {
 
 pub struct Clock {
     start: Moment,
+    /// Whoever looks to it that no check goes on forever reads it as well.
+    known: Mutex<Known>,
+}
+
+/// What checks tell the clock.
+#[derive(Default)]
+struct Known {
     /// How long was waited for programs that start.
-    starting: Cell<Duration>,
-    /// A check says so itself.
-    is_hopeless: Cell<bool>,
+    starting: Duration,
+    /// A check says itself that nothing can be said on this machine.
+    is_hopeless: bool,
     /// What checks were allowed that last for seconds even if all is well.
-    more: Cell<Duration>,
+    more: Duration,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            start: Moment::now(),
-            starting: Cell::default(),
-            is_hopeless: Cell::default(),
-            more: Cell::default(),
-        }
+        Self { start: Moment::now(), known: Mutex::default() }
     }
 }
 
 impl Clock {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn starting(&self) -> Duration {
-        self.starting.get()
+        self.known().starting
     }
 
     /// A program has taken so long to start.
     pub fn add_start(&self, time: Duration) {
-        self.starting.set(self.starting.get() + time);
+        self.known().starting += time;
     }
 
     /// What is left for all the checks. That a program takes long to start does not count, within
@@ -80,12 +86,12 @@ impl Clock {
 
     /// A check needs so much more than others do.
     pub fn allow(&self, time: Duration) {
-        self.more.set(self.more.get() + time);
+        self.known().more += time;
     }
 
     /// What all the checks have together.
     pub fn limit(&self) -> Duration {
-        LIMIT + self.more.get()
+        LIMIT + self.known().more
     }
 
     /// A wait was over so soon because this is the end of it all.
@@ -109,12 +115,12 @@ impl Clock {
 
     /// Nothing that was seen says anything about the program.
     pub fn machine_is_too_busy(&self) -> bool {
-        self.is_hopeless.get() || self.start.lost() > MOST_LOST
+        self.known().is_hopeless || self.start.lost() > MOST_LOST
     }
 
     /// A check cannot be done on this machine: it is always late.
     pub fn give_up(&self) {
-        self.is_hopeless.set(true);
+        self.known().is_hopeless = true;
     }
 
     /// A wait that begins now.
@@ -135,7 +141,7 @@ impl Wait<'_> {
     /// So long can be waited at least; then it is to be asked again. `None`: no longer.
     pub fn left(&self) -> Option<Duration> {
         let left = self.patience.saturating_sub(self.since.elapsed()).min(self.clock.left());
-        // (A limit of less would mean none, to some calls.)
+        // A limit of less would mean none, to some calls.
         (left >= Duration::from_millis(1)).then_some(left)
     }
 

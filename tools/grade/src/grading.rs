@@ -11,9 +11,10 @@ use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
 use crate::exercise::Check;
+use crate::groups::end_orphans;
 use crate::language::Language;
 use crate::machine;
-use crate::program::{Program, end_orphans, last_words};
+use crate::program::{Program, last_words};
 use crate::wire::{Bench, Datagrams, Peer};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
@@ -344,7 +345,8 @@ pub fn free_addresses(number: u16) -> Outcome<u16> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     for _ in 0..200 {
         let first = fastrand::u16(PORTS.start..PORTS.end - number);
-        if (first..first + number).all(|port| is_free(at(port))) {
+        // With its bytes the wrong way round a port must be another one.
+        if first.swap_bytes() != first && (first..first + number).all(|port| is_free(at(port))) {
             return Ok(first);
         }
     }

@@ -18,16 +18,16 @@ mod catalogue;
 mod cause;
 mod clock;
 mod complaint;
-#[allow(dead_code, reason = "the checks come next")]
 mod contents;
 mod course;
 mod exercise;
 mod exercises;
 mod grading;
+mod groups;
+mod guard;
 mod keeper;
 mod language;
 mod machine;
-#[allow(dead_code, reason = "the checks come next")]
 mod memory;
 mod page;
 mod patience;
@@ -126,8 +126,8 @@ fn main() -> ExitCode {
 fn within_reach<T>(grade: impl FnOnce() -> T) -> T {
     machine::ask_for_files();
     keeper::start();
-    program::adopt_orphans();
-    program::end_with_the_grader();
+    groups::adopt_orphans();
+    groups::end_with_the_grader();
     processor::watch();
     let done = grade();
     keeper::dismiss();

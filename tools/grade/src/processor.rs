@@ -1,5 +1,5 @@
-//! Whether this machine has a processor for the programs, and for the grader. (Known on Linux
-//! only. Elsewhere nothing is ever lost.)
+//! Whether this machine has a processor for the programs, and for the grader. It is known on Linux
+//! only. Elsewhere nothing is ever lost.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, open_files, processes, time_of, turns_of, watch};
+pub use linux::{Look, is_busy, open_files, processes, time_of, turns_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -50,6 +50,12 @@ impl Look {
     }
 }
 
+/// Whether a program, or what it has started, has something to do just now, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn is_busy(_: u32) -> bool {
+    false
+}
+
 /// How often a program, and all that it has started, went to sleep, as far as it is known.
 #[cfg(not(target_os = "linux"))]
 pub fn turns_of(_: u32) -> u64 {
@@ -72,7 +78,7 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use super::{Doing, LOST};
-    use crate::program::running;
+    use crate::groups::running;
 
     const TICK: Duration = Duration::from_millis(50);
 
@@ -165,7 +171,7 @@ mod linux {
             }
             let is_new = !before.keys().eq(self.threads.keys());
             let ran_much = ran > time.saturating_sub(waited) / 10 && ran > time / 50;
-            // (Without `/proc` nothing is known.)
+            // Without `/proc` nothing is known.
             let is_unknown = !Path::new("/proc/self/stat").exists();
             match () {
                 () if is_new || ran_much || is_unknown || states.contains(&'D') => Doing::Works,
@@ -177,6 +183,11 @@ mod linux {
 
     pub fn time_of(id: u32) -> Duration {
         threads(id).iter().filter_map(|thread| Some(times(thread)?.0)).sum()
+    }
+
+    pub fn is_busy(id: u32) -> bool {
+        // It runs, or the disk is slow.
+        threads(id).iter().any(|thread| matches!(state(thread), Some('R' | 'D')))
     }
 
     pub fn open_files(id: u32) -> usize {

@@ -11,10 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(unix)]
-use nix::sys::signal::{Signal, killpg};
-#[cfg(unix)]
-use nix::unistd::Pid;
 #[cfg(windows)]
 use process_wrap::std::JobObject;
 #[cfg(unix)]
@@ -22,10 +18,11 @@ use process_wrap::std::ProcessGroup;
 use process_wrap::std::{StdChildWrapper, StdCommandWrap};
 
 use crate::clock::{Clock, Moment, PATIENCE};
+use crate::groups;
 #[cfg(unix)]
 use crate::keeper;
 use crate::machine;
-use crate::processor::{Doing, Look};
+use crate::processor::{Doing, Look, is_busy};
 use crate::sockets::{self, Held};
 use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
 
@@ -71,27 +68,8 @@ const READY_TOO_MUCH: &str = "\"ready\" says that others can reach the program, 
      what it was to get. This time it has not: end without that line.";
 
 /// Whether one of these programs has something to do just now.
-#[cfg(target_os = "linux")]
 pub fn one_is_busy(programs: &[Rc<Program>]) -> bool {
-    programs.iter().any(|program| {
-        let id = program.id();
-        let threads = std::fs::read_dir(format!("/proc/{id}/task"));
-        threads.is_ok_and(|threads| {
-            threads.flatten().any(|thread| {
-                let stat = std::fs::read_to_string(thread.path().join("stat"));
-                // ID (NAME) STATE ...: it runs, or the disk is slow.
-                stat.is_ok_and(|stat| {
-                    let rest = stat.rsplit(')').next().unwrap_or_default();
-                    rest.trim_start().starts_with(['R', 'D'])
-                })
-            })
-        })
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn one_is_busy(_: &[Rc<Program>]) -> bool {
-    false
+    programs.iter().any(|program| is_busy(program.id()))
 }
 
 /// What there is to know about these programs, in lines. One that is just ending has a moment for
@@ -185,11 +163,7 @@ impl Program {
             Wrong::new(How::Exit, "a program that can be started", got)
                 .advice("Is the command right, and is it installed?")
         })?;
-        #[cfg(unix)]
-        if let Ok(mut groups) = GROUPS.lock() {
-            groups.push(child.id());
-            keeper::note(child.id());
-        }
+        groups::add(child.id());
         let (line, lines) = channel();
         let flooded = Arc::new(AtomicBool::new(false));
         let (floods, mut printed) = (Arc::clone(&flooded), 0);
@@ -287,7 +261,11 @@ impl Program {
                 Err(stop) => break stop,
             }
         };
-        let was_cut = self.clock.has_cut(start.elapsed()) && stop == RecvTimeoutError::Timeout;
+        // The end of all the time, and no limit of its own.
+        let was_cut = stop == RecvTimeoutError::Timeout
+            && self.clock.is_up()
+            && slept < ASLEEP_UNTIL_READY
+            && wait.elapsed() < AT_MOST_UNTIL_READY;
         self.clock.add_start(start.elapsed());
         if was_cut {
             return Err(self.clock.time_was_up());
@@ -405,9 +383,10 @@ impl Program {
         Ok(())
     }
 
-    /// All that comes until there was none for so long.
+    /// All that comes until there was none for so long. What prints on and on is not awaited.
     fn collect(&self, pause: Duration) {
-        while self.receive_line(pause).is_ok() {}
+        let start = Instant::now();
+        while self.receive_line(pause).is_ok() && start.elapsed() <= PATIENCE {}
     }
 
     /// What it means that no more lines can come.
@@ -560,18 +539,14 @@ impl Program {
 
     /// Ends it, and all that it has started, at once.
     pub fn kill(&self) {
-        self.killed.set(true);
+        // Once: later its number may be that of somebody else's group.
+        if self.killed.replace(true) {
+            return;
+        }
         let mut child = self.child.borrow_mut();
         let _ = child.start_kill();
         let _ = child.wait();
-        #[cfg(unix)]
-        if let Ok(mut groups) = GROUPS.lock() {
-            let id = child.id();
-            if groups.contains(&id) {
-                groups.retain(|group| *group != id);
-                keeper::forget(id);
-            }
-        }
+        groups::remove(child.id());
     }
 
     /// Ends it, and keeps what it has said last for the report.
@@ -683,93 +658,4 @@ fn read_lines(
         }
     })?;
     Ok(end)
-}
-
-/// The groups of the programs that run. Ctrl-C does not reach them: each is in
-/// a group of its own, so that it can be ended with all that it has started.
-#[cfg(unix)]
-static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-
-/// The programs that run.
-#[cfg(target_os = "linux")]
-pub fn running() -> Vec<u32> {
-    GROUPS.lock().map(|groups| groups.clone()).unwrap_or_default()
-}
-
-/// Whoever is told to end (Ctrl-C) ends the programs as well.
-#[cfg(unix)]
-pub fn end_with_the_grader() {
-    let _ = ctrlc::set_handler(|| {
-        end_programs();
-        std::process::exit(130);
-    });
-}
-
-#[cfg(not(unix))]
-pub fn end_with_the_grader() {}
-
-/// The grader is ending: so are the programs.
-pub fn end_programs() {
-    #[cfg(unix)]
-    {
-        let groups = GROUPS.lock().map(|groups| groups.clone());
-        for group in groups.unwrap_or_default() {
-            let group = i32::try_from(group).map(Pid::from_raw);
-            let _ = group.map(|group| killpg(group, Signal::SIGKILL));
-        }
-    }
-    end_orphans();
-}
-
-/// What a program has started in a session of its own is no member of its
-/// group. On Linux it comes to the grader when its parent is gone.
-#[cfg(target_os = "linux")]
-pub fn adopt_orphans() {
-    let _ = nix::sys::prctl::set_child_subreaper(true);
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn adopt_orphans() {}
-
-/// Ends what the programs have left behind. (None of them may still run.)
-#[cfg(target_os = "linux")]
-pub fn end_orphans() {
-    use nix::sys::signal::kill;
-    use nix::sys::wait::waitpid;
-
-    // Each that is ended may leave children of its own.
-    for _ in 0..100 {
-        let children = children();
-        if children.is_empty() {
-            return;
-        }
-        for child in children {
-            let _ = kill(child, Signal::SIGKILL);
-            let _ = waitpid(child, None);
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn end_orphans() {}
-
-/// The grader's own children.
-#[cfg(target_os = "linux")]
-fn children() -> Vec<Pid> {
-    let (own, keeper) = (std::process::id().to_string(), keeper::id());
-    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
-    let is_own = |process: &i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
-        // PID (NAME) STATE PARENT ...
-        stat.is_ok_and(|stat| {
-            let rest = stat.rsplit(')').next().unwrap_or_default();
-            rest.split_whitespace().nth(1) == Some(&own)
-        })
-    };
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(is_own)
-        .filter(|process| keeper.is_none_or(|keeper| i64::from(keeper) != i64::from(*process)))
-        .map(Pid::from_raw)
-        .collect()
 }

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _, stderr, stdout};
 
-use crate::program::end_programs;
+use crate::groups::end_programs;
 
 /// The exit status of who writes where nobody reads: 128 and the number of SIGPIPE, as a shell has
 /// it.

@@ -1,15 +1,17 @@
 //! All checks of an exercise, and how it went.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use crate::cause;
 use crate::clock::LIMIT;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
+use crate::guard::guarded;
 use crate::record::{Failure, Record};
 use crate::report::{self, Told, Waiting};
 use crate::say::say;
-use crate::wrong::{How, Wrong, seconds};
+use crate::wrong::{How, Outcome, Wrong, seconds};
 
 /// How an exercise went. The default: its program does not compile.
 #[derive(Default)]
@@ -77,7 +79,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
         let waiting = told.map(|_| Waiting::on(check.title));
         let result = match grading.bench().clock.is_up() {
             true => Err(grading.bench().clock.time_was_up()),
-            false => (check.run)(&mut grading).map_err(cause::or_the_machine),
+            false => run(check, &mut grading).map_err(cause::or_the_machine),
         };
         let result = result.map_err(|mut wrong| {
             let waits = grading.bench().waits().filter(|_| grading.bench().clock.is_up());
@@ -138,6 +140,26 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
     }
     verdict
 }
+
+/// Runs one check, within the time that there is.
+fn run(check: &Check, grading: &mut Grading) -> Outcome {
+    let clock = Rc::clone(&grading.bench().clock);
+    let (result, was_ended) = guarded(&clock, || (check.run)(grading));
+    match was_ended {
+        false => result,
+        // Elsewhere nobody knows what the machine has taken away.
+        true if cfg!(not(target_os = "linux")) => Err(clock.time_was_up()),
+        true => {
+            let sent = result.map_or_else(|wrong| wrong.sent, |()| String::new());
+            let wrong = Wrong::new(How::Silent, "the end of this check", "no end of it");
+            Err(wrong.after(sent).advice(ON_AND_ON))
+        }
+    }
+}
+
+const ON_AND_ON: &str = "This check went on and on: each answer came in time, and all of them \
+     together took too long. Does the program sleep ahead of each answer, or wait for a limit to \
+     pass? Or does a loop run at full speed, and leave no processor to the threads that work?";
 
 /// What to do about it. The program is asked first.
 fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> String {
