@@ -13,6 +13,8 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// What programs take to start does not count, up to that.
 pub const STARTING: Duration = Duration::from_secs(30);
+/// To some calls a limit of less would mean none: nobody waits for so little.
+const LEAST: Duration = Duration::from_millis(1);
 /// Of a machine that has taken away so much nothing is to be expected.
 const MOST_LOST: Duration = Duration::from_secs(30);
 
@@ -110,7 +112,7 @@ impl Clock {
     }
 
     pub fn is_up(&self) -> bool {
-        self.left().is_zero()
+        self.left() < LEAST
     }
 
     /// Nothing that was seen says anything about the program.
@@ -141,8 +143,7 @@ impl Wait<'_> {
     /// So long can be waited at least; then it is to be asked again. `None`: no longer.
     pub fn left(&self) -> Option<Duration> {
         let left = self.patience.saturating_sub(self.since.elapsed()).min(self.clock.left());
-        // A limit of less would mean none, to some calls.
-        (left >= Duration::from_millis(1)).then_some(left)
+        (left >= LEAST).then_some(left)
     }
 
     pub fn elapsed(&self) -> Duration {

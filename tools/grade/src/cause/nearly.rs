@@ -1,0 +1,70 @@
+//! What came is right but for one thing.
+
+use crate::sockets::Held;
+use crate::wrong::{How, Wrong};
+
+/// A port with its bytes the wrong way round.
+pub fn swapped(wrong: &Wrong) -> Option<String> {
+    let port = |text: &str| {
+        let digits = text.split(':').skip(1).filter_map(|part| {
+            let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            part[..end].parse::<u16>().ok()
+        });
+        digits.last()
+    };
+    let (expected, got) = (port(&wrong.expected)?, port(&wrong.got)?);
+    let is_swapped = expected != got && expected.swap_bytes() == got;
+    is_swapped.then(|| format!("{got} is {expected} with its two bytes swapped. {NTOHS}"))
+}
+
+pub const NTOHS: &str = "On the wire, and in the address of a socket, a port has its high byte first: \
+     {C: htons(port) puts a number into an address, ntohs takes it out}{else: something takes it \
+     the other way round}.";
+
+/// It is at a port, and has another one in mind.
+pub fn bound_swapped(wrong: &Wrong, held: &[Held]) -> Option<String> {
+    let numbers = wrong.expected.split(|c: char| !c.is_ascii_digit());
+    let mut ports = numbers.filter_map(|number| number.parse::<u16>().ok());
+    ports.find_map(|port| {
+        let swapped = port.swap_bytes();
+        // Some are the same either way round.
+        let is_it = |one: &&Held| port > 1023 && swapped != port && one.local.port() == swapped;
+        let there = held.iter().find(is_it)?.local;
+        Some(format!(
+            "Your program has a socket at {there}, and that port is {port} with its two bytes \
+             swapped. {NTOHS}"
+        ))
+    })
+}
+
+/// All is right but for a carriage return.
+pub fn other_ending(wrong: &Wrong) -> Option<String> {
+    let text = |words: &str| {
+        let (_, text) = words.split_once(": \"")?;
+        Some(text.trim_end_matches('"').to_owned())
+    };
+    let (expected, got) = (text(&wrong.expected)?, text(&wrong.got)?);
+    let is_it = wrong.how == How::Other
+        && !expected.contains("\\r")
+        && (got.replace("\\r\\n", "\\n") == expected || got == expected.clone() + "\\r")
+        && got != expected;
+    let is_lost = wrong.how == How::Other
+        && expected != got
+        && expected.replace("\\r\\n", "\\n") == got.replace("\\r\\n", "\\n")
+        && got.len() < expected.len();
+    if is_lost {
+        return Some(
+            "It is right but for \\r, which is missing: something takes the bytes for text, and \
+             changes its line endings. {Python: makefile with a text mode does, without \
+             newline=\"\".}"
+                .to_owned(),
+        );
+    }
+    is_it.then(|| {
+        "It is right but for the line ending: \\r\\n came (CR LF), and \\n alone is expected. \
+         {Python: A file with text (makefile, print) may write it like this: newline=\"\\n\", or \
+         send bytes.}{Java: println writes what the system has: print(... + \"\\n\").}{else: End \
+         the line with \\n.}"
+            .to_owned()
+    })
+}
