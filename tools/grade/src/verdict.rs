@@ -150,6 +150,8 @@ fn run(check: &Check, grading: &mut Grading) -> Outcome {
         // Elsewhere nobody knows what the machine has taken away.
         true if cfg!(not(target_os = "linux")) => Err(clock.time_was_up()),
         true => {
+            // What they say of their end is nothing to go by: it was not theirs.
+            grading.bench().programs.borrow().iter().for_each(|program| program.kill());
             let sent = result.map_or_else(|wrong| wrong.sent, |()| String::new());
             let wrong = Wrong::new(How::Silent, "the end of this check", "no end of it");
             Err(wrong.after(sent).advice(ON_AND_ON))
@@ -157,8 +159,8 @@ fn run(check: &Check, grading: &mut Grading) -> Outcome {
     }
 }
 
-const ON_AND_ON: &str = "This check went on and on: each answer came in time, and all of them \
-     together took too long. Does the program sleep ahead of each answer, or wait for a limit to \
+const ON_AND_ON: &str = "It went on and on: each answer came in time, and all of them together took \
+     too long. Does the program sleep ahead of each answer, or wait for a limit to \
      pass? Or does a loop run at full speed, and leave no processor to the threads that work?";
 
 /// What to do about it. The program is asked first.
@@ -169,16 +171,19 @@ fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> St
     if !clock.is_up() {
         return cause::explain(wrong, grading, is_first, advice);
     }
+    let limit = seconds(clock.limit());
+    if advice == ON_AND_ON {
+        return format!("Time was up: an exercise has {limit} for all its checks. {advice}");
+    }
     // If the program took long to start, nothing that the check has to say is certain.
     if clock.starting() < LIMIT / 4 {
-        let limit = seconds(clock.limit());
         return format!("{advice} (And time was up: an exercise has {limit} for all its checks.)");
     }
     format!(
-        "Time was up: an exercise has {} for all its checks, and up to 30 more for a program that \
-         is slow to start. Yours took {} to be ready, again and again. Give the grader a program \
-         that is compiled already, or try again when the machine is less busy.",
-        seconds(clock.limit()),
+        "Time was up: an exercise has {limit} for all its checks, and up to 30 seconds more for a \
+         program that is slow to start. Yours is started anew for each check, and took {} for that \
+         in all. Give the grader a program that is compiled already, or try again when the machine \
+         is less busy.",
         seconds(clock.starting())
     )
 }
