@@ -15,6 +15,7 @@ use crate::wire::{NO_ANSWER, Peer, pattern};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
+    // ANCHOR: a_check
     Check {
         title: "what a client sends comes back",
         usually: advice! {
@@ -39,6 +40,7 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
+    // ANCHOR_END: a_check
     Check {
         title: "so do more messages, whatever they say",
         usually: advice! {
