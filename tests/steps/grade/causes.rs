@@ -389,7 +389,7 @@ fn behind_by_one() -> Vec<Wrong> {
             "text.py",
             "05_echo",
             ECHO.replace("sendall(data)", "sendall(data.replace(b'\\r\\n', b'\\n'))"),
-            &["right but for \\r, which is missing"],
+            &["right except for \\r, which is missing"],
             &[],
         ),
     ]

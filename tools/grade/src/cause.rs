@@ -102,8 +102,8 @@ fn leads(
             let is_client = wrong.expected.starts_with("a connection to ");
             Some(if is_client && words.contains("efused") {
                 All(format!(
-                    "{words} Where it was told to connect to, by its last argument, the grader \
-                     listens ({}): your program goes to another address.",
+                    "{words} The grader listens at {}, the address in the program's last argument: \
+                     your program connects to another one.",
                     program.argument
                 ))
             } else {
@@ -177,7 +177,7 @@ fn found(
                 || wrong.how == How::Refused
                 || wrong.got.starts_with("nothing")
                 || wrong.got.starts_with("none"));
-        let words = || format!("Your program has ended by then: {}.", ending(status));
+        let words = || format!("By then your program had ended: {}.", ending(status));
         return is_cut.then(|| Also(words()));
     }
     // What is there at once, a check with advice of its own has brought about: it knows why.

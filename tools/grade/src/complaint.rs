@@ -112,7 +112,7 @@ fn no_program(lines: &[&str]) -> Option<Complaint> {
             || line.ends_with(": command not found")
     };
     let line = lines.iter().find(is_it)?;
-    // (Node says the same of a module that a script asks for: then there is a place.)
+    // Node says the same of a module that a script asks for. Then there is a place.
     let asked = lines.iter().any(|line| line.starts_with("- ") && !line.starts_with("- node:"));
     let kind = if asked { Kind::Fatal } else { Kind::NoProgram };
     Some(new(kind, "was not found", None, line))
@@ -261,8 +261,8 @@ fn c(lines: &[&str]) -> Option<Complaint> {
             "realloc(): ",
         ];
         if glibc.iter().any(|start| line.starts_with(start)) {
-            let words = "was ended, for it wrote where it must not (a buffer that is too small, or \
-                         memory that was given back)";
+            let words = "was ended because it wrote where it must not (beyond the end of a buffer, or \
+                         into memory that it had given back)";
             return Some(new(Kind::Fatal, words, None, line));
         }
     }
@@ -282,8 +282,7 @@ fn plain(lines: &[&str]) -> Option<Complaint> {
         "assign requested address",
         "not supported",
         "not connected",
-        "too many open files",
-        "Too many open files",
+        "oo many open files",
         "timed out",
         "unreachable",
         "No such file",

@@ -73,7 +73,7 @@ pub fn bytes(chance: &mut Rng, number: usize) -> Vec<u8> {
     (0..number).map(|_| chance.u8(..)).collect()
 }
 
-/// Cuts them anywhere, into so many pieces; none is empty. (Fewer, where there are not so many.)
+/// Cuts them anywhere, into so many pieces, or fewer, where there are not so many bytes: none is empty.
 pub fn cut<'a>(chance: &mut Rng, bytes: &'a [u8], pieces: usize) -> Vec<&'a [u8]> {
     let mut places = chance.choose_multiple(1..bytes.len().max(1), pieces.saturating_sub(1));
     places.sort_unstable();

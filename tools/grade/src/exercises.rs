@@ -14,7 +14,7 @@ macro_rules! exercises {
             checks: $module::CHECKS,
             hints: $module::HINTS,
             solution: include_str!(concat!("../solutions/", $name, ".rs")),
-            // (With it, the grader would be built anew whenever the reader saves a program.)
+            // With it, the grader would be built anew whenever the reader saves a program.
             #[cfg(feature = "tasks")]
             file: include_str!(concat!("../../../examples/your_turn/", $name, ".rs")),
             #[cfg(not(feature = "tasks"))]

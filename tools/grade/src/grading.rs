@@ -253,7 +253,7 @@ impl Grading {
     }
 
     /// The program must be at the address that it was given, and not at all addresses: then its
-    /// port is free at another one. (Only Linux says no to that, and has 127.0.0.2 by itself.)
+    /// port is free at another one. Only Linux says no to that, and has 127.0.0.2 by itself.
     pub fn is_nowhere_else(&self, program: &Program, kind: Type) -> Outcome {
         let port = address_of(program).port();
         let other = SocketAddr::from(([127, 0, 0, 2], port));

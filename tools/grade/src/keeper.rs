@@ -37,7 +37,7 @@ mod unix {
 
     /// Starts the keeper. Where that does not work, there is none.
     pub fn start() {
-        // (The same program, even if another one was built in its place.)
+        // The same program, even if another one was built in its place.
         let linux = cfg!(target_os = "linux").then(|| "/proc/self/exe".into());
         let Some(program) = linux.or_else(|| env::current_exe().ok()) else { return };
         let mut keeper = Command::new(program);

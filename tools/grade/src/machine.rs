@@ -18,7 +18,7 @@ impl From<io::Error> for Wrong {
     fn from(error: io::Error) -> Self {
         let help = match error.kind() {
             _ if is_full(&error) => "Are there too many processes or open files? See ulimit -a.",
-            // (Of the machine's own address: it is the port that is not there.)
+            // Of the machine's own address: it is the port that is not there.
             ErrorKind::AddrNotAvailable => {
                 "No port is free for one more connection. See sysctl net.ipv4.ip_local_port_range."
             }

@@ -428,7 +428,7 @@ fn check_together(wish: &Wish) -> Result<(), &'static str> {
         }
         _ if texts > 1 => Err("one of --hint, --solution and --task"),
         Wish { json: true, .. } if is_text => Err("--json gives verdicts, or the list"),
-        // (A hint is given in the language of the program.)
+        // A hint is given in the language of the program.
         Wish { command: Some(_), hint: false, .. } if is_text => {
             Err("there is no program to check (after --)")
         }

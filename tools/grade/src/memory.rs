@@ -1,5 +1,5 @@
-//! How much memory a program takes while something happens. (Known on Linux only. Elsewhere
-//! nothing is said about it.)
+//! How much memory a program takes while something happens. It is known on Linux only. Elsewhere
+//! nothing is said about it.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ impl Memory {
 #[cfg(target_os = "linux")]
 fn forget_the_most(id: u32) {
     for id in crate::processor::processes(id) {
-        // (Where that is not allowed, the most of all the time is as good: it is `before` as well.)
+        // Where that is not allowed, the most of all the time is as good: it is `before` as well.
         let _ = std::fs::write(format!("/proc/{id}/clear_refs"), "5");
     }
 }

@@ -49,13 +49,13 @@ const KEPT: usize = 20;
 const SAY_READY: &str = "Print \"ready\" on a line of its own as soon as the socket is set up: a \
      TCP server after listen, a UDP program after bind, a TCP client after connect. {Python: Flush \
      it: print(\"ready\", flush=True). }{C: Flush it: fflush(stdout). }{Perl: Flush it: $| = 1 at \
-     the start. }{Rust: }{else: If your language keeps its output for later, flush it. }If it never \
-     comes so far, a call ahead of it waits.";
+     the start. }{Rust: }{else: If your language keeps its output for later, flush it. }If your \
+     program does not get that far, a call ahead of that line waits.";
 
 const WORKS_TOO_LONG: &str = "The program was at work all the while: it computed, read from the \
      disk, or started other programs. Print \"ready\" on a line of its own as soon as the socket \
-     is set up, and do the rest after that. If it is compiled first, do that ahead, and give the \
-     grader what comes of it.";
+     is set up, and do the rest after that. If it must be compiled, do that beforehand, and \
+     give the grader the compiled program.";
 
 const ENDED_TOO_EARLY: &str = "The program ended before it was ready. What it said last is below: \
      most often the address is not the one that was given as the last argument, or a call failed.";
@@ -366,7 +366,7 @@ impl Program {
         self.other_lines()
     }
 
-    /// Waits for a line. (`ready` goes to nobody else.)
+    /// Waits for a line. `ready` goes to nobody else.
     fn receive_line(&self, left: Duration) -> Result<(), RecvTimeoutError> {
         let (came, line) = self.lines.recv_timeout(left)?;
         self.said.borrow_mut().push(line.clone());

@@ -110,8 +110,8 @@ pub fn not_run(title: &str, reason: Option<&String>) {
 /// A check of which nothing can be said.
 pub fn too_busy(title: &str) {
     say!("  --    {title}\n");
-    let words = "This machine is too busy: run it again. Again and again the program, or the \
-                 grader, could run and had no processor. That says nothing about the program.";
+    let words = "This machine is too busy: run it again. For too long the program, or the grader, \
+                 had something to do and got no processor. That says nothing about the program.";
     say!("{}", wrap(words, "  "));
 }
 

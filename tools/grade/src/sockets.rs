@@ -1,4 +1,4 @@
-//! The sockets that a program has. (Known on Linux only. Elsewhere there seem to be none.)
+//! The sockets that a program has. They are known on Linux only. Elsewhere there seem to be none.
 
 use std::net::SocketAddr;
 
@@ -120,7 +120,7 @@ mod linux {
         })
     }
 
-    /// A line of the table: its inode, and what it says. (proc_net_tcp.)
+    /// A line of the table: its inode, and what it says (proc_net_tcp).
     fn entry(line: &str, is_udp: bool) -> Option<(u64, Held)> {
         let words: Vec<_> = line.split_whitespace().collect();
         let state = match (*words.get(3)?, is_udp) {

@@ -139,7 +139,7 @@ impl Opponent {
         let is_noisy = self.noise.as_ref().is_some_and(Noise::is_long_enough);
         let Some(wire) = &mut self.wire else { return Ok(Look::End) };
         let has_ended = self.program.ended().is_some();
-        // (What has come is taken, however long that was.)
+        // What has come is taken, however long that was.
         let is_over = self.waits.elapsed() > limit;
         let before = std::mem::replace(&mut self.looked, Instant::now());
         let is_early = self.try_began.elapsed() < EARLY;

@@ -109,7 +109,7 @@ fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(),
         _ => return Ok(()),
     };
     let path = Path::new(script);
-    // (A class of Java's, or what a shell or Node finds by itself.)
+    // Else it is a class of Java's, or what a shell or Node finds by itself.
     let is_file = how(path, RUN).or_else(|| how(path, COMPILE)).is_some();
     if script.starts_with('-') || (!is_file && name != "python") {
         return Ok(());

@@ -61,8 +61,8 @@ impl Bench {
         let (number, all, longest) = self.waits.get();
         (all > LIMIT / 4).then(|| {
             format!(
-                "The grader has waited {} for the program, {number} times, up to {} at a time: is \
-                 there a sleep in it, or a limit that must be over first?",
+                "The grader has waited {} for the program, {number} times, up to {} at a time: does \
+                 it sleep, or wait for a limit to pass?",
                 seconds(all),
                 seconds(longest)
             )
@@ -194,7 +194,7 @@ impl Peer {
 
     /// Waits until the program has received what was sent, so that what is sent next does not come
     /// with it: until it sleeps again. On a busy machine that takes a while, and some programs
-    /// never sleep. (Seen on Linux only; elsewhere some milliseconds must do.)
+    /// never sleep. It is seen on Linux only: elsewhere some milliseconds must do.
     fn until_received(&mut self) {
         let end = Instant::now() + Duration::from_millis(500);
         while !self.never_sleeps && one_is_busy(&self.bench.programs.borrow()) {
@@ -698,7 +698,7 @@ impl Datagrams {
         self.bench.close_dropped();
         let mut buffer = vec![0; 1 << 16];
         if patience.is_zero() {
-            // (A limit of less than a tick of the kernel's clock takes a tick, or two.)
+            // A limit of less than a tick of the kernel's clock takes a tick, or two.
             self.socket.set_nonblocking(true)?;
             let got = self.socket.recv_from(&mut buffer);
             self.socket.set_nonblocking(false)?;

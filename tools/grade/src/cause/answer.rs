@@ -45,12 +45,13 @@ pub fn no_answer(
     let fact = fact.or(speed.is_full().then(|| {
         "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
     }));
-    // (A check with advice of its own knows what it comes of.)
+    // A check with advice of its own knows what it comes of.
     if has_asked {
         return fact.map(Also);
     }
     let may_ask = fact.is_none() && !stream.has_finished;
-    // What is special about a later check, that one has to say. And with others there, what somebody else has sent may be what is missing: the check knows.
+    // What is special about a later check, that one has to say. And with others there, what is
+    // missing may be what somebody else has sent: the check knows.
     let is_alone = grading.bench().dropped(Type::STREAM).len() < 2;
     let or_more = |words| if is_first { All(words) } else { Also(words) };
     let brought = |awaited: &Awaited<'_>, by: &str, words: String| match awaited.is_prompt() {
@@ -64,8 +65,7 @@ pub fn no_answer(
                          first, without a receive ahead of it.";
             return Some(brought(&awaited, "sent something", words.to_owned()));
         }
-        let words = "your program waits for another receive, or for a byte more than belongs to \
-                     this.";
+        let words = "your program waits for another receive, or for one byte more than was sent.";
         let by = "sent one byte more, whatever it was";
         // What is special about these bytes the check knows.
         return Some(match brought(&awaited, by, words.to_owned()) {
@@ -76,8 +76,8 @@ pub fn no_answer(
     if may_ask && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
         return Some(match stream.sent[..] {
             [.., b'\n'] => {
-                let words = "your program is behind by one line. Answer what has come before you \
-                             wait for more.";
+                let words = "your program answers a line only when the next one comes. Answer \
+                             what has come before you wait for more.";
                 brought(&awaited, "sent one more line ending", words.to_owned())
             }
             _ => {
@@ -99,8 +99,8 @@ pub fn no_answer(
             return Some(match is_full {
                 true => {
                     let words = format!(
-                        "your program waits until it has so many bytes, until a buffer is full for \
-                         instance. {WAITS_FOR_MORE} A receive that gives fewer bytes than there is \
+                        "your program waits for a certain number of bytes, for instance until a \
+                         buffer is full. {WAITS_FOR_MORE} A receive that gives fewer bytes than there is \
                          room for has all that is there: answer that (step 5)."
                     );
                     brought(&awaited, &format!("sent {MUCH} bytes more"), words)
@@ -123,9 +123,9 @@ pub fn no_answer(
     if awaited.comes_within(AFTER_A_CLIENT) {
         return Some(match guest {
             Some(Ok(_)) if awaited.is_prompt() => or_more(format!(
-                "{what} came when another client connected: your program is behind by one. It serves \
-                 a client when the next one comes, or sends what it keeps in a buffer only then. Do \
-                 for a client all that is to be done, and flush it, before you accept the next one."
+                "{what} came when another client connected: your program serves a client \
+                 only when the next one comes, or keeps what it sends in a buffer until then. Do all \
+                 that a client needs, and flush it, before you accept the next one."
             )),
             _ => All(late(what, start)),
         });

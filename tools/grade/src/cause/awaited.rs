@@ -121,7 +121,7 @@ impl Speed {
     }
 
     pub fn is_full(&self) -> bool {
-        // (Others may have the half of it.)
+        // Others may have half of the processor.
         time_of(self.id).saturating_sub(self.before) > self.since.elapsed() / 3
     }
 }
@@ -129,8 +129,8 @@ impl Speed {
 pub fn late(what: &str, start: Instant) -> String {
     let time = seconds(PATIENCE + start.elapsed());
     format!(
-        "{what} did come, but only after {time}: the grader waits {} for it. Is there a sleep, or \
-         a limit that must be over first, or does your program wait for somebody else meanwhile?",
+        "{what} did come, but only after {time}: the grader waits {} for it. Does your \
+         program sleep, wait for a limit to pass, or wait for somebody else first?",
         seconds(PATIENCE)
     )
 }

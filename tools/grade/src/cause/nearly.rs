@@ -54,14 +54,14 @@ pub fn other_ending(wrong: &Wrong) -> Option<String> {
         && got.len() < expected.len();
     if is_lost {
         return Some(
-            "It is right but for \\r, which is missing: something takes the bytes for text, and \
+            "All is right except for \\r, which is missing: something takes the bytes for text, and \
              changes its line endings. {Python: makefile with a text mode does, without \
              newline=\"\".}"
                 .to_owned(),
         );
     }
     is_it.then(|| {
-        "It is right but for the line ending: \\r\\n came (CR LF), and \\n alone is expected. \
+        "All is right except for the line ending: \\r\\n came (CR LF), and \\n alone is expected. \
          {Python: A file with text (makefile, print) may write it like this: newline=\"\\n\", or \
          send bytes.}{Java: println writes what the system has: print(... + \"\\n\").}{else: End \
          the line with \\n.}"

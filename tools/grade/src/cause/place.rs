@@ -76,7 +76,9 @@ pub fn refused(grading: &Grading, program: &Program, held: &[Held]) -> Option<Ca
         // No answer: its queue is full.
         return (listener.unread > 0).then(|| {
             let waiting = plural(usize::try_from(listener.unread).unwrap_or(0), "connection");
-            Also(format!("The queue of your listener is full: {waiting} there, not accepted yet."))
+            Also(format!(
+                "The queue of your listener is full: {waiting} in it, and not accepted yet."
+            ))
         });
     }
     let start = Instant::now();
