@@ -13,12 +13,13 @@ use crossterm::execute;
 use crossterm::terminal::{Clear, ClearType, disable_raw_mode, enable_raw_mode};
 use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 
+use crate::arguments::Wish;
 use crate::catalogue::next;
 use crate::exercise::Exercise;
 use crate::report::Told;
 use crate::say::say;
 use crate::verdict::{Verdict, grade};
-use crate::{Reader, Wish, new_seed};
+use crate::{Reader, new_seed};
 
 /// An editor writes a file in several steps: it has settled when nothing has happened for so long.
 const SETTLED: Duration = Duration::from_millis(100);

@@ -1,0 +1,153 @@
+//! What is typed after `cargo grade`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use lexopt::Arg;
+
+use crate::catalogue::{self, Meant, table};
+use crate::exercise::Exercise;
+use crate::say::complain;
+use crate::{Reader, typed};
+
+pub const USAGE: &str = include_str!("usage.txt");
+
+/// What to do, and with which exercise.
+#[derive(Default)]
+pub struct Wish {
+    pub exercise: Option<&'static Exercise>,
+    pub command: Option<Vec<String>>,
+    pub seed: Option<u64>,
+    pub all: bool,
+    pub json: bool,
+    pub hint: bool,
+    pub solution: bool,
+    pub task: bool,
+    pub watch: bool,
+    /// Where the page of a class goes, and what it is made of.
+    pub report: Option<PathBuf>,
+    pub records: Vec<PathBuf>,
+}
+
+impl Reader {
+    /// `None`: help is wanted.
+    pub fn read_arguments(&self) -> Result<Option<Wish>, String> {
+        let call = self.call();
+        let usage = USAGE.replace("cargo grade", call);
+        let mut wish = Wish::default();
+        let mut all: Vec<OsString> = std::env::args_os().skip(1).collect();
+        if let Some(dashes) = all.iter().position(|one| one == "--") {
+            let command = all.split_off(dashes).into_iter().skip(1);
+            let command: Result<Vec<_>, _> = command.map(OsString::into_string).collect();
+            let command = command.map_err(|_| "the command is not UTF-8")?;
+            if command.is_empty() {
+                return Err(format!("after --, a command: {call} 05_echo -- python3 my_echo.py"));
+            }
+            wish.command = Some(command);
+        }
+        let mut arguments = lexopt::Parser::from_args(all);
+        let unknown = |words: String| format!("{words}\n\n{usage}");
+        while let Some(argument) = arguments.next().map_err(|error| unknown(error.to_string()))? {
+            match argument {
+                Arg::Long("all") => wish.all = true,
+                Arg::Long("json") => wish.json = true,
+                Arg::Long("hint") => wish.hint = true,
+                Arg::Long("solution") => wish.solution = true,
+                Arg::Long("task") => wish.task = true,
+                Arg::Long("watch") => wish.watch = true,
+                Arg::Long("report") => {
+                    let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
+                    wish.report = Some(file.into());
+                }
+                Arg::Value(path) if Path::new(&path).extension() == Some("json".as_ref()) => {
+                    wish.records.push(path.into());
+                }
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                Arg::Long("seed") => {
+                    let seed = arguments.value().ok();
+                    let seed = seed.and_then(|seed| seed.to_str()?.parse().ok());
+                    wish.seed = Some(seed.ok_or("--seed takes a number: --seed 7")?);
+                }
+                // A path is as good: who completes with Tab gets one.
+                Arg::Value(name) if wish.exercise.is_none() => {
+                    let name = Path::new(&name).file_stem().unwrap_or_default();
+                    wish.exercise = Some(self.meant(&name.to_string_lossy())?);
+                }
+                argument => return Err(unknown(argument.unexpected().to_string())),
+            }
+        }
+        check_together(&wish).map_err(|words| unknown(words.to_owned()))?;
+        let is_text = wish.hint || wish.solution || wish.task;
+        let (one, command) = (wish.exercise, wish.command.as_deref());
+        let is_graded = wish.all || wish.watch || one.is_some() && !is_text;
+        let needs_course = is_graded && command.is_none();
+        let name = one.map_or("05_echo", |exercise| exercise.name);
+        if needs_course && self.course.is_none() {
+            return Err(format!(
+                "Here is no examples/your_turn with programs to build: go to your copy of the \
+                 course, or say how yours is started: {call} {name} -- python3 my_program.py\n\
+                 What it is to do: {call} {name} --task"
+            ));
+        }
+        if is_graded {
+            typed::look_at(command.unwrap_or_default(), &format!("{call} {name} --"))?;
+        }
+        Ok(Some(wish))
+    }
+
+    /// The exercise that is meant by this. If its name is another one, that is said.
+    fn meant(&self, typed: &str) -> Result<&'static Exercise, String> {
+        let others = || {
+            let (table, call) = (table(&self.progress), self.call());
+            format!("\n\n{table}\n{call} 05_echo --task    (what 05_echo is to do)")
+        };
+        match catalogue::meant(typed) {
+            Meant::This(name) => {
+                if name != typed {
+                    complain!("{typed}: that is {name}.");
+                }
+                catalogue::exercise(name).ok_or_else(others)
+            }
+            Meant::OneOf(names) => Err(format!("{typed}: {}?", names.join(" or "))),
+            Meant::Like(name) => {
+                let others = others();
+                Err(format!("There is no exercise {typed}. Do you mean {name}?{others}"))
+            }
+            Meant::None => Err(format!("There is no exercise {typed}.{}", others())),
+        }
+    }
+}
+
+/// Whether these wishes go together.
+fn check_together(wish: &Wish) -> Result<(), &'static str> {
+    let one = wish.exercise.is_some();
+    let texts = [wish.hint, wish.solution, wish.task].into_iter().filter(|it| *it).count();
+    let is_text = texts > 0;
+    match wish {
+        _ if (is_text || wish.command.is_some()) && !one && !wish.all => Err("which exercise?"),
+        Wish { all: true, .. } if one => Err("--all, or one exercise"),
+        Wish { all: true, command: Some(_), .. } => Err("--all builds its programs itself"),
+        Wish { all: true, .. } if is_text => Err("--all gives verdicts alone"),
+        Wish { watch: true, .. } if is_text || wish.all || wish.json || wish.report.is_some() => {
+            Err("--watch is for one exercise after the other")
+        }
+        Wish { watch: true, command: Some(_), .. } if !one => Err("which exercise?"),
+        Wish { report: None, records, .. } if !records.is_empty() => {
+            Err("the page goes to a file: --report class.html")
+        }
+        Wish { report: Some(_), all, records, .. } if *all != records.is_empty() || one => {
+            Err("--report makes a page of what --all --json wrote (--report class.html \
+             class/*/grade.json), or of --all")
+        }
+        _ if texts > 1 => Err("one of --hint, --solution and --task"),
+        Wish { json: true, .. } if is_text => Err("--json gives verdicts, or the list"),
+        // A hint is given in the language of the program.
+        Wish { command: Some(_), hint: false, .. } if is_text => {
+            Err("there is no program to check (after --)")
+        }
+        Wish { seed: Some(_), .. } if is_text || !(one || wish.all) => {
+            Err("--seed goes with a check of programs")
+        }
+        _ => Ok(()),
+    }
+}
