@@ -473,7 +473,7 @@ fn grade_waits_for_a_program_that_works() {
                         while time.process_time() < end: pass";
     // To ask again and again is no work.
     let asks = "while True: time.sleep(0.01)";
-    let (waits, works) = ("a call ahead of it waits", "The program was at work all the while");
+    let (waits, works) = ("a call ahead of that line waits", "The program was at work all the while");
     let cases = vec![
         (computes, None),
         (starts, None),
@@ -632,7 +632,7 @@ fn grade_ends_what_does_not_end() {
     let (shown, time) = python("import time\ntime.sleep(1000)\n", 1);
     // (A busy machine makes some more of the 4 seconds; what the program computes is not its wait.)
     assert!(regex(r"nothing, for [4-9](\.\d)? seconds").is_match(&shown), "{shown}");
-    assert!(joined(&shown).contains("a call ahead of it waits"), "{shown}");
+    assert!(joined(&shown).contains("a call ahead of that line waits"), "{shown}");
     assert!(time < Duration::from_secs(20), "{time:?}");
 
     // One that floods its output, and one that floods the wire. (One that computes has 10 seconds.)
