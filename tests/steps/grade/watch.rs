@@ -93,5 +93,5 @@ fn grade_makes_a_page_of_a_class() {
     assert!(errors.starts_with("cannot write ") && errors.contains("nowhere"), "{errors}");
     fs::write(&files[0], "no JSON").expect("written");
     let (status, _, errors) = report(&class.path().join("class.html"));
-    assert!(status == 2 && errors.contains("ada/grade.json: line 1: "), "{errors}");
+    assert!(status == 2 && errors.contains("ada/grade.json: line 1 is none that "), "{errors}");
 }

@@ -1,6 +1,6 @@
 //! What is typed after `cargo grade`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use lexopt::Arg;
@@ -33,7 +33,6 @@ impl Reader {
     /// `None`: help is wanted.
     pub fn read_arguments(&self) -> Result<Option<Wish>, String> {
         let call = self.call();
-        let usage = USAGE.replace("cargo grade", call);
         let mut wish = Wish::default();
         let mut all: Vec<OsString> = std::env::args_os().skip(1).collect();
         if let Some(dashes) = all.iter().position(|one| one == "--") {
@@ -46,7 +45,7 @@ impl Reader {
             wish.command = Some(command);
         }
         let mut arguments = lexopt::Parser::from_args(all);
-        let unknown = |words: String| format!("{words}\n\n{usage}");
+        let unknown = |words: String| format!("{words}\n{call} --help says what there is.");
         while let Some(argument) = arguments.next().map_err(|error| unknown(error.to_string()))? {
             match argument {
                 Arg::Long("all") => wish.all = true,
@@ -63,6 +62,7 @@ impl Reader {
                     wish.records.push(path.into());
                 }
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                Arg::Value(name) if name == "help" => return Ok(None),
                 Arg::Long("seed") => {
                     let seed = arguments.value().ok();
                     let seed = seed.and_then(|seed| seed.to_str()?.parse().ok());
@@ -73,7 +73,24 @@ impl Reader {
                     let name = Path::new(&name).file_stem().unwrap_or_default();
                     wish.exercise = Some(self.meant(&name.to_string_lossy())?);
                 }
-                argument => return Err(unknown(argument.unexpected().to_string())),
+                Arg::Value(word) if is_no_exercise(&word) && wish.command.is_none() => {
+                    let name = wish.exercise.map_or("", |exercise| exercise.name);
+                    let word = word.to_string_lossy();
+                    return Err(format!(
+                        "{word}: is that your program? Put -- ahead of its command: {call} {name} \
+                         -- {}",
+                        typed::as_command(&word)
+                    ));
+                }
+                argument => {
+                    let like = match argument {
+                        Arg::Long(option) => like(option),
+                        _ => None,
+                    };
+                    let like = like.map(|like| format!(". Do you mean --{like}?"));
+                    let words = argument.unexpected().to_string();
+                    return Err(unknown(words + &like.unwrap_or_default()));
+                }
             }
         }
         check_together(&wish).map_err(|words| unknown(words.to_owned()))?;
@@ -116,6 +133,20 @@ impl Reader {
             Meant::None => Err(format!("There is no exercise {typed}.{}", others())),
         }
     }
+}
+
+fn is_no_exercise(word: &OsStr) -> bool {
+    catalogue::exercise(&word.to_string_lossy()).is_none()
+}
+
+const OPTIONS: [&str; 9] =
+    ["all", "help", "hint", "json", "report", "seed", "solution", "task", "watch"];
+
+/// The option that has nearly this name.
+fn like(option: &str) -> Option<&'static str> {
+    let likeness = |other: &&str| strsim::normalized_damerau_levenshtein(option, other);
+    let best = OPTIONS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    best.filter(|best| likeness(best) > 0.6)
 }
 
 /// Whether these wishes go together.

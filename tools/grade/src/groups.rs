@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(unix)]
 use nix::sys::signal::{Signal, killpg};
@@ -15,6 +16,13 @@ use crate::keeper;
 /// The groups of the programs that run.
 #[cfg(unix)]
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Whether the grader is ending, and its programs with it.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+pub fn are_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
+}
 
 /// A program runs, and is the first of its group.
 #[cfg(unix)]
@@ -51,6 +59,7 @@ pub fn running() -> Vec<u32> {
 #[cfg(unix)]
 pub fn end_with_the_grader() {
     let _ = ctrlc::set_handler(|| {
+        ENDING.store(true, Ordering::SeqCst);
         // While `--watch` waits for a key, a terminal is not as it was.
         let _ = crossterm::terminal::disable_raw_mode();
         end_programs();

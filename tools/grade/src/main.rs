@@ -226,8 +226,26 @@ impl Reader {
             complain!("The text is gone from {path}. It is in git: git show HEAD:{path}");
             return false;
         }
-        say!("{text}");
+        say!("{text}\n");
+        let rules = format!(
+            "The last argument of the program is what it is given, an address such as \
+             127.0.0.1:20817 in most exercises. It prints \"ready\" as soon as others can reach \
+             it. The rules for every program: {} --help",
+            self.call()
+        );
+        say!("{}", report::wrap(&rules, ""));
         true
+    }
+
+    /// What is to be typed for a hint: in Rust, or in the language of the command.
+    fn hint_command(&self, exercise: &Exercise, wish: &Wish) -> String {
+        let hint = format!("{} {} --hint", self.call(), exercise.name);
+        match &wish.command {
+            Some(command) if Language::of(command) != Language::Rust => {
+                format!("{hint} -- {}", command.join(" "))
+            }
+            _ => hint,
+        }
     }
 
     /// The reader's file as a command, if it compiles. What the compiler says is shown, if that is
@@ -245,7 +263,7 @@ impl Reader {
     fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> ExitCode {
         let (seed, tell) = (wish.seed.unwrap_or_else(new_seed), !wish.json);
         let command = wish.command.clone().or_else(|| self.build(exercise, true));
-        let told = tell.then(|| Told::Once { call: self.call() });
+        let told = tell.then(|| Told::Once { hint: self.hint_command(exercise, wish) });
         let grade = |command| grade(exercise, command, seed, told.as_ref());
         let verdict = command.map_or_else(Verdict::default, grade);
         if wish.json {

@@ -75,32 +75,32 @@ fn overview(students: &[Student]) -> Markup {
     html! {
         div.wide {
             table {
-                caption { "How many checks pass, of how many." }
+                caption { "How many checks pass, of how many. Empty: nothing is known of it." }
                 thead {
                     tr {
                         th scope="col" { "student" }
+                        th scope="col" { "done" }
                         @for one in EXERCISES {
                             th scope="col" title=(format!("{}: {}", one.name, one.title)) {
                                 (short(one.name))
                             }
                         }
-                        th scope="col" { "done" }
                     }
                 }
                 tbody {
                     @for student in students {
                         tr {
                             th scope="row" { (student.name) }
-                            @for one in EXERCISES { (cell(student, one)) }
                             td { (student.number_done()) }
+                            @for one in EXERCISES { (cell(student, one)) }
                         }
                     }
                 }
                 tfoot {
                     tr {
                         th scope="row" { "done" }
-                        @for one in EXERCISES { td { (done_by(one)) } }
                         td {}
+                        @for one in EXERCISES { td { (done_by(one)) } }
                     }
                 }
             }
@@ -141,7 +141,7 @@ fn stumbles(students: &[Student]) -> Markup {
     html! {
         @if !failed.is_empty() {
             h2 { "Where they fail" }
-            table {
+            div.wide { table {
                 thead { tr { th { "how many" } th { "exercise" } th { "check" } th { "who" } } }
                 tbody {
                     @for ((number, title), names) in failed {
@@ -153,7 +153,7 @@ fn stumbles(students: &[Student]) -> Markup {
                         }
                     }
                 }
-            }
+            } }
         }
     }
 }
@@ -179,8 +179,8 @@ fn details(student: &Student) -> Markup {
                         }
                     }
                     p.small {
-                        (record.passed) " of " (record.checks) " checks before it. The same again: "
-                        code { "cargo grade " (exercise.name) " --seed " (record.seed) }
+                        (record.passed) " of " (record.checks) " checks passed before it. The same again: "
+                        code { "--seed " (record.seed) }
                     }
                 }
             }

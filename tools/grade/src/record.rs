@@ -71,7 +71,9 @@ impl Record {
     pub fn read_all(text: &str) -> Result<Vec<Self>, String> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let read = |(number, line)| {
-            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))
+            serde_json::from_str(line).map_err(|error| {
+                format!("line {} is none that --all --json has written: {error}", number + 1)
+            })
         };
         lines.map(read).collect()
     }
@@ -97,6 +99,6 @@ mod tests {
         let text = format!("{}\n\n{}\n", failed.as_json(), done.as_json());
         assert!(!done.as_json().contains("sent"), "{text}");
         assert_eq!(Record::read_all(&text), Ok(vec![failed, done]));
-        assert!(Record::read_all("{}\nno").is_err_and(|words| words.starts_with("line 2: ")));
+        assert!(Record::read_all("{}\nno").is_err_and(|words| words.starts_with("line 2 ")));
     }
 }

@@ -15,6 +15,14 @@ use crate::say::{say, try_to_print};
 
 const WIDTH: usize = 78;
 
+/// How long a line is: a terminal may have less room.
+fn width() -> usize {
+    let size = if stdout().is_terminal() { crossterm::terminal::size().ok() } else { None };
+    // Some terminals do not know how wide they are.
+    let columns = size.map(|(columns, _)| usize::from(columns)).filter(|columns| *columns >= 30);
+    columns.map_or(WIDTH, |columns| WIDTH.min(columns - 1))
+}
+
 pub fn green(text: &str) -> String {
     paint(text, "32")
 }
@@ -53,7 +61,7 @@ pub fn wrap(text: &str, indent: &str) -> String {
 }
 
 fn fill(text: &str, first: &str, others: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(width())
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent(first)
         .subsequent_indent(others);
@@ -117,8 +125,8 @@ pub fn too_busy(title: &str) {
 
 /// How the reader is told.
 pub enum Told {
-    /// On a command, which is called so.
-    Once { call: &'static str },
+    /// On a command. A hint is had by this one.
+    Once { hint: String },
     /// Whenever a file is saved; keys give the rest.
     AgainAndAgain,
 }
@@ -141,8 +149,8 @@ pub fn failed(title: &str, failure: &Failure, exercise: &Exercise, told: &Told) 
         say!("");
     }
     say!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
-    if let Told::Once { call } = told {
-        say!("  A hint: {call} {} --hint", exercise.name);
+    if let Told::Once { hint } = told {
+        say!("  A hint: {hint}");
     }
 }
 

@@ -43,8 +43,22 @@ pub fn look_at(command: &[String], call: &str) -> Result<(), String> {
     look_at_script(program, arguments, call)
 }
 
+/// How a file is run that was named alone, as far as its name tells that.
+pub fn as_command(word: &str) -> String {
+    let path = Path::new(word);
+    match how(path, RUN) {
+        Some(run) => format!("{run} {word}"),
+        None => word.to_owned(),
+    }
+}
+
 fn look_at_program(program: &str, call: &str) -> Result<(), String> {
     let path = Path::new(program);
+    if let Some((first, _)) = program.split_once(' ').filter(|_| !path.exists()) {
+        if is_installed(first) {
+            return Err(format!("A command stands without quotes: {call} {program}"));
+        }
+    }
     let has_folder = path.components().count() > 1 || program.starts_with('.');
     if !has_folder && is_installed(program) {
         return Ok(());
@@ -162,6 +176,7 @@ fn like(path: &Path, folder: &Path) -> Option<String> {
     let files = fs::read_dir(folder).ok()?.flatten();
     let files = files.filter(|file| file.path().is_file());
     let files = files.filter_map(|file| file.file_name().into_string().ok());
+    let files = files.filter(|file| Path::new(file).extension() == path.extension());
     let files = files.map(|file| (strsim::normalized_damerau_levenshtein(name, &file), file));
     let best = files.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)));
     best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, file)| file)

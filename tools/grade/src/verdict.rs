@@ -41,7 +41,7 @@ impl Verdict {
     pub fn in_words(&self, exercise: &Exercise) -> String {
         let counted = format!("{:>2} of {:>2}", self.passed, exercise.checks.len());
         match (self.failed, self.not_run) {
-            (Some(title), _) => format!("{counted}, not: {title}"),
+            (Some(title), _) => format!("{counted}, fails: {title}"),
             (None, 1..) => format!("{counted}, {} not run: this machine's limits", self.not_run),
             _ if self.is_busy => format!("{counted}, then no verdict: this machine is too busy"),
             _ if !self.compiles => " does not compile".to_owned(),

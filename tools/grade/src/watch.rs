@@ -114,8 +114,9 @@ impl Reader {
                 None => next(&self.progress),
             };
         }
-        if wish.command.is_none() {
-            say!("\n  All done.");
+        match next(&self.progress) {
+            Some(next) => say!("  Next: {} {}", self.call(), next.name),
+            None => say!("\n  All done."),
         }
         Ok(ExitCode::SUCCESS)
     }
