@@ -106,6 +106,8 @@ pub struct Program {
     errors: Receiver<()>,
     complaints: Arc<Mutex<VecDeque<String>>>,
     started: Instant,
+    /// So much of its start the clock knows.
+    counted: Cell<Duration>,
     /// All its lines, in order.
     said: RefCell<Vec<String>>,
     /// What it printed (without `ready`), and how much has been asked for.
@@ -197,6 +199,7 @@ impl Program {
             errors,
             complaints,
             started,
+            counted: Cell::default(),
             said: RefCell::default(),
             printed: RefCell::default(),
             times: RefCell::default(),
@@ -251,6 +254,8 @@ impl Program {
             match self.receive_line(left.min(LOOK)) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) => {
+                    // Now, so that it is not cut off by the end of all the time.
+                    self.count_start(self.started.elapsed());
                     let time = std::mem::replace(&mut last, Moment::now()).elapsed();
                     match look.again() {
                         Doing::Works if !self.flooded.load(Ordering::Relaxed) => worked += time,
@@ -266,7 +271,7 @@ impl Program {
             && self.clock.is_up()
             && slept < ASLEEP_UNTIL_READY
             && wait.elapsed() < AT_MOST_UNTIL_READY;
-        self.clock.add_start(start.elapsed());
+        self.count_start(self.started.elapsed());
         if was_cut {
             return Err(self.clock.time_was_up());
         }
@@ -372,7 +377,7 @@ impl Program {
         self.said.borrow_mut().push(line.clone());
         match line.trim() {
             "ready" if !self.is_ready.replace(true) => {
-                self.clock.add_start(came - self.started);
+                self.count_start(came - self.started);
             }
             "ready" => {}
             _ => {
@@ -381,6 +386,13 @@ impl Program {
             }
         }
         Ok(())
+    }
+
+    /// It has taken so long to start, up to now.
+    fn count_start(&self, time: Duration) {
+        let more = time.saturating_sub(self.counted.get());
+        self.counted.set(self.counted.get() + more);
+        self.clock.add_start(more);
     }
 
     /// All that comes until there was none for so long. What prints on and on is not awaited.
