@@ -574,13 +574,15 @@ waits('program')
     let script = folder.path().join("waits.py");
     fs::write(&script, WAITS).expect("written");
     let names = ["program", "orphan", "bare"].map(|name| folder.path().join(name));
+    let shown = folder.path().join("shown");
     let start = || {
         names.iter().for_each(|name| drop(fs::remove_file(name)));
         let mut grade = launch("sh");
         grade.args(["-c", "ulimit -c 0; exec \"$0\" \"$@\""]).arg(tool("grade"));
         grade.env("GRADE_PROGRESS", folder.path().join("notes"));
         grade.args(["05_echo", "--", "python3"]).arg(&script).process_group(0);
-        let grade = spawn(grade.stdout(Stdio::null()));
+        let shown = fs::File::create(&shown).expect("created");
+        let grade = spawn(grade.stdout(shown));
         let processes = names.each_ref().map(|name| {
             let number = within_limit(|| {
                 let number = fs::read_to_string(name).ok()?;
@@ -602,6 +604,9 @@ waits('program')
         gone.expect("their end");
         // What hangs is ended after 4 seconds in any case.
         assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+        // It has not ended by itself, so there is no verdict.
+        let shown = fs::read_to_string(&shown).expect("a file");
+        assert!(!shown.contains("FAIL"), "{shown}");
         status
     };
     for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3), ("KILL", 9)] {
