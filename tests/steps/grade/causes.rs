@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::command_line::{ECHO, outcome};
+use super::command_line::{ECHO, judged};
 use super::{grader, joined};
 use crate::machine::{PYTHON, has, quiet, side_by_side, succeeds};
 
@@ -429,7 +429,7 @@ fn grade_asks_before_it_advises() {
         all.into_iter().filter_map(|it| Some((command(folder.path(), &it)?, it))).collect();
     let is_asked = |(command, wrong): &(Vec<String>, Wrong)| {
         let mut grade = grader(&folder.path().join(format!("{}.notes", wrong.name)));
-        let (status, shown, _) = outcome(grade.args([wrong.exercise, "--"]).args(command).output());
+        let (status, shown, _) = judged(grade.args([wrong.exercise, "--"]).args(command));
         let words = joined(&shown);
         let Wrong { name, says, says_not, .. } = wrong;
         assert_eq!(status, 1, "{name}:\n{shown}");

@@ -7,14 +7,16 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::solutions::new_address;
 use super::{VERDICTS, grader, graders, joined, text};
 use crate::machine::{cargo, has, launch, quiet, side_by_side, spawn, succeeds, tool};
-use crate::support::{Terminal, assert_snapshot, connect, expect, regex, top, within_limit};
+use crate::support::{
+    Terminal, assert_snapshot, connect, expect, numbered, regex, top, within_limit,
+};
 
 /// A reader's copy of this crate, in which exercises can be written.
 struct Copy(PathBuf);
@@ -69,6 +71,19 @@ pub fn outcome(output: io::Result<Output>) -> (i32, String, String) {
     let output = output.expect("it starts");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().expect("a status"), text(&output), errors)
+}
+
+/// The status, what is shown, and how long it took; on a machine that is too busy for a verdict,
+/// once more.
+pub fn judged(grade: &mut assert_cmd::Command) -> (i32, String, Duration) {
+    let mut again = 0..3;
+    loop {
+        let start = Instant::now();
+        let (status, shown, _) = outcome(grade.output());
+        if status != 3 || again.next().is_none() {
+            return (status, shown, start.elapsed());
+        }
+    }
 }
 
 #[test]
@@ -129,7 +144,7 @@ fn grade_goes_with_its_reader() {
     let shown = copy.shows(1, &["--all", "--json", "--seed=1"]);
     let seconds = regex(r#""seconds":[0-9.]+"#);
     let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);
-    assert_snapshot(VERDICTS, "all_json", &shown);
+    assert_snapshot(VERDICTS, "all_json", &numbered(&shown));
 }
 
 #[test]
@@ -375,9 +390,7 @@ fn graded(script: &str) -> (i32, String, Duration) {
     fs::write(&file, script).expect("written");
     let mut grade = grader(&notes.path().join("notes"));
     grade.args(["05_echo", "--", "python3"]).arg(&file);
-    let start = Instant::now();
-    let (actual, shown, _) = outcome(grade.output());
-    (actual, shown, start.elapsed())
+    judged(&mut grade)
 }
 
 pub const ECHO: &str = "
@@ -473,7 +486,8 @@ fn grade_waits_for_a_program_that_works() {
                         while time.process_time() < end: pass";
     // To ask again and again is no work.
     let asks = "while True: time.sleep(0.01)";
-    let (waits, works) = ("a call ahead of that line waits", "The program was at work all the while");
+    let (waits, works) =
+        ("a call ahead of that line waits", "The program was at work all the while");
     let cases = vec![
         (computes, None),
         (starts, None),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::command_line::{ECHO, outcome};
+use super::command_line::{ECHO, judged, outcome};
 use super::{graders, joined};
 use crate::machine::{PYTHON, command, has, quiet, tool};
 use crate::support::top;
@@ -83,7 +83,7 @@ fn grade_blames_the_machine_for_its_limits() {
         let mut grade = command(&limit[0]);
         grade.args(&limit[1..]).arg(tool("grade")).args([exercise, "--", "python3"]);
         let (status, shown, _) =
-            outcome(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")).output());
+            judged(grade.arg(&file).env("GRADE_PROGRESS", notes.path().join("notes")));
         let shown = joined(&shown);
         assert_eq!((status, shown.matches(" ok ").count()), (1, passed), "{shown}");
         assert!(shown.contains(words) && !shown.contains("FAIL"), "{shown}");
