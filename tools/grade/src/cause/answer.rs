@@ -93,9 +93,10 @@ pub fn no_answer(
         let comes = awaited.comes_within(AFTER_THE_END);
         // What is answered without any of it now is no answer to it.
         let again = |end| is_alone && answered_anew(program, stream, end);
-        let is_sure = comes || (!again(None) && again(Some(Shutdown::Write)));
-        if is_sure {
-            let is_full = !again(None) && again(Some(Shutdown::Read));
+        let is_silent = !again(None);
+        // Who fills a buffer may give up at the end, with what was in it.
+        let is_full = is_silent && again(Some(Shutdown::Read));
+        if is_full || comes || (is_silent && again(Some(Shutdown::Write))) {
             return Some(match is_full {
                 true => {
                     let words = format!(
@@ -177,9 +178,11 @@ fn answered_anew(program: &Program, stream: &Stream, end: Option<Shutdown>) -> b
     false
 }
 
-const WAITS_FOR_MORE: &str = "{Python: read(n) of makefile() and MSG_WAITALL do.}{C: fread and \
-     MSG_WAITALL do.}{Rust: read_exact does, and so does a BufWriter that is not \
-     flushed.}{Perl: read does, sysread does not.}{Java: readNBytes and readFully do.}";
+const WAITS_FOR_MORE: &str = "{Python: read(n) of makefile() and MSG_WAITALL do, and what is \
+     written to makefile() waits until it is flushed.}{C: fread and MSG_WAITALL do, and what fwrite \
+     writes waits until it is flushed.}{Rust: read_exact does, and so does a BufWriter that is not \
+     flushed.}{Perl: read does, sysread does not.}{Java: readNBytes and readFully do, and what a \
+     BufferedOutputStream has waits until it is flushed.}";
 
 const WAITS_FOR_THE_END: &str = "{Python: read() of makefile(), without a number, waits for the \
      end; and what is written to makefile() stays in its buffer.}{C: A loop that receives until 0 \

@@ -55,6 +55,9 @@ pub const FLUSH: &str = "Flush it after each line: {C: fflush(stdout), or once a
      std::io::stdout().flush()}{Perl: $| = 1 at the start}{Java: System.out.flush()}{Ruby: \
      $stdout.sync = true}{else: print and flush}.";
 
+const AT_ITS_END: &str = "The line came when the program ended: it keeps its output back until then, \
+     or does not print before.";
+
 /// It printed no line, and runs.
 pub fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
     let start = Instant::now();
@@ -72,6 +75,9 @@ pub fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
     // Who has printed other lines before does not keep them back.
     let flush = if lines < 2 { FLUSH } else { "" };
     if is_peer && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
+        if !flush.is_empty() && program.ends_soon() {
+            return or_late(&awaited, All(format!("{AT_ITS_END} {flush}")));
+        }
         let words = "The line came when the grader sent one byte more on the connection: your \
                      program waits there, in a receive.";
         return or_late(&awaited, Also(words.to_owned()));
