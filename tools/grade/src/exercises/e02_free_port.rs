@@ -28,7 +28,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Printed => "The line is to be \"mine: \" and the address that the socket has, port and \
                 all: bind a TCP socket to the first port of the range, at the address that is \
-                given, and read the address back (local_addr, getsockname).",
+                given, and read the address back ({Rust: local_addr}{else: getsockname}).",
             _ => "The program is to print its line, then \"ready\", and then wait. Is the range \
                 taken apart as the task says, ADDRESS:FIRST-LAST?",
         },
@@ -156,7 +156,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Printed => "192.0.2.1 is not this machine's address, so bind fails, on each port, and \
                 not because a port is taken. Look which error it is: only \"address in use\" \
-                (AddrInUse, EADDRINUSE) means taken. Any other one ends the program.",
+                ({Rust: AddrInUse}{else: EADDRINUSE}) means taken. Any other one ends the program.",
             _ => "192.0.2.1 is not this machine's address. The program is to end with the error of \
                 bind, and with an exit status other than 0.",
         },
@@ -256,6 +256,9 @@ const NOT_THE_FIRST: &str = "All ports of the range were free, so the first one 
 const NOT_ALL: &str = "Not all of them are taken. Only if bind fails with \"address already in \
      use\" on each port, up to the last, is that so. Is it a new socket for each try, a TCP socket \
      (STREAM), and is the range taken apart as the task says? (Ports of UDP are others.)";
+
+const UDP: &str = "Not all of them are taken: in TCP they are free. Only for UDP somebody has them, \
+     and UDP has ports of its own. Create a TCP socket: one of the type STREAM (SOCK_STREAM).";
 
 const SAYS_MORE: &str = "On standard output there is nothing but the lines that the task names. \
      What else the program has to say belongs on standard error{Rust: : eprintln!}{Python: : \
@@ -428,11 +431,21 @@ fn takes_at(
         let none_else = (0..number).all(|port| bind(range.at(port), false).is_ok());
         tries -= 1;
         if none_else || tries == 0 {
-            return Err(wrong.after(range.in_words()));
+            let is_udp = wrong.advice.as_deref() == Some(NOT_ALL) && is_udp(grading, &range)?;
+            return Err(wrong.after(range.in_words()).advice_if(|_| is_udp, UDP));
         }
         // Somebody else has taken one of them meanwhile: another range.
         grading.forget_last();
     }
+}
+
+/// With its ports of UDP free as well, does it take one of this range?
+fn is_udp(grading: &mut Grading, range: &Range) -> Outcome<bool> {
+    let program = grading.start_unready(&range.to_string())?;
+    let takes_one = program.next_line("").is_ok_and(|line| line.starts_with("mine: "));
+    program.kill();
+    grading.forget_last();
+    Ok(takes_one)
 }
 
 /// Its lines must say that this port is its own.

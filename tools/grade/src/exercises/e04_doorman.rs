@@ -32,7 +32,11 @@ pub const CHECKS: &[Check] = &[
             let ended = |it: &Wrong| {
                 matches!(it.how, How::End | How::Reset) && it.got.starts_with("nothing")
             };
-            expect_greeting(&mut guest, 1).advice_if(ended, ON_WHICH_SOCKET)?;
+            let is_among_others =
+                |it: &Wrong| it.how == How::Other && it.got.contains("You are guest 1.");
+            expect_greeting(&mut guest, 1)
+                .advice_if(ended, ON_WHICH_SOCKET)
+                .advice_if(is_among_others, AMONG_OTHERS)?;
             grading.set_aside(program, None);
             Ok(())
         },
@@ -114,8 +118,9 @@ pub const CHECKS: &[Check] = &[
         title: "so it goes on, guest after guest, and after a pause",
         usually: advice! {
             Other => "That is not this guest's number. Count in a number that is large enough, and \
-                add one for each guest: after 127, in a signed char, comes -128, and after 255, in \
-                a byte, 0.",
+                add one for each guest{C: : after 127, in a signed char, comes -128, and after \
+                255, in an unsigned one, 0}{else: : what has one byte goes no further than 127 or \
+                255}.",
             _ => "Hundreds of guests came, one after the other, and then one was not served. \
                 Most often the sockets of those before are still open in the program, and it has \
                 no descriptors left (\"too many open files\"): close each of them. To end a \
@@ -151,7 +156,7 @@ const AT_ONCE: i64 = 50;
 const MANY_COME: &str = "nothing; 50 guests are connected";
 
 pub const HINTS: &[&str] = &[
-    "Four calls until the first guest is there: Socket::new, bind, listen, accept. The fourth and \
+    "Four calls until the first guest is there: {Rust: Socket::new}{else: socket}, bind, listen, accept. The fourth and \
      what follows (send, close) go into a loop, and the number lives outside of it.",
     "accept gives a socket for this one guest, and the guest's address. Send on that socket{Rust: \
      ; `format!(\"You are guest {number}.\\n\")` is the text, `.as_bytes()` its bytes, and std's \
@@ -168,9 +173,12 @@ const ON_WHICH_SOCKET: &str = "The connection ended without a word. accept gives
      it fails. What was sent may also stay in a buffer {Java: (of a PrintWriter)}{Python: (of \
      makefile)}: flush it. Close the guest's socket only after that.";
 
+const AMONG_OTHERS: &str = "The greeting is there, and more comes with it. Send this one line, and \
+     nothing ahead of it or behind it.";
+
 const TOO_MUCH: &str = "After the line feed more bytes came. Send the greeting once, and nothing \
-     after it. In C, strlen gives the length of a text; sizeof counts the 0 at its end, or the \
-     whole buffer.";
+     after it, no 0 and no rest of a buffer. {C: strlen gives the length of a text; sizeof counts \
+     the 0 at its end, or the whole buffer.}";
 
 const ONE_DIGIT_MORE: &str = "From guest 10 on the greeting is a byte longer, and its end is \
      missing. Send as many bytes as this text has, not as many as the first one had.";

@@ -22,12 +22,13 @@ pub const CHECKS: &[Check] = &[
         title: "a sender is told its own address",
         usually: advice! {
             Silent => "No answer came. A UDP socket needs no listen and no accept: create, bind, \
-                print \"ready\", then receive with recv_from, which gives the sender's address as \
-                well, and answer there with send_to. {C: (The length argument of recvfrom must \
+                print \"ready\", then receive with {Rust: recv_from}{else: recvfrom}, which gives the sender's address \
+                as well, and answer there with {Rust: send_to}{else: sendto}. {C: (The length argument of recvfrom must \
                 say ahead of each call how much room there is for the address.)}",
             More => "There is more in the answer than the address. Send just its text: no line \
-                ending, and not the rest of a buffer.",
-            _ => "That is not the address that the datagram came from. recv_from (recvfrom) gives \
+                ending, and not the rest of a buffer. {C: Its length is what strlen says: sizeof \
+                counts the whole array.}",
+            _ => "That is not the address that the datagram came from. {Rust: recv_from}{else: recvfrom} gives \
                 it with the datagram; put it into text as it is, address and port with a colon \
                 between them.",
         },
@@ -123,7 +124,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "an empty datagram is answered, and so is the next one",
         usually: advice! {
-            "An empty datagram is a datagram: recv_from gives 0, and the sender's address. In UDP \
+            "An empty datagram is a datagram: {Rust: recv_from}{else: recvfrom} gives 0, and the sender's address. In UDP \
              0 bytes are not the end of anything (that is TCP)."
         },
         run: |grading| asked_by_one(grading, vec![vec![], b"not empty".to_vec(), vec![]]),
@@ -165,8 +166,8 @@ pub const CHECKS: &[Check] = &[
         title: "so is one from another address than 127.0.0.1, or a port of four digits",
         usually: advice! {
             "All of 127.0.0.0/8 is loopback, so a sender need not be at 127.0.0.1; and a port has \
-             as many digits as it has. Take the whole address from recv_from, not only its port, \
-             and put it into text as it is, from the shortest to the longest."
+             as many digits as it has. Take the whole address from {Rust: recv_from}{else: recvfrom}, \
+             not only its port, and put it into text as it is, from the shortest to the longest."
         },
         run: |grading| {
             let program = grading.start()?;
@@ -209,7 +210,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 pub const HINTS: &[&str] = &[
-    "Three calls, and two of them in a loop: Socket::new with DGRAM, bind; then receive and send. \
+    "Three calls, and two of them in a loop: {Rust: Socket::new with DGRAM}{else: socket with SOCK_DGRAM}, bind; then receive and send. \
      Neither listen nor accept: a bound UDP socket already receives.",
     "{Rust: std's UdpSocket is easier to receive with: `UdpSocket::from(socket)`. Its \
      `recv_from(&mut buffer)` gives the length and the sender's address.}{else: recvfrom gives \
@@ -230,7 +231,7 @@ const NO_ROOM_FOR_IT: &str = "The address was not filled in. {C: The length that
      from.}{else: Take it from the receive that gave the datagram.}";
 
 const ECHOED: &str = "That is what was in the datagram. Wanted is the address that it came from: \
-     recv_from (recvfrom) gives it, with the datagram.";
+     {Rust: recv_from}{else: recvfrom} gives it, with the datagram.";
 
 const TOO_EARLY: &str = "The first datagram was lost, and a later one was answered: \"ready\" came \
      too early. Print it after bind: from then on the kernel keeps what comes.";
@@ -255,8 +256,8 @@ const NO_UDP: &str = "There is a TCP socket at that address, and no UDP socket: 
 const CUT: &str = "The end of the address is missing. Send as many bytes as this text has, and not \
      as many as came in.";
 
-const SERVERS: &str = "That is the server's own address (local_addr). Wanted is the address of who \
-     has sent the datagram: recv_from gives it, with the datagram.";
+const SERVERS: &str = "That is the server's own address ({Rust: local_addr}{else: getsockname}). Wanted is the \
+     address of who has sent the datagram: {Rust: recv_from}{else: recvfrom} gives it, with the datagram.";
 
 /// Nothing came: asks again, for the cause.
 fn why_silent(wrong: Wrong, program: &Program, sender: &mut Datagrams) -> Outcome<Wrong> {
