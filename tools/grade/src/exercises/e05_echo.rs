@@ -23,8 +23,11 @@ pub const CHECKS: &[Check] = &[
                 that came. Who waits for a buffer full, for a line ending or for the end of the \
                 stream, waits forever here; and what is kept in a buffer ahead of the socket must \
                 be flushed each time.",
-            Other | More => "Something else came back. Send the bytes that came, and as many as \
-                came: recv says how many. The rest of the buffer is from before.",
+            Other => "Something else came back. Send the bytes that came, and as many as came: \
+                recv says how many.",
+            More => "More came back than was sent. Send as many bytes as came, and nothing behind \
+                them, no line ending either: recv says how many. The rest of the buffer is from \
+                before.",
             _ => "The conversation ended too early. After accept: receive, send back what came, \
                 and keep the connection until the client has finished. (If a receive does not \
                 wait, that there is nothing yet is no end: EAGAIN.)",
@@ -33,7 +36,8 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = grading.start_and_connect()?;
             // It is accepted, and has said nothing yet.
             peer.send_alone(b"")?;
-            peer.expect_echo(b"hello")?;
+            let is_among_others = |it: &Wrong| it.how == How::Other && it.got.contains("hello");
+            peer.expect_echo(b"hello").advice_if(is_among_others, AMONG_OTHERS)?;
             peer.expect_nothing()?;
             // It is silent from now on.
             grading.set_aside(program, Some(peer));
@@ -47,13 +51,17 @@ pub const CHECKS: &[Check] = &[
             Other => "Bytes of an earlier message came back again. Send only the first n bytes of \
                 the buffer, where n is what recv gave this time.",
             _ => "It answered once, and then no more. One receive is not the whole conversation: \
-                receive and send in a loop, until recv gives 0 bytes.",
+                receive and send in a loop, until recv gives 0 bytes. (One that brings less than \
+                there is room for is no end either.)",
         },
         run: |grading| {
             let program = grading.start()?;
             let mut peer = connect_narrow(grading, &program)?;
             for message in ["a longer message", "short", "x"] {
-                peer.expect_echo(message)?;
+                // What follows it is what a buffer still had.
+                let is_behind =
+                    |it: &Wrong| it.how == How::Other && it.got.ends_with(&format!("{message}\""));
+                peer.expect_echo(message).advice_if(is_behind, AMONG_OTHERS)?;
             }
             let mut pace = Pace::of(&program);
             for message in whatever(grading.chance()) {
@@ -88,7 +96,7 @@ pub const CHECKS: &[Check] = &[
         title: "so do bytes that are no text at all",
         usually: advice! {
             Short | Silent => "Some of the bytes are missing. A byte of 0 is a byte as any other, \
-                and ends nothing: trust the number that recv gives, and not strlen. Nor do all \
+                and ends nothing: trust the number that recv gives{C: , and not strlen}. Nor do all \
                 bytes decode.",
             _ => "Not all bytes are text: decoding fails, or puts other bytes in their place. Send \
                 back what is in the buffer, as it is.",
@@ -109,7 +117,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Short | Silent => "A part is missing. What is longer than your buffer comes with the \
                 next receive: send back each part, until recv gives 0. And send may take only a \
-                part of what it is given: write_all sends the rest, too.",
+                part of what it is given: {Rust: write_all sends}{Python: sendall sends}{else: send} \
+                the rest, too.",
             Other => "The bytes are not in order, or some are from before. Send exactly the first \
                 n bytes of the buffer, where n is what recv gave.",
             _ => "The conversation ended in the middle. A message may be longer than the buffer, \
@@ -139,7 +148,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             More => "The client has sent all that it had, and waits until you have closed. Where \
                 recv gives 0 bytes, nothing more comes: leave the loop, and close the connection \
-                (drop it). It must not be kept anywhere else.",
+                {Rust: (drop it)}. It must not be kept anywhere else.",
             Reset => "The connection was reset. It is, if a socket is closed with bytes in it that \
                 nobody received: receive until 0 bytes, and close then. (And with SO_LINGER of 0: \
                 close without that.)",
@@ -174,7 +183,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Refused => "Others could not connect while the first one was served. The listener must \
                 stay open for as long as the server runs: create it once, ahead of the loop, and \
-                do not drop it.",
+                do not {Rust: drop}{else: close} it.",
             _ => "The first client was served, and this one was not. Others wait in the queue of \
                 the listener meanwhile. After a conversation go back to accept: the loop for the \
                 clients is around the loop for the bytes. (With a thread for each client, each has \
@@ -196,7 +205,8 @@ pub const CHECKS: &[Check] = &[
                 peer.finish();
                 others.push(peer);
             }
-            first.talk("and now I go")?;
+            let is_lost = |it: &Wrong| it.how != How::More && program.ended().is_none();
+            first.talk("and now I go").advice_if(is_lost, MIXED)?;
             for (number, mut peer) in (1..).zip(others) {
                 peer.expect(format!("I am number {number}"))?;
                 peer.expect_end()?;
@@ -254,6 +264,13 @@ pub const ENDED: &str = "The program has ended by itself: no client is the last 
 
 pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is \
      a message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
+
+const AMONG_OTHERS: &str = "The bytes came back, and others with them. Send back what came, and \
+     nothing ahead of it or behind it.";
+
+const MIXED: &str = "The first client was served until others came, and then no more. Each client has \
+     a socket of its own. With a thread for each (or a callback), each conversation keeps its \
+     socket in a variable of its own, and not in one that all of them share.";
 
 const CHANGED: &str = "The text came back changed. Send it back as it is, with its blanks and its \
      line endings (\\r\\n as well as \\n): nothing is stripped or taken apart, and the connection \

@@ -129,7 +129,8 @@ pub const CHECKS: &[Check] = &[
             End | Other | More => "The second client did not get its 1000 bytes. The count belongs \
                 to a conversation: begin each at 0.",
             _ => "The second client was not served. When the first one has ended its direction as \
-                well, close that connection and go back to accept.",
+                well (a receive gives 0 bytes, also where you throw away what comes: leave the \
+                loop), close that connection and go back to accept.",
         },
         run: |grading| {
             let program = grading.start_with_files(128)?;
@@ -149,8 +150,10 @@ pub const CHECKS: &[Check] = &[
                 };
                 let talk = talk();
                 let number = 2 * (round - 1);
+                let has_ended = || program.ended_soon().is_some();
                 talk.map_err(|wrong: Wrong| match round {
                     _ if sent_too_late(&program) => wrong.advice(SENT_TOO_LATE),
+                    1 if has_ended() => wrong.advice(ENDED_EARLY),
                     1 | 2 => wrong,
                     _ => {
                         let sent =
@@ -171,7 +174,8 @@ pub const CHECKS: &[Check] = &[
                 of the 1000: send only so many of them.",
             Reset => RESET,
             _ => "Of more than 1000 bytes, the first 1000 are to come back, and then your end of \
-                the stream. The others are thrown away.",
+                the stream. What one receive brings can belong to them in part: send that part, \
+                and throw away the others only.",
         },
         run: |grading| {
             // The first receive may have any part of them, the second one what is left.
@@ -281,11 +285,16 @@ fn sent_too_late(program: &Program) -> bool {
     program.ended_soon().is_some_and(|status| ending(status).contains("SIGPIPE"))
 }
 
+const ENDED_EARLY: &str = "The client before had sent fewer than 1000 bytes, and then its end. That is \
+     no failure, and no client is the last one: close that connection and go back to accept.";
+
 const NO_TEXT: &str = "Bytes that are no text did not come back as they were. Send back what is \
      in the buffer, as it is: do not decode it, and take its length from recv (a 0 ends \
      nothing).";
 
 const RESET: &str = "The connection was reset. That happens when a socket is closed while the \
      client is still sending (or with bytes in it that nobody received), and when it is shut down \
-     for reading, too. After 1000 bytes end only your own direction; then receive until 0 bytes, \
-     and close after that.";
+     for reading, too. After 1000 bytes end only your own direction {Rust: \
+     (Shutdown::Write)}{Python: (SHUT_WR and not SHUT_RDWR; write_eof in asyncio)}{C|Perl: (SHUT_WR \
+     and not SHUT_RDWR)}{Java: (shutdownOutput; to close a stream closes the socket)}{Node: (end \
+     and not destroy)}; then receive until 0 bytes, and close after that.";
