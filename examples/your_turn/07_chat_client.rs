@@ -3,9 +3,9 @@
 //! Connect to the address that is given; then print `ready`. The server speaks
 //! first: `Hello, client!`. Your first message is `Hello, server!`. After that
 //! each line of standard input is a message, just so, without the `\n` at its
-//! end (the last one may have none; a form feed or U+0085 ends no line). Empty
-//! lines are not sent, nor are lines of more than 1024 bytes. All is UTF-8
-//! text, and nothing marks where a message ends.
+//! end (the last one may have none; a form feed, U+0085 or a byte of 0 ends no
+//! line). Empty lines are not sent, nor are lines of more than 1024 bytes. All
+//! is UTF-8 text, and nothing marks where a message ends.
 //!
 //! The server answers each message, the first one too, with `Server received: `
 //! and that message. Greeting and answers can come in any pieces. Print each

@@ -14,7 +14,7 @@ use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::patience::Silent;
-use crate::program::{Program, expect_no_line};
+use crate::program::{Program, expect_no_line, the_line};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
@@ -66,7 +66,8 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = accept_and_greet(grading)?;
             for line in ["hi", "  more than one word ", "你好, 世界", "0"] {
                 program.type_line(line)?;
-                exchange(&program, &mut peer, line)?;
+                let is_not_sent = |it: &Wrong| line == "0" && it.how == How::Silent;
+                exchange(&program, &mut peer, line).advice_if(is_not_sent, ZERO)?;
             }
             Ok(())
         },
@@ -101,7 +102,8 @@ pub const CHECKS: &[Check] = &[
             Printed => "The answer to \"quit\" is missing on standard output. It is a message as \
                 any other: send it, receive its answer, print that, and close then.",
             Exit => "After the answer to \"quit\" the program ends by itself, with exit status 0: \
-                leave the loop for the lines, without another receive.",
+                leave the loop for the lines, without another receive. {Node: (end ends one \
+                direction only, and the program waits for the other: destroy ends both.)}",
             More => "It goes on after the answer to \"quit\". Say \"quit\" once, and then close \
                 the connection: do not wait for the server to close first, for it may wait for \
                 you.",
@@ -185,7 +187,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "a line of 1024 bytes is, and its answer has 1041",
         usually: advice! {
-            Silent => "A line of 1024 bytes may still be sent: only longer ones are left out.",
+            Silent => "A line of 1024 bytes may still be sent, its line ending not counted: only longer \
+                ones are left out.",
             _ => "The line has 1024 bytes and its answer 17 more: a buffer of 1024 is too small \
                 for that. Give the buffer the length of the answer, which you know. (A receive \
                 into a buffer that is full gives 0 bytes, and that looks like the end.)",
@@ -233,7 +236,8 @@ pub const CHECKS: &[Check] = &[
             Silent | Short => "Another line was typed, and it was not sent, or only a part of it. \
                 Each line of 1 to 1024 bytes is a message, whatever it says: blanks alone, or \
                 \"0\", are no empty line. Only \"\\n\" ends a line; other characters, such as U+0085 \
-                or a form feed, are a part of it (some functions split there).",
+                or a form feed, are a part of it (some functions split there), and so is a byte of \
+                0{C: : take the length from getline, and not from strlen}.",
             More => LINE_ENDING,
             Printed => "The answer was not printed just as it is. Each of its bytes counts: \
                 blanks at its ends, signs such as % and \\, tabs. Take nothing away, and do not \
@@ -245,6 +249,14 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut peer) = accept_and_greet(grading)?;
+            // Its beginning ends with the message as well.
+            program.type_line("r")?;
+            hears(&mut peer, "r")?;
+            let whole = answer("r");
+            let (beginning, rest) = whole.split_at("Server r".len());
+            peer.send_alone(beginning.as_bytes())?;
+            peer.send(rest)?;
+            prints(&program, &whole).advice_if(is_beginning, NOT_WHOLE)?;
             for line in lines(grading.chance()) {
                 program.type_line(&line)?;
                 peer.call_it(format!("{} (typed)", show(line.as_bytes())));
@@ -253,7 +265,7 @@ pub const CHECKS: &[Check] = &[
                 for piece in contents::cut(grading.chance(), answer.as_bytes(), 2) {
                     peer.send_alone(piece)?;
                 }
-                prints(&program, &answer)?;
+                prints(&program, &answer).advice_if(is_beginning, NOT_WHOLE)?;
             }
             Ok(())
         },
@@ -262,7 +274,8 @@ pub const CHECKS: &[Check] = &[
         title: "it waits for a server that is slow to answer, and for a user",
         usually: advice! {
             "The server was silent for more than a second, and then it answered. It may take its \
-             time: the receive has no limit (no read timeout; in Python no settimeout)."
+             time: the receive has no limit (no timeout{Python: , no settimeout}{Rust: , no \
+             set_read_timeout}{C: , no SO_RCVTIMEO})."
         },
         run: |grading| {
             // Three runs, so that they wait at the same time: for the greeting, for a user, and
@@ -410,19 +423,25 @@ pub const CHECKS: &[Check] = &[
 ];
 
 pub const HINTS: &[&str] = &[
-    "Two calls until you can talk: Socket::new, connect. Then receive the greeting, send yours, \
+    "Two calls until you can talk: {Rust: Socket::new}{else: socket}, connect. Then receive the greeting, send yours, \
      receive its answer; and so on with each line of the input.",
     "A function that receives one message is worth having. It is given the text that must come, so \
-     it knows the length: `expected.len()` is in bytes.",
-    "std's `Read` has `read_exact(&mut bytes)`: it receives until the slice is full, and fails \
-     (`UnexpectedEof`) if the stream ends before. But a wrong message can be shorter than that: \
-     better is `read` into the rest of the slice, in a loop, and after each one compare what has \
-     come with the beginning of `expected.as_bytes()`.",
-    "A second function: send a message with `write_all`, then receive \"Server received: \" and \
-     the same text with the first one. The greeting, each line and \"quit\" all go through it.",
-    "`std::io::stdin().lines()` gives the lines without their endings, and stops at the end of the \
-     input. \"quit\" breaks the loop; send it once, behind the loop, and both cases are done. If \
-     `main` returns an error, Rust prints it, and the exit status is 1.",
+     it knows the length{Rust: : `expected.len()` is in bytes}{Python: : that of \
+     `expected.encode()`, in bytes}{else: , in bytes}.",
+    "{Rust: std's `Read` has `read_exact(&mut bytes)`: it receives until the slice is full, and \
+     fails (`UnexpectedEof`) if the stream ends before. But a wrong message can be shorter than \
+     that: better is `read` into the rest of the slice, in a loop, and after each one compare what \
+     has come with the beginning of `expected.as_bytes()`.}{else: Receive in a loop what is still \
+     missing of that length. A wrong message can be shorter: after each receive compare what has \
+     come with the beginning of what must come, as bytes.}",
+    "A second function: send a message{Rust: with `write_all`}{Python: with `sendall`}, then \
+     receive \"Server received: \" and the same text with the first one. The greeting, each line \
+     and \"quit\" all go through it.",
+    "{Rust: `std::io::stdin().lines()` gives the lines without their endings, and stops at the end \
+     of the input.}{Python: `for line in sys.stdin.buffer` gives the lines with their endings, and \
+     stops at the end of the input.}{else: Read lines until there are no more.} \"quit\" breaks \
+     the loop; send it once, behind the loop, and both cases are done. {Rust: If `main` returns an \
+     error, it is printed, and the exit status is 1.}",
 ];
 
 const GREETING: &str = "Hello, client!";
@@ -430,6 +449,29 @@ const GREETING: &str = "Hello, client!";
 const LINE_ENDING: &str = "Behind the message comes more: most often the line ending. Only the \
      text is sent, without \"\\n\": the server would answer that, too, and the answer would be \
      longer than you wait for.";
+
+const ZERO: &str = "The line \"0\" was typed, and no message came. It has one byte, so it is not \
+     empty, and is sent as any other{Perl: : \"0\" is false, so ask for the length of the \
+     line}{Python|Node: : ask for its length, and not what it is as a number}.";
+
+const ZERO_BYTE: &str = "Behind the message comes a byte of 0. Only the text is sent: the server would \
+     answer that byte, too. {C: strlen gives the length of a text; sizeof counts the 0 at its end \
+     as well.}";
+
+const NOT_WHOLE: &str = "What was printed is only the beginning of the answer: your program took it \
+     for whole too early. It is whole when it has as many bytes as \"Server received: \" and your \
+     message together, and not when it ends like your message.";
+
+const ON_OUTPUT: &str = "What went wrong stands on standard output. It belongs on standard error, so \
+     that nobody takes it for what the server said{Rust: : eprintln!}{Python: : print(..., \
+     file=sys.stderr)}{C: : fprintf(stderr, ...)}{Perl: : print STDERR}{Node: : \
+     console.error}{Java: : System.err}.";
+
+/// It printed less than it should, and nothing else.
+fn is_beginning(wrong: &Wrong) -> bool {
+    let got = wrong.got.strip_suffix('"').unwrap_or(&wrong.got);
+    wrong.how == How::Printed && got.len() < wrong.expected.len() && wrong.expected.starts_with(got)
+}
 
 fn answer(message: &str) -> String {
     format!("Server received: {message}")
@@ -464,7 +506,7 @@ fn greet(program: &Program, peer: &mut Peer) -> Outcome {
 /// This message comes, and no more up to now.
 fn hears(peer: &mut Peer, message: &str) -> Outcome {
     peer.expect(message)?;
-    peer.expect_nothing()
+    peer.expect_nothing().advice_if(|it| it.got.ends_with("\"\\x00\""), ZERO_BYTE)
 }
 
 /// The answer, and its line.
@@ -498,9 +540,10 @@ fn fails(program: &Program) -> Outcome {
     if program.ended().and_then(|status| status.code()) == Some(101) {
         let expected = "an exit status of its own choice";
         return Err(Wrong::new(How::Exit, expected, "a panic").advice(
-            "A panic says that the program has a mistake. What a network can do is none: no \
-             `unwrap` or `expect` there. Return the error from main with `?`: Rust prints it on \
-             standard error then, and the exit status is 1.",
+            "A panic says that the program has a mistake. What a network can do is none. \
+             {Rust: No `unwrap` or `expect` there: return the error from main with `?`. It is \
+             printed on standard error then, and the exit status is 1.}{else: Print a line on \
+             standard error that says what it was, and end with an exit status other than 0.}",
         ));
     }
     let complaints = program.complaints();
@@ -517,6 +560,11 @@ fn fails(program: &Program) -> Outcome {
         return Ok(());
     }
     let expected = "a line on standard error that says why";
+    let printed = program.printed_up_to_now();
+    if printed.last().is_some_and(|line| line != "ready" && !line.starts_with("server: ")) {
+        let got = format!("none, and on standard output {}", the_line(&printed[printed.len() - 1]));
+        return Err(Wrong::new(How::Printed, expected, got).advice(ON_OUTPUT));
+    }
     Err(Wrong::new(How::Printed, expected, "none").advice(
         "The program ended with an exit status that says that something is wrong, and not a word \
          about what. Whoever typed is left alone with that: print a line on standard error.",
@@ -536,7 +584,7 @@ fn lines(chance: &mut Rng) -> Vec<String> {
     let word = contents::word(chance);
     lines.extend(["0".to_owned(), "  ".to_owned()]);
     // (A carriage return by itself, or U+2028, is a line ending to what some languages offer.)
-    let separators = "\u{b}\u{c}\u{1c}\u{85}".chars();
+    let separators = "\u{b}\u{c}\u{1c}\u{85}\0".chars();
     lines.extend(separators.map(|it| format!("{word}{it}{word}")));
     lines
 }
