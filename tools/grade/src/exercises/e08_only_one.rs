@@ -14,6 +14,7 @@ use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts};
 use crate::program::{Program, expect_no_line};
+use crate::sockets::{self, State};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
@@ -26,7 +27,8 @@ pub const CHECKS: &[Check] = &[
             End | Other => "The client is to get the line \"it runs already\", and \\n at its end: \
                 16 bytes, and nothing else.",
             More => "After the line the connection is to be closed, so that the client knows that \
-                nothing more comes. Drop (close) the client's socket.",
+                nothing more comes{Rust: : drop the client's socket}{else: : close the client's \
+                socket}.",
             _ => "The client got no line. After accept: send it, and close the connection. Don't \
                 wait for the client to say something first.",
         },
@@ -43,14 +45,27 @@ pub const CHECKS: &[Check] = &[
                 SO_REUSEPORT (on Windows: SO_REUSEADDR), with which several programs can share one \
                 address.",
             Exit => "bind failed with \"address already in use\". For this program that is an \
-                answer, and no failure: look which error it is (AddrInUse, EADDRINUSE), connect to \
+                answer, and no failure: look which error it is ({Rust: AddrInUse}{else: EADDRINUSE}), connect to \
                 the address instead, receive the line, print it, and end with exit status 0.",
             _ => "The second one is to print exactly the line that came from the first one.",
         },
         run: |grading| {
             let first = grading.start()?;
             let second = grading.start_unready(&first.argument)?;
-            prints_it(&second)
+            let result = prints_it(&second);
+            // Only there it is seen where a program listens.
+            let waits = cfg!(target_os = "linux")
+                && second.ended().is_none()
+                && !sockets::of(second.id()).iter().any(|one| one.state == State::Listens);
+            let Err(wrong) = result else { return Ok(()) };
+            if wrong.how == How::Silent && waits {
+                return Err(wrong.advice(TRIES_AGAIN).at(None));
+            }
+            // Perhaps it is the first one that takes so long.
+            let start = Instant::now();
+            let told = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
+            let is_late = told.is_ok() && start.elapsed() > A_SECOND;
+            Err(wrong.advice_if(|it| it.how == How::Exit && is_late, TELLS_LATE))
         },
     },
     Check {
@@ -74,18 +89,21 @@ pub const CHECKS: &[Check] = &[
                 prints_it(second)?;
             }
             let mut peer = grading.connect(&first)?;
-            tells(&mut peer)
+            tells(&mut peer)?;
+            grading.is_nowhere_else(&first, Type::STREAM)
         },
     },
     Check {
         title: "the line counts, in however many pieces it comes",
         usually: advice! {
             "The whole line was sent, and it came in pieces: a receive gives what is there \
-             already. Receive until you have all 16 bytes, and compare these (step 5)."
+             already. Receive until you have all 16 bytes, and compare these (step 5). A limit for the \
+             receive is a second, and no less{C: : a timeval has seconds, and millionths of \
+             one}."
         },
         run: |grading| {
             let (first, program) = start_at_another(grading)?;
-            let mut peer = grading.accept(&first)?;
+            let mut peer = grading.accept(&first).advice(NOT_CONNECTED)?;
             let line = format!("{LINE}\n");
             let (beginning, rest) = line.split_at(3);
             // Who has enough of the first piece shows it below.
@@ -94,15 +112,17 @@ pub const CHECKS: &[Check] = &[
             let _ = peer.send(rest);
             peer.finish();
             let after = format!("by the first one: {line:?}, in two pieces");
-            program.expect_line(LINE).and_then(|()| program.expect_success()).after(after)
+            let result = program.expect_line(LINE).and_then(|()| program.expect_success());
+            let is_up = |_: &_| program.complaints().iter().any(|line| is_timeout(line));
+            result.after(after).advice_if(is_up, TOO_SHORT)
         },
     },
     Check {
         title: "another error does not mean that it runs already",
         usually: advice! {
             "192.0.2.1 is not this machine's address, so bind fails, and not because the address \
-             is in use. Look which error it is: only \"address in use\" (AddrInUse, EADDRINUSE) is \
-             an answer. Any other one ends the program, with an exit status other than 0. (On \
+             is in use. Look which error it is: only \"address in use\" \
+             ({Rust: AddrInUse}{else: EADDRINUSE}) is an answer. Any other one ends the program, with an exit status other than 0. (On \
              Linux listen works even if bind has failed, at a port of the kernel's choice.)"
         },
         run: |grading| {
@@ -147,7 +167,7 @@ pub const CHECKS: &[Check] = &[
                 programs.push((says, start_at_another(grading)?));
             }
             for (says, (other, program)) in programs {
-                let mut peer = grading.accept(&other)?;
+                let mut peer = grading.accept(&other).advice(NOT_CONNECTED)?;
                 // It may have looked no further than to here.
                 let _ = peer.send(&says);
                 peer.finish();
@@ -156,7 +176,12 @@ pub const CHECKS: &[Check] = &[
                     says => show(says.as_bytes()),
                 };
                 let after = format!("by the other program: {says}, then the end of the stream");
-                program.expect_failure().after(&after)?;
+                let is_silent = |it: &Wrong| {
+                    it.how == How::Exit
+                        && program.ended().is_some()
+                        && program.last_lines().is_empty()
+                };
+                program.expect_failure().after(&after).advice_if(is_silent, FOUND_OUT)?;
                 program.expect_not_ready().after(&after)?;
             }
             Ok(())
@@ -166,14 +191,18 @@ pub const CHECKS: &[Check] = &[
         title: "another program that says nothing is, too, after a second",
         usually: advice! {
             "Another program has the address and says nothing, so a receive without a limit waits \
-             forever. Set one (set_read_timeout, settimeout, SO_RCVTIMEO) of a second; \
-             time that is up is a failure here: end with an exit status other than 0."
+             forever. Set one ({Rust: set_read_timeout}{Python: settimeout}{Java: setSoTimeout}{Node: setTimeout}{else: SO_RCVTIMEO}) of a second; time that is up is a failure here: end with an exit status other than 0."
         },
         run: |grading| {
             // The shortest of some times counts: a busy machine does not make all of them long.
-            let mut tries = 0;
+            let (mut tries, mut last) = (0, PATIENCE);
             let (time, words) = loop {
-                let (since_start, time) = gives_up(grading)?;
+                let (since_start, time) = match gives_up(grading) {
+                    // Its tries before have used up all the time.
+                    Err(_) if tries > 0 && grading.bench().clock.is_up() => break (last, TOO_LATE),
+                    other => other?,
+                };
+                last = time;
                 tries += 1;
                 match time {
                     _ if since_start < A_SECOND => break (time, TOO_EARLY),
@@ -222,14 +251,39 @@ pub const CHECKS: &[Check] = &[
 
 pub const HINTS: &[&str] = &[
     "Create, bind, listen: one of these fails if the address is in use. Put the three into a \
-     function that gives an `io::Result<Socket>`, and look at its error.",
-    "`error.kind() == ErrorKind::AddrInUse` is the answer \"it runs already\". Then: a new socket, \
-     `connect`, receive, print.",
-    "`set_read_timeout(Some(Duration::from_secs(1)))` ahead of the receive. `read_exact` into 16 \
-     bytes takes the whole line, however it is cut.",
-    "SO_REUSEADDR (`set_reuse_address(true)`, not on Windows) ahead of bind: old connections don't \
-     keep the address then, and a listener still does.",
+     function {Rust: that gives an `io::Result<Socket>`}, and look at its error.",
+    "{Rust: `error.kind() == ErrorKind::AddrInUse`}{Python: `error.errno == \
+     errno.EADDRINUSE`}{else: EADDRINUSE} is the answer \"it runs already\". Then: a new socket, \
+     connect, receive, print.",
+    "{Rust: `set_read_timeout(Some(Duration::from_secs(1)))` ahead of the receive. `read_exact` \
+     into 16 bytes takes the whole line, however it is cut.}{Python: `settimeout(1)` ahead of the \
+     receive, and then receive in a loop until there are 16 bytes.}{else: A limit of a second \
+     ahead of the receive, and then receive in a loop until there are 16 bytes.}",
+    "SO_REUSEADDR {Rust: (`set_reuse_address(true)`, not on Windows)}{else: (not on Windows)} ahead \
+     of bind: old connections don't keep the address then, and a listener still does.",
 ];
+
+const TRIES_AGAIN: &str = "The second one has printed nothing, has not ended, and listens nowhere: \
+     what does it wait for? \"Address in use\" is the answer, at the first try. Don't try bind \
+     again: connect there at once.";
+
+const TELLS_LATE: &str = "The first one has the line for its clients only after more than a second, and \
+     the second one does not wait as long. Send it as soon as a client is there: is there a sleep \
+     ahead of it?";
+
+const NOT_CONNECTED: &str = "Somebody listens at the address already, and your program has not \
+     connected there. That bind fails (\"address already in use\") is the sign that it may run \
+     already, and nothing else, no file either; and what runs there is to be asked: connect, and \
+     print the line that comes.";
+
+const TOO_SHORT: &str = "The line came in two pieces, and the program gave up between them, which was \
+     less than a second. The limit for a receive is a second: set no shorter one.";
+
+const FOUND_OUT: &str = "Your program printed nothing, and ended with exit status 0, as if all were \
+     well. It is another program that has the address: end with an exit status other than 0.";
+
+const MORE: &str = "After the line came more. Send these 16 bytes, and nothing behind them{C: : strlen \
+     gives the length of a text, and sizeof counts the 0 at its end as well}.";
 
 const NEXT: &str = "The client before this one has its line, and has not closed its end yet; this \
      one got nothing. Close the connection when the line was sent, and don't wait for the client \
@@ -323,10 +377,16 @@ fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
     Ok(times.unwrap_or((PATIENCE, PATIENCE)))
 }
 
+/// What programs say when time is up.
+fn is_timeout(line: &str) -> bool {
+    let words = ["timed out", "TimedOut", "timeout", "WouldBlock", "temporarily unavailable"];
+    words.iter().any(|it| line.contains(it))
+}
+
 /// What each client is to get.
 fn tells(peer: &mut Peer) -> Outcome {
     peer.expect(format!("{LINE}\n"))?;
-    peer.expect_end()
+    peer.expect_end().advice_if(|it| it.got.starts_with("more"), MORE)
 }
 
 /// A second one, at the address of the first.
