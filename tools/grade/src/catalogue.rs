@@ -118,6 +118,9 @@ pub fn table(progress: &Progress) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::{EXERCISES, Meant, meant};
     use crate::language::Language;
     use crate::wrong::How::{End, Exit, More, Other, Printed, Refused, Reset, Short, Silent};
@@ -167,5 +170,157 @@ mod tests {
             }
             assert!(exercise.hints.len() > 1, "{}", exercise.name);
         }
+    }
+
+    /// What belongs to one language alone. (What C calls the system's is that of all.)
+    const WORDS: &[(Language, &[&str])] = &[
+        (
+            Language::Rust,
+            &[
+                "Rust",
+                "std",
+                "write_all",
+                "read_exact",
+                "read_to_end",
+                "recv_from",
+                "send_to",
+                "local_addr",
+                "unwrap",
+                "drop",
+                "dropped",
+                "println",
+                "eprintln",
+                "AddrInUse",
+                "set_read_timeout",
+                "TcpListener",
+                "TcpStream",
+                "UdpSocket",
+                "Vec",
+                "`?`",
+                "Socket::new",
+                "from_be_bytes",
+                "to_be_bytes",
+                "try_clone",
+                "Option",
+                "slice",
+                "ErrorKind",
+                "WouldBlock",
+                "from_utf8",
+                "SocketAddr",
+                "Duration",
+            ],
+        ),
+        (
+            Language::Python,
+            &[
+                "Python",
+                "sendall",
+                "settimeout",
+                "makefile",
+                "asyncio",
+                "recv_into",
+                "struct",
+                "int.from_bytes",
+                "setblocking",
+                "bytearray",
+                "create_server",
+                "sys",
+                "selectors",
+                "getpeername()",
+                "setdefaulttimeout",
+                "decode()",
+                "encode()",
+                "socketserver",
+            ],
+        ),
+        (
+            Language::C,
+            &[
+                "C", "sizeof", "strlen", "fflush", "memcmp", "fgets", "fread", "fwrite", "printf",
+                "snprintf", "htons", "ntohs", "htonl", "ntohl", "setvbuf", "malloc",
+            ],
+        ),
+        (Language::Node, &["Node", "Buffer", "setEncoding", "destroy"]),
+        (
+            Language::Java,
+            &["Java", "readFully", "PrintWriter", "setSoTimeout", "InputStream", "OutputStream"],
+        ),
+        (Language::Perl, &["Perl", "sysread", "syswrite"]),
+        // (The verb is more frequent.)
+        (Language::Go, &["net.Listen", "goroutine", "net.Conn"]),
+        (Language::Ruby, &["Ruby"]),
+    ];
+
+    /// The texts in a source file: what is long enough to be one, without its escapes.
+    fn texts(source: &str) -> Vec<String> {
+        let (mut texts, mut chars) = (Vec::new(), source.chars().peekable());
+        let mut last = ' ';
+        while let Some(c) = chars.next() {
+            match c {
+                '/' if chars.peek() == Some(&'/') => {
+                    chars.by_ref().find(|c| *c == '\n');
+                }
+                '"' if last != '\'' => {
+                    let mut text = String::new();
+                    while let Some(c) = chars.next().filter(|c| *c != '"') {
+                        match c {
+                            '\\' if chars.peek() == Some(&'\n') => {
+                                while chars.next_if(|c| c.is_whitespace()).is_some() {}
+                            }
+                            '\\' => text.extend([' '].into_iter().chain(chars.next())),
+                            c => text.push(c),
+                        }
+                    }
+                    texts.push(text);
+                }
+                _ => {}
+            }
+            last = c;
+        }
+        texts.retain(|text| text.len() > 40 && text.contains(' '));
+        texts
+    }
+
+    fn names(text: &str, word: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        text.match_indices(word).any(|(at, _)| {
+            !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part)
+        })
+    }
+
+    /// Who gets what another language has, and what that is.
+    fn foreign(text: &str) -> Option<(Language, &'static str)> {
+        let all = WORDS.iter().map(|(language, _)| *language);
+        all.chain([Language::Unknown]).find_map(|language| {
+            let words = language.words(text);
+            let others = WORDS.iter().filter(|(other, _)| *other != language);
+            let mut foreign = others.flat_map(|(_, foreign)| foreign.iter());
+            foreign.find(|word| names(&words, word)).map(|word| (language, *word))
+        })
+    }
+
+    /// No text says to somebody who writes in one language what another one has.
+    #[test]
+    fn a_text_is_in_the_language_that_is_graded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/exercises");
+        let mut wrong = Vec::new();
+        let mut folders = vec![folder];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("a file").path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        for path in files {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            for text in texts(&fs::read_to_string(&path).expect("a text")) {
+                if let Some((language, word)) = foreign(&text) {
+                    wrong.push(format!("{name}: {language:?} gets {word:?}: {text}"));
+                }
+            }
+        }
+        wrong.sort();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
