@@ -3,7 +3,7 @@
 //! Listen at the address that is given. Serve one client after the other (one
 //! at a time is enough): send it the 251 bytes 0, 1, 2, ... 250, all of them
 //! 24,000 times over. That is one message of 6,024,000 bytes. The client sends
-//! nothing.
+//! nothing. It may end its direction: then it receives all the same.
 //!
 //! No send waits: the client's socket is non-blocking. Each time the kernel
 //! takes nothing more, print the line `waiting`, wait for about 10

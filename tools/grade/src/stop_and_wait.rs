@@ -384,6 +384,25 @@ impl Pace {
         (time >= TOO_LONG + lost.min(TRY / 5)).then_some(time.as_millis())
     }
 
+    /// Each of the last tries was much longer than the one before, and the machine is not the
+    /// reason.
+    pub fn does_not_grow(&self) -> Outcome {
+        const MANY: usize = 4;
+
+        let last = &self.times[self.times.len().saturating_sub(MANY)..];
+        let grows = last.len() == MANY
+            && last.windows(2).all(|two| two[1] > two[0] + two[0] / 10)
+            && last[0] > TRY
+            && last[MANY - 1] > TRY * 4
+            && self.start.lost() < last[MANY - 1];
+        if !grows {
+            return Ok(());
+        }
+        let times: Vec<_> = last.iter().map(|time| time.as_millis().to_string()).collect();
+        let got = format!("tries of {} ms", times.join(", "));
+        Err(Wrong::new(How::Silent, "tries of 100 ms", got).after("nothing"))
+    }
+
     pub fn is_right(&self) -> Outcome {
         self.is_not_over(Duration::ZERO)
     }
@@ -454,7 +473,8 @@ pub const EMPTY: &str = "An empty datagram was taken for the end of the try, or 
 /// The advice where a stranger is not.
 pub const STRANGER: &str = "The right bytes came from another address than the one that was asked, \
      and were taken for the answer, or for the end of the try. Anybody can send to your socket. \
-     Compare the address that recv_from gives, host and port, or connect the socket before the \
+     Compare the address that {Rust: recv_from}{C|Python: recvfrom}{else: the receive} gives, host \
+     and port, or connect the socket before the \
      first send: then the kernel lets only this one peer through.";
 
 /// The advice where the tries do not come from one port.

@@ -589,14 +589,14 @@ fn lines(chance: &mut Rng) -> Vec<String> {
     lines
 }
 
-const TWICE: &str = "The last line of the input was \"quit\", and had no line ending: it is that line \
-     all the same. So \"quit\" is sent once, and not again because the input has ended.";
+const TWICE: &str = "The last line of the input was \"quit\", and had no line ending: it is that \
+     line all the same. So \"quit\" is sent once, and not again because the input has ended.";
 
 const READY: &str = "\"ready\" says that the program is connected. Print it when connect was all \
      right, and not before.";
 
-const SLOW_USER: &str = "Nothing was typed for more than a second, and then a line. A user may think \
-     for as long as it takes: neither the input nor the connection has a limit.";
+const SLOW_USER: &str = "Nothing was typed for more than a second, and then a line. A user may \
+     think for as long as it takes: neither the input nor the connection has a limit.";
 
 const SHORTER: &str = "What came is another text, and shorter than the one that must come; no more \
      followed, and the program waits for the rest. Compare what has come so far after each \

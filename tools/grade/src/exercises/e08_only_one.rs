@@ -297,9 +297,9 @@ const NO_MORE: &str = "The second one is to print the line that came, and nothin
      has its line ending already: who prints it and one more line ending prints an empty line \
      as well. What else there is to say goes to standard error.";
 
-const ON: &str = "Something else came, and more and more of it, without a line ending and without an \
-     end; the program waits for one. It can tell sooner: 16 bytes are enough to see that this is \
-     not the line.";
+const ON: &str = "Something else came, and more and more of it, without a line ending and without \
+     an end; the program waits for one. It can tell sooner: 16 bytes are enough to see that this \
+     is not the line.";
 
 const IDLE: &str = "The first one had no client for more than a second, and then one came, and did \
      not get its line. The limit of a second is for the second one's receive only: the first one \

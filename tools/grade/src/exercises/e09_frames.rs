@@ -237,7 +237,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             More => "The client has ended its direction, has got its answers, and waits for the \
                 end of yours. 0 bytes where a length should begin are its end: close the \
-                connection then (drop it), and keep the socket nowhere else.",
+                connection then {Rust: (drop it)}, and keep the socket nowhere else.",
             Refused => NEXT_CLIENT,
             _ => "A client sent its messages and ended its direction; it can still receive. Every \
                 whole message is answered first, and then comes your end of the stream.",

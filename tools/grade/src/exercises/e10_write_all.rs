@@ -12,7 +12,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::processor::{open_files, turns_of};
 use crate::program::{Program, one_is_busy};
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -38,9 +38,9 @@ pub const CHECKS: &[Check] = &[
                 kernel has. send takes what fits, and returns how many bytes those were. The rest \
                 was not sent: it is for you to send again.",
             Exit | End | Reset => "When there is no room, a non-blocking send fails with \"would \
-                block\" (EAGAIN, in Python BlockingIOError). Nothing is broken then: each time it \
-                comes, print \"waiting\", wait, and try again. Only other errors end the \
-                conversation.",
+                block\" ({Python: BlockingIOError}{Rust: ErrorKind::WouldBlock}{else: EAGAIN}). \
+                Nothing is broken then: each time it comes, print \"waiting\", wait, and try \
+                again. Only other errors end the conversation.",
             _ => "No \"waiting\" came. Most often send itself waits, as the client's socket is \
                 still a blocking one: make it non-blocking after accept (what is set on the \
                 listener does not count for it). Or the line is kept back: flush it.",
@@ -54,6 +54,8 @@ pub const CHECKS: &[Check] = &[
                     _ => wrong,
                 })?;
             }
+            // It goes on to receive nothing, through the checks that come.
+            grading.set_aside(program, Some(peer));
             Ok(())
         },
     },
@@ -80,7 +82,8 @@ pub const CHECKS: &[Check] = &[
                 waits(&program)?;
                 lines += 1;
                 if lines > 10 + start.elapsed().as_millis() / 8 {
-                    return Err(not_as_often(lines, start.elapsed(), How::More));
+                    let wrong = not_as_often(lines, start.elapsed(), How::More);
+                    return Err(wrong.advice_if(|_| does_pause(&program), FOR_EACH_SEND));
                 }
             }
             match usual_pause(&program.times()) > Duration::from_millis(16) {
@@ -99,6 +102,9 @@ pub const CHECKS: &[Check] = &[
                 taken the last byte, close the connection: the kernel still delivers what it has. \
                 Each send gets what is left, and no more: from the first byte that was not taken, \
                 to the end of the message.",
+            Reset => "The connection was reset, and the last bytes were lost with it: the kernel \
+                had taken them, and not delivered them yet. A plain close lets it go on. With \
+                SO_LINGER of 0, close breaks the connection off.",
             Printed | Silent | Exit => "The bytes stop, or the line \"sent\" is missing. Send \
                 until the kernel has taken all 6,024,000 bytes, however many calls that needs. \
                 Then print \"sent\", and flush it.",
@@ -117,7 +123,19 @@ pub const CHECKS: &[Check] = &[
                 let size = grading.chance().usize(1..400_000);
                 let piece = &rest[..size.min(rest.len())];
                 peer.call_it(format!("nothing (and {before} bytes came before these)"));
-                peer.expect(piece)?;
+                peer.expect(piece).map_err(|wrong| {
+                    let came = wrong.got.split(' ').next().and_then(|it| it.parse::<usize>().ok());
+                    let missing = message.len() - before - came.unwrap_or(0);
+                    let is_round = wrong.how == How::End && missing % 251 == 0 && missing < 25_100;
+                    let rounds = plural(missing / 251, "round");
+                    match is_round {
+                        true => wrong.advice(format!(
+                            "All that came is right, but for {rounds} of 251 bytes that did not \
+                             come at its end: the message has 24,000 of them."
+                        )),
+                        false => wrong,
+                    }
+                })?;
                 before += piece.len();
                 sleep(Duration::from_millis(1));
             }
@@ -132,9 +150,9 @@ pub const CHECKS: &[Check] = &[
             Printed => "\"sent\" came once too often. Print it one time for each message that the \
                 kernel has taken whole, after its last byte, and not after each send.",
             _ => "The first client got its message, and a later one did not. Close the first one's \
-                connection and go back to accept, with the same listener; and begin at the first \
-                byte again: how much was taken is counted for each client anew, and the message \
-                itself stays whole.",
+                connection, without waiting for the client to do so, and go back to accept, with \
+                the same listener; and begin at the first byte again: how much was taken is \
+                counted for each client anew, and the message itself stays whole.",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -142,6 +160,8 @@ pub const CHECKS: &[Check] = &[
             let mut first = slow(grading, &program)?;
             let mut second = slow(grading, &program)?;
             let mut third = slow(grading, &program)?;
+            third.finish();
+            third.call_it("nothing (and it has ended its direction)");
             for peer in [&mut first, &mut second] {
                 begins(peer)?;
                 waits(&program)?;
@@ -149,8 +169,8 @@ pub const CHECKS: &[Check] = &[
                 peer.expect_end()?;
                 says_sent(&program)?;
             }
-            begins(&mut third)?;
-            waits(&program)
+            // This one has ended its own direction, and receives.
+            third.expect(message()).and_then(|()| third.expect_end()).advice(ENDED)
         },
     },
     Check {
@@ -159,10 +179,13 @@ pub const CHECKS: &[Check] = &[
             Printed => "A client broke off in the middle of its message, and \"sent\" was printed \
                 all the same. Print it only where the kernel has taken the last byte: an error \
                 leaves the loop on another way.",
+            Other | More => "The next client got other bytes than the first of the message: \
+                something is kept of the client before it, which broke off in the middle. How much \
+                was taken is counted for each client anew, from 0.",
             _ => "A client broke the connection off: send then fails with \"connection reset\" or \
                 \"broken pipe\". It is the end of this one conversation: close it, and go back to \
-                accept (step 7). In C, a broken pipe ends the whole program by a signal: \
-                signal(SIGPIPE, SIG_IGN).",
+                accept (step 7). {C: A broken pipe ends the whole program by a signal: \
+                signal(SIGPIPE, SIG_IGN).}",
         },
         run: |grading| {
             let program = grading.start()?;
@@ -174,9 +197,13 @@ pub const CHECKS: &[Check] = &[
                 Ok::<_, Wrong>(peer)
             };
             let files = open_files(program.id());
+            let on_and_on = |wrong: Wrong| {
+                let is_it = wrong.how == How::Silent && still_waits(&program);
+                wrong.advice_if(|_| is_it, ANY_ERROR)
+            };
             for number in 0..10 {
                 // One while the server waits for it, ...
-                let mut peer = next().after(after)?;
+                let mut peer = next().after(after).map_err(on_and_on)?;
                 if number % 2 == 1 {
                     // Then send fails with "broken pipe" at once.
                     peer.finish();
@@ -185,7 +212,7 @@ pub const CHECKS: &[Check] = &[
                 // ... and one perhaps before it was accepted.
                 slow(grading, &program).after(after)?.reset();
             }
-            next().after(after).map(drop)?;
+            next().after(after).map(drop).map_err(on_and_on)?;
             match open_files(program.id()) {
                 more if more > files + 8 => {
                     let got = format!("{} more than before them", more - files);
@@ -196,32 +223,71 @@ pub const CHECKS: &[Check] = &[
             }
         },
     },
+    Check {
+        title: "however long a client receives nothing, it goes on",
+        usually: advice! {
+            "It gave up. A client can receive nothing for as long as it likes, and the kernel may \
+             refuse any number of times in a row: try again until it takes something. Only another \
+             error than \"would block\" is a reason to end."
+        },
+        run: |grading| {
+            for aside in grading.after(VERY_LONG)? {
+                let Some(mut peer) = aside.peer else { continue };
+                let words = format!("nothing (and it received nothing for {})", seconds(VERY_LONG));
+                peer.call_it(words);
+                peer.expect_late(&message())?;
+                peer.expect_end()?;
+            }
+            Ok(())
+        },
+    },
     starts_again(|grading| restarts(grading, begins)),
 ];
 
 pub const HINTS: &[&str] = &[
-    "Socket::new, bind, listen, then accept in a loop. For each client: make its socket \
+    "Create a socket, bind, listen, then accept in a loop. For each client: make its socket \
      non-blocking, send until all is taken, close it.",
     "One number is enough to know how far you are: how many bytes the kernel has taken so far. It \
      begins at 0 for each client.",
-    "Always send the whole rest, `&message[taken..]`. `send` returns how many bytes of it were \
-     taken: add them to that number.",
-    "When it takes nothing, it returns an error, and `error.kind() == ErrorKind::WouldBlock`. In \
-     this one case: print \"waiting\", `thread::sleep(Duration::from_millis(10))`, and round \
-     again.",
-    "Put that loop into a function of its own that gives an `io::Result<()>`: any other error ends \
-     it. Its `Ok` is where you print \"sent\"; whoever calls it goes on with the next client \
-     either way.",
+    "Always send the whole rest{Rust: , `&message[taken..]`}{Python: , `message[taken:]`}{C: , \
+     `message + taken`}. `send` returns how many bytes of it were taken: add them to that number.",
+    "When it takes nothing, {Rust: it returns an error, and `error.kind() == \
+     ErrorKind::WouldBlock`}{Python: it raises `BlockingIOError`}{C: it returns -1, and `errno` is \
+     `EAGAIN`}{Java: it returns 0}{Perl: it returns undef, and `$!{EAGAIN}` is true}{else: it says \
+     that it would block}. In this one case: print \"waiting\", {Rust: \
+     `thread::sleep(Duration::from_millis(10))`}{Python: `time.sleep(0.01)`}{C: \
+     `usleep(10000)`}{else: sleep for 10 milliseconds}, and round again.",
+    "Put that loop into a function of its own{Rust:  that gives an `io::Result<()>`}: any other \
+     error ends it. Its {Rust: `Ok`}{else: end without an error} is where you print \"sent\"; \
+     whoever calls it goes on with the next client either way.",
 ];
 
 const NOTHING: &str = "nothing (and it receives nothing)";
 
-/// More than a hundred pauses.
-const LONG: Duration = Duration::from_millis(1200);
+/// Some dozens of pauses.
+const LONG: Duration = Duration::from_millis(400);
+
+/// More than 300 pauses, while other checks go on.
+const VERY_LONG: Duration = Duration::from_millis(3300);
+
+const LETTERS: &str = "It prints that it waits, in other letters than the task: the line is \
+     \"waiting\", and later \"sent\".";
+
+const FOR_EACH_SEND: &str = "\"waiting\" is printed too often: also where a send has taken \
+     something, or twice for one that has not. It belongs to a send that takes nothing (\"would \
+     block\"), once, ahead of the pause.";
+
+const ENDED: &str = "A client had ended its own direction, and could still receive: that is no \
+     breaking off. Whether a client has gone shows in send, and not in a receive of 0 bytes.";
+
+const ANY_ERROR: &str = "A client broke the connection off, and the program goes on to print \
+     \"waiting\" for it: it takes each error for \"would block\". Look which one it is{C: , by \
+     errno}: only \"would block\" is tried again. \"Connection reset\" and \"broken pipe\" are \
+     the end of this one conversation: close it, and go back to accept (step 7).";
 
 const IN_SILENCE: &str = "Send takes nothing, the program tries again and again, and no line \
-     \"waiting\" came. Print it each time that the kernel takes nothing, ahead of the pause. If you \
-     do: it is kept back. Flush standard output after each line.";
+     \"waiting\" came. Print it each time that the kernel takes nothing, ahead of the pause. If \
+     you do: it is kept back. Flush standard output after each line.";
 
 const ONCE: &str = "\"waiting\" came once, and then the program tried again without it. It is not \
      one line for each client: print it each time that the kernel takes nothing.";
@@ -235,14 +301,15 @@ const WITHOUT_PAUSE: &str = "No more \"waiting\" came, and the program computes 
      tries again and again without a pause, and without a word. Each time that the kernel takes \
      nothing, print \"waiting\", and sleep for 10 milliseconds.";
 
-const PAUSES: &str = "The kernel had room, and the program sent very slowly: it pauses although its \
-     sends take something. Only a send that takes nothing (\"would block\") is a reason to print \
-     \"waiting\" and to pause. After any other one send the rest at once, all of it in one call.";
+const PAUSES: &str = "The kernel had room, and the program sent very slowly: it pauses although \
+     its sends take something. Only a send that takes nothing (\"would block\") is a reason to \
+     print \"waiting\" and to pause. After any other one send the rest at once, all of it in one \
+     call.";
 
-const LEFT_OPEN: &str = "After clients that broke off, their sockets are still open in the program: \
-     in the end there are no descriptors left. Close each client's socket, on whichever way its \
-     conversation ends: in Rust it is if the function owns it; elsewhere close it after an error \
-     as well.";
+const LEFT_OPEN: &str = "After clients that broke off, their sockets are still open in the \
+     program: in the end there are no descriptors left. Close each client's socket, on whichever \
+     way its conversation ends{Rust: : it is closed where its owner is dropped}{else: , after an \
+     error as well}.";
 
 /// No line came. What does the program do instead?
 fn what_it_does(program: &Rc<Program>, peer: &Peer, lines: usize, wrong: Wrong) -> Wrong {
@@ -263,7 +330,9 @@ fn what_it_does(program: &Rc<Program>, peer: &Peer, lines: usize, wrong: Wrong) 
         _ if !is_busy && turns < 4 && lines == 0 => return wrong,
         _ => {}
     }
+    let is_alike = |line: &String| line.trim().to_lowercase().contains("waiting");
     wrong.advice(match lines {
+        0 if program.printed_up_to_now().iter().any(is_alike) => LETTERS,
         _ if is_busy => WITHOUT_PAUSE,
         _ if turns < 4 => ELSEWHERE,
         _ if !is_all => PAUSES,
@@ -300,9 +369,28 @@ fn usual_pause(times: &[Instant]) -> Duration {
     pauses.windows(10).map(usual).min().unwrap_or_else(|| usual(&pauses))
 }
 
+/// Whether it sleeps for some 10 milliseconds between its lines, now and then.
+fn does_pause(program: &Program) -> bool {
+    sleep(Duration::from_millis(200));
+    let times = program.times();
+    let last = &times[times.len().saturating_sub(20)..];
+    let pauses = last.windows(2).filter(|two| two[1] - two[0] > Duration::from_millis(8));
+    pauses.count() > 5
+}
+
+/// Whether it has printed many lines in the last seconds.
+fn still_waits(program: &Program) -> bool {
+    let times = program.times();
+    let is_late = |time: &&Instant| time.elapsed() < Duration::from_secs(2);
+    times.iter().filter(is_late).count() > 20
+}
+
 fn not_as_often(lines: u128, time: Duration, how: How) -> Wrong {
     let expected = "the line \"waiting\" about every 10 milliseconds";
-    let got = format!("{lines} such lines in {} milliseconds", time.as_millis());
+    let got = {
+        let milliseconds = usize::try_from(time.as_millis()).unwrap_or_default();
+        format!("{lines} such lines in {}", plural(milliseconds, "millisecond"))
+    };
     Wrong::new(how, expected, got).after(NOTHING)
 }
 

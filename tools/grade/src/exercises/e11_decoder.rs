@@ -12,7 +12,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome, plural};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -52,7 +52,8 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
             for text in ["é", "你好", "🌍", "aé你🌍z"] {
-                brought_back(&mut peer, text)?;
+                brought_back(&mut peer, text)
+                    .advice_if(|it| it.got.contains("\u{fffd}][\u{fffd}"), UNITS)?;
             }
             // What is drawn as one sign can be several.
             for text in ["e\u{301}!", "👍🏽", "🇫🇷"] {
@@ -132,7 +133,8 @@ pub const CHECKS: &[Check] = &[
                 buffer without room gives 0, which looks like the client's end: make room ahead of \
                 each receive.",
             _ => "A part of the answer to a long text is missing. send may take only a part of \
-                what it is given: write_all (sendall) sends the rest, too. And a text is as long \
+                what it is given{Rust: : write_all sends the rest, too}{Python: : sendall sends \
+                the rest, too}{else: : send the rest as well}. And a text is as long \
                 as its client likes: there is no largest one.",
         },
         run: |grading| {
@@ -151,7 +153,13 @@ pub const CHECKS: &[Check] = &[
             });
             let answer = bracketed(&sort).repeat(times);
             peer.call_it("a text in pieces of 1, 2, 3, ... 1024 bytes");
-            peer.trade(pieces, answer.as_bytes())?;
+            peer.trade(pieces, answer.as_bytes()).map_err(|wrong| {
+                let advice = what_was_lost(&wrong, answer.len());
+                match advice {
+                    Some(advice) => wrong.advice(advice),
+                    None => wrong,
+                }
+            })?;
             peer.expect_nothing()
         },
     },
@@ -171,7 +179,8 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             brought_back(&mut peer, "\u{feff}a").advice(FIRST)?;
             peer.send(b"a\xffb")?;
-            answered(&mut peer, b"[a][?][b]")?;
+            answered(&mut peer, b"[a][?][b]")
+                .advice_if(|it| it.got.contains("\"[a][?]\""), BEHIND_IT)?;
             peer.send("你\u{0}")?;
             answered(&mut peer, "[你][\0]")?;
             for byte in [0xff, 0xc0, 0xf5, 0x80] {
@@ -298,13 +307,17 @@ pub const HINTS: &[&str] = &[
     "The calls are those of an echo server: create, bind, listen, accept, then receive and send in \
      a loop. What is new is between the two: the bytes that came, behind those that were left \
      over, are decoded as far as they go.",
-    "Keep the bytes in a `Vec<u8>`: append what each receive brings, take away what is decoded. \
-     The beginning of a character stays in it. Each client has a new one.",
-    "`std::str::from_utf8` says how far the bytes are valid: `error.valid_up_to()`. \
+    "Keep the bytes in a {Rust: `Vec<u8>`}{else: buffer}: append what each receive brings, take \
+     away what is decoded. The beginning of a character stays in it. Each client has a new one.",
+    "{Rust: `std::str::from_utf8` says how far the bytes are valid: `error.valid_up_to()`. \
      `error.error_len()` is `None` if the rest may still become a character, and the number of \
-     wrong bytes if not. (In Python: `codecs.getincrementaldecoder(\"utf-8\")`.)",
-    "When 0 bytes come and the `Vec` is not empty, the stream has ended inside a character: one \
-     `[?]`.",
+     wrong bytes if not.}{Python: `bytes.decode` says where it is wrong: `error.start` and \
+     `error.end` of the UnicodeDecodeError. If `error.end` is the end of the bytes, and \
+     `error.reason` is \"unexpected end of data\", the rest may still become a character.}{else: \
+     The first byte of a character tells how many bytes it has. The ranges of those that can \
+     follow it are in the table of UTF-8.}",
+    "When 0 bytes come and {Rust: the `Vec`}{else: the buffer} is not empty, the stream has ended \
+     inside a character: one `[?]`.",
 ];
 
 const LINES: &str = "The answer came when a line ending had come. Nobody promised one: a character \
@@ -318,6 +331,28 @@ const LATE: &str = "The last character was answered only when the next one came.
 const THE_END: &str = "The answer came when the client had ended its direction: don't wait for the \
      client's end, or for a full buffer. The client may wait for this answer. Inside the loop, \
      after each receive: answer what has come.";
+
+const UNITS: &str = "Each half of a character came back in brackets of its own: the text was taken \
+     apart by the units of UTF-16, of which 🌍 has two, and not by its characters. {Node: A loop \
+     with an index and charAt do so; for (const c of text) gives characters.}{Java: charAt gives \
+     units, codePoints() characters.}";
+
+const BEHIND_IT: &str = "The [?] came, and the b behind the wrong byte did not: it was lost with \
+     it. Answer [?] for the one byte, and go on with the byte after it, which came in the same \
+     receive.";
+
+const ENDINGS: &str = "A line ending came back as another one: \\r is a character as any other, \
+     and \\r\\n are two. {Python: A file with text (makefile) changes them, without \
+     newline=\"\".}{else: What reads text by lines changes them.}";
+
+const ZERO: &str = "The text has a character 0 in it, and it did not come back: it is a character \
+     as any other. {C: Functions for strings (strlen, strcat, printf) take it for the end: use the \
+     number of bytes that you have.}";
+
+const LOST: &str = "In a long text, bytes are missing in the middle of the answer. An answer has \
+     up to three times as many bytes as what came: is there room for all of it? And send may take \
+     only a part of what it is given{Rust: : write_all sends the rest, too}{Python: : sendall \
+     sends the rest, too}{else: : send the rest as well}.";
 
 const SIGNS: &str = "What is drawn as one sign can be several characters: a letter and an accent, \
      or a flag of two. Here a character is what UTF-8 calls one, a code point: each of them is in \
@@ -336,14 +371,29 @@ fn bracketed(text: &str) -> String {
     text.chars().map(|character| format!("[{character}]")).collect()
 }
 
+/// What the first difference tells, in a long text.
+fn what_was_lost(wrong: &Wrong, all: usize) -> Option<&'static str> {
+    let (_, instead_of) = wrong.got.split_once(" instead of ")?;
+    let came = wrong.got.split(' ').next()?.parse::<usize>().ok()?;
+    Some(if instead_of.starts_with("\"\\x00") {
+        ZERO
+    } else if instead_of.starts_with("\"\\r") || wrong.got.contains("on \"\\r\\n][") {
+        ENDINGS
+    } else if came < all - all / 20 {
+        LOST
+    } else {
+        return None;
+    })
+}
+
 fn brought_back(peer: &mut Peer, text: &str) -> Outcome {
     peer.send(text)?;
     peer.expect(bracketed(text))
 }
 
-const CLOSED: &str = "The client before this one closed its connection without reading its answers: \
-     send fails then (\"connection reset\", \"broken pipe\"). That is the end of one conversation, \
-     and not of the server: handle the error, and go back to accept (step 7).";
+const CLOSED: &str = "The client before this one closed its connection without reading its \
+     answers: send fails then (\"connection reset\", \"broken pipe\"). That is the end of one \
+     conversation, and not of the server: handle the error, and go back to accept (step 7).";
 
 fn next_one(grading: &Grading, program: &Program) -> Outcome {
     grading.connect(program)?.send_last("a", "[a]")

@@ -14,7 +14,7 @@ use crate::machine;
 use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, Outcome};
+use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -92,7 +92,7 @@ pub const CHECKS: &[Check] = &[
         title: "bytes that are no text come back as well",
         usually: advice! {
             "A client can send any bytes. Not all of them decode as text: decoding fails, or puts \
-             other bytes in their place. And in C, strlen and printf end at a 0 byte. Send back \
+             other bytes in their place. {C: And strlen and printf end at a 0 byte. }Send back \
              the n bytes that recv gave, as they are in the buffer."
         },
         run: |grading| {
@@ -130,10 +130,12 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "one that breaks off ends its own conversation only",
         usually: advice! {
-            "A client broke the connection off, and recv failed with \"connection reset\". If that \
-             error gets out of the loop for the clients (by `?`, by an exception, by exit), the \
-             whole server ends. It is the end of this one conversation: handle it inside, close, \
-             and go back to accept."
+            "A client broke the connection off, and recv failed with \"connection reset\", or \
+             another call with its socket did (send; shutdown and getpeername with \"not \
+             connected\"). If that error gets out of the loop for the clients ({Rust: by `?`, by \
+             unwrap}{Python|Java: by an exception}{Node: an \"error\" event that nobody listens \
+             to}{else: by exit}), the whole server ends. It is the end of this one conversation: \
+             handle it inside, close, and go back to accept."
         },
         run: |grading| {
             let program = grading.start()?;
@@ -202,14 +204,16 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "hundreds that come and go leave nothing open",
         usually: advice! {
-            "After some hundred clients no more are served. Most often their sockets are still \
-             open in the server, and it has no descriptors left (\"too many open files\"): close \
-             each client's socket, whichever way the conversation ends. Ending the direction \
-             (shutdown) does not close it."
+            Exit => "It serves a number of clients, and then it ends. Whatever their number: a \
+                server goes back to accept after each, without an end.",
+            _ => "After some hundred clients no more are served. Most often their sockets are \
+             still open in the server, and it has no descriptors left (\"too many open files\"): \
+             close each client's socket, whichever way the conversation ends. Ending the direction \
+             (shutdown) does not close it.",
         },
         run: |grading| {
             let program = grading.start_with_files(128)?;
-            for round in 1..=150 {
+            let three = |round: u32| {
                 // One that ends, ...
                 let after = format!("{} clients, one after the other", 3 * (round - 1));
                 next(grading, &program, &after)?;
@@ -218,9 +222,15 @@ pub const CHECKS: &[Check] = &[
                 peer.expect(HELLO).after(format!("{after}, and one more"))?;
                 peer.reset();
                 // ... and one that is gone at once.
-                drop(grading.connect(&program)?);
-            }
-            Ok(())
+                drop(grading.connect(&program).after(after)?);
+                Ok(())
+            };
+            (1..=150).try_for_each(|round| {
+                three(round).map_err(|wrong: Wrong| match program.ended_soon() {
+                    Some(status) if status.success() => Wrong { how: How::Exit, ..wrong },
+                    _ => wrong,
+                })
+            })
         },
     },
     Check {
@@ -257,18 +267,24 @@ pub const HINTS: &[&str] = &[
      every call in it: what if it fails?",
     "Put all that happens with one client into a function of its own, the greeting as well. It \
      gives back an error or none. Its caller prints the error, and goes on with the next client.",
-    "Only before `ready` is an error a reason to end. For what a client can bring about there is no \
-     `?`, no `unwrap`, no `expect` in the loop for the clients; not even for accept.",
-    "Each client's socket must be closed on every way out. In Rust it is if the function owns it: \
-     it is dropped where the function ends.",
-    "In Rust: `match listener.accept()`, with `continue` after a short sleep for `Err`; and `if \
-     let Err(error) = converse(client) { eprintln!(\"{error}\"); }`.",
+    "Only before `ready` is an error a reason to end. What a client can bring about is {Rust: no \
+     reason for `?`, `unwrap` or `expect`}{Python|Java: caught}{else: handled} in the loop for the \
+     clients; accept is no exception.",
+    "Each client's socket must be closed on every way out. {Rust: It is if the function owns it: \
+     it is dropped where the function ends.}{Python: `with conn:` does so.}{Java: \
+     try-with-resources does so.}",
+    "{Rust: `match listener.accept()`, with `continue` after a short sleep for `Err`; and `if let \
+     Err(error) = converse(client) { eprintln!(\"{error}\"); }`.}{Python: `try: conn, _ = \
+     server.accept()`, with a short sleep and `continue` for `OSError`; and `try: converse(conn)`, \
+     with `except OSError as error: print(error, file=sys.stderr)`.}{else: If accept fails, sleep \
+     for a moment, and go round again; if a conversation does, print why, and go on.}",
 ];
 
 const HELLO: &[u8] = b"hello\n";
 
 const ECHO: &str = "The greeting was right; what comes after it was not. Receive into a buffer, \
-     send the n bytes that recv gave, and do so in a loop until it gives 0.";
+     send the n bytes that recv gave, and do so in a loop until it gives 0. Only then end your own \
+     direction, or close.";
 
 /// The next client must be served as if nothing had been.
 fn next(grading: &Grading, program: &Program, after: &str) -> Outcome {

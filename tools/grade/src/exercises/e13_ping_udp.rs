@@ -32,10 +32,15 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let mut pace = Pace::default();
-            Play::start(grading)?.through(|play, ping| {
+            let played = Play::start(grading)?.through(|play, ping| {
                 pace.a_try_begins();
                 play.answer(ping)
-            })?;
+            });
+            let is_later = |it: &Wrong| {
+                !it.expected.contains("\"1: ") && it.got.contains(": answered at try ")
+            };
+            let is_last = |it: &Wrong| it.expected.contains(" of 4 answered");
+            played.advice_if(is_later, ANEW).advice_if(is_last, LAST_LINE)?;
             let Some(time) = pace.too_long() else { return Ok(()) };
             let got = format!("nothing for {time} ms and more, each time");
             let wrong = Wrong::new(How::Silent, "the next ping at once", got);
@@ -63,10 +68,13 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             // It may count a try that was answered too late: a machine
             // can be busy. What it prints is compared with what came.
-            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
-                (1 | 3, 1) => Ok(()),
-                _ => play.answer(ping),
-            })
+            let played =
+                Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+                    (1 | 3, 1) => Ok(()),
+                    _ => play.answer(ping),
+                });
+            let is_none = |it: &Wrong| it.how == How::Printed && it.got.contains("no answer");
+            played.advice_if(is_none, A_LIMIT_EACH)
         },
     },
     Check {
@@ -98,7 +106,8 @@ pub const CHECKS: &[Check] = &[
                 }
             }
             let [none, one] = plays;
-            none.finish()?;
+            let is_early = |it: &Wrong| it.how == How::Exit && it.expected.contains("ping ");
+            none.finish().advice_if(is_early, GOES_ON)?;
             pace.is_right()?;
             one.finish().advice_if(|wrong| wrong.how == How::Exit, ONE_IS_ENOUGH)
         },
@@ -159,7 +168,8 @@ pub const CHECKS: &[Check] = &[
             _ => "Ping 1 was given up, and then its three answers came all at once, during ping 2. \
                 They were taken for answers to ping 2, or ended its try. The number in the answer \
                 tells which ping it belongs to: another number than the current one is thrown \
-                away, and the same try goes on.",
+                away, and the same try goes on: several can be there at once, so receive again \
+                until its time is up.",
         },
         run: |grading| {
             Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
@@ -182,8 +192,9 @@ pub const CHECKS: &[Check] = &[
                 longer than its 100 ms, or stopped for good. Throw it away, and let the same try \
                 go on.",
             _ => "The right words came from another address than the one that was pinged. Anybody \
-                can send to your socket. Compare the address that recv_from gives, or connect the \
-                socket, before the first ping: then the kernel lets only this one peer through.",
+                can send to your socket. Compare the address that {Rust: recv_from}{C|Python: \
+                recvfrom}{else: the receive} gives, or connect the socket, before the first ping: \
+                then the kernel lets only this one peer through.",
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -636,6 +647,20 @@ const LONGER: &str = "A longer datagram that begins like the answer was taken fo
 const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for \
      the end of the try, or ended the program. Decode nothing: compare the bytes as they came with \
      the bytes that you wait for.";
+
+const ANEW: &str = "Each ping was answered at its first try, and the line of a later one says \
+     another: count the tries of each number anew, from 1.";
+
+const LAST_LINE: &str = "The lines of the four numbers are right. After them comes one that counts \
+     those that were answered: \"4 of 4 answered\".";
+
+const A_LIMIT_EACH: &str = "The second try was answered at once, and the line says \"no answer\". \
+     Each try has 100 ms of its own, from its send on, not all three together: and in that time it \
+     receives.";
+
+const GOES_ON: &str = "A number got no answer in three tries, and the program ended there. That is \
+     no reason to end: print \"no answer\" for it, and go on with the next number, up to 4. After \
+     the last one comes the line that counts, and an exit status other than 0 if nobody answered.";
 
 const ONE_IS_ENOUGH: &str = "One of the four pings was answered, so the exit status is 0: another \
      one says that none was.";

@@ -12,6 +12,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::machine;
 use crate::program::{Program, expect_no_line, one_is_busy};
+use crate::sockets::{self, Held};
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
@@ -20,8 +21,8 @@ pub const CHECKS: &[Check] = &[
         title: "one guest is greeted when the doors open",
         usually: advice! {
             Silent | Short => "A guest was waiting, a line came on standard input, and nobody \
-                greeted it. After that line: accept, send, close. The guest says nothing, so there \
-                is nothing to receive.",
+                greeted it. After that line: accept, send, close. Any line opens the doors, \
+                whatever it says. The guest says nothing, so there is nothing to receive.",
             More => "The guest is to get its line, and then the end of the stream: close its \
                 connection after the greeting.",
             End => "The stream ended before a whole line had come. The greeting is \"welcome 1\" \
@@ -35,17 +36,20 @@ pub const CHECKS: &[Check] = &[
             // Who does not wait for the line goes on to its end first.
             until_it_sleeps(&program);
             let mut guests = guests(grading, &program, 1)?;
+            until_it_sleeps(&program);
+            let is_early = not_accepted(&program, &guests[0]).is_err();
             open(&program)?;
-            expect_welcomes(&mut guests)
+            expect_welcomes(&mut guests).advice_if(|_| is_early, EARLY)
         },
     },
     Check {
         title: "when nobody is left, it prints how many, and ends",
         usually: advice! {
-            Silent => "All were greeted, and the program neither said so nor ended: it waits in \
-                accept for the next guest. Make the listener non-blocking once the doors are open: \
-                accept then fails with \"would block\" (WouldBlock, EAGAIN; in Python \
-                BlockingIOError) when nobody is left.",
+            Silent => "All were greeted, and the program neither said so nor ended. Most often \
+                it waits in accept for the next guest: make the listener non-blocking once the \
+                doors are open. accept then fails with \"would block\" ({Rust: \
+                ErrorKind::WouldBlock}{Python: BlockingIOError}{else: EAGAIN}) when nobody is \
+                left. And do not wait for a guest to close: close first.",
             Exit => "All were greeted, and the program ended otherwise than it should: first the \
                 line \"served 1\", then exit status 0. That accept would block is no failure here: \
                 it is how the kernel says that nobody waits.",
@@ -53,8 +57,10 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (program, mut guests) = waiting(grading, 1)?;
+            until_it_sleeps(&program);
+            let is_early = not_accepted(&program, &guests[0]).is_err();
             open(&program)?;
-            expect_welcomes(&mut guests)?;
+            expect_welcomes(&mut guests).advice_if(|_| is_early, EARLY)?;
             expect_end(&program, 1)
         },
     },
@@ -102,6 +108,9 @@ pub const CHECKS: &[Check] = &[
             for (_, (_, guests)) in &mut rooms {
                 guests[0].call_it("nothing yet: the doors are closed");
                 guests[0].expect_nothing()?;
+            }
+            for (_, (program, guests)) in &rooms {
+                not_accepted(program, &guests[0])?;
             }
             for (line, (program, guests)) in &mut rooms {
                 let half = if line.is_ascii() { line.len() / 2 } else { 0 };
@@ -151,8 +160,8 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             "50 guests were waiting, and the program was allowed 50 open files, as the task says. \
              Each connection is one until it is closed, so accept fails in the end (\"too many \
-             open files\", EMFILE) if they are kept. Close each one right after its greeting; in \
-             Rust it closes when it is dropped."
+             open files\", EMFILE) if they are kept. Close each one right after its greeting\
+             {Rust: : drop it}, and accept nobody before the doors are open."
         },
         run: |grading| {
             fifty()?;
@@ -169,8 +178,8 @@ pub const CHECKS: &[Check] = &[
             Exit | Silent | Reset | End => "The third of five guests had broken off while it \
                 waited, and the program ended with that, or served nobody after it. On Linux \
                 accept still hands over such a connection, and send fails with \"connection \
-                reset\"; elsewhere accept itself fails. Neither is a reason to end: go on with the \
-                next guest.",
+                reset\" (getpeername and shutdown with \"not connected\"); elsewhere accept itself \
+                fails. Neither is a reason to end: go on with the next guest.",
             _ => "The third of five guests had broken off while it waited. It cannot be greeted \
                 (send fails), so it is not counted, and the fourth guest is \"welcome 3\". Count \
                 when the greeting was sent, and not when accept has returned.",
@@ -195,15 +204,18 @@ pub const CHECKS: &[Check] = &[
         title: "nor are those who all broke off",
         usually: advice! {
             "Every guest had broken off while it waited: nobody can be greeted, so the line is \
-             \"served 0\", and the exit status 0."
+             \"served 0\", and the exit status 0. Close the connection of such a guest as well: 50 \
+             came, and the program was allowed 50 open files."
         },
         run: |grading| {
-            let (program, mut guests) = waiting(grading, 3)?;
+            fifty()?;
+            let program = grading.start_with_files(50)?;
+            let mut guests = guests(grading, &program, 50)?;
             // Send fails with another error for this one.
             guests[1].finish();
             guests.into_iter().for_each(Peer::reset);
             open(&program)?;
-            let sent = "three guests, which were all reset; then the line";
+            let sent = "50 guests, which were all reset; then the line";
             expect_end(&program, 0).after(sent)
         },
     },
@@ -212,19 +224,34 @@ pub const CHECKS: &[Check] = &[
 pub const HINTS: &[&str] = &[
     "Create, bind, listen with 50. The kernel does the waiting: a guest is connected as soon as it \
      is in the queue, and your program need not accept it for that.",
-    "After the line on standard input: `listener.set_nonblocking(true)?`. Then accept in a loop, \
-     with a `match`: `Err(error) if error.kind() == ErrorKind::WouldBlock` means that nobody is \
-     left.",
-    "Count a guest only when `write_all` was `Ok(())`; print other errors and go on.",
+    "After the line on standard input: {Rust: `listener.set_nonblocking(true)?`}{Python: \
+     `server.setblocking(False)`}{C: fcntl with O_NONBLOCK on the listener}{else: make the \
+     listener non-blocking}. Then accept in a loop{Rust: , with a `match`: `Err(error) if \
+     error.kind() == ErrorKind::WouldBlock` means that nobody is left}{Python: : `BlockingIOError` \
+     means that nobody is left}{else: : the error EAGAIN means that nobody is left}.",
+    "Count a guest only when {Rust: `write_all` was `Ok(())`}{Python: `sendall` raised \
+     nothing}{else: the send of its greeting was right}; print other errors, close, and go on.",
 ];
+
+const EARLY: &str = "The guest is not greeted yet, and it is accepted already: the program took it \
+     out of the queue while the doors were closed. Accept nobody until the line has come on \
+     standard input: the kernel keeps the guests in the queue meanwhile, and so none of them is an \
+     open file.";
+
+const BROKEN_OFF: &str = "The guest got its greeting, and then a reset instead of the end: what is \
+     on its way can be lost by that. A plain close ends the stream in order. With SO_LINGER of 0 \
+     it breaks the connection off, and so it does where something was not received.";
+
+const A_ZERO: &str = "After the line came a byte 0, the end of a string in C, which is not of the \
+     line: send as many bytes as strlen says, and not one more (nor sizeof).";
 
 const LIMIT: &str = "Nobody was waiting, and accept waited all the same. A limit for it (a \
      timeout) is not what non-blocking is: whoever waits is in the queue already, so accept can \
      answer at once.";
 
 const DOES_NOT_WAIT: &str = "No line had come on standard input yet, and the program went on \
-     without it: before its guests came, it found that nobody was waiting. After \"ready\" it waits \
-     for a line on standard input. Only then are the doors open, and it accepts.";
+     without it: before its guests came, it found that nobody was waiting. After \"ready\" it \
+     waits for a line on standard input. Only then are the doors open, and it accepts.";
 
 const HALF: &str = "Only a part of a line had come on standard input, and that opened the doors. \
      A line has come when its line ending has: read a line, and not what is there already.";
@@ -232,8 +259,9 @@ const HALF: &str = "Only a part of a line had come on standard input, and that o
 const ANY: &str = "A line came on standard input, and it did not open the doors. Any line does, \
      whatever it says: an empty one is a line as well.";
 
-const ONE_WAY: &str = "A guest had ended its own direction while it waited (shutdown), and can still \
-     be greeted: that is no breaking off. Whether a guest has gone shows in send, not in receive.";
+const ONE_WAY: &str = "A guest had ended its own direction while it waited (shutdown), and can \
+     still be greeted: that is no breaking off. Whether a guest has gone shows in send, not in \
+     receive.";
 
 const BETWEEN: &str = "All guests were greeted, but it took long: is there a pause between two of \
      them? They all wait already, so no call has to wait for anything.";
@@ -302,9 +330,23 @@ fn open(program: &Program) -> Outcome {
 fn expect_welcomes(guests: &mut [Peer]) -> Outcome {
     for (number, guest) in (1..).zip(guests) {
         guest.expect_line(&format!("welcome {number}"))?;
-        guest.expect_end()?;
+        guest
+            .expect_end()
+            .advice_if(|wrong| wrong.how == How::Reset, BROKEN_OFF)
+            .advice_if(|wrong| wrong.got.contains("\"\\x00"), A_ZERO)?;
     }
     Ok(())
+}
+
+/// It is still in the queue. (Known on Linux only.)
+fn not_accepted(program: &Program, guest: &Peer) -> Outcome {
+    let ours = guest.stream().local_addr()?;
+    let is_held = |held: &Held| held.remote == ours && !held.holders.is_empty();
+    if !sockets::of(program.id()).iter().any(is_held) {
+        return Ok(());
+    }
+    let wrong = Wrong::new(How::Other, "a guest who waits in the queue", "it is accepted");
+    Err(wrong.after("nothing yet: the doors are closed").advice(EARLY))
 }
 
 fn expect_end(program: &Program, number: usize) -> Outcome {

@@ -61,7 +61,11 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             // More than 255 datagrams: as many as are full, and a bit less, or more.
             let length = 270 * PIECE + [0, 1, 1023, 500][grading.chance().usize(..4)];
-            let file = bytes(grading.chance(), length);
+            let mut file = bytes(grading.chance(), length);
+            // Line endings and blanks belong to it: those at its ends, and at the ends of a piece.
+            for at in [0, PIECE - 1, PIECE, length - 1] {
+                file[at] = if at % PIECE == 0 { b' ' } else { b'\n' };
+            }
             Play::start(grading, &file)?.through(Play::answer)
         },
     },
@@ -302,7 +306,10 @@ pub const CHECKS: &[Check] = &[
                 match (part.number, part.attempt, run) {
                     (1, 1, 0) => {}
                     (1, ..) => plays[run].answer(&part)?,
-                    _ => paces[run].a_try_begins(),
+                    _ => {
+                        paces[run].a_try_begins();
+                        paces[run].does_not_grow().advice(LONGER_AND_LONGER)?;
+                    }
                 }
             }
             let [one, other] = plays;
@@ -401,6 +408,17 @@ const TOO_MUCH: &str = "A datagram has more of the file than 1024 bytes. Read no
 
 const PADDED: &str = "After the bytes of the file come others, which are not of it. A datagram has \
      as many bytes of the file as were read, and no more: not the whole buffer.";
+
+const READ_ANEW: &str = "Bytes of the file were left out: these come later in it. They are lost \
+     where another try reads the next piece. Read once for each number, and keep the datagram \
+     until it is answered: each try sends the same.";
+
+const NO_WAIT: &str = "A datagram came that is further on, and those between did not. The program \
+     does not wait for the answers: it sends on, faster than anybody can receive. Send one \
+     datagram, wait until it is answered, and only then send the next one.";
+
+const LONGER_AND_LONGER: &str = "Nobody answered, and each try was longer than the one before. \
+     Each has its 100 ms, the last one as well as the first: the limit does not grow.";
 
 const BYTES: &str = "The number is right, and the bytes after it are not those of the file. It has \
      any bytes, also those that end a line or a string in text: read bytes, take as many as the \
@@ -585,8 +603,13 @@ impl Play {
             Some(number) if number == self.opponent.number + 1 => self.go_on(bytes, awaited)?,
             _ => {
                 let wrong = self.opponent.wrong(How::Other, awaited, words(&bytes));
-                let is_large = self.opponent.number > 100;
-                return Err(wrong.advice_if(|_| is_large, NUMBERS));
+                let number = self.opponent.number;
+                let is_large = number > 100;
+                let is_ahead = number_of(&bytes)
+                    .is_some_and(|it| (2..2000).contains(&(it.wrapping_sub(number))));
+                return Err(wrong
+                    .advice_if(|_| is_large, NUMBERS)
+                    .advice_if(|_| is_ahead && number > 0, NO_WAIT));
             }
         }
         let (number, attempt) = (self.opponent.number, self.tries);
@@ -640,7 +663,13 @@ impl Play {
             let got = format!("{got}, of which byte {} does not belong there", same + 5);
             let is_padded = piece.starts_with(rest);
             let wrong = self.opponent.wrong(How::Other, expected, got);
-            return Err(wrong.advice(if is_padded { PADDED } else { BYTES }));
+            let later = self.file.windows(piece.len()).any(|part| part == piece);
+            let was_repeated = self.datagrams > self.opponent.number as usize + 1;
+            return Err(wrong.advice(match () {
+                () if is_padded => PADDED,
+                () if later && was_repeated => READ_ANEW,
+                () => BYTES,
+            }));
         }
         self.arrived += piece.len();
         self.opponent.number += 1;
@@ -712,7 +741,17 @@ impl Play {
     fn finish(self) -> Outcome {
         let (status, lines) = self.opponent.expect_end()?;
         if !(self.is_end() && self.is_answered) {
-            return Err(self.opponent.too_early(self.awaited(), status));
+            let wrong = self.opponent.too_early(self.awaited(), status);
+            let has_tried = !self.is_answered && (3..TRIES).contains(&self.tries);
+            return Err(match has_tried && wrong.advice.is_none() {
+                true => wrong.advice(format!(
+                    "It ended after {} tries of a datagram, and each has 20. If it gave up: count \
+                     to 20. If something else has ended it: nothing that comes, and no error of \
+                     send or receive, is a reason to end.",
+                    self.tries
+                )),
+                false => wrong,
+            });
         }
         if !status.success() {
             return Err(self.opponent.wrong(How::Exit, "exit status 0", ending(status)));

@@ -129,7 +129,7 @@ pub const CHECKS: &[Check] = &[
                 are read, 0 bytes are its end: take it off the list, and send \"* NAME leaves\" to \
                 those who are left.",
             More => "A member has left, and its connection is still open. A socket is closed when \
-                the last copy of it is: take it off the list, too. (In C: close it yourself.)",
+                the last copy of it is: take it off the list, too. {C: (And close it.)}",
             _ => "One member has left, and that is all: the others stay, get the line \"* NAME \
                 leaves\", and talk on.",
         },
@@ -280,8 +280,8 @@ pub const CHECKS: &[Check] = &[
             "A member read nothing for 0.7 seconds, and 900 lines later it read all. It was put \
              out, or misses some of them. One second is its time, from the moment when it takes \
              nothing more: a send that would wait is no failure yet (so no non-blocking send, or \
-             one that is tried again). A line may wait for a second. And a send can take a part: send \
-             the rest."
+             one that is tried again). A line may wait for a second. And a send can take a part: \
+             send the rest."
         },
         run: |grading| {
             grading.bench().clock.allow(LIMIT);
@@ -319,8 +319,9 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => HELD_UP,
             Short => "Members read nothing, and were still there when more than two seconds were \
-                over. A send that waits for a second has failed (SO_SNDTIMEO, set_write_timeout: \
-                step 13), however much it has sent before; then shut that connection down.",
+                over. A send that waits for a second has failed ({Rust: set_write_timeout}{else: \
+                SO_SNDTIMEO}: step 13), however much it has sent before; then shut that connection \
+                down.",
             More => KEPT,
             _ => "17 members read nothing, and somebody else had to suffer for it. A send that \
                 fails is the failure of the member that it goes to. The one who has said the \
@@ -371,19 +372,24 @@ pub const HINTS: &[&str] = &[
     "A thread for each client, started right after accept. It reads the name, puts the client on a \
      list that all threads share, reads lines in a loop, and takes it off the list in the end.",
     "Nobody may wait for a send to somebody else. So each member has a queue, and a second thread \
-     that sends what comes out of it. In Rust: `channel()`. Its `send` never waits.",
+     that sends what comes out of it. {Rust: `channel()` is one: its `send` never waits.}{Python: \
+     `queue.Queue()` is one: its `put` never waits.}{Java: A LinkedBlockingQueue is one: its `add` \
+     never waits.}",
     "One lock for the list. Hold it while you put a line into everybody's queue: then nobody comes \
      or goes in between. Do not hold it over a call that can wait: neither a receive nor a send.",
-    "One thread reads from a socket, and another one sends to it: it must be there twice. In Rust: \
+    "One thread reads from a socket, and another one sends to it{Rust: : it must be there twice. \
      `Arc<Socket>`, and `&*` of it is read and written; `BufReader` with `by_ref().take(1001)` and \
-     `read_until(b'\\n', ...)` gives lines, and no more than 1001 bytes.",
-    "A limit for send: `client.set_write_timeout(Some(second))`. If a send fails, \
-     `shutdown(Shutdown::Both)` that member: the thread that reads from it then receives the end, \
-     takes it off the list, and tells the others. Put with each line into the queue when that was \
-     (`Instant::now()`): one that has waited for more than a second is a send that failed.",
+     `read_until(b'\\n', ...)` gives lines, and no more than 1001 bytes}{Python: ; \
+     `makefile(\"rb\").readline(1001)` gives lines, and no more than 1001 bytes}{else: . Who reads \
+     gathers bytes until there is a line ending, and no more than 1001}.",
+    "A limit for send: {Rust: `client.set_write_timeout(Some(second))`}{else: the option \
+     SO_SNDTIMEO}. If a send fails, shut that member's connection down, in both directions: the \
+     thread that reads from it then receives the end, takes it off the list, and tells the others. \
+     Put with each line into the queue when that was: one that has waited for more than a second \
+     is a send that failed.",
     "Whoever talks faster than it can be sent fills the queues. So count its lines there: one more \
-     for each that is put in, one less for each that is taken out and sent, or cannot be sent. In \
-     Rust: an `Arc<AtomicUsize>` of its own that goes with each line. While there are 1000, its \
+     for each that is put in, one less for each that is taken out and sent, or cannot be sent. \
+     {Rust: An `Arc<AtomicUsize>` of its own goes with each line.} While there are 1000, its \
      thread sleeps for a millisecond and looks again, without the lock; then it reads on.",
     "With the lock held: welcome, then `* NAME joins` to the list, then onto the list. In the end: \
      off the list, then `* NAME leaves` to those who are left, whether the reading ended with 0 \
@@ -401,27 +407,32 @@ const PLACES: &str = "With this many members at once one did not get in, or anot
      the list.";
 
 const TOO_FAST: &str = "Somebody said some thousand lines at once, and a member was put out that \
-     had read all it could get. Who talks faster than it can be sent has to wait: count how many of \
-     its lines wait in the queues, and receive no more from it while they are too many. Do not hold \
-     the lock meanwhile, so that the others can talk on; and put nobody out for less than a second.";
+     had read all it could get. Who talks faster than it can be sent has to wait: count how many \
+     of its lines wait in the queues, and receive no more from it while they are too many. Do not \
+     hold the lock meanwhile, so that the others can talk on; and put nobody out for less than a \
+     second.";
 
-const KEPT: &str = "Members read nothing, and another one could say as much as it liked. Either all \
-     of it is kept for them, more and more; or they miss lines, and are told nothing. When 1000 lines \
-     of one member wait in the queues, receive no more from it. And set a limit of one second for \
-     the send to a member (step 13), and one for how long a line waits for it. When one of them is \
-     reached, close its connection and tell the others that it leaves.";
+const KEPT: &str = "Members read nothing, and another one could say as much as it liked. Either \
+     all of it is kept for them, more and more; or they miss lines, and are told nothing. When \
+     1000 lines of one member wait in the queues, receive no more from it. And set a limit of one \
+     second for the send to a member (step 13), and one for how long a line waits for it. When one \
+     of them is reached, close its connection and tell the others that it leaves.";
 
-const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is still \
-     open: it waits for more, and nothing comes. To put it out is to close its connection (in \
-     another thread's hands: shut it down, both directions).";
+const MISSED: &str = "Somebody said 100 lines at once, and another one who reads did not hear all \
+     of them. Leave none out: when there is no room in a queue, wait until there is, and receive \
+     no more from the one who speaks.";
 
-const SLOWLY: &str = "Each line gets to everybody, but one after the other, with pauses. Those who read \
-     hear at once what is said: wait for nothing between two sends, and do not look for new lines \
-     from time to time, but sleep until there is one.";
+const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is \
+     still open: it waits for more, and nothing comes. To put it out is to close its connection \
+     (in another thread's hands: shut it down, both directions).";
 
-const OUT_OF_ORDER: &str = "A line of one member came too early, or one is missing. Leave none out, and \
-     keep their order: one thread reads from a member and puts its lines into the queues, and one \
-     sends what is in a queue.";
+const SLOWLY: &str = "Each line gets to everybody, but one after the other, with pauses. Those who \
+     read hear at once what is said: wait for nothing between two sends, and do not look for new \
+     lines from time to time, but sleep until there is one.";
+
+const OUT_OF_ORDER: &str = "A line of one member came too early, or one is missing. Leave none \
+     out, and keep their order: one thread reads from a member and puts its lines into the queues, \
+     and one sends what is in a queue.";
 
 const HELD_UP: &str = "Some read nothing, and one who reads heard nothing either, as if everybody \
      waited for them. Nobody may wait for a send to somebody else. Give each member a queue, and a \
@@ -430,75 +441,88 @@ const HELD_UP: &str = "Some read nothing, and one who reads heard nothing either
      never while you send, and never while a member has to wait until there is room. It has to \
      when 1000 lines wait that it has said itself; the others talk on.";
 
-const LAST_WORDS: &str = "Somebody spoke, and left. All that it has said goes out first, and then the \
-     line that it leaves: read to its end, leave in the queues what waits there, and put that line \
-     behind it, not ahead of it and not in its place. And nobody has to leave who talks fast.";
+const HELD_UP_BY_A_PAUSE: &str = "One read nothing for a moment, and one who reads heard nothing \
+     either, though fewer than 1000 lines waited. Either the one who speaks had to wait too early: \
+     it has to when 1000 of its lines wait in the queues, and not before. Or somebody waited in a \
+     send to the one who pauses, and held what the others need: each member has a queue, and a \
+     thread of its own that sends what is in it, without the lock of the list.";
 
-const TWICE: &str = "A member left, and the others were told twice. Two may find that it has gone: who \
-     receives from it, and who sends to it. With the lock held, take it off the list; only who has \
-     found it there tells the others.";
+const COUNTED_FOR_EVER: &str = "Members were put out, and after that nothing more was received \
+     from the one who had spoken. What waited in their queues waits no more: count these lines \
+     down as well, when a queue is thrown away.";
 
-const WHAT_WAITS: &str = "A client ended its direction, and did not get what was already said to it. \
-     It can still receive: send what is in its queue, and close then.";
+const LAST_WORDS: &str = "Somebody spoke, and left. All that it has said goes out first, and then \
+     the line that it leaves: read to its end, leave in the queues what waits there, and put that \
+     line behind it, not ahead of it and not in its place. And nobody has to leave who talks fast.";
+
+const TWICE: &str = "A member left, and the others were told twice. Two may find that it has gone: \
+     who receives from it, and who sends to it. With the lock held, take it off the list; only who \
+     has found it there tells the others.";
+
+const WHAT_WAITS: &str = "A client ended its direction, and did not get what was already said to \
+     it. It can still receive: send what is in its queue, and close then.";
 
 const SLOW: &str = "A member read some 300 lines a second, and another one said more. Each send \
      succeeds then, and yet what is sent is older and older, and whoever speaks has to wait for \
      this member. Put with each line into the queue when that was. A line that has waited for more \
      than a second is a send that failed: put the member out.";
 
-const SILENT: &str = "A member said nothing for more than a second, and nobody else did; then it was \
-     not heard, or gone. A member may be silent for as long as it likes. A limit for send must not \
-     be one for receive as well: SO_SNDTIMEO (set_write_timeout) is for sends alone. (Python's \
-     settimeout is for both.)";
+const SILENT: &str = "A member said nothing for more than a second, and nobody else did; then it \
+     was not heard, or gone. A member may be silent for as long as it likes. A limit for send must \
+     not be one for receive as well: {Rust: set_write_timeout}{else: SO_SNDTIMEO} is for sends \
+     alone. {Python: (settimeout is for both.)}";
 
 const ANYWHERE: &str = "One receive is not one line: it can end anywhere, even inside a character. \
      Gather bytes until there is a \"\\n\", and only then take them for text (steps 9 and 11).";
 
-const AS_IT_CAME: &str = "A text is bytes between two line endings, and goes out as it came. Do not \
-     take it for a pattern (printf(text)), and change nothing in it.";
+const AS_IT_CAME: &str = "A text is bytes between two line endings, and goes out as it came. Do \
+     not take it for a pattern{C: (printf(text))}, and change nothing in it.";
 
 const NAMES: &str = "The name is the whole first line, blanks and colons included, in any letters. \
      Do not split it, and strip nothing off but the \"\\n\" at its end.";
 
-const SAME_NAME: &str = "Two members have the same name, and that is fine: both are there, and hear \
-     each other. Know members by their sockets or by numbers, not by names: in a map by name one \
-     takes the place of the other.";
+const SAME_NAME: &str = "Two members have the same name, and that is fine: both are there, and \
+     hear each other. Know members by their sockets or by numbers, not by names: in a map by name \
+     one takes the place of the other.";
 
-const EMPTY: &str = "This line is empty, or has only blanks in it, and it goes to the others like any \
-     other. Take off its \"\\n\" and nothing else (not strip(), not trim()). A connection has ended \
-     when recv gives 0 bytes, not when a line is empty.";
+const EMPTY: &str = "This line is empty, or has only blanks in it, and it goes to the others like \
+     any other. Take off its \"\\n\" and nothing else {Python: (no strip())}{else: (no trim)}. A \
+     connection has ended when recv gives 0 bytes, not when a line is empty.";
 
 const STRIPPED: &str = "Blanks at the start and at the end of a line belong to it: take off its \
-     \"\\n\" and nothing else. (strip() and trim() take the blanks as well, and split() all of them.)";
+     \"\\n\" and nothing else. (What strips or trims a line takes the blanks as well, and what \
+     splits it all of them.)";
 
 const COLON: &str = "A text may have colons in it. What it was before it came is the name that you \
      know: do not find out by splitting a line.";
 
-const WORD: &str = "No word is a command here. A line with \"quit\" in it is a text like any other, and \
-     so is one that starts with \"/\" or \"*\".";
+const WORD: &str = "No word is a command here. A line with \"quit\" in it is a text like any \
+     other, and so is one that starts with \"/\" or \"*\".";
 
-const ONLY_N: &str = "A line ends with \"\\n\", and with nothing else. What else ends a line in some \
-     languages (\"\\r\", U+2028) is a part of the text here: gather bytes, and look for the byte 10. \
-     (No strip(), no splitlines(), no text mode.)";
+const ONLY_N: &str = "A line ends with \"\\n\", and with nothing else. What else ends a line in \
+     some languages (\"\\r\", U+2028) is a part of the text here: gather bytes, and look for the \
+     byte 10. {Python: (No strip(), no splitlines(), no text mode.)}{Java: (No readLine(), no \
+     trim().)}{Rust: (No lines(), no trim().)}";
 
-const ZERO: &str = "In this text there is a character 0, which has no meaning either. Functions for \
-     strings in C (strlen, strchr, printf) take it for the end: use the number of bytes that recv \
-     gave, memchr and memcpy.";
+const ZERO: &str = "In this text there is a character 0, which has no meaning either. {C: \
+     Functions for strings (strlen, strchr, printf) take it for the end: use the number of bytes \
+     that recv gave, memchr and memcpy.}{else: It goes out as any other.}";
 
-const NO_LINE: &str = "A client has ended its direction in the middle of a line. What has no \"\\n\" \
-     at its end is no line, and no name: it goes to nobody. (A loop over the lines of a file gives \
-     the rest as a last one: look whether it ends in \"\\n\".)";
+const NO_LINE: &str = "A client has ended its direction in the middle of a line. What has no \
+     \"\\n\" at its end is no line, and no name: it goes to nobody. (A loop over the lines of a \
+     file gives the rest as a last one: look whether it ends in \"\\n\".)";
 
-const WHOLE: &str = "A line, and a name, can have 1000 bytes and \"\\n\". What goes out has both of \
-     them in it, so it is longer: is a buffer too small, or does one receive have to bring it?";
+const WHOLE: &str = "A line, and a name, can have 1000 bytes and \"\\n\". What goes out has both \
+     of them in it, so it is longer: is a buffer too small, or does one receive have to bring it?";
 
 const TOO_LONG: &str = "A client sent 1100 bytes without \"\\n\". That is no line: close its \
      connection. If it was a member, it leaves. Nothing of it goes to anybody, and nothing that \
      comes after it.";
 
-const ENDLESS: &str = "A client sends and sends, and no \"\\n\" is in it. Whoever waits for that one \
-     gathers it all: one client is enough to fill the memory. After 1001 bytes without \"\\n\" close \
-     its connection. (readline and read_until have no limit of their own: give them one.)";
+const ENDLESS: &str = "A client sends and sends, and no \"\\n\" is in it. Whoever waits for that \
+     one gathers it all: one client is enough to fill the memory. After 1001 bytes without \"\\n\" \
+     close its connection. ({Rust: read_until has}{Python: readline has}{else: What reads lines \
+     has} no limit of its own: give it one.)";
 
 const WITHOUT_END: &str = "by dora, bytes without end, and no line ending";
 
@@ -601,6 +625,10 @@ fn take_nothing(grading: &mut Grading) -> Outcome<bool> {
     let by_slow = thread::scope(|scope| {
         let by_slow = scope.spawn(|| slow_flood.run());
         let by_idle = flood.run().inspect_err(|_| slow_flood.stop());
+        let is_stuck = |it: &Wrong| {
+            it.how == How::Silent && it.expected.contains("anna") && !it.expected.contains("leaves")
+        };
+        let by_idle = by_idle.advice_if(is_stuck, COUNTED_FOR_EVER);
         by_idle.advice_if(|it| it.got.contains("\"anna: "), OUT_OF_ORDER)?;
         by_slow.join().unwrap_or(Ok(()))
     });
@@ -659,7 +687,8 @@ fn breaks_off_while_one_talks(
         let expected = format!("anna: line {next}");
         let peer = &mut members[1].peer;
         peer.call_it(after);
-        let line = peer.receive_line(&expected)?;
+        let is_silent = |it: &Wrong| it.how == How::Silent && has_left && next > 1;
+        let line = peer.receive_line(&expected).advice_if(is_silent, MISSED)?;
         let (how, got, advice) = if since.elapsed() > PATIENCE {
             (How::Short, format!("line {next}, after {}", seconds(since.elapsed())), Some(SLOWLY))
         } else if line == expected {
@@ -752,7 +781,7 @@ fn pauses(grading: &mut Grading) -> Outcome {
         // Its second does not start when it joins: that one is over in the middle of the pause.
         thread::sleep(Duration::from_millis(450));
         // If not, the machine has made a longer pause of it.
-        if pause(&mut members, HELD_UP)? {
+        if pause(&mut members, HELD_UP_BY_A_PAUSE)? {
             return Ok(());
         }
     }
