@@ -15,6 +15,7 @@ use crate::groups::end_orphans;
 use crate::language::Language;
 use crate::machine;
 use crate::program::{Program, last_words};
+use crate::stop_and_wait::Opponent;
 use crate::wire::{Bench, Datagrams, Peer};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
@@ -33,6 +34,7 @@ pub struct Grading {
     command: Vec<String>,
     bench: Rc<Bench>,
     aside: Vec<Aside>,
+    apart: Vec<Opponent>,
     chance: Rng,
     /// Whether a check has asked for chance: then the seed matters.
     pub by_chance: bool,
@@ -61,6 +63,7 @@ impl Grading {
             command,
             bench: Rc::default(),
             aside: Vec::new(),
+            apart: Vec::new(),
             chance: Rng::with_seed(seed),
             by_chance: false,
             has_connected: Cell::new(false),
@@ -240,6 +243,24 @@ impl Grading {
         self.aside.push(Aside { program, peer, since: Instant::now() });
     }
 
+    /// This run goes on by itself from now on, through the checks that come: what it sends is taken
+    /// down.
+    pub fn set_apart(&mut self, opponent: Opponent) {
+        let program = Rc::clone(&opponent.program);
+        self.bench.programs.borrow_mut().retain(|other| !Rc::ptr_eq(other, &program));
+        self.apart.push(opponent);
+    }
+
+    /// The first of those that were set apart.
+    pub fn take_apart(&mut self) -> Outcome<Opponent> {
+        if self.apart.is_empty() {
+            return Err(Wrong::machine("a check could not be run that this one goes on from"));
+        }
+        let opponent = self.apart.remove(0);
+        self.bench.programs.borrow_mut().push(Rc::clone(&opponent.program));
+        Ok(opponent)
+    }
+
     /// What was set aside, in that order, when it was left alone for so long.
     pub fn after(&mut self, time: Duration) -> Outcome<Vec<Aside>> {
         let aside = std::mem::take(&mut self.aside);
@@ -286,7 +307,7 @@ impl Grading {
             program.kill();
         }
         // What was set aside is the grader's child as well.
-        if self.aside.is_empty() {
+        if self.aside.is_empty() && self.apart.is_empty() {
             end_orphans();
         }
     }
@@ -295,6 +316,7 @@ impl Grading {
 impl Drop for Grading {
     fn drop(&mut self) {
         self.aside.clear();
+        self.apart.clear();
         self.clear();
     }
 }

@@ -13,7 +13,9 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, is_busy, open_files, processes, time_of, turns_of, watch};
+pub use linux::{
+    Look, has_ended, is_busy, open_files, processes, time_of, turns_of, watch,
+};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -60,6 +62,12 @@ pub fn is_busy(_: u32) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub fn turns_of(_: u32) -> u64 {
     0
+}
+
+/// Whether a program has ended, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn has_ended(_: u32) -> bool {
+    false
 }
 
 /// How many open files a program has, and all that it has started, as far as it is known.
@@ -188,6 +196,11 @@ mod linux {
     pub fn is_busy(id: u32) -> bool {
         // It runs, or the disk is slow.
         threads(id).iter().any(|thread| matches!(state(thread), Some('R' | 'D')))
+    }
+
+    pub fn has_ended(id: u32) -> bool {
+        let status = read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        status.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
     }
 
     pub fn open_files(id: u32) -> usize {

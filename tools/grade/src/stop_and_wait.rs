@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::clock::{Moment, PATIENCE};
+use crate::clock::{LIMIT, Moment, PATIENCE};
 use crate::grading::Grading;
+use crate::processor;
 use crate::program::{Program, ending, one_is_busy};
 use crate::wire::{Bench, Datagrams};
 use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
@@ -55,6 +57,18 @@ pub struct Opponent {
     /// If something is wrong now, it is most likely this.
     advice: Option<&'static str>,
     bench: Rc<Bench>,
+    /// What was taken down of a run that was set apart, and when the last of it came.
+    notes: Option<Receiver<Note>>,
+    came: Instant,
+    /// When it began.
+    began: Moment,
+}
+
+/// What a thread has taken down.
+enum Note {
+    Datagram(Instant, Vec<u8>, SocketAddr),
+    /// The program had ended by then.
+    End(Instant),
 }
 
 /// A datagram that is no answer.
@@ -94,7 +108,91 @@ impl Opponent {
             sent: String::new(),
             advice: None,
             bench: Rc::clone(grading.bench()),
+            notes: None,
+            came: since,
+            began: Moment::now(),
         })
+    }
+
+    /// From now on a thread takes down what comes, and answers it like this. The check that looks
+    /// at it comes later.
+    pub fn go_on_apart(
+        &mut self,
+        mut answers: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Outcome {
+        const TICK: Duration = Duration::from_millis(4);
+
+        let Some(wire) = &self.wire else { return Ok(()) };
+        let (socket, id) = (wire.for_a_thread()?, self.program.id());
+        socket.set_read_timeout(Some(TICK))?;
+        let (notes, inbox) = mpsc::channel();
+        self.notes = Some(inbox);
+        let end = Instant::now() + LIMIT * 2;
+        thread::Builder::new().spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            let mut has_ended = false;
+            while Instant::now() < end {
+                if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                    let bytes = &buffer[..length];
+                    let note = Note::Datagram(Instant::now(), bytes.to_vec(), from);
+                    if notes.send(note).is_err() {
+                        return;
+                    }
+                    for answer in answers(bytes) {
+                        let _ = socket.send_to(&answer, from);
+                    }
+                } else if has_ended {
+                    let _ = notes.send(Note::End(Instant::now()));
+                    return;
+                } else {
+                    // (What it has sent last is looked for once more.)
+                    has_ended = processor::has_ended(id);
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// When what was looked at last has come.
+    pub fn now(&self) -> Instant {
+        match &self.notes {
+            Some(_) => self.came,
+            None => Instant::now(),
+        }
+    }
+
+    /// How long its tries are.
+    pub fn pace(&self) -> Pace {
+        Pace { start: self.began, last: None, times: Vec::new() }
+    }
+
+    /// The same as `look`, in what was taken down.
+    fn look_back(&mut self, awaited: &str, patience: Duration) -> Outcome<Look> {
+        let Some(notes) = &self.notes else { return Ok(Look::End) };
+        match notes.recv_timeout(patience) {
+            Ok(Note::Datagram(at, bytes, from)) => {
+                (self.came, self.waits) = (at, Moment::now());
+                return Ok(Look::Datagram(bytes, from));
+            }
+            Ok(Note::End(at)) => {
+                self.end.get_or_insert(at);
+                return Ok(Look::End);
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(Look::End),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if cfg!(not(target_os = "linux")) && self.program.ended().is_some() {
+            self.end.get_or_insert_with(Instant::now);
+            return Ok(Look::End);
+        }
+        if self.bench.clock.is_up() {
+            return Err(self.wrong(How::Silent, awaited, "nothing yet, and time is up"));
+        }
+        if self.waits.elapsed() > PATIENCE {
+            let got = format!("no datagram for {}", seconds(PATIENCE));
+            return Err(self.wrong(How::Silent, awaited, got));
+        }
+        Ok(Look::Nothing)
     }
 
     /// Strangers, from whom a stray can be: at another port; and where there is such an address
@@ -129,6 +227,9 @@ impl Opponent {
 
     /// Looks for a datagram. Until the first one comes, the program has to be started.
     pub fn look(&mut self, awaited: &str, patience: Duration) -> Outcome<Look> {
+        if self.notes.is_some() {
+            return self.look_back(awaited, patience);
+        }
         let limit = match self.number {
             0 => PATIENCE * 2,
             _ => PATIENCE,
@@ -233,7 +334,7 @@ impl Opponent {
 
     /// Any bytes, and what they are in words.
     pub fn send(&mut self, to: SocketAddr, bytes: &[u8], words: impl Into<String>) -> Outcome {
-        if let Some(wire) = &mut self.wire {
+        if let Some(wire) = self.wire.as_mut().filter(|_| self.notes.is_none()) {
             wire.send(to, bytes)?;
         }
         self.call_it(words);
@@ -368,8 +469,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    pub fn a_try_begins(&mut self) {
-        let now = Instant::now();
+    pub fn a_try_begins(&mut self, now: Instant) {
         self.times.extend(self.last.replace(now).map(|last| now - last));
     }
 

@@ -33,7 +33,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let mut pace = Pace::default();
             let played = Play::start(grading)?.through(|play, ping| {
-                pace.a_try_begins();
+                pace.a_try_begins(play.opponent.now());
                 play.answer(ping)
             });
             let is_later = |it: &Wrong| {
@@ -66,6 +66,29 @@ pub const CHECKS: &[Check] = &[
                 number, and begin to count anew.",
         },
         run: |grading| {
+            // From now on two runs go on by themselves, for later checks.
+            let mut twice = Play::start(grading)?;
+            let mut tries_of_2 = 0;
+            twice.opponent.go_on_apart(move |ping| {
+                tries_of_2 += u32::from(ping == b"ping 2");
+                match ping {
+                    b"ping 1" => vec![b"pong 1".to_vec(); 2],
+                    b"ping 2" if tries_of_2 < 2 => vec![],
+                    _ => vec![pong(ping)],
+                }
+            })?;
+            grading.set_apart(twice.opponent);
+            let mut late = Play::start(grading)?;
+            let mut tries_of_2 = 0;
+            late.opponent.go_on_apart(move |ping| {
+                tries_of_2 += u32::from(ping == b"ping 2");
+                match ping {
+                    b"ping 1" => vec![],
+                    b"ping 2" if tries_of_2 < 2 => vec![b"pong 1".to_vec(); 3],
+                    _ => vec![pong(ping)],
+                }
+            })?;
+            grading.set_apart(late.opponent);
             // It may count a try that was answered too late: a machine
             // can be busy. What it prints is compared with what came.
             let played =
@@ -100,7 +123,7 @@ pub const CHECKS: &[Check] = &[
             let mut pace = Pace::default();
             while let Some((run, ping)) = Play::first_of(&mut plays)? {
                 match run {
-                    0 => pace.a_try_begins(),
+                    0 => pace.a_try_begins(Instant::now()),
                     _ if ping.number == single => plays[run].answer(&ping)?,
                     _ => {}
                 }
@@ -147,7 +170,7 @@ pub const CHECKS: &[Check] = &[
              else."
         },
         run: |grading| {
-            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+            Play::taken_down(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
                 (1, _) => {
                     play.answer(ping)?;
                     play.send(ping, b"pong 1")
@@ -172,7 +195,7 @@ pub const CHECKS: &[Check] = &[
                 until its time is up.",
         },
         run: |grading| {
-            Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+            Play::taken_down(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
                 (1, _) => Ok(()),
                 (2, 1) => {
                     for _ in 0..3 {
@@ -349,6 +372,11 @@ impl Play {
         Ok(Self { opponent: Opponent::start(grading, wire)?, seen: Default::default() })
     }
 
+    /// A run that was set apart.
+    fn taken_down(grading: &mut Grading) -> Outcome<Self> {
+        Ok(Self { opponent: grading.take_apart()?, seen: Default::default() })
+    }
+
     fn number(&self) -> u32 {
         self.opponent.number
     }
@@ -406,7 +434,7 @@ impl Play {
 
     /// This has come from there.
     fn came(&mut self, bytes: &[u8], from: SocketAddr, awaited: String) -> Outcome<Ping> {
-        let now = Instant::now();
+        let now = self.opponent.now();
         let is_ping = |number: u32| bytes == format!("ping {number}").as_bytes();
         let (number, seen) = (self.number(), *self.current());
         let got = show(bytes);
@@ -459,7 +487,7 @@ impl Play {
             match ping.attempt {
                 // Too late, perhaps: then this is no reason for the next.
                 TRIES => self.opponent.since -= least(1),
-                _ => self.opponent.since = Instant::now(),
+                _ => self.opponent.since = self.opponent.now(),
             }
         }
         self.send(ping, format!("pong {}", ping.number).as_bytes())
@@ -554,6 +582,11 @@ impl Play {
         let got = lines.next().map_or("no more lines".to_owned(), the_line);
         Err(self.opponent.wrong(How::Printed, expected, got))
     }
+}
+
+/// The answer to it.
+fn pong(ping: &[u8]) -> Vec<u8> {
+    [b"pong", ping.strip_prefix(b"ping").unwrap_or_default()].concat()
 }
 
 /// One of the lines of the task, whatever it says.

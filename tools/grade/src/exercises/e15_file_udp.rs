@@ -12,9 +12,10 @@ use fastrand::Rng;
 
 use crate::contents::{bytes, cut};
 use crate::exercise::{Check, advice};
-use crate::grading::{Grading, free_address};
+use crate::grading::{Grading, address_of, free_address};
 use crate::program::{ending, expect_no_line, the_line};
 use crate::stop_and_wait::{EMPTY, NEW_SOCKET, Opponent, Pace, STRANGER, Stray, TRY, first_of};
+use crate::wire::pattern;
 use crate::wrong::{Explain as _, How, Outcome, show};
 
 pub const CHECKS: &[Check] = &[
@@ -102,11 +103,25 @@ pub const CHECKS: &[Check] = &[
                 answered. Only then read on, and count on.",
         },
         run: |grading| {
+            // From now on two runs go on by themselves, for a later check.
+            let mut is_first = true;
+            for file in [SHORT, &three_pieces()] {
+                let mut play = Play::start(grading, file)?;
+                let answer_the_first = !std::mem::take(&mut is_first);
+                let mut tries = 0;
+                play.opponent.go_on_apart(move |datagram| {
+                    let is_one = number_of(datagram) == Some(1);
+                    tries += u32::from(is_one);
+                    let has_answer = is_one && (answer_the_first || tries > 1);
+                    has_answer.then(|| datagram[..4].to_vec()).into_iter().collect()
+                })?;
+                grading.set_apart(play.opponent);
+            }
             let file = bytes(grading.chance(), 3000);
             let mut pace = Pace::default();
             Play::start(grading, &file)?.through(|play, part| {
                 if part.number < 3 {
-                    pace.a_try_begins();
+                    pace.a_try_begins(Instant::now());
                 }
                 match (part.number, part.attempt) {
                     (1 | 2, 1) => Ok(()),
@@ -299,15 +314,15 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             // Two runs at a time. In one the first datagram is lost once, so that its end has
             // tries of its own; in the other, the second of three gets no answer.
-            let three = bytes(grading.chance(), 2 * PIECE);
-            let mut plays = [Play::start(grading, b"hello")?, Play::start(grading, &three)?];
-            let mut paces = [Pace::default(), Pace::default()];
+            let one = Play::taken_down(grading, SHORT)?;
+            let mut plays = [one, Play::taken_down(grading, &three_pieces())?];
+            let mut paces = [plays[0].opponent.pace(), plays[1].opponent.pace()];
             while let Some((run, part)) = Play::first_of(&mut plays)? {
                 match (part.number, part.attempt, run) {
                     (1, 1, 0) => {}
                     (1, ..) => plays[run].answer(&part)?,
                     _ => {
-                        paces[run].a_try_begins();
+                        paces[run].a_try_begins(plays[run].opponent.now());
                         paces[run].does_not_grow().advice(LONGER_AND_LONGER)?;
                     }
                 }
@@ -387,6 +402,14 @@ pub const HINTS: &[&str] = &[
 ];
 
 const TRIES: u32 = 20;
+
+const SHORT: &[u8] = b"hello";
+
+/// Two that are full, and the end.
+fn three_pieces() -> Vec<u8> {
+    pattern(2 * PIECE)
+}
+
 /// So much of the file fits a datagram.
 const PIECE: usize = 1024;
 
@@ -537,7 +560,18 @@ impl Play {
         let at = free_address()?;
         let wire = grading.datagrams_at(&at.to_string())?;
         let opponent = Opponent::start(grading, wire)?;
-        Ok(Self {
+        Ok(Self::with(opponent, at, file))
+    }
+
+    /// A run that was set apart.
+    fn taken_down(grading: &mut Grading, file: &[u8]) -> Outcome<Self> {
+        let opponent = grading.take_apart()?;
+        let at = address_of(&opponent.program);
+        Ok(Self::with(opponent, at, file))
+    }
+
+    fn with(opponent: Opponent, at: SocketAddr, file: &[u8]) -> Self {
+        Self {
             opponent,
             at,
             file: file.to_vec(),
@@ -548,7 +582,7 @@ impl Play {
             is_answered: true,
             total: 0,
             datagrams: 0,
-        })
+        }
     }
 
     /// The file has not arrived yet, so it must not say that it has.
@@ -593,7 +627,7 @@ impl Play {
 
     /// This has come from there.
     fn came(&mut self, bytes: Vec<u8>, from: SocketAddr, awaited: String) -> Outcome<Part> {
-        let now = Instant::now();
+        let now = self.opponent.now();
         self.total += bytes.len();
         self.datagrams += 1;
         match number_of(&bytes) {
@@ -709,7 +743,7 @@ impl Play {
     fn answer(&mut self, part: &Part) -> Outcome {
         if !self.is_answered {
             self.is_answered = true;
-            self.opponent.since = Instant::now();
+            self.opponent.since = self.opponent.now();
         }
         self.send(part.from, &part.number.to_be_bytes())
     }

@@ -40,6 +40,11 @@ impl Datagrams {
         Ok(self.socket.local_addr()?)
     }
 
+    /// The same socket, for a thread that uses it alone from now on.
+    pub fn for_a_thread(&self) -> Outcome<UdpSocket> {
+        Ok(self.socket.try_clone()?)
+    }
+
     pub fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Outcome {
         self.sent = match bytes {
             [] => "an empty datagram".to_owned(),
