@@ -93,6 +93,9 @@ fn leads(
         )),
         Some(Complaint { words, kind: Kind::Mistake }) => Some(All(format!("{words} {A_MISTAKE}"))),
         // Where nothing is right yet, it is what all the rest comes of.
+        Some(Complaint { words, kind: Kind::Fatal }) if is_first && is_would_block(&words) => {
+            Some(All(format!("{words} {NOTHING_THERE}")))
+        }
         Some(Complaint { words, kind: Kind::Fatal }) if is_first => {
             Some(All(format!("{words} Look at that first: the rest may come of it.")))
         }
@@ -113,6 +116,18 @@ fn leads(
         _ => None,
     }
 }
+
+/// A call that did not wait.
+fn is_would_block(words: &str) -> bool {
+    ["BlockingIOError", "WouldBlock", "Resource temporarily unavailable", "EAGAIN"]
+        .iter()
+        .any(|name| words.contains(name))
+}
+
+const NOTHING_THERE: &str = "A call on a non-blocking socket says so when there is nothing yet: \
+     nobody to accept, nothing to receive. The socket should wait there, or the program asks again \
+     later. Is the right one non-blocking? A listener and the sockets of its clients are set one \
+     by one.";
 
 const A_MISTAKE: &str = "That is a mistake in the program itself, and not one about sockets: mend \
      it first.";

@@ -13,9 +13,7 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{
-    Look, has_ended, is_busy, open_files, processes, time_of, turns_of, watch,
-};
+pub use linux::{Look, has_ended, is_busy, open_files, processes, time_of, turns_of, watch};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}

@@ -29,6 +29,9 @@ const STRAY: Duration = Duration::from_micros(if cfg!(target_os = "linux") { 500
 /// So many datagrams come at a time when there is noise.
 const NOISE: usize = 8;
 
+/// So many tries in a row tell whether they get longer.
+const MANY: usize = 4;
+
 pub struct Opponent {
     pub program: Rc<Program>,
     /// `None`: closed.
@@ -484,23 +487,28 @@ impl Pace {
         (time >= TOO_LONG + lost.min(TRY / 5)).then_some(time.as_millis())
     }
 
-    /// Each of the last tries was much longer than the one before, and the machine is not the
-    /// reason.
+    /// Each of the last tries was longer than the one before, and the machine is not the reason.
     pub fn does_not_grow(&self) -> Outcome {
-        const MANY: usize = 4;
-
-        let last = &self.times[self.times.len().saturating_sub(MANY)..];
-        let grows = last.len() == MANY
-            && last.windows(2).all(|two| two[1] > two[0] + two[0] / 10)
-            && last[0] > TRY
-            && last[MANY - 1] > TRY * 4
-            && self.start.lost() < last[MANY - 1];
-        if !grows {
+        let last = self.last();
+        if !self.seems_to_grow() || self.start.lost() > last[last.len() - 1] {
             return Ok(());
         }
         let times: Vec<_> = last.iter().map(|time| time.as_millis().to_string()).collect();
         let got = format!("tries of {} ms", times.join(", "));
         Err(Wrong::new(How::Silent, "tries of 100 ms", got).after("nothing"))
+    }
+
+    /// The same, and it may be the machine.
+    pub fn seems_to_grow(&self) -> bool {
+        let last = self.last();
+        last.len() == MANY
+            && last.windows(2).all(|two| two[1] > two[0] + two[0] / 10)
+            && last[MANY - 1] > TRY * 4
+    }
+
+    /// The last of them.
+    fn last(&self) -> &[Duration] {
+        &self.times[self.times.len().saturating_sub(MANY)..]
     }
 
     pub fn is_right(&self) -> Outcome {

@@ -42,6 +42,13 @@ pub fn no_answer(
     if awaited.comes_within(LATE) {
         return Some(All(late(what, start)));
     }
+    let fact = fact.map(|fact| match speed.is_full() {
+        true => format!(
+            "{fact} Meanwhile it runs at full speed: is there a loop that repeats, for ever, what \
+             fails each time?"
+        ),
+        false => fact,
+    });
     let fact = fact.or(speed.is_full().then(|| {
         "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
     }));

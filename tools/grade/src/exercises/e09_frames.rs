@@ -365,7 +365,8 @@ const CUT_IS_NO_END: &str = "A client ended its stream inside a message, and the
 
 const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message may have, and the \
      next client was not served. Anybody can send four bytes: this ends one conversation, and not \
-     the server. Close this connection, and go back to accept.";
+     the server. Close this connection, and go back to accept. (Lengths have no sign: as an int, a \
+     large one is negative, and not greater than 65536.)";
 
 const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send then fails with \
      \"connection reset\". That is the end of this one conversation, and not of the server: handle \

@@ -42,6 +42,8 @@ pub const CHECKS: &[Check] = &[
                 block\" ({Python: BlockingIOError}{Rust: ErrorKind::WouldBlock}{else: EAGAIN}). \
                 Nothing is broken then: each time it comes, print \"waiting\", wait, and try \
                 again. Only other errors end the conversation.",
+            Refused => "The program had ended before a client came. accept is to wait for one: \
+                only the clients' sockets are non-blocking, and not the listener.",
             _ => "No \"waiting\" came. Most often send itself waits, as the client's socket is \
                 still a blocking one: make it non-blocking after accept (what is set on the \
                 listener does not count for it). Or the line is kept back: flush it.",
@@ -338,7 +340,8 @@ fn what_it_does(program: &Rc<Program>, peer: &Peer, lines: usize, wrong: Wrong) 
         _ if !is_busy && turns < 4 && lines == 0 => return wrong,
         _ => {}
     }
-    let is_alike = |line: &String| line.trim().to_lowercase().contains("waiting");
+    let is_alike =
+        |line: &String| line.trim() != "waiting" && line.to_lowercase().contains("waiting");
     wrong.advice(match lines {
         0 if program.printed_up_to_now().iter().any(is_alike) => LETTERS,
         _ if is_busy => WITHOUT_PAUSE,

@@ -317,7 +317,10 @@ pub const CHECKS: &[Check] = &[
             let one = Play::taken_down(grading, SHORT)?;
             let mut plays = [one, Play::taken_down(grading, &three_pieces())?];
             let mut paces = [plays[0].opponent.pace(), plays[1].opponent.pace()];
-            while let Some((run, part)) = Play::first_of(&mut plays)? {
+            let grows = |paces: &[Pace]| paces.iter().any(Pace::seems_to_grow);
+            while let Some((run, part)) =
+                Play::first_of(&mut plays).advice_if(|_| grows(&paces), LONGER_AND_LONGER)?
+            {
                 match (part.number, part.attempt, run) {
                     (1, 1, 0) => {}
                     (1, ..) => plays[run].answer(&part)?,

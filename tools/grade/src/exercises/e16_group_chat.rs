@@ -442,10 +442,10 @@ const HELD_UP: &str = "Some read nothing, and one who reads heard nothing either
      when 1000 lines wait that it has said itself; the others talk on.";
 
 const HELD_UP_BY_A_PAUSE: &str = "One read nothing for a moment, and one who reads heard nothing \
-     either, though fewer than 1000 lines waited. Either the one who speaks had to wait too early: \
-     it has to when 1000 of its lines wait in the queues, and not before. Or somebody waited in a \
-     send to the one who pauses, and held what the others need: each member has a queue, and a \
-     thread of its own that sends what is in it, without the lock of the list.";
+     either, though fewer than 1000 lines waited. Nobody may wait for a send to somebody else: \
+     each member has a queue, and a thread of its own that sends what is in it, without the lock \
+     of the list. Or the one who speaks had to wait too early: it has to when 1000 of its lines \
+     wait in the queues, and not before.";
 
 const COUNTED_FOR_EVER: &str = "Members were put out, and after that nothing more was received \
      from the one who had spoken. What waited in their queues waits no more: count these lines \
