@@ -395,6 +395,81 @@ fn behind_by_one() -> Vec<Wrong> {
     ]
 }
 
+/// What students write who do it for the first time.
+fn at_first() -> Vec<Wrong> {
+    const PING: &str = "import socket, sys\nhost, port = sys.argv[-1].split(':')\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(0.1)\n\
+         for n in range(1, 5):\n    s.sendto(f'ping {n}'.encode(), (host, int(port)))\n    \
+         data, _ = s.recvfrom(100)\n    print(f'{n}: answered at try 1')\n\
+         print('4 of 4 answered')\n";
+    let ping = |from: &str, to: &str| PING.replace(from, to);
+    let bound = "s.bind((host, int(port)))\ns.settimeout(0.1)";
+    vec![
+        wrong(
+            "repr.py",
+            "05_echo",
+            ECHO.replace("sendall(data)", "sendall(str(data).encode())"),
+            &["What came has b'...' in it", "Send the bytes themselves"],
+            &[],
+        ),
+        wrong(
+            "loud.py",
+            "05_echo",
+            ECHO.replace("print('ready')", "print('Ready!')"),
+            &["It printed \"Ready!\". The line must be exactly \"ready\""],
+            &[],
+        ),
+        wrong(
+            "two_arguments.py",
+            "05_echo",
+            ECHO.replace("(host, int(port))", "(sys.argv[1], int(sys.argv[2]))"),
+            &["IndexError", "The address is ONE argument"],
+            &[],
+        ),
+        wrong(
+            "text_port.py",
+            "05_echo",
+            ECHO.replace("(host, int(port))", "('localhost', sys.argv[1])"),
+            &["TypeError", "split it at the colon"],
+            &[],
+        ),
+        wrong(
+            "binds.py",
+            "13_ping_udp",
+            ping("s.settimeout(0.1)", bound),
+            &["somebody has it already", "it need not bind its socket"],
+            &[],
+        ),
+        wrong(
+            "stream.py",
+            "13_ping_udp",
+            ping("SOCK_DGRAM", "SOCK_STREAM"),
+            &["BrokenPipeError", "yours is a TCP one"],
+            &[],
+        ),
+        wrong(
+            "stream_refused.py",
+            "13_ping_udp",
+            ping("SOCK_DGRAM)", "SOCK_STREAM)\ns.connect((host, int(port)))"),
+            &["refused", "yours is a TCP one"],
+            &[],
+        ),
+        wrong(
+            "gives_up.py",
+            "09_frames",
+            echo(
+                "def take(n):\n    data = b''\n    while len(data) < n:\n        \
+                 part = client.recv(n - len(data))\n        if not part: return b''\n        \
+                 data += part\n    return data\n\
+                 while head := take(4):\n    n = int.from_bytes(head, 'little')\n    \
+                 client.sendall(head + take(n).upper())",
+            ),
+            &["4 bytes came when the grader ended its direction, and that is not the answer"],
+            &["makefile"],
+        ),
+    ]
+}
+
 /// What its program is started with.
 fn command(folder: &Path, wrong: &Wrong) -> Option<Vec<String>> {
     let file = folder.join(wrong.name);
@@ -421,7 +496,14 @@ fn command(folder: &Path, wrong: &Wrong) -> Option<Vec<String>> {
 #[ignore = "with the other tests of the grader"]
 fn grade_asks_before_it_advises() {
     let folder = tempfile::tempdir().expect("a folder");
-    let all = [said_by_itself(), somewhere_else(), kept_back(), not_answered(), behind_by_one()];
+    let all = [
+        said_by_itself(),
+        somewhere_else(),
+        kept_back(),
+        not_answered(),
+        behind_by_one(),
+        at_first(),
+    ];
     let _quiet = quiet();
     let only = std::env::var("CAUSE").unwrap_or_default();
     let all: Vec<_> = all.into_iter().flatten().filter(|it| it.name.contains(&only)).collect();

@@ -16,8 +16,8 @@ use std::rc::Rc;
 
 use answer::{no_answer, no_end};
 use line::{no_line, not_ready, silent_start};
-use nearly::{bound_swapped, other_ending, swapped};
-use place::{no_datagram, nothing, refused};
+use nearly::{bound_swapped, of_python, other_ending, swapped};
+use place::{no_datagram, not_udp, nothing, refused};
 
 use crate::clock::PATIENCE;
 use crate::complaint::{Complaint, Kind, complaint};
@@ -83,6 +83,11 @@ fn leads(
 ) -> Option<Cause> {
     let by_itself = status.filter(|_| !program.is_killed() || wrong.how == How::Exit);
     let is_said = said.as_ref().is_some_and(|it| matches!(it.kind, Kind::Fatal | Kind::Mistake));
+    if let Some(words) =
+        by_itself.and_then(|it| not_its_socket(it, said.as_ref(), program, is_first))
+    {
+        return Some(All(words));
+    }
     if let Some(words) = by_itself.and_then(signal).filter(|_| !is_said) {
         return Some(Also(words));
     }
@@ -129,6 +134,43 @@ const NOTHING_THERE: &str = "A call on a non-blocking socket says so when there 
      later. Is the right one non-blocking? A listener and the sockets of its clients are set one \
      by one.";
 
+/// A client of datagrams that has a socket of another kind, or takes the address of its peer.
+fn not_its_socket(
+    status: ExitStatus,
+    said: Option<&Complaint>,
+    program: &Program,
+    is_first: bool,
+) -> Option<String> {
+    let target: SocketAddr = program.argument.parse().ok()?;
+    let own = sockets::of(std::process::id());
+    if program.is_server.get() || !own.iter().any(|one| one.is_udp && one.local == target) {
+        return None;
+    }
+    let said = said.map_or("", |it| &it.words);
+    if said.contains("already in use") {
+        return Some(format!(
+            "{said} {target} is the address that the datagrams go to, and somebody has it already. \
+             Here your program is the client: it need not bind its socket, the first send gives it \
+             a port of its own."
+        ));
+    }
+    // None of this comes of a datagram's socket to which somebody listens.
+    let ended = signal(status).filter(|words| words.contains("SIGPIPE"));
+    let is_stream = ended.is_some()
+        || ["roken pipe", "not connected"].iter().any(|words| said.contains(words))
+        || (is_first && said.contains("onnection refused"));
+    let said = match (said, ended) {
+        ("", Some(_)) => "Your program was ended by the signal SIGPIPE.",
+        (said, _) => said,
+    };
+    is_stream.then(|| {
+        format!(
+            "{said} A UDP socket has no such error here: yours is a TCP one. Create it with \
+             {{Rust: Type::DGRAM}}{{Python: socket.SOCK_DGRAM}}{{else: SOCK_DGRAM}} (step 1)."
+        )
+    })
+}
+
 const A_MISTAKE: &str = "That is a mistake in the program itself, and not one about sockets: mend \
      it first.";
 
@@ -144,7 +186,7 @@ fn signal(status: ExitStatus) -> Option<String> {
         Signal::SIGPIPE => return Some(BROKEN_PIPE.to_owned()),
         Signal::SIGSEGV | Signal::SIGBUS => {
             "it used memory that is not its own: a pointer that points nowhere, or an index beyond \
-             the end of a buffer{C: (compile with -g -fsanitize=address, and it says in which \
+             the end of a buffer {C: (compile with -g -fsanitize=address, and it says in which \
              line)}"
         }
         Signal::SIGABRT => "it gave up by itself: abort, most often of a check that failed",
@@ -180,7 +222,7 @@ fn found(
     if let Some(words) = swapped(wrong) {
         return Some(Also(words));
     }
-    if let Some(words) = other_ending(wrong) {
+    if let Some(words) = other_ending(wrong).or_else(|| of_python(wrong, grading.language())) {
         return Some(All(words));
     }
     if let Some(status) = status {
@@ -208,7 +250,7 @@ fn found(
             [] => no_end(grading, program, stream, has_asked),
             _ => no_answer(grading, program, stream, wrong, is_first),
         },
-        (Some(Scene::Sender), _) => None,
+        (Some(Scene::Sender), _) => not_udp(&held()).map(All),
         (Some(Scene::Datagram), _) => no_datagram(wrong, grading, program, &held()),
         (None, How::Silent) => nothing(wrong, grading, program, &held()),
         (None, How::Other) => bound_swapped(wrong, &held()).map(All),

@@ -162,7 +162,26 @@ fn python(lines: &[&str]) -> Option<Complaint> {
     let is_peers = ["ConnectionReset", "BrokenPipe", "ConnectionAborted"];
     let is_peers = is_peers.iter().any(|name| message.starts_with(name));
     let kind = if is_peers { Kind::Error } else { Kind::Fatal };
-    Some(new(kind, "raised an exception", own.map(|(_, (path, line))| place(path, line)), message))
+    let at = own.map(|(_, (path, line))| place(path, line));
+    let mut complaint = new(kind, "raised an exception", at, message);
+    let code = own.and_then(|(number, _)| lines.get(*number + 1)).unwrap_or(&"");
+    if is_about_the_address(code, message) {
+        complaint.words += " The address is ONE argument, such as 127.0.0.1:20817: split it at the \
+                            colon, and make a number of the port.";
+    }
+    Some(complaint)
+}
+
+/// Whether a line of Python failed of the address, which it takes for two arguments, or leaves as
+/// it is.
+fn is_about_the_address(code: &str, message: &str) -> bool {
+    let uses = |words: &[&str]| words.iter().any(|words| code.contains(words));
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let is_socket = uses(&["bind(", "connect(", "sendto("]);
+    (uses(&["argv"]) && says(&["IndexError", "not enough values to unpack"]))
+        || (uses(&["int("]) && says(&["invalid literal for int() with base 10: '127.0.0.1"]))
+        || (is_socket
+            && says(&["cannot be interpreted as an integer", "must be tuple", "gaierror"]))
 }
 
 /// `Error: message`, and frames `    at name (/home/echo.js:12:5)`.

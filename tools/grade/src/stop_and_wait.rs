@@ -59,6 +59,10 @@ pub struct Opponent {
     pub sent: String,
     /// If something is wrong now, it is most likely this.
     advice: Option<&'static str>,
+    /// What most likely has ended a try that is over too soon.
+    too_soon: &'static str,
+    /// So long after the one before the last datagram came.
+    took: Duration,
     bench: Rc<Bench>,
     /// What was taken down of a run that was set apart, and when the last of it came.
     notes: Option<Receiver<Note>>,
@@ -110,6 +114,8 @@ impl Opponent {
             end: None,
             sent: String::new(),
             advice: None,
+            too_soon: TOO_SOON,
+            took: Duration::ZERO,
             bench: Rc::clone(grading.bench()),
             notes: None,
             came: since,
@@ -174,6 +180,7 @@ impl Opponent {
         let Some(notes) = &self.notes else { return Ok(Look::End) };
         match notes.recv_timeout(patience) {
             Ok(Note::Datagram(at, bytes, from)) => {
+                self.took = at.saturating_duration_since(self.came);
                 (self.came, self.waits) = (at, Moment::now());
                 return Ok(Look::Datagram(bytes, from));
             }
@@ -211,6 +218,11 @@ impl Opponent {
             self.strangers.push(stranger);
         }
         Ok(())
+    }
+
+    /// What the grader does that may end a try too soon, as advice.
+    pub fn may_end_a_try(&mut self, advice: &'static str) {
+        self.too_soon = advice;
     }
 
     pub fn strangers(&self) -> usize {
@@ -257,6 +269,7 @@ impl Opponent {
                 self.since = before;
             }
             self.waits = Moment::now();
+            self.took = self.looked.saturating_duration_since(self.try_began);
             self.try_began = self.looked;
             return Ok(Look::Datagram(bytes, from));
         }
@@ -389,7 +402,16 @@ impl Opponent {
             return Ok(());
         }
         let expected = format!("{awaited} when the 100 ms of the try before are over");
-        Err(self.wrong(How::More, expected, "that already").advice(TOO_SOON))
+        let got = match self.took < TRY {
+            true => format!("{awaited}, after {} ms", self.took.as_millis()),
+            false => "that already".to_owned(),
+        };
+        let wrong = self.wrong(How::More, expected, got);
+        Err(match self.advice {
+            // It is known which datagram it was.
+            Some(advice) => wrong.advice(format!("{ENDED_BY_A_DATAGRAM} {advice}")),
+            None => wrong.advice(self.too_soon),
+        })
     }
 
     /// The program must end by itself: its status, and what it has printed.
@@ -570,8 +592,9 @@ impl Noise {
 }
 
 const TOO_LATE: &str = "Nobody answered, and each try was longer than its 100 ms. Look at the \
-     limit: which unit has it, and is it set for the receive of a try once? Nothing else may wait \
-     between two tries.";
+     limit: which unit has it {Python: (settimeout counts in seconds: 0.1)}{C: (a timeval has \
+     seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: 100)}, and is it set for \
+     the receive of a try once? Nothing else may wait between two tries.";
 
 /// The advice where an empty datagram is taken for something.
 pub const EMPTY: &str = "An empty datagram was taken for the end of the try, or of the program. It \
@@ -589,6 +612,17 @@ pub const STRANGER: &str = "The right bytes came from another address than the o
 pub const NEW_SOCKET: &str = "Each try came from another port, so each has a socket of its own. An \
      answer that is late goes to the port of the try before, and nobody receives it. One socket \
      is enough for all of them: create it once, ahead of the loops.";
+
+/// The advice where a try was ended by a datagram that is no answer.
+pub const ENDED_BY_A_DATAGRAM: &str = "A try was over before its 100 ms were: a datagram that is no \
+     answer has ended it. Receive again, however many of them come, until the 100 ms since the \
+     send are over.";
+
+/// The advice where a try was ended by nothing at all.
+pub const NOTHING_CAME: &str = "A try was over before its 100 ms were, and nothing had come: look at \
+     the unit of your timeout {Python: (settimeout counts in seconds: 0.1)}{C: (a timeval has \
+     seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: 100)}, and whether \
+     something else ends the wait.";
 
 const TOO_SOON: &str = "A try was over before its 100 ms were. What is not the answer (another \
      datagram, an error such as \"connection refused\" or \"interrupted\") neither ends a try nor \

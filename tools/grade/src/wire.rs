@@ -230,7 +230,11 @@ impl Peer {
                 true => (How::Silent, format!("it takes no more bytes for {time}")),
                 false => (How::Reset, in_words(&error)),
             };
-            self.wrong(how, "a peer that receives it", got)
+            let expected = match how {
+                How::Silent => "that the program receives it",
+                _ => "a connection that stays open",
+            };
+            self.wrong(how, expected, got)
         })
     }
 
@@ -474,6 +478,24 @@ impl Peer {
         match &self.all_that_is_there(&[])[..] {
             [] => Ok(()),
             got => Err(self.wrong(How::More, "nothing yet", show(got))),
+        }
+    }
+
+    /// How many bytes are there that nobody has asked for, with those that still come of them.
+    pub fn too_many(&mut self) -> usize {
+        const MOST: usize = 1 << 20;
+
+        let mut number = 0;
+        loop {
+            // What follows has a moment to come.
+            let came = match number {
+                0 => self.all_that_is_there(&[]),
+                _ => self.whatever_comes(A_MOMENT / 10),
+            };
+            number += came.len();
+            if came.is_empty() || number > MOST {
+                return number;
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use super::{All, Also, Cause, given};
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::sockets::{self, Held, State};
-use crate::wrong::{How, Stream, Wrong};
+use crate::wrong::{How, Stream, Wrong, plural};
 
 /// Fills most buffers.
 const MUCH: usize = 1 << 16;
@@ -98,6 +98,13 @@ pub fn no_answer(
     }
     if may_ask && awaited.finish() {
         let comes = awaited.comes_within(AFTER_THE_END);
+        // Its end makes some give up what they have, and that is another matter.
+        if awaited.number() > 0 && !awaited.is_whole() {
+            return Some(Also(format!(
+                "{} came when the grader ended its direction, and that is not the answer.",
+                plural(awaited.number(), "byte")
+            )));
+        }
         // What is answered without any of it now is no answer to it.
         let again = |end| is_alone && answered_anew(program, stream, end);
         let is_silent = !again(None);
@@ -185,14 +192,14 @@ fn answered_anew(program: &Program, stream: &Stream, end: Option<Shutdown>) -> b
     false
 }
 
-const WAITS_FOR_MORE: &str = "{Python: read(n) of makefile() and MSG_WAITALL do, and what is \
-     written to makefile() waits until it is flushed.}{C: fread and MSG_WAITALL do, and what fwrite \
-     writes waits until it is flushed.}{Rust: read_exact does, and so does a BufWriter that is not \
-     flushed.}{Perl: read does, sysread does not.}{Java: readNBytes and readFully do, and what a \
-     BufferedOutputStream has waits until it is flushed.}";
+const WAITS_FOR_MORE: &str = "{Python: MSG_WAITALL does, and so does read(n) if you use makefile(); \
+     what is written to makefile() waits until it is flushed.}{C: fread and MSG_WAITALL do, and what \
+     fwrite writes waits until it is flushed.}{Rust: read_exact does, and so does a BufWriter that \
+     is not flushed.}{Perl: read does, sysread does not.}{Java: readNBytes and readFully do, and \
+     what a BufferedOutputStream has waits until it is flushed.}";
 
-const WAITS_FOR_THE_END: &str = "{Python: read() of makefile(), without a number, waits for the \
-     end; and what is written to makefile() stays in its buffer.}{C: A loop that receives until 0 \
+const WAITS_FOR_THE_END: &str = "{Python: If you use makefile(): its read() without a number \
+     waits for the end, and what is written to it stays in its buffer.}{C: A loop that receives until 0 \
      waits for the end; and what fprintf writes stays in a buffer.}{Rust: read_to_end and \
      read_to_string wait for the end; and what a BufWriter has stays there.}{Java: readAllBytes \
      waits for the end; and what a PrintWriter has stays there.}{Perl: <$socket> waits for a line \
@@ -269,8 +276,8 @@ pub fn no_end(
         ),
         _ => format!(
             "Your program still has this connection open{}. A socket that is kept in a list or \
-             another variable is not closed. {{Python: And close() does not close it as long as a \
-             makefile() of it is open.}}{{C: (After fork the parent has a copy of its own.)}}",
+             another variable is not closed. {{Python: And if you use makefile(): as long as that \
+             is open, close() of the socket does not close it.}}{{C: (After fork the parent has a copy of its own.)}}",
             match held.state {
                 State::PeerHasEnded if held.unread == 0 => {
                     ", and has received the client's end (0 bytes)"

@@ -89,6 +89,24 @@ impl<'a> Awaited<'a> {
         }
     }
 
+    /// All of what is missing has come, and nothing else, after a moment.
+    pub fn is_whole(&mut self) -> bool {
+        let missing = self.missing.map_or(0, <[u8]>::len);
+        for _ in 0..20 {
+            if self.got.len() >= missing {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            self.came();
+        }
+        self.is_right() && self.got.len() >= missing
+    }
+
+    /// How many bytes have come.
+    pub fn number(&self) -> usize {
+        self.got.len()
+    }
+
     fn is_right(&self) -> bool {
         let most = self.missing.map_or(0, <[u8]>::len).min(self.got.len());
         most > 0 && self.missing.is_some_and(|missing| missing[..most] == self.got[..most])

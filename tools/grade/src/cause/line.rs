@@ -21,6 +21,15 @@ pub fn not_ready(grading: &Grading, program: &Program) -> Option<Cause> {
     if unfinished.as_ref().is_some_and(|line| line.trim() == "ready") {
         return Some(All(NO_NEWLINE.to_owned()));
     }
+    let lines = program.printed_up_to_now();
+    let said = unfinished.iter().chain(&lines).find(|line| line.to_lowercase().contains("ready"));
+    if let Some(line) = said {
+        return Some(All(format!(
+            "It printed \"{}\". The line must be exactly \"ready\": five small letters, and nothing \
+             else in it.",
+            line.trim().chars().take(60).collect::<String>()
+        )));
+    }
     let held = program.seen.borrow().clone().unwrap_or_default();
     let is_server = given(program).is_some();
     let udp_only = !held.is_empty() && held.iter().all(|one| one.is_udp);

@@ -1,5 +1,6 @@
 //! What came is right but for one thing.
 
+use crate::language::Language;
 use crate::sockets::Held;
 use crate::wrong::{How, Wrong};
 
@@ -37,6 +38,19 @@ pub fn bound_swapped(wrong: &Wrong, held: &[Held]) -> Option<String> {
     })
 }
 
+/// Bytes that Python has made a text of, as it prints them.
+pub fn of_python(wrong: &Wrong, language: Language) -> Option<String> {
+    let is_it = language == Language::Python
+        && wrong.how == How::Other
+        && wrong.got.contains("b'")
+        && !wrong.expected.contains("b'");
+    is_it.then(|| {
+        "What came has b'...' in it: str() of bytes, and an f-string, write them like this. Send \
+         the bytes themselves, as they came."
+            .to_owned()
+    })
+}
+
 /// All is right but for a carriage return.
 pub fn other_ending(wrong: &Wrong) -> Option<String> {
     let text = |words: &str| {
@@ -55,8 +69,8 @@ pub fn other_ending(wrong: &Wrong) -> Option<String> {
     if is_lost {
         return Some(
             "All is right except for \\r, which is missing: something takes the bytes for text, and \
-             changes its line endings. {Python: makefile with a text mode does, without \
-             newline=\"\".}"
+             changes its line endings. {Python: If you use makefile(): with a text mode it \
+             does, without newline=\"\".}"
                 .to_owned(),
         );
     }

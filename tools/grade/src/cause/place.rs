@@ -157,6 +157,16 @@ pub fn no_datagram(
     })
 }
 
+/// A client that sends datagrams, and has sockets of the other kind only.
+pub fn not_udp(held: &[Held]) -> Option<String> {
+    let is_it = !held.is_empty() && held.iter().all(|one| !one.is_udp);
+    is_it.then(|| {
+        "Your program has a TCP socket, and no UDP one: the type of the socket is {Rust: \
+         Type::DGRAM}{Python: socket.SOCK_DGRAM}{else: SOCK_DGRAM} (step 1)."
+            .to_owned()
+    })
+}
+
 /// Takes one, if one is there.
 fn has_datagram(socket: &Socket) -> bool {
     let _ = socket.set_nonblocking(true);

@@ -247,7 +247,7 @@ pub const CHECKS: &[Check] = &[
             let two = |one, other| [framed(one), framed(other)].concat();
             peer.send_last(two(b"one", b"two"), two(b"ONE", b"TWO"))?;
             for _ in 0..2 {
-                let after = "first, a client that has finished; then this";
+                let after = "first, a client that has finished";
                 next_one(grading, &program, after, NEXT_CLIENT)?;
             }
             Ok(())
@@ -257,8 +257,9 @@ pub const CHECKS: &[Check] = &[
         title: "a stream that ends inside a message is just the end",
         usually: advice! {
             More => "The stream ended inside a message. There is no answer to half a message, and \
-                there is nothing more to wait for: whenever a receive brings 0 bytes, also inside \
-                a message or inside its length, close the connection.",
+                there is nothing more to wait for: whenever a receive brings 0 bytes {C|Python: \
+                (with MSG_WAITALL: fewer than you asked for)}, also inside a message or inside \
+                its length, close the connection.",
             Refused => CUT_IS_NO_END,
             _ => "The stream ended inside a message. The messages ahead of it were whole and have \
                 their answers; the last one has none. Then close the connection, in order.",
@@ -269,7 +270,7 @@ pub const CHECKS: &[Check] = &[
                 let mut peer = grading.connect(&program)?;
                 let half = &framed(b"hello")[..cut];
                 peer.send_last([&framed(b"one"), half].concat(), framed(b"ONE"))?;
-                let after = "first, a client that ended inside a message; then this";
+                let after = "first, a client that ended inside a message";
                 next_one(grading, &program, after, CUT_IS_NO_END)?;
             }
             Ok(())
@@ -294,7 +295,7 @@ pub const CHECKS: &[Check] = &[
                 peer.send(length.to_be_bytes())?;
                 peer.call_it(format!("a length of {length}"));
                 is_closed(&mut peer)?;
-                let after = "first, a client with a length that is too great; then this";
+                let after = "first, a client with a length that is too great";
                 next_one(grading, &program, after, TOO_LONG_IS_NO_END)?;
             }
             Ok(())
@@ -326,7 +327,7 @@ pub const CHECKS: &[Check] = &[
                 peer.reset();
                 Outcome::Ok(())
             })?;
-            let after = "first, clients that were reset; then this";
+            let after = "first, clients that were reset";
             next_one(grading, &program, after, RESET_IS_NO_END)
         },
     },
@@ -368,8 +369,10 @@ const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message m
      the server. Close this connection, and go back to accept. (Lengths have no sign: as an int, a \
      large one is negative, and not greater than 65536.)";
 
-const RESET_IS_NO_END: &str = "A client broke the connection off: recv or send then fails with \
-     \"connection reset\". That is the end of this one conversation, and not of the server: handle \
+const RESET_IS_NO_END: &str = "A client broke the connection off: a receive then fails \
+     with \"connection reset\", a send with that or with \"broken pipe\" {Python: \
+     (ConnectionResetError and BrokenPipeError: except OSError catches both)}{C: (with MSG_NOSIGNAL: \
+     without it, the send ends the program)}. That is the end of this one conversation, and not of the server: handle \
      the error of every receive and send, and go back to accept (step 7).";
 
 const LEFT_OVER: &str = "The next client got an answer to something else than it has sent: what \
@@ -473,8 +476,25 @@ const SILENT_INSIDE: &str = "The client said nothing for two seconds in the midd
 fn answers(peer: &mut Peer, message: &[u8]) -> Outcome {
     peer.send(framed(message))?;
     let expected = framed(&message.to_ascii_uppercase());
-    peer.expect_or(&expected, |got| why_other(message, got))
+    peer.expect_or(&expected, |got| why_other(message, got))?;
+    // What comes behind it would be taken for the next answer.
+    match peer.too_many() {
+        0 => Ok(()),
+        more => {
+            let (answer, sent) = (plural(expected.len(), "byte"), show(&framed(message)));
+            let got = format!("{answer}, and {more} more after that");
+            let expected = format!("{}, and no more", show(&expected));
+            let advice = format!("{answer} were the answer, and {more} more came after it. {MORE}");
+            Err(Wrong::new(How::Other, expected, got).after(sent).advice(advice))
+        }
+    }
 }
+
+const MORE: &str = "Your program sends more than the length says. Is the length misread? It has its \
+     highest byte first (big-endian, or network byte order): {C: ntohl}{Python: \
+     int.from_bytes(x, \"big\")}{Rust: u32::from_be_bytes}{Node: readUInt32BE}{Java: \
+     readInt}{Perl: unpack(\"N\", $x)}{else: something takes it the other way round}. Or is \
+     the whole buffer sent, and not only what belongs to the message?";
 
 /// What has become of the message instead, if that can be told.
 fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
@@ -482,6 +502,10 @@ fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
     let sent = u32::try_from(message.len()).ok()?.to_be_bytes();
     if prefix == sent.to_ascii_uppercase() && prefix != sent {
         return Some(LENGTH_CHANGED.to_owned());
+    }
+    let is_reversed = prefix.iter().eq(sent.iter().rev());
+    if prefix != sent && is_reversed {
+        return Some(REVERSED.to_owned());
     }
     if prefix != sent {
         let length = u32::from_be_bytes(prefix.try_into().ok()?) as usize;
@@ -512,6 +536,14 @@ fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
 const LENGTH_CHANGED: &str = "The length has changed: one of 100 looks like a d. Leave its four \
      bytes alone: only the message is in capitals.";
 
+const REVERSED: &str = "The four bytes of the length are in the reverse order: the highest one \
+     comes first (big-endian, or network byte order). {C: htonl makes them of a number, and ntohl \
+     the number of them}{Python: n.to_bytes(4, \"big\") makes them of a number, and so does \
+     struct.pack with \">I\"}{Rust: to_be_bytes makes them of a number}{Node: writeUInt32BE \
+     writes them}{Java: writeInt of a DataOutputStream writes them}{Perl: pack(\"N\", $n) makes \
+     them of a number}{else: Send the highest byte ahead of the others}. Or send the four bytes \
+     that came: the answer is as long.";
+
 const AS_LONG: &str = "It is as long: all bytes of the message are in it, also blanks, line \
      endings and zeros, at its edges as well. Change bytes and not characters: a letter in \
      capitals may have more of them.";
@@ -534,8 +566,9 @@ fn is_closed(peer: &mut Peer) -> Outcome {
 fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> Outcome {
     let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
     result.map_err(|wrong| {
-        let sent = format!("{after} {}", wrong.sent);
+        let then = if wrong.sent.is_empty() { "a new client" } else { &wrong.sent };
+        let sent = format!("{after}; then {then}");
         let advice = if wrong.how == How::Other { LEFT_OVER } else { advice };
-        wrong.after(sent.trim_end()).advice(advice)
+        wrong.after(sent).advice(advice)
     })
 }

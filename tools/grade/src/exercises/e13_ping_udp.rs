@@ -4,14 +4,31 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 use std::time::Instant;
 
+use crate::clock::Moment;
 use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{ending, the_line};
-use crate::stop_and_wait::{EMPTY, NEW_SOCKET, Opponent, Pace, STRANGER, Stray, first_of, least};
+use crate::stop_and_wait::{
+    EMPTY, ENDED_BY_A_DATAGRAM, NEW_SOCKET, NOTHING_CAME, Opponent, Pace, Stray, TRY, first_of,
+    least,
+};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
+
+/// What an answer is: all of it is said where any of it is wrong.
+macro_rules! rule {
+    ($words:literal) => {
+        concat!(
+            $words,
+            " All of the rule: an answer is exactly the bytes \"pong N\", compared as bytes, and in \
+             their number as well, from the address that was pinged. After anything else receive \
+             again, with what is left of the 100 ms since the send."
+        )
+    };
+}
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -53,10 +70,12 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "a ping that was lost is sent again",
         usually: advice! {
-            Silent => "A ping got no answer, and nothing more came: the program waits forever. A \
-                datagram can be lost, and no call reports that. Give the receive a limit of 100 ms \
-                {Rust: (a read timeout)}{C: (SO_RCVTIMEO)}{Python: (settimeout)}{Java: \
-                (setSoTimeout)}, and when it is over, send again.",
+            Silent => "A ping got no answer, and nothing more came: the program waits forever, or \
+                for much longer than 100 ms. A datagram can be lost, and no call reports that. \
+                Give the receive a limit of 100 ms {Rust: (a read timeout)}{C: (SO_RCVTIMEO: a \
+                timeval of 0 seconds and 100000 microseconds)}{Python: (settimeout(0.1): it counts \
+                in seconds)}{Java: (setSoTimeout(100): it counts in milliseconds)}{Node: \
+                (setTimeout, which counts in milliseconds)}, and when it is over, send again.",
             Other | Exit => "A ping got no answer within 100 ms, and was not sent again. That the \
                 time is up is no error here (it is called \"would block\", \"timed out\" or \
                 EAGAIN): send the same ping again, three tries for each number.",
@@ -91,13 +110,29 @@ pub const CHECKS: &[Check] = &[
             grading.set_apart(late.opponent);
             // It may count a try that was answered too late: a machine
             // can be busy. What it prints is compared with what came.
+            let (mut first, mut waits) = (None, Vec::new());
             let played =
                 Play::start(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
-                    (1 | 3, 1) => Ok(()),
-                    _ => play.answer(ping),
+                    (1 | 3, 1) => {
+                        first = Some((Moment::now(), Instant::now()));
+                        Ok(())
+                    }
+                    _ => {
+                        let times = first.take();
+                        waits.extend(times.map(|(it, began)| (it.elapsed(), began.elapsed())));
+                        play.answer(ping)
+                    }
                 });
             let is_none = |it: &Wrong| it.how == How::Printed && it.got.contains("no answer");
-            played.advice_if(is_none, A_LIMIT_EACH)
+            played.advice_if(is_none, A_LIMIT_EACH)?;
+            // (What is longer by less is seen where more of them tell.)
+            let (shortest, shown) = waits.into_iter().min().unwrap_or_default();
+            if shortest < 4 * TRY {
+                return Ok(());
+            }
+            let got = format!("it came {} ms after try 1", shown.as_millis());
+            let wrong = Wrong::new(How::Silent, "try 2 of a ping, 100 ms after try 1", got);
+            Err(wrong.after("no answer to ping 1, try 1").advice(UNIT))
         },
     },
     Check {
@@ -112,9 +147,10 @@ pub const CHECKS: &[Check] = &[
             Printed => "The pings were right, and the lines are not. Nobody answered: \"no \
                 answer\" for each number, then the line that counts those that were answered, here \
                 0.",
-            _ => "Nobody answered, and the end does not tell. Print all five lines, and end with \
-                an exit status other than 0, so that a script can see it: exit(1), or an error \
-                from main.",
+            _ => "Nobody answered, and the end has to show that. Print all five lines, and end \
+                with an exit status other than 0, so that a script can see it{Rust: : exit(1), or \
+                an error from main}{Python: : sys.exit(1)}{C: : return 1 from main}{else: : \
+                exit(1)}.",
         },
         run: |grading| {
             // Two runs at a time: one without any answer, and one with a single one.
@@ -129,8 +165,9 @@ pub const CHECKS: &[Check] = &[
                 }
             }
             let [none, one] = plays;
+            let is_well = |it: &Wrong| it.how == How::Exit && it.got == "exit status 0";
             let is_early = |it: &Wrong| it.how == How::Exit && it.expected.contains("ping ");
-            none.finish().advice_if(is_early, GOES_ON)?;
+            none.finish().advice_if(is_well, ALL_IS_WELL).advice_if(is_early, GOES_ON)?;
             pace.is_right()?;
             one.finish().advice_if(|wrong| wrong.how == How::Exit, ONE_IS_ENOUGH)
         },
@@ -164,13 +201,11 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "an answer that comes twice counts once",
         usually: advice! {
-            "The answer to ping 1 came twice. The second one is still in your socket when ping 2 \
-             is sent, and it was taken for its answer, or for the end of the try. Compare what \
-             comes with the one \"pong N\" that you wait for; receive again if it is something \
-             else."
+            _ => TWICE,
         },
         run: |grading| {
-            Play::taken_down(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+            let play = Play::taken_down(grading)?.where_a_try_is_ended_by(ENDED_BY_A_DATAGRAM);
+            play.through(|play, ping| match (ping.number, ping.attempt) {
                 (1, _) => {
                     play.answer(ping)?;
                     play.send(ping, b"pong 1")
@@ -188,14 +223,11 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "After the late answer no more pings came. What is not the answer to this \
                 ping is thrown away, and the try goes on until its 100 ms are over.",
-            _ => "Ping 1 was given up, and then its three answers came all at once, during ping 2. \
-                They were taken for answers to ping 2, or ended its try. The number in the answer \
-                tells which ping it belongs to: another number than the current one is thrown \
-                away, and the same try goes on: several can be there at once, so receive again \
-                until its time is up.",
+            _ => GIVEN_UP,
         },
         run: |grading| {
-            Play::taken_down(grading)?.through(|play, ping| match (ping.number, ping.attempt) {
+            let play = Play::taken_down(grading)?.where_a_try_is_ended_by(ENDED_BY_A_DATAGRAM);
+            play.through(|play, ping| match (ping.number, ping.attempt) {
                 (1, _) => Ok(()),
                 (2, 1) => {
                     for _ in 0..3 {
@@ -214,10 +246,7 @@ pub const CHECKS: &[Check] = &[
             Silent => "A datagram came from another address, and the program went on waiting for \
                 longer than its 100 ms, or stopped for good. Throw it away, and let the same try \
                 go on.",
-            _ => "The right words came from another address than the one that was pinged. Anybody \
-                can send to your socket. Compare the address that {Rust: recv_from}{C|Python: \
-                recvfrom}{else: the receive} gives, or connect the socket, before the first ping: \
-                then the kernel lets only this one peer through.",
+            _ => STRANGER,
         },
         run: |grading| {
             let mut play = Play::start(grading)?;
@@ -253,18 +282,21 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "Wrong datagrams kept coming, one every few milliseconds, and the try did \
                 not end. A timeout counts from the beginning of each receive, so each datagram \
-                winds it up again. Note when the try must end, and before each receive set what is \
-                left until then; at 0 the try is over (and 0 must not be set: to the kernel it \
-                means no limit).",
+                starts it again. Note when the try must end, and before each receive set what is \
+                left until then. At 0 the try is over: do not set that {Rust: (0 is \
+                refused)}{Python: (settimeout(0) is no limit of 0 seconds: it makes the socket \
+                non-blocking)}{C: (a timeval of 0 means no limit)}{Java: (0 means no limit)}.",
             Exit => "Wrong datagrams kept coming, and the program ended. When nothing is left of \
-                the 100 ms, the try is over: a timeout of 0 or less is refused, or means no limit \
-                at all.",
+                the 100 ms, the try is over: receive no more then. A timeout of 0 or less {Rust: \
+                is refused}{Python: raises an exception, or makes the socket non-blocking}{C: \
+                is refused, or means no limit}{else: is refused, or means something else}.",
             _ => "Wrong datagrams kept coming, one every few milliseconds. They neither end a try \
                 nor count as one: it lasts its 100 ms, whatever comes.",
         },
         run: |grading| {
             let mut is_done = false;
-            Play::start(grading)?.through(|play, ping| {
+            let play = Play::start(grading)?.where_a_try_is_ended_by(ENDED_BY_A_DATAGRAM);
+            play.through(|play, ping| {
                 is_done = is_done || !play.opponent.make_noise(ping.from, b"pong 0", "pong 0");
                 if is_done { play.answer(ping) } else { Ok(()) }
             })
@@ -283,7 +315,7 @@ pub const CHECKS: &[Check] = &[
                 line \"4: no answer\", and the summary.",
         },
         run: |grading| {
-            Play::start(grading)?.through(|play, ping| {
+            Play::start(grading)?.where_a_try_is_ended_by(REFUSED).through(|play, ping| {
                 if ping.number < 4 {
                     return play.answer(ping);
                 }
@@ -301,7 +333,7 @@ pub const CHECKS: &[Check] = &[
              is over: receive again, with what is left of the 100 ms."
         },
         run: |grading| {
-            Play::start(grading)?.through(|play, ping| {
+            Play::start(grading)?.where_a_try_is_ended_by(INTERRUPTED).through(|play, ping| {
                 if ping.number < 4 && ping.attempt == 1 {
                     for _ in 0..2 {
                         play.opponent.program.stop_and_continue();
@@ -331,8 +363,9 @@ pub const HINTS: &[&str] = &[
      limit to what is left until then. Nothing left: the try is over.",
     "What a receive gives is the answer if both are right: the address is the one that was \
      pinged, and the bytes, all of them, are \"pong N\". Everything else: round again.",
-    "So are these errors: the time is up, interrupted, connection refused or reset. None of them \
-     needs more than another look at the clock.",
+    "An error of a receive need not be the end of a try: time is up, interrupted, connection \
+     refused or reset. None of them needs more than another look at the clock, and perhaps another \
+     receive.",
 ];
 
 const TRIES: u32 = 3;
@@ -369,7 +402,21 @@ struct Play {
 impl Play {
     fn start(grading: &mut Grading) -> Outcome<Self> {
         let wire = grading.datagrams()?;
-        Ok(Self { opponent: Opponent::start(grading, wire)?, seen: Default::default() })
+        let play = Self { opponent: Opponent::start(grading, wire)?, seen: Default::default() };
+        Ok(play.where_a_try_is_ended_by(NOTHING_CAME))
+    }
+
+    /// If a try is over too soon, that is the advice.
+    fn where_a_try_is_ended_by(mut self, advice: &'static str) -> Self {
+        self.opponent.may_end_a_try(advice);
+        self
+    }
+
+    /// The program has ended ahead of this.
+    fn too_early(&self, awaited: String, status: ExitStatus) -> Wrong {
+        let said = self.opponent.program.complaints().join("\n").to_lowercase();
+        let is_text = ["unicodedecodeerror", "utf-8", "utf8"].iter().any(|it| said.contains(it));
+        self.opponent.too_early(awaited, status).advice_if(|_| is_text, NOT_TEXT)
     }
 
     /// A run that was set apart.
@@ -397,7 +444,7 @@ impl Play {
     fn with_strays(self, strays: impl Fn(u32) -> VecDeque<Stray>) -> Outcome {
         let all = strays(1).len();
         let mut have_come = 0;
-        self.through(|play, ping| {
+        self.where_a_try_is_ended_by(ENDED_BY_A_DATAGRAM).through(|play, ping| {
             if ping.attempt == 1 {
                 let mut strays = strays(ping.number);
                 strays.drain(..have_come);
@@ -460,7 +507,7 @@ impl Play {
             self.opponent.since += least(TRIES);
         }
         let number = self.number();
-        self.opponent.call_it(format!("nothing, to try {attempt} of ping {number}"));
+        self.opponent.call_it(format!("no answer to ping {number}, try {attempt}"));
         Ok(Ping { number, attempt, from })
     }
 
@@ -482,7 +529,10 @@ impl Play {
     /// The answer that this ping is waiting for.
     fn answer(&mut self, ping: &Ping) -> Outcome {
         let answered = &mut self.seen[ping.number as usize].answered;
-        if answered.is_none() {
+        if answered.is_some() {
+            // It is there twice now, and one of the two is for nobody.
+            self.opponent.may_end_a_try(ENDED_BY_A_DATAGRAM);
+        } else {
             *answered = Some(ping.attempt);
             match ping.attempt {
                 // Too late, perhaps: then this is no reason for the next.
@@ -516,7 +566,7 @@ impl Play {
         let (status, lines) = opponent.expect_end()?;
         let end = opponent.end();
         if !(opponent.number == NUMBERS && last.is_over()) {
-            return Err(opponent.too_early(self.awaited(), status));
+            return Err(self.too_early(self.awaited(), status));
         }
         let compared = self.compare(&lines);
         if last.answered.is_none() {
@@ -528,7 +578,7 @@ impl Play {
                         Wrong { got: format!("the end, too early: {}", ending(status)), ..wrong }
                     }
                     // It broke off.
-                    Err(_) => opponent.too_early(line.to_owned(), status),
+                    Err(_) => self.too_early(line.to_owned(), status),
                 }
             })?;
         }
@@ -656,30 +706,64 @@ fn other_words(chance: &mut fastrand::Rng, number: u32) -> VecDeque<Stray> {
     strays.into()
 }
 
-const PART: &str = "A datagram that has only a part of the answer was taken for it, or for the end \
-     of the try, or ended the program. Compare as many bytes as the answer has, and the length: \
-     not only the bytes that have come.";
+const PART: &str = rule!(
+    "A datagram that has only a part of the answer was taken for it, or for the end of the try, or \
+     ended the program. Compare as many bytes as the answer has, and not only those that came."
+);
 
-const ALIKE: &str = "A datagram that is only like the answer was taken for it, or for the end of \
-     the try, or ended the program. Compare the bytes as they came with the ones that you wait \
-     for: cut nothing off, and make no number of them.";
+const ALIKE: &str = rule!(
+    "A datagram that is only like the answer was taken for it, or for the end of the try, or ended \
+     the program. Cut nothing off what came, and make no number of it."
+);
 
 const AFTER: &str = "The answer with a blank or a line ending after it is another datagram, and \
      was taken for the answer, or for the end of the try. Cut nothing off what came (strip, trim), \
      and compare its length as well, not only how it begins. And give the buffer more room than \
      the answer needs: what does not fit is cut off.";
 
-const NUMBER: &str = "An answer to another number was taken for the one that is waited for, or for \
-     the end of the try. All of \"pong N\" is compared, the number as well.";
+const NUMBER: &str = rule!(
+    "An answer to another number was taken for the one that is waited for, or for the end of the \
+     try."
+);
 
 const LONGER: &str = "A longer datagram that begins like the answer was taken for it, or for the \
      end of the try. Compare its length as well, not only how it begins {C: (strcmp stops at a \
      zero byte)}. And give the buffer more room than the answer needs: what does not fit is cut \
      off, and a longer datagram then looks like the right one (step 5).";
 
-const NOT_TEXT: &str = "A datagram with bytes that are no text was taken for the answer, or for \
-     the end of the try, or ended the program. Decode nothing: compare the bytes as they came with \
-     the bytes that you wait for.";
+const NOT_TEXT: &str = rule!(
+    "A datagram can be any bytes, and need not be text. Decode nothing: compare the bytes as they \
+     came{Python: : data == b\"pong 1\"}."
+);
+
+const TWICE: &str = rule!(
+    "The answer to ping 1 came twice. The second one is still in your socket when ping 2 is sent, \
+     and it was taken for its answer, or for the end of the try."
+);
+
+const GIVEN_UP: &str = rule!(
+    "Ping 1 was given up, and then its three answers came all at once, during ping 2. They were \
+     taken for answers to ping 2, or ended its try. The number in the answer tells which ping it \
+     belongs to."
+);
+
+const STRANGER: &str = rule!(
+    "The right words came from another address than the one that was pinged. Anybody can send to \
+     your socket. Compare the address that {Rust: recv_from}{C|Python: recvfrom}{else: the \
+     receive} gives, host and port, or connect the socket before the first ping: then the kernel \
+     lets only this one peer through."
+);
+
+const REFUSED: &str = "A try was over before its 100 ms were: \"connection refused\" has ended it. \
+     Nobody is at the port, and that is no more than an answer that does not come: receive again, \
+     with what is left of the 100 ms.";
+
+const INTERRUPTED: &str = "A try was over before its 100 ms were: the receive was interrupted \
+     (EINTR), as the program was stopped and continued. Call it again, with the time that is left.";
+
+const ALL_IS_WELL: &str = "Nobody answered, but exit status 0 says that all is well. Print all five \
+     lines, and end with an exit status other than 0, so that a script can see it{Rust: : exit(1), \
+     or an error from main}{Python: : sys.exit(1)}{C: : return 1 from main}{else: : exit(1)}.";
 
 const ANEW: &str = "Each ping was answered at its first try, and the line of a later one says \
      another: count the tries of each number anew, from 1.";
@@ -690,6 +774,11 @@ const LAST_LINE: &str = "The lines of the four numbers are right. After them com
 const A_LIMIT_EACH: &str = "The second try was answered at once, and the line says \"no answer\". \
      Each try has 100 ms of its own, from its send on, not all three together: and in that time it \
      receives.";
+
+const UNIT: &str = "The second try came far too late: a try without an answer is over after 100 ms. \
+     Look at the unit of the limit {Python: (settimeout counts in seconds: 0.1)}{C: (a timeval has \
+     seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: 100)}, and whether \
+     something else waits ahead of the send.";
 
 const GOES_ON: &str = "A number got no answer in three tries, and the program ended there. That is \
      no reason to end: print \"no answer\" for it, and go on with the next number, up to 4. After \

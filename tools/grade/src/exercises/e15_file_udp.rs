@@ -206,7 +206,7 @@ pub const CHECKS: &[Check] = &[
         usually: advice! {
             Silent => "Datagrams that are no answer kept coming, one every few milliseconds, and \
                 the try did not end. A timeout counts from the beginning of each receive, so each \
-                datagram winds it up again. Note when the try must end, and set before each \
+                datagram starts it again. Note when the try must end, and set before each \
                 receive what is left until then (step 13).",
             Exit => "The program ended on a datagram that is no answer. It can have any length, 0 \
                 as well: look at the length before you take a number out of it, or compare all of \
