@@ -15,7 +15,6 @@ use crate::wire::{NO_ANSWER, Peer, pattern};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
-    // ANCHOR: a_check
     Check {
         title: "what a client sends comes back",
         usually: advice! {
@@ -44,7 +43,6 @@ pub const CHECKS: &[Check] = &[
             Ok(())
         },
     },
-    // ANCHOR_END: a_check
     Check {
         title: "so do more messages, whatever they say",
         usually: advice! {
@@ -143,6 +141,7 @@ pub const CHECKS: &[Check] = &[
             peer.expect_nothing()
         },
     },
+    // ANCHOR: a_check
     Check {
         title: "after the client's end: what is left, and then the end",
         usually: advice! {
@@ -160,6 +159,7 @@ pub const CHECKS: &[Check] = &[
             peer.send_last("the last words", "the last words")
         },
     },
+    // ANCHOR_END: a_check
     Check {
         title: "it waits for a client that is slow to read, or to speak",
         usually: advice! { "The conversation of a slow client ended too early." },
