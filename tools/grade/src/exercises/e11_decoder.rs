@@ -379,7 +379,7 @@ fn what_was_lost(wrong: &Wrong, all: usize) -> Option<&'static str> {
         ZERO
     } else if instead_of.starts_with("\"\\r") || wrong.got.contains("on \"\\r\\n][") {
         ENDINGS
-    } else if came < all - all / 20 {
+    } else if came < all {
         LOST
     } else {
         return None;
