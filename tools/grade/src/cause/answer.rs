@@ -60,7 +60,9 @@ pub fn no_answer(
     // What is special about a later check, that one has to say. And with others there, what is
     // missing may be what somebody else has sent: the check knows.
     let is_alone = grading.bench().dropped(Type::STREAM).len() < 2;
-    let or_more = |words| if is_first { All(words) } else { Also(words) };
+    // Bytes that are not text have a form that may be misread: the check knows it.
+    let says_all = is_first && !stream.sent.contains(&0);
+    let or_more = |words| if says_all { All(words) } else { Also(words) };
     let brought = |awaited: &Awaited<'_>, by: &str, words: String| match awaited.is_prompt() {
         true if is_alone => or_more(format!("{what} came when the grader {by}: {words}")),
         true => Also(format!("{what} came when the grader {by}, and not before.")),
@@ -99,7 +101,7 @@ pub fn no_answer(
     if may_ask && awaited.finish() {
         let comes = awaited.comes_within(AFTER_THE_END);
         // Its end makes some give up what they have, and that is another matter.
-        if awaited.number() > 0 && !awaited.is_whole() {
+        if comes && !awaited.is_whole() {
             return Some(Also(format!(
                 "{} came when the grader ended its direction, and that is not the answer.",
                 plural(awaited.number(), "byte")

@@ -100,7 +100,9 @@ pub const CHECKS: &[Check] = &[
             Silent | Short => "Several messages came in one receive, and not all were answered. \
                 What follows the first one is the next one: don't throw it away, and don't wait \
                 for another receive before you answer it. The simplest way is to receive no more \
-                than belongs to this message: 4 bytes, then as many as they say.",
+                than belongs to this message: 4 bytes, then as many as they say; and each of the \
+                two again and again until it is whole, as a receive may bring fewer {C|Python: \
+                (or with MSG_WAITALL)}{Rust: (read_exact)}{Java: (readFully)}.",
             End | Reset => "Several messages came in one receive, and the conversation ended \
                 before all were answered. What follows the first message begins with the length of \
                 the next one: go on there.",
@@ -132,7 +134,8 @@ pub const CHECKS: &[Check] = &[
             _ => "It answered before the message was whole. A receive brings what is there, which \
                 may be fewer bytes than you ask for: repeat it until the four bytes are full, and \
                 then until the message is {Rust: (read_exact does that)}{C|Python: (MSG_WAITALL \
-                does that, or a loop that adds up)}{Java: (readFully does that)}.",
+                does that, or a loop that adds up)}{Java: (readFully does that)}. 0 bytes are the \
+                end, inside a message as well: close the connection then.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;
