@@ -100,9 +100,11 @@ pub const CHECKS: &[Check] = &[
             Silent | Short => "Several messages came in one receive, and not all were answered. \
                 What follows the first one is the next one: don't throw it away, and don't wait \
                 for another receive before you answer it. The simplest way is to receive no more \
-                than belongs to this message: 4 bytes, then as many as they say; and each of the \
-                two again and again until it is whole, as a receive may bring fewer {C|Python: \
-                (or with MSG_WAITALL)}{Rust: (read_exact)}{Java: (readFully)}.",
+                than belongs to this message: 4 bytes, then as many as they say (none if that is 0). \
+                Repeat each of the two receives until it is whole, for one may bring fewer bytes; 0 \
+                bytes are the end, inside a message as well {Rust: (read_exact does all of \
+                that)}{C|Python: (with MSG_WAITALL: fewer than you asked for)}{Java: (readFully \
+                does all of that)}.",
             End | Reset => "Several messages came in one receive, and the conversation ended \
                 before all were answered. What follows the first message begins with the length of \
                 the next one: go on there.",

@@ -744,7 +744,7 @@ const TWICE: &str = rule!(
 const GIVEN_UP: &str = rule!(
     "Ping 1 was given up, and then its three answers came all at once, during ping 2. They were \
      taken for answers to ping 2, or ended its try. The number in the answer tells which ping it \
-     belongs to."
+     belongs to; and several datagrams can be there at once: look at all of them."
 );
 
 const STRANGER: &str = rule!(
