@@ -12,7 +12,7 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 /// So long is waited for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// What programs take to start does not count, up to that.
-pub const STARTING: Duration = Duration::from_secs(30);
+pub const STARTING: Duration = Duration::from_secs(60);
 /// To some calls a limit of less would mean none: nobody waits for so little.
 const LEAST: Duration = Duration::from_millis(1);
 /// Of a machine that has taken away so much nothing is to be expected.
@@ -49,8 +49,11 @@ pub struct Clock {
 /// What checks tell the clock.
 #[derive(Default)]
 struct Known {
-    /// How long was waited for programs that start.
+    /// How long was waited for programs that start, and up to when that is counted.
     starting: Duration,
+    counted: Option<Instant>,
+    /// How much of it they slept, as far as it was seen.
+    asleep: Duration,
     /// A check says itself that nothing can be said on this machine.
     is_hopeless: bool,
     /// What checks were allowed that last for seconds even if all is well.
@@ -72,9 +75,23 @@ impl Clock {
         self.known().starting
     }
 
-    /// A program has taken so long to start.
-    pub fn add_start(&self, time: Duration) {
-        self.known().starting += time;
+    /// A program was starting in this time. If several do at once, it counts once.
+    pub fn add_start(&self, from: Instant, to: Instant) {
+        let mut known = self.known();
+        let from = known.counted.map_or(from, |counted| counted.max(from));
+        known.starting += to.saturating_duration_since(from);
+        known.counted = Some(from.max(to));
+    }
+
+    /// So much of its start a program has slept.
+    pub fn add_asleep(&self, time: Duration) {
+        self.known().asleep += time;
+    }
+
+    /// Most of the time is that of programs that start: nothing that came too late says anything
+    /// about what they do then.
+    pub fn was_spent_on_starts(&self) -> bool {
+        self.is_up() && self.starting() >= LIMIT / 4
     }
 
     /// What is left for all the checks. That a program takes long to start does not count, within
@@ -103,11 +120,32 @@ impl Clock {
 
     /// What has not come may only have come later: nothing can be said about it.
     pub fn time_was_up(&self) -> Wrong {
+        let limit = seconds(self.limit());
+        if self.was_spent_on_starts() {
+            let (starting, asleep) = (self.starting(), self.known().asleep);
+            let what = match asleep > starting / 2 {
+                true => format!(
+                    "in {} of them it did nothing. Is there a sleep ahead of the line \"ready\", or \
+                     of connect? Take it away",
+                    seconds(asleep)
+                ),
+                false => "if there is a sleep ahead of the line \"ready\", or of connect, take it \
+                          away; if it must be compiled, give the grader the compiled program; or \
+                          try again when the machine is less busy"
+                    .to_owned(),
+            };
+            return Wrong::machine(format!(
+                "time was up. An exercise has {limit} for all its checks, and up to {} more for a \
+                 program that is slow to start. Yours is started anew for each check, and took {} \
+                 for that in all: {what}.",
+                seconds(STARTING),
+                seconds(starting),
+            ));
+        }
         Wrong::machine(format!(
-            "time was up. An exercise has {} for all its checks, and less was left than the grader \
+            "time was up. An exercise has {limit} for all its checks, and less was left than the grader \
              waits for an answer. Try again when the machine is less busy. If it ends like this \
-             again, the program takes too long in the checks above.",
-            seconds(self.limit())
+             again, the program takes too long in the checks above."
         ))
     }
 

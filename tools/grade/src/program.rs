@@ -108,6 +108,8 @@ pub struct Program {
     started: Instant,
     /// So much of its start the clock knows.
     counted: Cell<Duration>,
+    /// It has connected, ready or not.
+    has_started: Cell<bool>,
     /// All its lines, in order.
     said: RefCell<Vec<String>>,
     /// What it printed (without `ready`), and how much has been asked for.
@@ -202,6 +204,7 @@ impl Program {
             complaints,
             started,
             counted: Cell::default(),
+            has_started: Cell::default(),
             said: RefCell::default(),
             printed: RefCell::default(),
             times: RefCell::default(),
@@ -261,7 +264,10 @@ impl Program {
                     let time = std::mem::replace(&mut last, Moment::now()).elapsed();
                     match look.again() {
                         Doing::Works if !self.flooded.load(Ordering::Relaxed) => worked += time,
-                        Doing::Works | Doing::Sleeps => slept += time.min(10 * LOOK),
+                        Doing::Works | Doing::Sleeps => {
+                            slept += time.min(10 * LOOK);
+                            self.clock.add_asleep(time.min(10 * LOOK));
+                        }
                         Doing::Waits => {}
                     }
                 }
@@ -300,9 +306,13 @@ impl Program {
                 self.asked.set(self.asked.get() + 1);
                 return Ok(line);
             }
-            let (how, then) = match self.receive_line(wait.left().unwrap_or_default()) {
+            let left = wait.left().map(|left| if self.is_starting() { left.min(LOOK) } else { left });
+            let (how, then) = match self.receive_line(left.unwrap_or_default()) {
                 Ok(()) => continue,
-                Err(RecvTimeoutError::Timeout) if wait.left().is_some() => continue,
+                Err(RecvTimeoutError::Timeout) if wait.left().is_some() => {
+                    self.still_starts();
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     (How::Silent, format!("for {}", seconds(start.elapsed())))
                 }
@@ -392,9 +402,28 @@ impl Program {
 
     /// It has taken so long to start, up to now.
     fn count_start(&self, time: Duration) {
-        let more = time.saturating_sub(self.counted.get());
-        self.counted.set(self.counted.get() + more);
-        self.clock.add_start(more);
+        let from = self.started + self.counted.get();
+        self.counted.set(self.counted.get().max(time));
+        self.clock.add_start(from, self.started + self.counted.get());
+    }
+
+    /// Whether it may be starting yet: it is not ready, has not connected, and has printed nothing.
+    fn is_starting(&self) -> bool {
+        !self.has_started.get() && !self.is_ready.get() && self.printed.borrow().is_empty()
+    }
+
+    /// Somebody waits for it. If it has not said that it is ready, that is a part of its start, up
+    /// to its end: some runs never say it.
+    pub fn still_starts(&self) {
+        if self.is_starting() {
+            self.count_start(self.started.elapsed());
+        }
+    }
+
+    /// It has connected: whatever comes now is no start.
+    pub fn has_connected(&self) {
+        self.still_starts();
+        self.has_started.set(true);
     }
 
     /// All that comes until there was none for so long. What prints on and on is not awaited.
@@ -491,6 +520,7 @@ impl Program {
         let wait = self.clock.wait(patience);
         while self.ended().is_none() && wait.left().is_some() {
             thread::sleep(Duration::from_millis(2));
+            self.still_starts();
         }
         self.ended()
     }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::cause;
-use crate::clock::LIMIT;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
 use crate::guard::guarded;
@@ -81,6 +80,15 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
             true => Err(grading.bench().clock.time_was_up()),
             false => run(check, &mut grading).map_err(cause::or_the_machine),
         };
+        let clock = Rc::clone(&grading.bench().clock);
+        let result = result.map_err(|wrong| match wrong.how {
+            How::Machine => wrong,
+            // What was there and wrong was wrong in time.
+            How::Other | How::More => wrong,
+            _ if wrong.advice.as_deref() == Some(ON_AND_ON) => wrong,
+            _ if clock.was_spent_on_starts() => clock.time_was_up(),
+            _ => wrong,
+        });
         let result = result.map_err(|mut wrong| {
             let waits = grading.bench().waits().filter(|_| grading.bench().clock.is_up());
             if let (How::Machine, Some(words)) = (wrong.how, waits) {
@@ -175,15 +183,5 @@ fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> St
     if advice == ON_AND_ON {
         return format!("Time was up: an exercise has {limit} for all its checks. {advice}");
     }
-    // If the program took long to start, nothing that the check has to say is certain.
-    if clock.starting() < LIMIT / 4 {
-        return format!("{advice} (And time was up: an exercise has {limit} for all its checks.)");
-    }
-    format!(
-        "Time was up: an exercise has {limit} for all its checks, and up to 30 seconds more for a \
-         program that is slow to start. Yours is started anew for each check, and took {} for that \
-         in all. Give the grader a program that is compiled already, or try again when the machine \
-         is less busy.",
-        seconds(clock.starting())
-    )
+    format!("{advice} (And time was up: an exercise has {limit} for all its checks.)")
 }

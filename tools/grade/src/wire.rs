@@ -666,9 +666,17 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
     let wait = bench.clock.wait(PATIENCE);
     loop {
         match listener.accept() {
-            Ok((stream, _)) => return Peer::new(stream, bench),
+            Ok((stream, _)) => {
+                let program = client_of(listener, bench);
+                program.iter().for_each(|program| program.has_connected());
+                return Peer::new(stream, bench);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                client_of(listener, bench).iter().for_each(|program| program.still_starts());
                 if wait.left().is_none() {
+                    if bench.clock.has_cut(start.elapsed()) {
+                        return Err(bench.clock.time_was_up());
+                    }
                     let expected = format!("a connection to {}", listener.local_addr()?);
                     let got = format!("none for {}", seconds(start.elapsed()));
                     return Err(Wrong::new(How::Silent, expected, got));
@@ -678,6 +686,12 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The program that was told to connect there.
+fn client_of(listener: &TcpListener, bench: &Bench) -> Option<Rc<Program>> {
+    let address = listener.local_addr().ok()?.to_string();
+    bench.programs.borrow().iter().rev().find(|it| it.argument == address).cloned()
 }
 
 /// A text in which each place can be told from the others.
