@@ -51,6 +51,30 @@ pub fn complaint(lines: &[String]) -> Option<Complaint> {
     all.iter().find_map(|find| find(&lines)).or_else(|| plain(&lines))
 }
 
+/// Whether they are what a language itself prints when nobody has caught an exception: not what a
+/// program prints that has caught it.
+pub fn is_uncaught(lines: &[String]) -> bool {
+    const BEGINNINGS: &[&str] = &[
+        "Traceback (most recent call last)",
+        "Exception in thread \"main\"",
+        "Node.js v",
+        "PHP Fatal error:  Uncaught ",
+        "Fatal error: Uncaught ",
+        "terminate called after throwing",
+        "    while executing",
+        "goroutine 1 [",
+    ];
+    let any = |is_it: &dyn Fn(&str) -> bool| lines.iter().any(|line| is_it(line));
+    // x.rb:12:in 'main': end of file reached (EOFError)
+    let is_rubys = |line: &str| {
+        let Some((place, message)) = line.split_once(":in ") else { return false };
+        let number = place.rsplit(':').next().unwrap_or_default();
+        let is_place = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+        is_place && message.starts_with(['`', '\'']) && message.ends_with(')')
+    };
+    any(&|line| BEGINNINGS.iter().any(|it| line.starts_with(it))) || any(&is_rubys)
+}
+
 /// What no network can bring about.
 const MISTAKES: &[&str] = &[
     "NameError",
@@ -322,12 +346,29 @@ fn plain(lines: &[&str]) -> Option<Complaint> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, complaint};
+    use super::{Kind, complaint, is_uncaught};
 
     fn words(text: &str) -> (String, Kind) {
         let lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let found = complaint(&lines).expect(text);
         (found.words, found.kind)
+    }
+
+    #[test]
+    fn nobody_has_caught_it() {
+        for (line, expected) in [
+            ("goroutine 1 [running]:", true),
+            ("x.rb:3:in 'take': end of file reached (EOFError)", true),
+            ("/tmp/x.rb:3:in `take': end of file reached (EOFError)", true),
+            ("PHP Fatal error:  Uncaught Exception: no in /tmp/x.php:3", true),
+            ("    while executing", true),
+            ("terminate called after throwing an instance of 'std::runtime_error'", true),
+            ("client: an error in 'read' (EOF)", false),
+            ("panic: no", false),
+            ("PHP Warning:  fread(): no", false),
+        ] {
+            assert_eq!(is_uncaught(&[line.to_owned()]), expected, "{line}");
+        }
     }
 
     #[test]

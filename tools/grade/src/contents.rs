@@ -47,6 +47,7 @@ pub fn lines(chance: &mut Rng) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         " ".to_owned(),
+        "0".to_owned(),
         "quit".to_owned(),
         "QUIT".to_owned(),
         format!(" {}", sentence()),

@@ -306,7 +306,8 @@ impl Program {
                 self.asked.set(self.asked.get() + 1);
                 return Ok(line);
             }
-            let left = wait.left().map(|left| if self.is_starting() { left.min(LOOK) } else { left });
+            let left =
+                wait.left().map(|left| if self.is_starting() { left.min(LOOK) } else { left });
             let (how, then) = match self.receive_line(left.unwrap_or_default()) {
                 Ok(()) => continue,
                 Err(RecvTimeoutError::Timeout) if wait.left().is_some() => {

@@ -176,8 +176,8 @@ pub const CHECKS: &[Check] = &[
         title: "it keeps its port until standard input ends, and ends then",
         usually: advice! {
             Exit => "Standard input ended (Ctrl-D), and the program is to end then, with exit \
-                status 0. Read lines from it until there are no more{Python: : for line in \
-                sys.stdin (input() raises EOFError there)}.",
+                status 0. Read from it until there is no more{Python: : sys.stdin.buffer.read() \
+                (input() raises EOFError there)}.",
             Printed => SAYS_MORE,
             _ => "Lines came on standard input, and the port was given back: keep it until \
                 standard input ends, whatever the lines are.",
@@ -190,11 +190,28 @@ pub const CHECKS: &[Check] = &[
                 let _ = program.type_line(&line);
             }
             // One that ends now does so at once.
+            std::thread::sleep(Duration::from_millis(100));
+            let is_over = program.ended().is_some();
+            // (What is -1 to a char.)
+            program.type_bytes(b"\xff\n\xff\xfe");
+            // One that ends now does so at once.
             std::thread::sleep(Duration::from_millis(200));
-            expect_taken(first, "is still taken")
-                .after("some lines on standard input, one of them empty, and no end")?;
+            let words = match is_over {
+                true => "some lines on standard input, one of them empty, and no end",
+                false => "some lines on standard input, then the bytes ff 0a ff fe, and no end",
+            };
+            let is_at_bytes = |_: &Wrong| !is_over && program.ended().is_some();
+            expect_taken(first, "is still taken").after(words).advice_if(is_at_bytes, BYTES)?;
             program.end_input();
-            program.expect_success().after("the end of standard input")?;
+            let decodes = |it: &Wrong| {
+                let words = ["UnicodeDecodeError", "UTF-8", "utf-8", "MalformedInput"];
+                let says = |line: &String| words.iter().any(|words| line.contains(words));
+                it.how == How::Exit && program.complaints().iter().any(says)
+            };
+            program
+                .expect_success()
+                .after("the end of standard input")
+                .advice_if(decodes, BYTES)?;
             bind(first, false)?;
             let more = program.last_lines();
             expect_no_line(more.first(), "no other lines than \"mine: ...\" and \"ready\"")?;
@@ -222,10 +239,14 @@ pub const HINTS: &[&str] = &[
      `Option<Socket>`)} to `main`, where it lives until the end.",
     "{Rust: `socket.local_addr()?.as_socket()` is the address for the line. `for _ in \
      std::io::stdin().lines() {}` waits for the end of standard input.}{Python: \
-     `socket.getsockname()` is the address for the line. `for line in sys.stdin: pass` waits for \
+     `socket.getsockname()` is the address for the line. `sys.stdin.buffer.read()` waits for \
      the end of standard input.}{else: getsockname gives the address for the line. Reading until \
      there is nothing more waits for the end of standard input.}",
 ];
+
+const BYTES: &str = "Bytes that are no text came on standard input, and it ended. Whatever comes \
+     there is no end: read bytes, and decode nothing{Python: : sys.stdin.buffer}. {C: (getchar \
+     gives an int: in a char, the byte ff looks like EOF.)}";
 
 const LISTENS: &str = "The port is bound, and somebody listens there as well: the task is to bind, \
      and no more. listen is the next step. {Python: (create_server does both.)}{Rust: \

@@ -34,8 +34,15 @@ pub const CHECKS: &[Check] = &[
             };
             let is_among_others =
                 |it: &Wrong| it.how == How::Other && it.got.contains("You are guest 1.");
+            // (Who counts from 0 does so at each start.)
+            let goes_on = |it: &Wrong| {
+                it.how == How::Other
+                    && it.got.contains("\"You are guest ")
+                    && !it.got.contains("guest 0")
+            };
             expect_greeting(&mut guest, 1)
                 .advice_if(ended, ON_WHICH_SOCKET)
+                .advice_if(goes_on, FIRST_OF_ALL)
                 .advice_if(is_among_others, AMONG_OTHERS)?;
             grading.set_aside(program, None);
             Ok(())
@@ -51,7 +58,8 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
-            expect_greeting(&mut guest, 1)?;
+            let is_number = |it: &Wrong| it.how == How::Other && it.got.contains("You are guest ");
+            expect_greeting(&mut guest, 1).advice_if(is_number, EACH_START)?;
             guest
                 .expect_end()
                 .advice_if(|it| it.got.starts_with("more"), TOO_MUCH)
@@ -234,6 +242,12 @@ fn all_are_served(mut guests: Vec<Peer>, first: i64) -> Outcome {
     let expected = format!("the numbers {first} to {}, each once", wanted.end - 1);
     Err(Wrong::new(How::Other, expected, got).after(MANY_COME))
 }
+
+const FIRST_OF_ALL: &str = "The first guest after a start is number 1. Keep the number in a variable \
+     that begins anew with the program, and add one for each guest that you accept, and only once.";
+
+const EACH_START: &str = "This is a new start of the program, and its first guest. The count begins \
+     with 1 at each start: keep the number in a variable, and nowhere where it outlives the program.";
 
 fn expect_greeting(guest: &mut Peer, number: i64) -> Outcome {
     guest.call_it("nothing, for a guest just connects");

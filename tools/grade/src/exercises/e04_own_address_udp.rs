@@ -133,13 +133,17 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "so is one that is no text, or any text",
         usually: advice! {
-            "It was not answered. Nobody asked what is in a datagram: it may be no text, so don't \
-             decode it; and \"quit\", a blank or a 0 are a datagram as any other."
+            Other => "What was in the datagram is in the answer. That is the address that the \
+                datagram came from, and nothing else, whatever the datagram says.",
+            _ => "It was not answered. Nobody asked what is in a datagram: it may be no text, so don't \
+             decode it; and \"quit\", a blank, a 0 or an address are a datagram as any other.",
         },
         run: |grading| {
             let mut all: Vec<Vec<u8>> =
                 lines(grading.chance()).into_iter().map(Vec::from).collect();
             all.extend([b"\xff\xfe\0\xe4".to_vec(), b"0".to_vec(), b"\n".to_vec(), vec![0]]);
+            // An address is a text as any other.
+            all.push(b"127.0.0.1:1".to_vec());
             let length = grading.chance().usize(100..1000);
             all.push(bytes(grading.chance(), length));
             asked_by_one(grading, all)

@@ -226,7 +226,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// What is no end, though some take it for one.
-pub const ENDS_NOTHING: [&str; 6] = ["quit", "\n", " ", "quit\n", "exit\r\n", "\n\nbye\n"];
+pub const ENDS_NOTHING: [&str; 7] = ["quit", "0", "\n", " ", "quit\n", "exit\r\n", "\n\nbye\n"];
 
 /// The same, and texts by chance, each with a line ending or without.
 pub fn whatever(chance: &mut Rng) -> Vec<String> {
@@ -265,6 +265,10 @@ pub const ENDED: &str = "The program has ended by itself: no client is the last 
 pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by itself or a blank is \
      a message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
 
+const ZERO: &str = "A message of the one byte \"0\" is none of 0 bytes: it comes back as any other. \
+     {Perl: \"0\" is false: ask for the length of what came.}{else: (In Perl and in PHP \"0\" is \
+     false: ask for the length of what came.)}";
+
 const AMONG_OTHERS: &str = "The bytes came back, and others with them. Send back what came, and \
      nothing ahead of it or behind it.";
 
@@ -293,6 +297,7 @@ pub fn expect_same(peer: &mut Peer, message: &str) -> Outcome {
     peer.expect_echo(message).map_err(|wrong| {
         let advice = match wrong.how {
             _ if !message.is_ascii() => TEXT,
+            How::End | How::Reset | How::Silent if message == "0" => ZERO,
             How::Other | How::Short | How::More => CHANGED,
             _ => WORDS,
         };

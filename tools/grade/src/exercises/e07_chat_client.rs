@@ -10,6 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use socket2::{Domain, Socket, Type};
 
+use crate::complaint::is_uncaught;
 use crate::contents;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
@@ -118,7 +119,8 @@ pub const CHECKS: &[Check] = &[
             }
             program.type_line("quit\nnothing more")?;
             exchange(&program, &mut peer, "quit")?;
-            peer.expect_end()?;
+            let is_held = |it: &Wrong| it.how == How::More && program.ended_soon().is_some();
+            peer.expect_end().advice_if(is_held, HELD)?;
             program.expect_success()?;
             prints_no_more(&program).advice(NO_MORE)
         },
@@ -137,8 +139,9 @@ pub const CHECKS: &[Check] = &[
                 as after a \"quit\" that was typed.",
         },
         run: |grading| {
-            let inputs: [(&str, &[&str]); 3] = [
+            let inputs: [(&str, &[&str]); 4] = [
                 ("one\nand two", &["one", "and two", "quit"]),
+                ("one\n0", &["one", "0", "quit"]),
                 ("", &["quit"]),
                 ("one\nquit", &["one", "quit"]),
             ];
@@ -151,10 +154,12 @@ pub const CHECKS: &[Check] = &[
                     input => format!("{}, and the end of the input", show(input.as_bytes())),
                 };
                 let is_twice = |it: &Wrong| it.how == How::More && input.ends_with("quit");
+                let is_zero = |it: &Wrong| input.ends_with('0') && it.expected.ends_with("\"0\"");
                 result
                     .and_then(|()| peer.expect_end())
                     .and_then(|()| program.expect_success())
                     .after(words)
+                    .advice_if(is_zero, ZERO_LAST)
                     .advice_if(is_twice, TWICE)?;
             }
             Ok(())
@@ -175,11 +180,13 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = accept_and_greet(grading)?;
             let mut long = vec![String::new(), "x".repeat(1025), "你".repeat(342)];
             // Whoever reads such a line in parts has a short one at its end, with most buffers.
-            long.extend([1100, 2100, 4200, 8300].map(|length| "x".repeat(length)));
+            // (And some functions have a longest line.)
+            long.extend([1100, 2100, 4200, 8300, 70_000].map(|length| "x".repeat(length)));
             for line in long {
-                program.type_line(&line)?;
-                program.type_line("short")?;
-                exchange(&program, &mut peer, "short")?;
+                // (It may end while it is typed: what comes tells.)
+                let _ = program.type_line(&line).and_then(|()| program.type_line("short"));
+                let is_longest = |_: &Wrong| line.len() > 65_536;
+                exchange(&program, &mut peer, "short").advice_if(is_longest, LONGEST)?;
             }
             Ok(())
         },
@@ -536,7 +543,19 @@ fn prints(program: &Program, text: &str) -> Outcome {
 
 /// It ends, and tells that something is wrong, and what.
 fn fails(program: &Program) -> Outcome {
-    program.expect_failure()?;
+    let result = program.expect_failure();
+    // (What ends with a signal, as C++ does, has none.)
+    let failed = program.ended().is_some_and(|status| !status.success());
+    if failed && is_uncaught(&program.complaints()) {
+        let expected = "a line on standard error that says why";
+        return Err(Wrong::new(How::Exit, expected, "an exception that nobody caught").advice(
+            "The program ended with an exception that nobody caught: it lists its calls, and says \
+             nothing to whoever typed. What a network can do is no mistake of the program: catch \
+             the error, print a line on standard error that says what it was, and end with an \
+             exit status other than 0.",
+        ));
+    }
+    result?;
     if program.ended().and_then(|status| status.code()) == Some(101) {
         let expected = "an exit status of its own choice";
         return Err(Wrong::new(How::Exit, expected, "a panic").advice(
@@ -547,15 +566,6 @@ fn fails(program: &Program) -> Outcome {
         ));
     }
     let complaints = program.complaints();
-    if complaints.iter().any(|line| is_uncaught(line)) {
-        let expected = "a line on standard error that says why";
-        return Err(Wrong::new(How::Exit, expected, "an exception that nobody caught").advice(
-            "The program ended with an exception that nobody caught: it lists its calls, and says \
-             nothing to whoever typed. What a network can do is no mistake of the program: catch \
-             the error, print a line on standard error that says what it was, and end with an \
-             exit status other than 0.",
-        ));
-    }
     if complaints.iter().any(|line| !line.trim().is_empty()) {
         return Ok(());
     }
@@ -571,12 +581,6 @@ fn fails(program: &Program) -> Outcome {
     ))
 }
 
-/// Python's, Java's and Node's words for it.
-fn is_uncaught(line: &str) -> bool {
-    let begins = ["Traceback (most recent call last)", "Exception in thread \"main\"", "Node.js v"];
-    begins.iter().any(|begin| line.starts_with(begin))
-}
-
 /// What people type, and what hardly anybody thinks of.
 fn lines(chance: &mut Rng) -> Vec<String> {
     let mut lines = contents::lines(chance);
@@ -588,6 +592,19 @@ fn lines(chance: &mut Rng) -> Vec<String> {
     lines.extend(separators.map(|it| format!("{word}{it}{word}")));
     lines
 }
+
+const ZERO_LAST: &str = "The last line of the input was \"0\", and had no line ending: it is a \
+     message all the same, of one byte. {Perl: \"0\" is false: ask whether the line is \
+     defined.}{else: (In PHP and Perl \"0\" is false: ask whether there is a line.)}";
+
+const LONGEST: &str = "A line of 70000 bytes was typed, and then \"short\", which was not sent. A line \
+     that is too long is left out, however long it is, and the next one is read. What reads \
+     lines may have a longest one, and end there: it says so, or fails{else:  (Go's Scanner ends at \
+     64 KB)}.";
+
+const HELD: &str = "Your program has ended, and its connection is still open: another process has it. \
+     A child process, or a program that was started, got a copy of the socket: close it there as \
+     well, or start none.";
 
 const TWICE: &str = "The last line of the input was \"quit\", and had no line ending: it is that \
      line all the same. So \"quit\" is sent once, and not again because the input has ended.";

@@ -301,6 +301,10 @@ const ON: &str = "Something else came, and more and more of it, without a line e
      an end; the program waits for one. It can tell sooner: 16 bytes are enough to see that this \
      is not the line.";
 
+const HALF_A_LINE: &str = "A part of the line came, and then nothing more; the program waits for the \
+     rest. The limit of a second counts then as well: it is one for each receive, or for the whole \
+     line. A wait ahead of the first receive alone (select, poll) says nothing about the next.";
+
 const IDLE: &str = "The first one had no client for more than a second, and then one came, and did \
      not get its line. The limit of a second is for the second one's receive only: the first one \
      waits in accept for as long as it takes.";
@@ -315,6 +319,9 @@ const LEFT_OPEN: &str = "After some hundred clients no more are served. Most oft
      are still open in the program, and it has no descriptors left (\"too many open files\"): \
      close each client's socket, also if send fails. Ending the direction (shutdown) does not \
      close it.";
+
+/// So much of the line comes from one that says no more.
+const HALF: usize = 7;
 
 const NOTHING: &str = "by the other program: nothing";
 
@@ -331,21 +338,25 @@ fn start_at_another(grading: &mut Grading) -> Outcome<(TcpListener, Rc<Program>)
     Ok((other, program))
 }
 
-/// At an address where somebody says nothing, at one where somebody talks on and on, and one that
-/// has no client for a while. Returns how long it was until the program ended that hears nothing:
+/// At an address where somebody says nothing, at one where somebody talks on and on, at one where
+/// half a line comes, and one that has no client for a while. Returns how long it was until the program ended that hears nothing:
 /// since its start, and since it has connected.
 fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
     let first = grading.start()?;
     let start = Instant::now();
-    let (other, silent) = start_at_another(grading)?;
-    let _silent = grading.accept(&other)?;
+    let (others, silent) = start_at_another(grading)?;
+    let (talks, bored) = start_at_another(grading)?;
+    let (stops, half) = start_at_another(grading)?;
+    let mut talker = grading.accept(&talks)?;
+    let mut stopped = grading.accept(&stops)?;
+    // (If the program has gone, it tells below.)
+    let _ = stopped.send(&LINE[..HALF]);
+    let _silent = grading.accept(&others)?;
     let (connected, given) = (Instant::now(), Moment::now());
-    let (other, bored) = start_at_another(grading)?;
-    let mut talker = grading.accept(&other)?;
     let (mut times, mut last) = (None, Instant::now());
     let wait = grading.bench().clock.wait(PATIENCE);
     let is_over = |program: &Program| program.ended().is_some();
-    while times.is_none() || !is_over(&bored) {
+    while times.is_none() || !is_over(&bored) || !is_over(&half) {
         if wait.left().is_none() {
             break;
         }
@@ -372,6 +383,13 @@ fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
         return Err(wrong.after(talk).advice(ON));
     }
     bored.expect_failure().after(talk)?;
+    let stop = format!("by the other program: {:?}, then nothing", &LINE[..HALF]);
+    if !is_over(&half) {
+        let got = format!("a program that still waits after {}", seconds(connected.elapsed()));
+        let wrong = Wrong::new(How::Exit, "the end of the program", got);
+        return Err(wrong.after(stop).advice(HALF_A_LINE));
+    }
+    half.expect_failure().after(stop)?;
     let late = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
     late.after("no client for more than a second; then one").advice(IDLE)?;
     Ok(times.unwrap_or((PATIENCE, PATIENCE)))

@@ -150,7 +150,9 @@ pub const CHECKS: &[Check] = &[
             for _ in 0..20 {
                 drop(grading.connect(&program)?);
             }
+            let waits = |it: &Wrong| it.how == How::Silent && program.ended().is_none();
             next(grading, &program, "20 that closed as soon as they were connected")
+                .advice_if(waits, ONE_FOR_ALL)
         },
     },
     Check {
@@ -281,6 +283,12 @@ pub const HINTS: &[&str] = &[
 ];
 
 const HELLO: &[u8] = b"hello\n";
+
+const ONE_FOR_ALL: &str = "20 clients came and went at once, and this one came right behind them. The \
+     program runs, and does not serve it. Does it accept one client for each event? One event can \
+     stand for several who wait (edge-triggered: EPOLLET): accept until nobody is there (EAGAIN), \
+     or wait level-triggered. And if it asks again and again at a socket that has ended, it never \
+     comes back to accept.";
 
 const ECHO: &str = "The greeting was right; what comes after it was not. Receive into a buffer, \
      send the n bytes that recv gave, and do so in a loop until it gives 0. Only then end your own \
