@@ -13,6 +13,10 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// What programs take to start does not count, up to that.
 pub const STARTING: Duration = Duration::from_secs(60);
+/// A start of which nothing is known has so much more time than other waits.
+pub const FIRST_START: Duration = Duration::from_secs(2);
+/// No start that is all right takes longer, if the program sleeps.
+const SLOWEST: Duration = Duration::from_secs(4);
 /// To some calls a limit of less would mean none: nobody waits for so little.
 const LEAST: Duration = Duration::from_millis(1);
 /// Of a machine that has taken away so much nothing is to be expected.
@@ -52,6 +56,8 @@ struct Known {
     /// How long was waited for programs that start, and up to when that is counted.
     starting: Duration,
     counted: Option<Instant>,
+    /// How long the slowest of them took.
+    slowest: Duration,
     /// How much of it they slept, as far as it was seen.
     asleep: Duration,
     /// A check says itself that nothing can be said on this machine.
@@ -81,6 +87,18 @@ impl Clock {
         let from = known.counted.map_or(from, |counted| counted.max(from));
         known.starting += to.saturating_duration_since(from);
         known.counted = Some(from.max(to));
+    }
+
+    /// A start has taken so long, up to now.
+    pub fn note_start(&self, time: Duration) {
+        let mut known = self.known();
+        known.slowest = known.slowest.max(time);
+    }
+
+    /// So long is waited for what a program does that may be starting yet: it starts as slowly as
+    /// those before it.
+    pub fn patience_to_start(&self) -> Duration {
+        PATIENCE + self.known().slowest.min(SLOWEST)
     }
 
     /// So much of its start a program has slept.
@@ -125,7 +143,7 @@ impl Clock {
             let (starting, asleep) = (self.starting(), self.known().asleep);
             let what = match asleep > starting / 2 {
                 true => format!(
-                    "in {} of them it did nothing. Is there a sleep ahead of the line \"ready\", or \
+                    "for {} of that it did nothing. Is there a sleep ahead of the line \"ready\", or \
                      of connect? Take it away",
                     seconds(asleep)
                 ),
@@ -186,5 +204,31 @@ impl Wait<'_> {
 
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Clock, PATIENCE};
+
+    #[test]
+    fn starts_at_the_same_time_count_once() {
+        let (clock, start) = (Clock::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for (from, to) in [(0, 2), (0, 2), (1, 3), (5, 6)] {
+            clock.add_start(at(from), at(to));
+        }
+        assert_eq!(clock.starting(), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn who_starts_slowly_is_waited_for() {
+        let clock = Clock::default();
+        assert_eq!(clock.patience_to_start(), PATIENCE);
+        clock.note_start(Duration::from_secs(2));
+        clock.note_start(Duration::from_secs(1));
+        assert_eq!(clock.patience_to_start(), PATIENCE + Duration::from_secs(2));
     }
 }

@@ -299,7 +299,7 @@ impl Program {
     /// The next line that it prints and that has not been asked for (without `ready`).
     pub fn next_line(&self, expected: &str) -> Outcome<String> {
         let start = Instant::now();
-        let wait = self.clock.wait(PATIENCE);
+        let wait = self.clock.wait(self.patience());
         loop {
             let next = self.printed.borrow().get(self.asked.get()).cloned();
             if let Some(line) = next {
@@ -406,11 +406,16 @@ impl Program {
         let from = self.started + self.counted.get();
         self.counted.set(self.counted.get().max(time));
         self.clock.add_start(from, self.started + self.counted.get());
+        self.clock.note_start(self.counted.get());
     }
 
     /// Whether it may be starting yet: it is not ready, has not connected, and has printed nothing.
     fn is_starting(&self) -> bool {
         !self.has_started.get() && !self.is_ready.get() && self.printed.borrow().is_empty()
+    }
+
+    fn patience(&self) -> Duration {
+        if self.is_starting() { self.clock.patience_to_start() } else { PATIENCE }
     }
 
     /// Somebody waits for it. If it has not said that it is ready, that is a part of its start, up
@@ -506,7 +511,7 @@ impl Program {
     /// How it ends by itself.
     pub fn expect_end(&self) -> Outcome<ExitStatus> {
         let start = Instant::now();
-        self.ends_within(PATIENCE).ok_or_else(|| {
+        self.ends_within(self.patience()).ok_or_else(|| {
             let got = format!("a program that still runs after {}", seconds(start.elapsed()));
             Wrong::new(How::Exit, "the end of the program", got)
         })

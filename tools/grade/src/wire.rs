@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub use datagrams::Datagrams;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::clock::{Clock, LIMIT, PATIENCE};
+use crate::clock::{Clock, FIRST_START, LIMIT, PATIENCE};
 use crate::machine;
 use crate::program::{Program, one_is_busy};
 use crate::wrong::{How, Outcome, Scene, Stream, Wrong, in_words, plural, quoted, seconds, show};
@@ -663,7 +663,7 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
     bench.close_dropped();
     listener.set_nonblocking(true)?;
     let start = Instant::now();
-    let wait = bench.clock.wait(PATIENCE);
+    let wait = bench.clock.wait(bench.clock.patience_to_start().max(PATIENCE + FIRST_START));
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
