@@ -26,6 +26,8 @@ const EARLY: Duration = Duration::from_millis(60);
 /// A stray has so long to make the program do something; and longer while it is seen that it
 /// does.
 const STRAY: Duration = Duration::from_micros(if cfg!(target_os = "linux") { 500 } else { 3000 });
+/// So long the input pauses.
+const PAUSE: Duration = Duration::from_millis(250);
 /// So many datagrams come at a time when there is noise.
 const NOISE: usize = 8;
 
@@ -50,6 +52,9 @@ pub struct Opponent {
     strangers: Vec<Datagrams>,
     /// What is typed next, whenever the program has nothing to say.
     input: VecDeque<Vec<u8>>,
+    /// After the first piece, and this number, the input pauses for a while.
+    pause_after: Option<u32>,
+    has_begun: bool,
     /// The last datagram came after this.
     looked: Instant,
     /// What is waited for is waited for since then.
@@ -109,6 +114,8 @@ impl Opponent {
             stray_to: SocketAddr::from(([127, 0, 0, 1], 9)),
             strangers: Vec::new(),
             input: VecDeque::new(),
+            pause_after: None,
+            has_begun: false,
             looked: since,
             waits: Moment::now(),
             end: None,
@@ -160,6 +167,11 @@ impl Opponent {
             }
         })?;
         Ok(())
+    }
+
+    /// So long after the one before the last datagram came.
+    pub fn took(&self) -> Duration {
+        self.took
     }
 
     /// When what was looked at last has come.
@@ -290,7 +302,10 @@ impl Opponent {
             self.sent = format!("{}, again and again", noise.words);
         } else if is_early && let Some(stray) = self.strays.pop_front() {
             self.stray(stray)?;
+        } else if self.has_to_pause() {
+            // The program must wait for it.
         } else if let Some(piece) = self.input.pop_front() {
+            self.has_begun = true;
             self.program.type_bytes(&piece);
             if self.input.is_empty() {
                 self.program.end_input();
@@ -302,6 +317,28 @@ impl Opponent {
     /// From now on these are typed, one by one, and then the end.
     pub fn type_in_pieces<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) {
         self.input = pieces.into_iter().map(<[u8]>::to_vec).collect();
+    }
+
+    /// After the first piece, and when the datagram of this number has come, nothing is typed for a
+    /// while.
+    pub fn pause_after(&mut self, number: u32) {
+        self.pause_after = Some(number);
+    }
+
+    /// The input is in its pause, and the program is to wait.
+    pub fn has_paused(&self) -> bool {
+        self.pause_after.is_some() && self.has_begun
+    }
+
+    fn has_to_pause(&mut self) -> bool {
+        let Some(number) = self.pause_after.filter(|_| self.has_begun) else { return false };
+        // (One who reads ahead sends nothing yet.)
+        let pause = if self.number < number { 4 * PAUSE } else { PAUSE };
+        let is_over = self.try_began.elapsed() > pause;
+        if is_over {
+            self.pause_after = None;
+        }
+        !is_over
     }
 
     /// From now on these come there, one by one, whenever the program has nothing to say. So it is

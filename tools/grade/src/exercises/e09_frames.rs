@@ -230,9 +230,10 @@ pub const CHECKS: &[Check] = &[
         title: "it keeps nothing of what is answered",
         usually: advice! {
             More => "With each message the program takes more memory, and gives nothing back: it \
-                keeps the messages, or the bytes that it has received. A client that goes on for \
-                long enough fills the memory of the machine. Of a message that is answered nothing \
-                is needed any more: throw it away, and only keep what has come of the next one.",
+                keeps the messages (or an answer to each), or the bytes that came. A client that \
+                goes on for long enough fills the memory of the machine. Of a message that is \
+                answered nothing is needed any more: throw it away, and only keep what has come of \
+                the next one.",
             _ => "In a very long row of messages, answers are missing or wrong.",
         },
         run: keeps_nothing,
@@ -415,7 +416,7 @@ fn keeps_nothing(grading: &mut Grading) -> Outcome {
     let (program, mut peer) = grading.start_and_connect()?;
     // 4 MB, of messages of the longest size and of a small one.
     let sizes = (0..64).map(|number| if number % 8 == 7 { 10 } else { 65_536 - number });
-    let (messages, answer) = row(grading.chance(), sizes);
+    let (mut messages, mut answer) = row(grading.chance(), sizes);
     let part: usize = messages.iter().map(Vec::len).sum();
     let (window, most) = enough(&program);
     let memory = Memory::of(&program);
@@ -431,6 +432,7 @@ fn keeps_nothing(grading: &mut Grading) -> Outcome {
     loop {
         let since = Moment::now();
         peer.call_it("messages of 65536 bytes, one after the other");
+        tell_apart(&mut messages, &mut answer, grown.len());
         peer.trade(messages.iter().map(Vec::as_slice), &answer)?;
         grown.push(memory.grown());
         // Of the last parts, as much as one window.
@@ -454,6 +456,18 @@ fn keeps_nothing(grading: &mut Grading) -> Outcome {
         if start.elapsed() > Duration::from_millis(500) {
             grading.bench().clock.allow(since.elapsed());
         }
+    }
+}
+
+/// No two messages are the same: one who remembers the answer to each keeps all of them, too.
+fn tell_apart(messages: &mut [Vec<u8>], answers: &mut [u8], part: usize) {
+    let mut from = 0;
+    for (number, message) in messages.iter_mut().enumerate() {
+        let counter = format!("{part:04}{number:04}");
+        for bytes in [&mut message[4..], &mut answers[from + 4..]] {
+            bytes[..counter.len()].copy_from_slice(counter.as_bytes());
+        }
+        from += message.len();
     }
 }
 

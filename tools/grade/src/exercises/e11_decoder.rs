@@ -219,6 +219,16 @@ pub const CHECKS: &[Check] = &[
                 peer.send_alone(bytes)?;
                 answered(&mut peer, answer)?;
             }
+            // The first ones and the last ones that there are, and what is just outside.
+            for text in ["\u{800}", "\u{d7ff}\u{e000}", "\u{10000}", "\u{10ffff}"] {
+                brought_back(&mut peer, text).advice(OUTERMOST)?;
+            }
+            let outside: [&[u8]; 4] =
+                [b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80"];
+            for bytes in outside {
+                peer.send_alone(bytes)?;
+                answered(&mut peer, "[?]".repeat(bytes.len())).advice(SECOND)?;
+            }
             peer.expect_nothing()
         },
     },
@@ -357,6 +367,16 @@ const LOST: &str = "In a long text, bytes are missing in the middle of the answe
 const SIGNS: &str = "What is drawn as one sign can be several characters: a letter and an accent, \
      or a flag of two. Here a character is what UTF-8 calls one, a code point: each of them is in \
      brackets of its own.";
+
+const SECOND: &str = "Not every byte from 0x80 to 0xbf can come second: after 0xe0 it is 0xa0 or \
+     higher, after 0xed 0x9f or lower, after 0xf0 0x90 or higher, after 0xf4 0x8f or lower. (The \
+     others would be a character in too many bytes, half a pair of UTF-16, or one above \
+     U+10FFFF.) So one [?] for the first byte, and each byte after it is looked at anew. \
+     {Java: A CharsetDecoder takes all three bytes of such a half together.}";
+
+const OUTERMOST: &str = "These are the first and the last characters of three and of four bytes, \
+     and those around the halves of UTF-16: U+0800, U+D7FF, U+E000, U+10000 and U+10FFFF. All of \
+     them are characters. Compare your ranges with the table of UTF-8.";
 
 const FIRST: &str = "The text began with the character U+FEFF, and it did not come back as it was. \
      Some decoders take it away at the beginning of a text (as a \"byte order mark\"). Here it is \

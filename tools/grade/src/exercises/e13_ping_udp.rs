@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
 use crate::contents;
@@ -384,6 +384,8 @@ struct Seen {
     tries: u32,
     /// At which try it was answered first.
     answered: Option<u32>,
+    /// So long after the first try the second one came.
+    second: Duration,
 }
 
 impl Seen {
@@ -494,6 +496,9 @@ impl Play {
             if seen.answered.is_none() {
                 self.opponent.not_too_soon(seen.tries, now, &awaited)?;
             }
+            if seen.tries == 1 {
+                self.current().second = self.opponent.took();
+            }
         } else if is_ping(number + 1) && number < NUMBERS && (number == 0 || seen.is_over()) {
             self.opponent.not_too_soon(0, now, &awaited)?;
             self.opponent.number += 1;
@@ -592,6 +597,22 @@ impl Play {
         }
     }
 
+    /// This ping was answered, and another try of it came all the same.
+    fn sent_again(&self, number: u32) -> Wrong {
+        let seen = self.seen[number as usize];
+        let answered = seen.answered.unwrap_or_default();
+        let expected = format!("no try of ping {number} after try {answered}, which was answered");
+        let after = format!("\"pong {number}\", to try {answered} of ping {number}");
+        let (got, advice) = match answered {
+            1 if seen.second < TRY / 2 => {
+                let time = seen.second.as_millis();
+                (format!("{} tries, the second after {time} ms", seen.tries), AT_ONCE)
+            }
+            _ => (format!("{} tries", seen.tries), ALL_THE_SAME),
+        };
+        self.opponent.wrong(How::More, expected, got).after(after).advice(advice)
+    }
+
     /// The lines for the numbers, in this order; others may be between them.
     /// Gives how many were answered.
     fn compare(&self, lines: &[String]) -> Outcome<u32> {
@@ -630,6 +651,16 @@ impl Play {
         }
         let expected = the_line(&missing.unwrap_or(summary));
         let got = lines.next().map_or("no more lines".to_owned(), the_line);
+        // One that was sent again, though it was answered, has a line that says something else.
+        let again = (1..=NUMBERS).find(|number| {
+            let seen = &self.seen[*number as usize];
+            expected.contains(&format!("\"{number}: "))
+                && seen.answered.is_some_and(|attempt| attempt < seen.tries)
+                && (seen.answered == Some(1) || got == expected)
+        });
+        if let Some(number) = again {
+            return Err(self.sent_again(number));
+        }
         Err(self.opponent.wrong(How::Printed, expected, got))
     }
 }
@@ -767,6 +798,16 @@ const ALL_IS_WELL: &str = "Nobody answered, but exit status 0 says that all is w
 
 const ANEW: &str = "Each ping was answered at its first try, and the line of a later one says \
      another: count the tries of each number anew, from 1.";
+
+const AT_ONCE: &str = "The answer came at once, and the same ping had been sent again before it. A \
+     try is one send and then a wait, for an answer or for 100 ms: send again only when they are \
+     over. Do not send all three first. And look at the unit of your limit {Python: (seconds: \
+     0.1)}{C: (a timeval has seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: \
+     100)}{else: (100 ms are 0.1 seconds, 100000 microseconds, 100000000 nanoseconds)}.";
+
+const ALL_THE_SAME: &str = "A ping was answered, and it was sent again all the same. Receive in \
+     each try, print which try it was that the answer came in, and go on with the next number at \
+     once. The line says what has happened: it cannot be known before.";
 
 const LAST_LINE: &str = "The lines of the four numbers are right. After them comes one that counts \
      those that were answered: \"4 of 4 answered\".";

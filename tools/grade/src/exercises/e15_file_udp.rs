@@ -49,7 +49,8 @@ pub const CHECKS: &[Check] = &[
         title: "a large one arrives whole, whatever its bytes",
         usually: advice! {
             Short => "The end came before all of the file. One read gives a part of it, as a \
-                receive does: read and send in a loop, until a read gives 0 bytes.",
+                receive does: read and send in a loop, until a read gives {Java: -1. (available() \
+                gives 0 as well while nothing is there yet.)}{else: 0 bytes.}",
             Exit => "The program ended in the middle. The file is not text: read bytes {Python: \
                 (sys.stdin.buffer)}, and decode nothing.",
             Silent => "The datagrams stopped in the middle. The file is larger than one read, and \
@@ -67,7 +68,12 @@ pub const CHECKS: &[Check] = &[
             for at in [0, PIECE - 1, PIECE, length - 1] {
                 file[at] = if at % PIECE == 0 { b' ' } else { b'\n' };
             }
-            Play::start(grading, &file)?.through(Play::answer)
+            Play::start(grading, &file)?.through(Play::answer)?;
+            // What counts as nothing elsewhere: blanks, and a 0.
+            let mut blanks = vec![b' '; PIECE];
+            blanks.push(b'0');
+            Play::start(grading, &blanks)?.through(Play::answer)?;
+            Play::start(grading, b"0")?.through(Play::answer)
         },
     },
     Check {
@@ -86,6 +92,7 @@ pub const CHECKS: &[Check] = &[
             let (start, rest) = file.split_at(2 * PIECE);
             let bits = cut(grading.chance(), rest, 10);
             play.opponent.type_in_pieces([start].into_iter().chain(bits));
+            play.opponent.pause_after(2);
             play.through(Play::answer)
         },
     },
@@ -399,7 +406,7 @@ pub const HINTS: &[&str] = &[
      with 0 bytes of the file is the end. Leave the loop after that one was answered.",
     "A try has one end, noted right after the send. Before each receive, set the timeout to what \
      is left until then. What comes is the answer if its sender is the receiver, and all of it \
-     equals the first 4 bytes of the datagram. Otherwise: round again.",
+     equals the first 4 bytes of the datagram. Otherwise receive again.",
     "Time is up, interrupted, connection refused or reset: none of these errors needs more than \
      another look at the clock.",
 ];
@@ -446,8 +453,8 @@ const NO_WAIT: &str = "A datagram came that is further on, and those between did
 const LONGER_AND_LONGER: &str = "Nobody answered, and each try was longer than the one before. \
      Each has its 100 ms, the last one as well as the first: the limit does not grow.";
 
-const BYTES: &str = "The number is right, and the bytes after it are not those of the file. It has \
-     any bytes, also those that end a line or a string in text: read bytes, take as many as the \
+const BYTES: &str = "The number is right, and the bytes after it are not those of the file. They \
+     can be any, also those that end a line or a string in text: read bytes, take as many as the \
      read says, and cut nothing off.";
 
 const NUMBERS: &str = "The number is not the one whose turn it is. It has 4 bytes, the highest \
@@ -681,7 +688,9 @@ impl Play {
         let got = words(&bytes);
         let (piece, rest) = (&bytes[4..], self.rest());
         if !self.is_answered || self.is_end() {
-            return Err(self.opponent.wrong(How::Other, expected, got));
+            let is_again = self.is_end() && self.is_answered && piece.is_empty();
+            let wrong = self.opponent.wrong(How::Other, expected, got);
+            return Err(wrong.advice_if(|_| is_again, END_TWICE));
         }
         if piece.len() > PIECE {
             return Err(self.opponent.wrong(How::Other, expected, got).advice(TOO_MUCH));
@@ -693,7 +702,14 @@ impl Play {
             };
             let got = format!("the end: {got}");
             let wrong = self.opponent.wrong(How::Short, expected, got);
-            return Err(wrong.advice_if(|_| rest[0] == 0xff && !self.datagram.is_empty(), LAST_255));
+            let has_paused = self.opponent.has_paused();
+            // All full pieces are there.
+            let is_last = self.arrived % PIECE == 0 && rest.len() < PIECE;
+            return Err(wrong
+                .advice_if(|_| is_last, LAST_PIECE)
+                .advice_if(|_| rest == b"0", ZERO)
+                .advice_if(|_| has_paused, PAUSE)
+                .advice_if(|_| rest[0] == 0xff && !self.datagram.is_empty(), LAST_255));
         }
         if !rest.starts_with(piece) {
             let same = piece.iter().zip(rest).take_while(|(a, b)| a == b).count();
@@ -704,6 +720,7 @@ impl Play {
             let was_repeated = self.datagrams > self.opponent.number as usize + 1;
             return Err(wrong.advice(match () {
                 () if is_padded => PADDED,
+                () if rest.trim_ascii().is_empty() => BLANKS,
                 () if later && was_repeated => READ_ANEW,
                 () => BYTES,
             }));
@@ -856,9 +873,31 @@ impl Play {
     }
 }
 
+const END_TWICE: &str = "The end was sent and answered, and then it came once more, with the next \
+     number. A read of 0 bytes was sent as a piece, and the end again after the loop. End the loop \
+     when a read gives 0 bytes, and send the end once. (What tells whether the input has ended, \
+     such as feof, says yes only after a read that has found the end: ask the read itself.)";
+
+const LAST_PIECE: &str = "The end came, and the last piece of the file is missing: it has fewer \
+     than 1024 bytes. A read that gives fewer than you asked for is none that has failed: send as \
+     many bytes as it gave, and take only 0 bytes for the end. (What reads a full buffer or fails \
+     has read some all the same: ask it for their number{C: : gcount}{Go: : io.ReadFull gives it, \
+     with ErrUnexpectedEOF}.)";
+
+const ZERO: &str = "The end came where the file goes on with the one byte \"0\": in some languages \
+     a text of that kind is false, as one of 0 bytes is. Ask for its length.";
+
+const PAUSE: &str = "The end came while the input made a pause: nothing that is there yet was taken \
+     for the end of the file. Who types, or a pipe, may be slow. Do not ask whether there is \
+     something{Java: (available())}, and set no limit: read, which waits, until it gives \
+     {Java: -1}{else: 0 bytes}.";
+
+const BLANKS: &str = "A piece of the file is missing in which there are only blanks. They are bytes \
+     as any others: look at how many bytes the read gave, and at nothing else (no strip, no trim).";
+
 const LAST_255: &str = "The end came where the file goes on with a byte of 255: it was taken for \
      the end. {C: getchar gives an int, so that EOF is another number than each byte; in a char it \
-     is the same as 255. }The file has any bytes, and only a read that gives nothing is its end.";
+     is the same as 255. }A file can have any bytes, and only a read that gives nothing is its end.";
 
 /// The number that it begins with.
 fn number_of(bytes: &[u8]) -> Option<u32> {

@@ -103,7 +103,8 @@ pub const CHECKS: &[Check] = &[
             carl.send(b"carl\nhi\n")?;
             carl.expect_line("* welcome carl")?;
             let after = "by carl, in one piece: \"carl\\nhi\\n\"";
-            all_hear(&mut members, "* carl joins", after)?;
+            all_hear(&mut members, "* carl joins", after)
+                .advice_if(|it| it.got.contains("\"carl: hi\""), OVERTAKES)?;
             all_hear(&mut members, "carl: hi", after)?;
 
             let (_, ben) = both(&mut members);
@@ -230,7 +231,7 @@ pub const CHECKS: &[Check] = &[
             Silent => "A member was reset, and the others were not told. recv fails with \
                 \"connection reset\" then, and whatever that error skips, its goodbye must not be \
                 skipped: off the list, and \"* NAME leaves\", as after 0 bytes.",
-            _ => "A member was reset, and others had to suffer for it. An error of one connection \
+            _ => "A member was reset, and that did harm to others. An error of one connection \
                 ends that conversation alone (step 12): not the server, and not the conversation \
                 that was just sending to it.",
         },
@@ -249,7 +250,7 @@ pub const CHECKS: &[Check] = &[
             Other => "Lines were mixed up. Two threads that send to the same socket can come in \
                 between each other: make the line, with name and line ending, and put it as a \
                 whole into the member's queue, from which one thread sends.",
-            End | Reset => "A member was put out that reads all the time. It may be behind by some \
+            End | Reset => "A member that reads all the time was put out. It may be behind by some \
                 hundred lines when many talk, and a lock that another thread has is no failure of \
                 the member.",
             _ => "Lines are missing. Each must go to everybody who is on the list at that moment, \
@@ -323,7 +324,7 @@ pub const CHECKS: &[Check] = &[
                 SO_SNDTIMEO}: step 13), however much it has sent before; then shut that connection \
                 down.",
             More => KEPT,
-            _ => "17 members read nothing, and somebody else had to suffer for it. A send that \
+            _ => "17 members read nothing, and that did harm to others. A send that \
                 fails is the failure of the member that it goes to. The one who has said the \
                 line, and all others, stay, and hear all that is said, in order.",
         },
@@ -348,6 +349,13 @@ pub const CHECKS: &[Check] = &[
             let after = "by carl, a line of 1100 bytes, and another line";
             all_hear(&mut members, "* carl leaves", after)?;
             carl.peer.expect_close()?;
+            join(grading, &program, &mut members, "eva")?;
+            let Some(mut eva) = members.pop() else { return Ok(()) };
+            eva.peer.send(format!("{}\n", "y".repeat(1001)))?;
+            let after = "by eva, in one piece: a line of 1001 bytes, and \"\\n\"";
+            let is_line = |it: &Wrong| it.how == How::Silent || it.got.contains("yyy");
+            all_hear(&mut members, "* eva leaves", after).advice_if(is_line, ONE_MORE)?;
+            eva.peer.expect_close()?;
             let mut nobody = grading.connect(&program)?;
             nobody.send(&longer)?;
             nobody.call_it("by one without a name, a line of 1100 bytes, and another line");
@@ -423,8 +431,8 @@ const MISSED: &str = "Somebody said 100 lines at once, and another one who reads
      no more from the one who speaks.";
 
 const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is \
-     still open: it waits for more, and nothing comes. To put it out is to close its connection \
-     (in another thread's hands: shut it down, both directions).";
+     still open: it waits for more, and nothing comes. To put it out is to close its connection. \
+     (While another thread uses it: shut it down, in both directions.)";
 
 const SLOWLY: &str = "Each line gets to everybody, but one after the other, with pauses. Those who \
      read hear at once what is said: wait for nothing between two sends, and do not look for new \
@@ -475,6 +483,15 @@ const SILENT: &str = "A member said nothing for more than a second, and nobody e
 const ANYWHERE: &str = "One receive is not one line: it can end anywhere, even inside a character. \
      Gather bytes until there is a \"\\n\", and only then take them for text (steps 9 and 11).";
 
+const OVERTAKES: &str = "What carl says came ahead of the line that carl joins. What one member \
+     gets goes out in order: put all of it into its queue, and let one thread send what is in \
+     there. What is sent past the queue overtakes what waits in it.";
+
+const FORMAT: &str = "The text was taken for a format: in a function such as printf a % has a \
+     meaning. Give it the text as a value {C: (printf(\"%s\", text))}{Go: (Fprintf(w, \"%s\", \
+     text))}, or join the two parts without \
+     such a function.";
+
 const AS_IT_CAME: &str = "A text is bytes between two line endings, and goes out as it came. Do \
      not take it for a pattern{C: (printf(text))}, and change nothing in it.";
 
@@ -519,6 +536,10 @@ const TOO_LONG: &str = "A client sent 1100 bytes without \"\\n\". That is no lin
      connection. If it was a member, it leaves. Nothing of it goes to anybody, and nothing that \
      comes after it.";
 
+const ONE_MORE: &str = "A line has at most 1000 bytes, and this one had 1001, with its \"\\n\" in \
+     the same piece. Its number of bytes counts, not only what waits for a \"\\n\": with that one \
+     it has 1001 bytes at most. Whoever sends more is put out.";
+
 const ENDLESS: &str = "A client sends and sends, and no \"\\n\" is in it. Whoever waits for that \
      one gathers it all: one client is enough to fill the memory. After 1001 bytes without \"\\n\" \
      close its connection. ({Rust: read_until has}{Python: readline has}{else: What reads lines \
@@ -554,8 +575,11 @@ fn names(chance: &mut fastrand::Rng) -> (String, String) {
 fn why(name: &str, text: &str, wrong: &Wrong) -> &'static str {
     let stripped = format!("{name}: {}", text.trim());
     let is_word = text.to_lowercase().contains("quit") || text.starts_with(['/', '*', '#']);
+    let is_format = ["%!", "(null)"].iter().any(|it| wrong.got.contains(it) && !text.contains(it));
     if text.contains('\0') {
         ZERO
+    } else if is_format {
+        FORMAT
     } else if text.contains(['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}']) {
         ONLY_N
     } else if wrong.got == show(stripped.as_bytes()) {
