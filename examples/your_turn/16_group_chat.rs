@@ -7,19 +7,18 @@
 //! The first line of a client is its name, which is not empty; two can have the
 //! same. It gets the line `* welcome NAME` before any other, and is a member
 //! from then on; the members who were there before get `* NAME joins`. Each
-//! further line that it sends, an empty one as well, goes to all other members,
-//! in order and as it came, as `NAME: TEXT`, and not back to itself. When it
-//! ends its direction or breaks off, all others get `* NAME leaves` after that;
-//! it gets what still waits for it, and its connection is closed. A client that
-//! goes without a name is not mentioned.
+//! line after that, an empty one as well, goes to all other members, in order
+//! and as it came, as `NAME: TEXT`. When it ends its direction or breaks off,
+//! all others get `* NAME leaves` after that; it gets what still waits for it,
+//! and its connection is closed. Who goes without a name is not mentioned.
 //!
 //! There can be 20 members at once, and nobody waits for the slowest: those who
-//! read hear what is said at once, however many do not. So what a member has
-//! still to get waits in a queue of its own, from which a thread of its own
+//! read hear at once all that is said, however many do not. So what a member
+//! has still to get waits in a queue of its own, from which a thread of its own
 //! sends. One that takes nothing for a second, or for whom a line has waited
 //! for longer, is put out within 2.5 seconds: the server closes the connection,
-//! and the others get `* NAME leaves`. They miss nothing of what is said. A
-//! member may say nothing for as long as it likes.
+//! and the others get `* NAME leaves`. A member may say nothing for as long as
+//! it likes.
 //!
 //! Nobody who reads is put out because another one talks fast: while 1000 lines
 //! of one member wait in the queues, the server receives no more from it, and

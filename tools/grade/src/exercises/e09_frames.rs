@@ -377,9 +377,10 @@ const TOO_LONG_IS_NO_END: &str = "A client announced more bytes than a message m
 
 const RESET_IS_NO_END: &str = "A client broke the connection off: a receive then fails \
      with \"connection reset\", a send with that or with \"broken pipe\" {Python: \
-     (ConnectionResetError and BrokenPipeError: except OSError catches both)}{C: (with MSG_NOSIGNAL: \
-     without it, the send ends the program)}. That is the end of this one conversation, and not of the server: handle \
-     the error of every receive and send, and go back to accept (step 7).";
+     (ConnectionResetError and BrokenPipeError: except OSError catches both)}{C: (with \
+     MSG_NOSIGNAL: without it, the send ends the program)}. That is the end of this one \
+     conversation, and not of the server: handle the error of every receive and send, and go back \
+     to accept (step 7).";
 
 const LEFT_OVER: &str = "The next client got an answer to something else than it has sent: what \
      was left of the client before came ahead of it. Each client begins with nothing: a new buffer \
@@ -509,8 +510,8 @@ fn answers(peer: &mut Peer, message: &[u8]) -> Outcome {
     }
 }
 
-const MORE: &str = "Your program sends more than the length says. Is the length misread? It has its \
-     highest byte first (big-endian, or network byte order): {C: ntohl}{Python: \
+const MORE: &str = "Your program sends more than the length says. Is the length misread? It has \
+     its highest byte first (big-endian, or network byte order): {C: ntohl}{Python: \
      int.from_bytes(x, \"big\")}{Rust: u32::from_be_bytes}{Node: readUInt32BE}{Java: \
      readInt}{Perl: unpack(\"N\", $x)}{else: something takes it the other way round}. Or is \
      the whole buffer sent, and not only what belongs to the message?";

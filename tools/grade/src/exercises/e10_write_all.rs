@@ -220,7 +220,7 @@ pub const CHECKS: &[Check] = &[
                 slow(grading, &program).after(after)?.reset();
             }
             next().after(after).map(drop).map_err(on_and_on)?;
-            // (Who looks at a client every 10 milliseconds needs a moment, and more of them if busy.)
+            // (Who looks at a client every 10 ms needs a moment, and more of them if busy.)
             let wait = grading.bench().clock.wait(PATIENCE);
             while open_files(program.id()) > files + 8 && wait.left().is_some() {
                 sleep(Duration::from_millis(5));

@@ -23,9 +23,9 @@ macro_rules! rule {
     ($words:literal) => {
         concat!(
             $words,
-            " All of the rule: an answer is exactly the bytes \"pong N\", compared as bytes, and in \
-             their number as well, from the address that was pinged. After anything else receive \
-             again, with what is left of the 100 ms since the send."
+            " All of the rule: an answer is exactly the bytes \"pong N\", compared as bytes, and \
+             in their number as well, from the address that was pinged. After anything else \
+             receive again, with what is left of the 100 ms since the send."
         )
     };
 }
@@ -792,9 +792,10 @@ const REFUSED: &str = "A try was over before its 100 ms were: \"connection refus
 const INTERRUPTED: &str = "A try was over before its 100 ms were: the receive was interrupted \
      (EINTR), as the program was stopped and continued. Call it again, with the time that is left.";
 
-const ALL_IS_WELL: &str = "Nobody answered, but exit status 0 says that all is well. Print all five \
-     lines, and end with an exit status other than 0, so that a script can see it{Rust: : exit(1), \
-     or an error from main}{Python: : sys.exit(1)}{C: : return 1 from main}{else: : exit(1)}.";
+const ALL_IS_WELL: &str = "Nobody answered, but exit status 0 says that all is well. Print all \
+     five lines, and end with an exit status other than 0, so that a script can see it{Rust: : \
+     exit(1), or an error from main}{Python: : sys.exit(1)}{C: : return 1 from main}{else: : \
+     exit(1)}.";
 
 const ANEW: &str = "Each ping was answered at its first try, and the line of a later one says \
      another: count the tries of each number anew, from 1.";
@@ -816,9 +817,9 @@ const A_LIMIT_EACH: &str = "The second try was answered at once, and the line sa
      Each try has 100 ms of its own, from its send on, not all three together: and in that time it \
      receives.";
 
-const UNIT: &str = "The second try came far too late: a try without an answer is over after 100 ms. \
-     Look at the unit of the limit {Python: (settimeout counts in seconds: 0.1)}{C: (a timeval has \
-     seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: 100)}, and whether \
+const UNIT: &str = "The second try came far too late: a try without an answer is over after 100 \
+     ms. Look at the unit of the limit {Python: (settimeout counts in seconds: 0.1)}{C: (a timeval \
+     has seconds and microseconds: 0 and 100000)}{Node|Java: (milliseconds: 100)}, and whether \
      something else waits ahead of the send.";
 
 const GOES_ON: &str = "A number got no answer in three tries, and the program ended there. That is \

@@ -887,17 +887,18 @@ const LAST_PIECE: &str = "The end came, and the last piece of the file is missin
 const ZERO: &str = "The end came where the file goes on with the one byte \"0\": in some languages \
      a text of that kind is false, as one of 0 bytes is. Ask for its length.";
 
-const PAUSE: &str = "The end came while the input made a pause: nothing that is there yet was taken \
-     for the end of the file. Who types, or a pipe, may be slow. Do not ask whether there is \
-     something{Java: (available())}, and set no limit: read, which waits, until it gives \
+const PAUSE: &str = "The end came while the input made a pause: that nothing is there yet was \
+     taken for the end of the file. Who types, or a pipe, may be slow. Do not ask whether there is \
+     something {Java: (available())}, and set no limit: read, which waits, until it gives \
      {Java: -1}{else: 0 bytes}.";
 
-const BLANKS: &str = "A piece of the file is missing in which there are only blanks. They are bytes \
-     as any others: look at how many bytes the read gave, and at nothing else (no strip, no trim).";
+const BLANKS: &str = "A piece of the file is missing in which there are only blanks. They are \
+     bytes as any others: look at how many bytes the read gave, and at nothing else (no strip, \
+     no trim).";
 
 const LAST_255: &str = "The end came where the file goes on with a byte of 255: it was taken for \
      the end. {C: getchar gives an int, so that EOF is another number than each byte; in a char it \
-     is the same as 255. }A file can have any bytes, and only a read that gives nothing is its end.";
+     is the same as 255. }A file can have any bytes, and only a read that gives none is its end.";
 
 /// The number that it begins with.
 fn number_of(bytes: &[u8]) -> Option<u32> {
