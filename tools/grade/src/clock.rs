@@ -143,8 +143,8 @@ impl Clock {
             let (starting, asleep) = (self.starting(), self.known().asleep);
             let what = match asleep > starting / 2 {
                 true => format!(
-                    "for {} of that it did nothing. Is there a sleep ahead of the line \"ready\", or \
-                     of connect? Take it away",
+                    "for {} of that it did nothing. Is there a sleep ahead of the line \"ready\", \
+                     or of connect? Take it away",
                     seconds(asleep)
                 ),
                 false => "if there is a sleep ahead of the line \"ready\", or of connect, take it \

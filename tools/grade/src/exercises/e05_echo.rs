@@ -266,8 +266,8 @@ pub const WORDS: &str = "Words mean nothing here: \"quit\", a line ending by its
      a message as any other, and comes back. Only a receive of 0 bytes is the client's end.";
 
 const ZERO: &str = "A message of the one byte \"0\" is none of 0 bytes: it comes back as any other. \
-     {Perl: \"0\" is false: ask for the length of what came.}{else: (In Perl and in PHP \"0\" is \
-     false: ask for the length of what came.)}";
+     {Perl: \"0\" is false: ask for the length of what came.}{Rust|Python|C|Node|Java: }\
+     {else: (In PHP \"0\" is false: ask for the length of what came.)}";
 
 const AMONG_OTHERS: &str = "The bytes came back, and others with them. Send back what came, and \
      nothing ahead of it or behind it.";

@@ -595,7 +595,8 @@ fn lines(chance: &mut Rng) -> Vec<String> {
 
 const ZERO_LAST: &str = "The last line of the input was \"0\", and had no line ending: it is a \
      message all the same, of one byte. {Perl: \"0\" is false: ask whether the line is \
-     defined.}{else: (In PHP and Perl \"0\" is false: ask whether there is a line.)}";
+     defined.}{Rust|Python|C|Node|Java: }\
+     {else: (In PHP \"0\" is false: ask whether there is a line.)}";
 
 const LONGEST: &str = "A line of 70000 bytes was typed, and then \"short\", which was not sent. A line \
      that is too long is left out, however long it is, and the next one is read. What reads \
