@@ -57,6 +57,8 @@ pub struct Opponent {
     has_begun: bool,
     /// The last datagram came after this.
     looked: Instant,
+    /// It had not come by then.
+    before: Instant,
     /// What is waited for is waited for since then.
     waits: Moment,
     /// It has ended, and not much earlier.
@@ -117,6 +119,7 @@ impl Opponent {
             pause_after: None,
             has_begun: false,
             looked: since,
+            before: since,
             waits: Moment::now(),
             end: None,
             sent: String::new(),
@@ -167,6 +170,11 @@ impl Opponent {
             }
         })?;
         Ok(())
+    }
+
+    /// The last datagram may have come long ago: the machine is busy.
+    pub fn may_be_late(&self) -> bool {
+        self.notes.is_none() && self.before.elapsed() > TRY / 2
     }
 
     /// So long after the one before the last datagram came.
@@ -280,6 +288,7 @@ impl Opponent {
                 // It was not there at the look before.
                 self.since = before;
             }
+            self.before = before;
             self.waits = Moment::now();
             self.took = self.looked.saturating_duration_since(self.try_began);
             self.try_began = self.looked;

@@ -384,6 +384,8 @@ struct Seen {
     tries: u32,
     /// At which try it was answered first.
     answered: Option<u32>,
+    /// The answer was perhaps too late.
+    is_late: bool,
     /// So long after the first try the second one came.
     second: Duration,
 }
@@ -533,7 +535,10 @@ impl Play {
 
     /// The answer that this ping is waiting for.
     fn answer(&mut self, ping: &Ping) -> Outcome {
-        let answered = &mut self.seen[ping.number as usize].answered;
+        let is_late = self.opponent.may_be_late();
+        let seen = &mut self.seen[ping.number as usize];
+        seen.is_late |= is_late;
+        let answered = &mut seen.answered;
         if answered.is_some() {
             // It is there twice now, and one of the two is for nobody.
             self.opponent.may_end_a_try(ENDED_BY_A_DATAGRAM);
@@ -637,6 +642,7 @@ impl Play {
                 }
                 // It was the last chance: perhaps it came too late.
                 Some(TRIES) if find(&none) => None,
+                Some(_) if seen.is_late && find(&none) => None,
                 Some(attempt) => Some(at(attempt)),
             }
         });
