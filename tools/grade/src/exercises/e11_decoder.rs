@@ -111,7 +111,7 @@ pub const CHECKS: &[Check] = &[
                 the rest.",
             _ => "Two whole characters had come, and the first byte of a third one. Answer the \
                 two, and keep that byte: it is the beginning of what comes next, and must not be \
-                answered, dropped or decoded yet.",
+                answered, decoded or lost.",
         },
         run: |grading| {
             let (_, mut peer) = grading.start_and_connect()?;

@@ -242,8 +242,9 @@ const BROKEN_OFF: &str = "The guest got its greeting, and then a reset instead o
      on its way can be lost by that. A plain close ends the stream in order. With SO_LINGER of 0 \
      it breaks the connection off, and so it does where something was not received.";
 
-const A_ZERO: &str = "After the line came a byte 0, the end of a string in C, which is not of the \
-     line: send as many bytes as strlen says, and not one more (nor sizeof).";
+const A_ZERO: &str = "After the line came a byte 0, which is not of the line: {C: it is the end of \
+     the string. Send as many bytes as strlen says, and not one more (nor sizeof).}{else: send the \
+     bytes of the line, and no more.}";
 
 const LIMIT: &str = "Nobody was waiting, and accept waited all the same. A limit for it (a \
      timeout) is not what non-blocking is: whoever waits is in the queue already, so accept can \

@@ -487,10 +487,9 @@ const OVERTAKES: &str = "What carl says came ahead of the line that carl joins. 
      gets goes out in order: put all of it into its queue, and let one thread send what is in \
      there. What is sent past the queue overtakes what waits in it.";
 
-const FORMAT: &str = "The text was taken for a format: in a function such as printf a % has a \
-     meaning. Give it the text as a value {C: (printf(\"%s\", text))}{Go: (Fprintf(w, \"%s\", \
-     text))}, or join the two parts without \
-     such a function.";
+const FORMAT: &str = "The text was taken for a format: in a function that fills in values, a \
+     % has a meaning. Give it the text as a value {C: (printf(\"%s\", text))}{Go: (Fprintf(w, \
+     \"%s\", text))}, or join the two parts without such a function.";
 
 const AS_IT_CAME: &str = "A text is bytes between two line endings, and goes out as it came. Do \
      not take it for a pattern{C: (printf(text))}, and change nothing in it.";
