@@ -144,6 +144,7 @@ fn grade_goes_with_its_reader() {
     let shown = copy.shows(1, &["--all", "--json", "--seed=1"]);
     let seconds = regex(r#""seconds":[0-9.]+"#);
     let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);
+    let shown = regex("none for [0-9.]+ seconds").replace_all(&shown, "none for 3 seconds");
     assert_snapshot(VERDICTS, "all_json", &numbered(&shown));
 }
 
@@ -657,7 +658,7 @@ fn grade_ends_what_does_not_end() {
     // One that floods its output, and one that floods the wire. (One that computes has 10 seconds.)
     let (shown, time) = python("while True: print('x' * 1000)\n", 1);
     assert!(shown.contains("It prints without end."), "{shown}");
-    assert!(time < Duration::from_secs(20), "{time:?}");
+    assert!(time < Duration::from_secs(40), "{time:?}");
     // Who prints much to find a mistake does not wait for the grader.
     let chatty = "sendall(data); print(data * 9, file=sys.stderr)";
     python(&ECHO.replace("sendall(data)", chatty), 0);
