@@ -39,6 +39,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
     {{#code examples/tutorial/client.py // .connect(}}
         The one line of this file of the project with these words in it, for a
         cell of a table: without a comment after it, and the semicolon.
+    {{#include ../../tools/grade/src/exercises/e05_echo.rs:a_check}}
+        The lines between the two comments with this ANCHOR, as mdBook has it.
     {{#errors ENETUNREACH EHOSTUNREACH}}
         What Linux, macOS and Windows say for these errors, and their numbers.
     {{#index entries}}
@@ -56,6 +58,7 @@ block and a directive that is left over fail the build.
 import html
 import json
 import re
+import textwrap
 
 from . import atlas, examples, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
@@ -186,6 +189,15 @@ class Directives:
         folder = EXAMPLES / folder
         name = in_language(folder, name, ending, self.edition.language)
         return fence(kind, recorded(folder, name) if ending == "snap" else read(folder / f"{name}.{ending}"))
+
+    def put_include(self, path_and_anchor):
+        """As mdBook's own, which comes too late: a part that it has filled in equals no translation."""
+        path, _, anchor = path_and_anchor.partition(":")
+        marks = rf"^ *// ANCHOR: {re.escape(anchor)}\n(.*?)^ *// ANCHOR_END: {re.escape(anchor)}$"
+        found = re.findall(marks, read(PAGES / path), re.MULTILINE | re.DOTALL) if anchor else []
+        if len(found) != 1:
+            raise Mistake(f"{path} has {len(found)} parts '{anchor}'")
+        return textwrap.dedent(found[0]).rstrip()
 
     def put_code(self, path, part=""):
         name, _, ending = path.rpartition(".")

@@ -324,6 +324,7 @@ class OnThePages(unittest.TestCase):
             ("{{#call Basic accept}}", "no language"), ("{{#picture none}}", "cannot read"),
             ("{{#your_turn 05_echo}}", "say why"), ("```\nx\n```", "without a language"), ("```sh\n```", "empty"),
             ("{{#line 04_accept // a // b}}", "positional"),
+            ("{{#include ../../tools/grade/src/exercises/e05_echo.rs:no_check}}", "0 parts"),
         ]:
             with self.assertRaisesRegex(Mistake, what, msg=text):
                 Directives(Edition(), {}).expand(text)
