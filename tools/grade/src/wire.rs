@@ -473,6 +473,20 @@ impl Peer {
         vec![]
     }
 
+    /// All that comes up to the end of the stream, and no more than so many bytes.
+    pub fn up_to_the_end(&mut self, most: usize) -> Outcome<Vec<u8>> {
+        let (got, stop) = self.receive(most);
+        let (how, then) = match stop {
+            Stop::End | Stop::Full => return Ok(got),
+            Stop::Silent(time) if self.bench.clock.has_cut(time) => {
+                return Err(self.bench.clock.time_was_up());
+            }
+            Stop::Silent(time) => (How::Silent, format!(", and no end for {}", seconds(time))),
+            Stop::Broken(error) => (How::Reset, format!(", then: {}", in_words(&error))),
+        };
+        Err(self.wrong(how, "the end of the stream", show(&got) + &then))
+    }
+
     /// Nothing must have come, up to now.
     pub fn expect_nothing(&mut self) -> Outcome {
         match &self.all_that_is_there(&[])[..] {

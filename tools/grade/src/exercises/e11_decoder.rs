@@ -12,7 +12,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
-use crate::wrong::{Explain as _, How, Outcome, Wrong, plural};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -193,41 +193,40 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
-        title: "so is a character that is broken off by another byte",
+        title: "a character that is broken off takes no other with it",
         usually: advice! {
-            Silent | Short => "A character had begun, and then a byte came that cannot be a part \
-                of it. So it will never be whole: answer one [?] for what has come of it, now, and \
-                look at that byte as if it were the first.",
             End | Reset => "A character had begun, and then a byte came that cannot be a part of \
-                it. That ended the conversation. Answer one [?] for what has come of it, and go on \
+                it. That ended the conversation. Answer [?] for what has come of it, and go on \
                 with that byte.",
             _ => "A character had begun, and then a byte came that cannot be a part of it. For \
-                what has come of the character, one [?] is to come back, however many bytes that \
-                is. The byte that broke it off is looked at anew: it can begin the next character.",
+                what has come of the character [?] is to come back. The byte that broke it off is \
+                looked at anew: it can begin the next character.",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
-            let any = contents::word(grading.chance());
-            let cases: [(&[u8], String); 5] = [
-                (b"\xf0\x9fa", "[?][a]".to_owned()),
-                (b"\xe4", String::new()),
-                (b"\xe4\xbd\xa0", "[?][你]".to_owned()),
-                (b"\xf0\x9f\x8c\xff", "[?][?]".to_owned()),
-                (&[b"\xc3", any.as_bytes()].concat(), format!("[?]{}", bracketed(&any))),
-            ];
-            for (bytes, answer) in cases {
-                peer.send_alone(bytes)?;
-                answered(&mut peer, answer)?;
+            let program = grading.start()?;
+            // Who waits for all bytes of a character has them by then.
+            let broken: [&[u8]; 4] = [b"\xf0\x9f", b"\xe4", b"\xe4\xbd", b"\xc3"];
+            for begun in broken {
+                let rest = format!("abc{}.", contents::word(grading.chance()));
+                let mut peer = grading.connect(&program)?;
+                peer.send([begun, rest.as_bytes()].concat())?;
+                peer.finish();
+                let answer = peer.up_to_the_end(1000)?;
+                let text = String::from_utf8_lossy(&answer).into_owned();
+                let others = text.trim_start_matches("[?]");
+                if others != bracketed(&rest) || others == text {
+                    let expected = format!("\"[?]{}\", and the end", bracketed(&rest));
+                    let sent = show(&[begun, rest.as_bytes()].concat());
+                    let is_short = bracketed(&rest).starts_with(others);
+                    let how = if is_short { How::End } else { How::Other };
+                    let wrong = Wrong::new(how, expected, show(&answer));
+                    return Err(wrong.after(format!("{sent}, then the end of the stream")));
+                }
             }
-            // The first ones and the last ones that there are, and what is just outside.
+            // The first ones and the last ones that there are.
+            let mut peer = grading.connect(&program)?;
             for text in ["\u{800}", "\u{d7ff}\u{e000}", "\u{10000}", "\u{10ffff}"] {
                 brought_back(&mut peer, text).advice(OUTERMOST)?;
-            }
-            let outside: [&[u8]; 4] =
-                [b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80"];
-            for bytes in outside {
-                peer.send_alone(bytes)?;
-                answered(&mut peer, "[?]".repeat(bytes.len())).advice(SECOND)?;
             }
             peer.expect_nothing()
         },
@@ -367,13 +366,6 @@ const LOST: &str = "In a long text, bytes are missing in the middle of the answe
 const SIGNS: &str = "What is drawn as one sign can be several characters: a letter and an accent, \
      or a flag of two. Here a character is what UTF-8 calls one, a code point: each of them is in \
      brackets of its own.";
-
-const SECOND: &str = "Not every byte from 0x80 to 0xbf can come second: after 0xe0 it is 0xa0 or \
-     higher, after 0xed 0x9f or lower, after 0xf0 0x90 or higher, after 0xf4 0x8f or lower. (The \
-     others would be a character in too many bytes, half a pair of UTF-16, or one above \
-     U+10FFFF.) So one [?] for the first byte, and each byte after it is looked at anew. \
-     {Java: A CharsetDecoder takes all three bytes of such a half together.}";
-
 const OUTERMOST: &str = "These are the first and the last characters of three and of four bytes, \
      and those around the halves of UTF-16: U+0800, U+D7FF, U+E000, U+10000 and U+10FFFF. All of \
      them are characters. Compare your ranges with the table of UTF-8.";
