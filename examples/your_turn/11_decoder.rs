@@ -8,10 +8,10 @@
 //!
 //! A byte that no UTF-8 character begins with (0x80, 0xc0 or 0xff, for example)
 //! is answered with `[?]`, and the byte after it is looked at anew. If a
-//! character has begun and a byte comes that it cannot go on with, that is `[?]`
-//! for what has come of the character, once or for each of its bytes, and this
-//! byte is looked at anew. If the stream ends in the middle of a character,
-//! that is one `[?]` as well.
+//! character has begun and a byte comes that it cannot go on with, that is
+//! `[?]` for what has come of the character, once or for each of its bytes, and
+//! this byte is looked at anew. If the stream ends in the middle of a
+//! character, that is one `[?]` as well.
 //!
 //! When the client has ended its direction, send what is left to send, close,
 //! and serve the next client. One that breaks off doesn't end the server. A
