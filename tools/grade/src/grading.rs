@@ -359,12 +359,13 @@ const REUSE: &str = "The kernel keeps the address of a closed connection for a w
 
 /// An address on loopback that nobody has, for TCP or for UDP.
 pub fn free_address() -> Outcome<SocketAddr> {
-    free_addresses(1).map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
+    free_addresses(1, Ipv4Addr::LOCALHOST)
+        .map(|first| SocketAddr::from((Ipv4Addr::LOCALHOST, first)))
 }
 
 /// The first of so many ports in a row that nobody has.
-pub fn free_addresses(number: u16) -> Outcome<u16> {
-    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+pub fn free_addresses(number: u16, address: Ipv4Addr) -> Outcome<u16> {
+    let at = |port| SocketAddr::from((address, port));
     for _ in 0..200 {
         let first = fastrand::u16(PORTS.start..PORTS.end - number);
         // With its bytes the wrong way round a port must be another one.
