@@ -5,7 +5,8 @@ use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossterm::cursor::MoveTo;
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, poll, read};
@@ -73,10 +74,15 @@ impl Files {
     /// Whether one of them was saved since the last look, if the system tells of a change within
     /// so long. Other files in the folder do not count.
     fn saved_within(&mut self, time: Duration) -> bool {
-        if self.changes.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-            return false;
+        match self.changes.recv_timeout(time) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return false,
+            // Nobody tells any more: it is looked at.
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(SETTLED),
         }
-        while self.changes.recv_timeout(SETTLED).is_ok() {}
+        // Something else may write in the same folder all the time.
+        let begin = Instant::now();
+        while begin.elapsed() < LOOK && self.changes.recv_timeout(SETTLED).is_ok() {}
         let now: Vec<_> = self.files.iter().map(|file| saved(file)).collect();
         // Between two files of an editor there may be none.
         let is_new = now != self.saved && now.iter().all(Option::is_some);
