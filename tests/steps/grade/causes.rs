@@ -151,6 +151,17 @@ fn somewhere_else() -> Vec<Wrong> {
             &["\"ready\" came too early", "\"Step 3: listen\""],
             &["Nobody listens"],
         ),
+        // When it is asked, it listens already.
+        wrong(
+            "a_moment_too_early.py",
+            "05_echo",
+            at("listener.listen(100)\nprint('ready')", "print('ready')").replace(
+                "while True",
+                "import time\ntime.sleep(0.03)\nlistener.listen(100)\nwhile True",
+            ),
+            &["\"ready\" came too early", "a moment later somebody does"],
+            &["Nobody listens"],
+        ),
         wrong(
             "hard.py",
             "05_echo",

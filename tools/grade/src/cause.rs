@@ -242,7 +242,7 @@ fn found(
     let seen = program.seen.borrow();
     let held = || seen.clone().unwrap_or_else(|| sockets::of(program.id()));
     match (wrong.scene.as_deref(), wrong.how) {
-        (_, How::Refused) => refused(grading, program, &held()),
+        (_, How::Refused) => refused(wrong, grading, program, &held()),
         (Some(Scene::Line), How::Printed) if program.is_killed() => not_ready(grading, program),
         (Some(Scene::Line), _) if program.is_killed() => silent_start(grading, program),
         (Some(Scene::Line), _) => no_line(grading, program),

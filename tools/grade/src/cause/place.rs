@@ -11,6 +11,7 @@ use super::{All, Also, Cause, given};
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::sockets::{Held, State};
+use crate::wire::NO_ANSWER;
 use crate::wrong::{Wrong, plural};
 
 /// Where the program is instead.
@@ -67,29 +68,41 @@ pub fn elsewhere(program: &Program, held: &[Held], is_udp: bool) -> Option<Strin
 }
 
 /// Nobody accepted a connection, though the program runs.
-pub fn refused(grading: &Grading, program: &Program, held: &[Held]) -> Option<Cause> {
+pub fn refused(
+    wrong: &Wrong,
+    grading: &Grading,
+    program: &Program,
+    held: &[Held],
+) -> Option<Cause> {
     let given = given(program)?;
     let listener = held.iter().find(|one| {
         one.state == State::Listens && !one.holders.is_empty() && one.local.port() == given.port()
     });
     if let Some(listener) = listener.filter(|one| one.local.ip() == given.ip()) {
         // No answer: its queue is full.
-        return (listener.unread > 0).then(|| {
+        if listener.unread > 0 {
             let waiting = plural(usize::try_from(listener.unread).unwrap_or(0), "connection");
-            Also(format!(
+            return Some(Also(format!(
                 "The queue of your listener is full: {waiting} in it, and not accepted yet."
-            ))
-        });
+            )));
+        }
+        if wrong.got == NO_ANSWER {
+            return None;
+        }
+        // It has come since then.
     }
     let start = Instant::now();
     let wait = grading.bench().clock.wait(LATE);
     while !program.is_killed() && wait.left().is_some() && program.ended().is_none() {
         if TcpStream::connect_timeout(&given, LATE).is_ok() {
-            let time = start.elapsed().as_millis();
             return Some(All(format!(
-                "\"ready\" came too early: nobody listened then, and {time} ms later somebody does. \
+                "\"ready\" came too early: nobody listened then, and {} later somebody does. \
                  First bind and listen, and only then print \"ready\" (step 3): who starts the \
-                 program connects as soon as that line is there."
+                 program connects as soon as that line is there.",
+                match start.elapsed().as_millis() {
+                    0..20 => "a moment".to_owned(),
+                    time => format!("{time} ms"),
+                }
             )));
         }
         std::thread::sleep(Duration::from_millis(5));
