@@ -41,6 +41,8 @@ pub struct Event {
     pub is_unsure: bool,
     /// What the tables said while the call waited, and in the end: what had changed each time.
     pub readings: Vec<Vec<Change>>,
+    /// Sockets that the tables have dropped, and that a program still holds.
+    pub open: Vec<u64>,
 }
 
 /// What is shown.
@@ -87,6 +89,7 @@ struct Recorder<'a> {
     /// Seen since the last event.
     packets: Vec<Packet>,
     readings: Vec<Vec<Change>>,
+    open: Vec<u64>,
     known: Known,
     /// `None`: this kernel has no sock_diag.
     asker: Option<Asker>,
@@ -123,6 +126,7 @@ pub fn record(
         events: vec![],
         packets: vec![],
         readings: vec![],
+        open: vec![],
         known: Known::default(),
         asker: Asker::open().ok(),
         looked_at_all: Instant::now(),
@@ -203,7 +207,9 @@ impl Recorder<'_> {
             if enough && self.ending == Ending::NotYet {
                 self.begin_to_end(Signal::SIGTERM, true);
             } else if waited > LONG && !self.looked {
+                let before = self.readings.len();
                 self.look()?;
+                self.find_open(before, "");
                 self.looked = true;
             }
             thread::sleep(Duration::from_micros(200));
@@ -292,7 +298,9 @@ impl Recorder<'_> {
         let program = &self.programs[index];
         if !changes_nothing(&program.beginning) {
             let line = program.beginning.clone() + &program.end_of_line;
+            let before = self.readings.len();
             if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
+            self.find_open(before, &line);
         }
         let program = &mut self.programs[index];
         let text = program.line()?;
@@ -306,8 +314,12 @@ impl Recorder<'_> {
         let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
         self.is_unsure =
             self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
-        for Line { thread, action, waited_since } in lines {
+        for Line { thread, mut action, waited_since } in lines {
             let process = self.process(index, thread, &action);
+            if let Action::End(end) = &mut action {
+                end.of_program = !self.programs[index].is_there();
+                end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
+            }
             match waited_since {
                 Some(since) => self.note_woken(index, process, action, since),
                 None => self.note(index, process, action),
@@ -407,6 +419,21 @@ impl Recorder<'_> {
         }
     }
 
+    /// Which sockets a program still holds, of those that the tables have dropped since a reading.
+    fn find_open(&mut self, since: usize, line: &str) {
+        // Who closes one does not hold it.
+        let closed =
+            if thread_of(line).1.starts_with("close(") { sockets_in(line).0 } else { vec![] };
+        let is_gone = |change: &&Change| change.new.is_none();
+        let gone = self.readings[since..].iter().flatten().filter(is_gone);
+        let gone = gone.filter_map(|change| change.old.as_ref()).filter(|row| row.is_tcp);
+        let gone = gone.map(|row| row.inode).filter(|inode| *inode != 0);
+        let gone: Vec<u64> = gone.filter(|inode| !closed.contains(inode)).collect();
+        if !gone.is_empty() {
+            self.open.extend(self.programs.iter().flat_map(|program| program.holds(&gone)));
+        }
+    }
+
     /// A call that another thread has woken stands after the call that woke it, whenever strace
     /// gets to see it.
     fn note_woken(&mut self, program: usize, process: u32, action: Action, since: usize) {
@@ -414,12 +441,13 @@ impl Recorder<'_> {
         let later = self.events.get(since..).unwrap_or_default();
         let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
-        let (packets, readings) = (vec![], vec![]);
+        let (packets, readings, open) = (vec![], vec![], vec![]);
         for lines in &mut self.lines {
             lines.begun_at += usize::from(lines.begun_at >= place);
         }
-        self.events
-            .insert(place, Event { program, process, action, packets, is_unsure: false, readings });
+        let is_unsure = false;
+        let event = Event { program, process, action, packets, is_unsure, readings, open };
+        self.events.insert(place, event);
     }
 
     fn note(&mut self, program: usize, process: u32, action: Action) {
@@ -427,7 +455,9 @@ impl Recorder<'_> {
         let readings = std::mem::take(&mut self.readings);
         let packets = std::mem::take(&mut self.packets);
         let is_unsure = self.is_unsure && !packets.is_empty();
-        self.events.push(Event { program, process, action, packets, is_unsure, readings });
+        let open = std::mem::take(&mut self.open);
+        let event = Event { program, process, action, packets, is_unsure, readings, open };
+        self.events.push(event);
     }
 
     /// What the kernel still does when the programs have ended.
@@ -448,7 +478,8 @@ impl Recorder<'_> {
         unfinished.sort();
         for (at, program, text) in unfinished.into_iter().rev() {
             let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
-            let event = Event { program, process: 0, action, packets, is_unsure: false, readings };
+            let (process, is_unsure, open) = (0, false, vec![]);
+            let event = Event { program, process, action, packets, is_unsure, readings, open };
             self.events.insert(at.min(self.events.len()), event);
         }
         for fault in &self.order.faults {

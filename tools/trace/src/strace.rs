@@ -21,10 +21,18 @@ pub enum Action {
     /// A line on its standard output or error.
     Text(String),
     Call(Call),
-    /// How the program ended.
-    End(String),
+    /// A thread has ended.
+    End(End),
     /// The kernel did something by itself.
     Nothing,
+}
+
+pub struct End {
+    /// As strace says it: "exited with 0".
+    pub how: String,
+    /// It was the last one of its process, or of its program.
+    pub of_process: bool,
+    pub of_program: bool,
 }
 
 pub struct Call {
@@ -179,7 +187,8 @@ impl Lines {
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
-            let end = end.trim_end_matches(" +++").trim_end_matches(" (core dumped)").to_owned();
+            let how = end.trim_end_matches(" +++").trim_end_matches(" (core dumped)").to_owned();
+            let end = End { how, of_process: false, of_program: false };
             self.push(thread, Action::End(end), None, events);
             return;
         }

@@ -1,70 +1,143 @@
 //! Makes the text of a timeline out of what was recorded.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
 use crate::record::{Event, Record};
-use crate::strace::{Action, CLOSE, Call, OPEN, regex};
+use crate::strace::{Action, CLOSE, Call, End, OPEN, regex};
 use crate::tables::{Change, Row};
 use crate::tap::{Kind, Packet};
 
 /// More of what a packet or a call carries is not shown.
 pub const SHOWN: usize = 24;
 
-/// One line of the transcript with everything that led to it.
-#[derive(Default)]
-struct Group {
-    program: usize,
-    title: String,
-    steps: Vec<Step>,
-}
-
 /// A call, or something else that happened, and what came of it.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Default)]
 struct Step {
+    /// Whose it is, if that is to be said.
+    label: String,
     call: String,
+    /// The result of a call.
+    result: Option<String>,
     packets: Vec<String>,
     is_unsure: bool,
     states: Vec<String>,
 }
 
-/// The timeline, with everything numbered, and at its end what did not end by itself.
+impl Step {
+    fn has_effects(&self) -> bool {
+        !self.packets.is_empty() || !self.states.is_empty()
+    }
+
+    /// Puts names in the place of marks, in the order in which they stand there.
+    fn named(mut self, numbers: &mut Numbers) -> Self {
+        numbers.name(&mut self.call);
+        self.packets.iter_mut().for_each(|one| numbers.name(one));
+        self.result.iter_mut().for_each(|one| numbers.name(one));
+        self.states.iter_mut().for_each(|one| numbers.name(one));
+        self
+    }
+
+    /// What of it is to be shown.
+    fn lines(&self, show: Show) -> Vec<String> {
+        let mut lines = vec![];
+        let packets = show.packets && !self.packets.is_empty();
+        let states = show.states && !self.states.is_empty();
+        let is_note = self.call.starts_with('(');
+        let is_shown = show.calls || ((packets || states) && is_note);
+        // The packets stand between a call and its result, if they are its own.
+        let is_split = packets && !self.is_unsure;
+        let Self { label, call, .. } = self;
+        if is_shown {
+            lines.push(match &self.result {
+                None => format!("  call    {label}{call}"),
+                Some(_) if is_split => format!("  call    {label}{call} ..."),
+                Some(result) => format!("  call    {label}{call} = {result}"),
+            });
+        }
+        if packets {
+            if self.is_unsure {
+                lines.push(format!("  ...     {UNSURE}"));
+            }
+            let packets = self.packets.iter();
+            lines.extend(few(packets.map(|one| format!("  packet    {one}")), show));
+        }
+        if let (true, true, Some(result)) = (show.calls, is_split, &self.result) {
+            let name = call.split('(').next().unwrap_or(call);
+            lines.push(format!("  result  {label}{name} = {result}"));
+        }
+        if states {
+            let states = self.states.iter().map(|one| {
+                let (kind, rest) = one.split_once("   ").unwrap_or((one, ""));
+                format!("  {kind}     {rest}")
+            });
+            lines.extend(few(states, show));
+        }
+        lines
+    }
+}
+
+/// The timeline, and at its end what did not end by itself.
 ///
 /// A program may print what looks like a line of ours: that is `for_a_picture` without the blanks in
 /// front.
 pub fn timeline(record: &Record, names: &[&str], show: Show, for_a_picture: bool) -> String {
-    let mut builder =
-        Builder { many: names.len() > 1, labels: labels(&record.processes), ..Builder::default() };
-    let mut groups = builder.build(&record.events);
-    if for_a_picture {
-        for group in &mut groups {
-            group.title = group.title.trim_start().to_owned();
+    let mut builder = Builder {
+        programs: names.iter().map(|name| (*name).to_owned()).collect(),
+        labels: labels(&record.processes, names),
+        ..Builder::default()
+    };
+    let mut text = String::new();
+    let mut steps = vec![];
+    for event in &record.events {
+        for step in builder.steps(event) {
+            let lines = step.lines(show);
+            if !lines.is_empty() {
+                steps.push(lines);
+            }
+        }
+        if let Action::Text(line) = &event.action {
+            let line = builder.line((event.program, event.process), line);
+            add(&mut text, &steps, show);
+            steps.clear();
+            let line = if for_a_picture { line.trim_start() } else { &*line };
+            text += line.trim_end();
+            text.push('\n');
         }
     }
-    let (given, used) = (builder.given, builder.used);
-    let mut numbers = Numbers { given, used, ..Numbers::default() };
-    for group in &groups {
-        numbers.apply(&group.title);
-    }
-    let text = numbers.apply(&folded(&groups, show, names));
+    add(&mut text, &steps, show);
     record.endings.iter().fold(text, |text, line| text + line + "\n")
 }
 
-/// What stands in front of the calls of each process, where a program has several that use sockets.
-fn labels(processes: &[(usize, u32, String)]) -> HashMap<(usize, u32), String> {
+/// Adds what led to a line; what repeats itself is said once.
+fn add(text: &mut String, steps: &[Vec<String>], show: Show) {
+    for line in if show.folds_nothing { steps.concat() } else { fold(steps) } {
+        *text += &plain(&line);
+        text.push('\n');
+    }
+}
+
+/// What stands in front of the calls of each process: of two programs, the program's name; and where
+/// a program has several processes that use sockets, theirs.
+fn labels(processes: &[(usize, u32, String)], names: &[&str]) -> HashMap<(usize, u32), String> {
     let mut labels = HashMap::new();
     for (at, (program, process, name)) in processes.iter().enumerate() {
-        if processes.iter().filter(|one| one.0 == *program).count() < 2 {
-            continue;
-        }
+        let several = processes.iter().filter(|one| one.0 == *program).count() > 1;
         let same = |one: &&(usize, u32, String)| one.0 == *program && one.2 == *name;
         let before = processes[..at].iter().filter(same).count();
         let number = if before > 0 { format!(" [{}]", before + 1) } else { String::new() };
-        labels.insert((*program, *process), format!("{name}{number}: "));
+        let own = format!("{name}{number}").replace(char::is_control, "?");
+        let label = match (names.len() > 1, several) {
+            (false, false) => continue,
+            (false, true) => format!("{own}: "),
+            (true, false) => format!("{}: ", names[*program]),
+            (true, true) => format!("{}, {own}: ", names[*program]),
+        };
+        labels.insert((*program, *process), label);
     }
     labels
 }
@@ -72,19 +145,31 @@ fn labels(processes: &[(usize, u32, String)]) -> HashMap<(usize, u32), String> {
 /// A descriptor: its program, its process, and its number there.
 type Descriptor = (usize, u32, i32);
 
+/// What a descriptor is called.
+#[derive(Clone)]
+struct Name {
+    name: String,
+    /// Its number: the first socket that has it is FD1, the next one FD1b.
+    base: usize,
+    /// The socket.
+    inode: u64,
+}
+
 #[derive(Default)]
 struct Builder {
-    many: bool,
+    programs: Vec<String>,
     /// What stands in front of a call.
     labels: HashMap<(usize, u32), String>,
-    /// What each descriptor is called, and the socket that it led to. A child process has its
-    /// parent's descriptors: they have one name.
-    names: HashMap<Descriptor, (String, u64)>,
-    /// Ports that the kernel picked, and those that a program asked for.
-    given: HashSet<u16>,
+    /// What each descriptor is called now.
+    names: HashMap<Descriptor, Name>,
+    /// A child process has its parent's descriptors: they have one name, by program, number and
+    /// socket.
+    named: HashMap<(usize, i32, u64), Name>,
+    /// How many sockets had each base.
+    bases: Vec<usize>,
+    numbers: Numbers,
+    /// Ports that a program asked for.
     asked: HashSet<u16>,
-    /// At which of this machine's addresses each port is in use.
-    used: HashMap<u16, HashSet<IpAddr>>,
     listeners: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<Descriptor>>,
@@ -99,87 +184,87 @@ struct Builder {
 }
 
 impl Builder {
-    fn build(&mut self, events: &[Event]) -> Vec<Group> {
-        let mut groups = vec![];
-        let mut group = Group::default();
-        let is_last = |index: usize| {
-            let program = events[index].program;
-            let mut later = events[index + 1..].iter();
-            let acts = |event: &Event| !matches!(event.action, Action::Nothing);
-            !later.any(|event| event.program == program && acts(event))
+    /// What an event shows, but for the line that it prints.
+    fn steps(&mut self, event: &Event) -> Vec<Step> {
+        let owner = (event.program, event.process);
+        let mut step = Step {
+            label: self.label(owner),
+            packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
+            is_unsure: event.is_unsure,
+            ..Step::default()
         };
-        for (index, event) in events.iter().enumerate() {
-            if event.program != group.program {
-                let new = Group { program: event.program, ..Group::default() };
-                let old = std::mem::replace(&mut group, new);
-                if !old.steps.is_empty() {
-                    groups.push(old);
-                }
+        self.closing = match &event.action {
+            Action::Call(call) => {
+                self.ports_of(call);
+                self.hold(owner, call)
             }
-            let mut step = Step {
-                packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
-                is_unsure: event.is_unsure,
-                ..Step::default()
-            };
-            self.closing = match &event.action {
-                Action::Call(call) => {
-                    self.ports_of(call);
-                    self.hold((event.program, event.process), call)
-                }
-                Action::End(_) => self.ends(event.program, is_last(index)),
-                Action::Text(_) | Action::Nothing => vec![],
-            };
-            for reading in &event.readings {
-                for row in reading.iter().filter_map(|change| change.new.as_ref()) {
-                    self.gives(row.local.port());
-                    self.uses(row.local);
-                }
-                step.states.extend(self.changes(reading));
+            Action::End(end) => self.ends(owner, end),
+            Action::Text(_) | Action::Nothing => vec![],
+        };
+        for reading in &event.readings {
+            for row in reading.iter().filter_map(|change| change.new.as_ref()) {
+                self.gives(row.local.port());
             }
-            for inode in std::mem::take(&mut self.closing) {
-                self.holders.remove(&inode);
+            step.states.extend(self.changes(reading, &event.open));
+        }
+        let closing = std::mem::take(&mut self.closing);
+        for inode in &closing {
+            self.holders.remove(inode);
+        }
+        let mut steps = vec![];
+        let by_itself = match &event.action {
+            Action::Call(call) => only_asks(&call.name),
+            Action::Text(_) | Action::Nothing => true,
+            Action::End(_) => false,
+        };
+        if by_itself && step.has_effects() {
+            let alone = Step { call: BY_ITSELF.into(), label: String::new(), ..step };
+            steps.push(alone.named(&mut self.numbers));
+            step = Step { label: self.label(owner), ..Step::default() };
+        }
+        match &event.action {
+            Action::Text(_) | Action::Nothing => {}
+            Action::Call(call) => {
+                let text = self.owned(&call.text, owner);
+                let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
+                step.call = call.to_owned();
+                step.result = Some(result.to_owned());
+                steps.push(step.named(&mut self.numbers));
             }
-            match &event.action {
-                Action::Text(line) => {
-                    if step != Step::default() {
-                        group.steps.push(Step { call: BY_ITSELF.into(), ..step });
-                    }
-                    group.title = self.marked_line((event.program, event.process), line);
-                    let next = Group { program: event.program, ..Group::default() };
-                    groups.push(std::mem::replace(&mut group, next));
-                }
-                Action::Call(call) => {
-                    if only_asks(&call.name) && step != Step::default() {
-                        let step = std::mem::take(&mut step);
-                        group.steps.push(Step { call: BY_ITSELF.into(), ..step });
-                    }
-                    let owner = (event.program, event.process);
-                    let label = self.labels.get(&owner).map_or("", |label| label);
-                    step.call = label.to_owned() + &self.owned(&call.text, owner);
-                    group.steps.push(step);
-                }
-                Action::Nothing if step != Step::default() => {
-                    group.steps.push(Step { call: BY_ITSELF.into(), ..step });
-                }
-                Action::Nothing => {}
-                Action::End(end) => {
-                    // Threads end quietly, and so do the helpers of a script.
-                    let matters = end != "exited with 0" || self.many;
-                    let owner = (event.program, event.process);
-                    let label = self.labels.get(&owner).map_or("", |label| label);
-                    // The death of one process is not that of the program.
-                    let is_killed = end.starts_with("killed") && !label.is_empty();
-                    if step != Step::default() || is_killed || (matters && is_last(index)) {
-                        step.call = format!("({label}{end})");
-                        group.steps.push(step);
-                    }
+            Action::End(end) => {
+                // Threads end quietly, and so do the helpers of a script.
+                let matters = end.how != "exited with 0" || self.programs.len() > 1;
+                // The death of one process is not that of the program.
+                let is_killed = end.how.starts_with("killed")
+                    && end.of_process
+                    && self.labels.contains_key(&owner);
+                if step.has_effects() || is_killed || (matters && end.of_program) {
+                    step.call = format!("({}{})", std::mem::take(&mut step.label), end.how);
+                    steps.push(step.named(&mut self.numbers));
                 }
             }
         }
-        if !group.steps.is_empty() {
-            groups.push(group);
+        steps
+    }
+
+    /// A line that a program has printed.
+    fn line(&mut self, owner: (usize, u32), line: &str) -> String {
+        let mut line = self.marked_line(owner, line);
+        self.numbers.name(&mut line);
+        let line = plain(&line);
+        match &self.programs[..] {
+            [_, _, ..] => format!("{}: {line}", self.programs[owner.0]),
+            _ => line,
         }
-        groups
+    }
+
+    /// What stands in front of what a process does.
+    fn label(&self, owner: (usize, u32)) -> String {
+        let of_program = || match self.programs.len() {
+            0 | 1 => String::new(),
+            _ => format!("{}: ", self.programs[owner.0]),
+        };
+        self.labels.get(&owner).cloned().unwrap_or_else(of_program)
     }
 
     /// Learns which ports a call asked for, or which the kernel says that it gave.
@@ -188,7 +273,7 @@ impl Builder {
             LazyLock::new(|| regex("^[a-z]+\\([^,]*, \u{1}at:[^\u{2}]*:(\\d+)\u{2}.* = 0$"));
         let port = PORT.captures(&call.text).and_then(|parts| parts[1].parse().ok());
         match (&*call.name, port) {
-            ("bind", Some(port)) if port != 0 && !self.given.contains(&port) => {
+            ("bind", Some(port)) if port != 0 && !self.numbers.given.contains(&port) => {
                 self.asked.insert(port);
             }
             ("getsockname", Some(port)) => self.gives(port),
@@ -199,14 +284,7 @@ impl Builder {
     /// A socket has this port.
     fn gives(&mut self, port: u16) {
         if port != 0 && !self.asked.contains(&port) {
-            self.given.insert(port);
-        }
-    }
-
-    fn uses(&mut self, address: SocketAddr) {
-        let ip = address.ip().to_canonical();
-        if ip.is_loopback() {
-            self.used.entry(address.port()).or_default().insert(ip);
+            self.numbers.given.insert(port);
         }
     }
 
@@ -215,16 +293,15 @@ impl Builder {
         let mut closing = vec![];
         for (number, inode) in &call.sockets {
             let descriptor = (program, process, *number);
-            let is_same = self.names.get(&descriptor).is_some_and(|(_, old)| old == inode);
-            if !is_same {
-                let inherited = |(other, (_, of)): &(&Descriptor, &(String, u64))| {
-                    other.0 == program && other.2 == *number && of == inode
+            let before = self.names.get(&descriptor);
+            if before.is_none_or(|before| before.inode != *inode) {
+                let base = before.map(|before| before.base);
+                let name = match self.named.get(&(program, *number, *inode)) {
+                    Some(inherited) => inherited.clone(),
+                    None => self.new_name(base, *inode),
                 };
-                let parents = self.names.iter().find(inherited);
-                let name = parents
-                    .map(|(_, (name, _))| name.clone())
-                    .unwrap_or_else(|| format!("{OPEN}fd:{program}:{process}:{number}{CLOSE}"));
-                self.names.insert(descriptor, (name, *inode));
+                self.named.insert((program, *number, *inode), name.clone());
+                self.names.insert(descriptor, name);
             }
             let all = self.holders.entry(*inode).or_default();
             if !all.contains(&descriptor) {
@@ -242,20 +319,44 @@ impl Builder {
         closing
     }
 
-    /// The sockets that lose their last descriptor when a program ends.
-    fn ends(&self, program: usize, is_last: bool) -> Vec<u64> {
-        let loses = |all: &[Descriptor]| is_last && all.iter().all(|one| one.0 == program);
-        self.holders.iter().filter(|(_, all)| loses(all)).map(|(inode, _)| *inode).collect()
+    /// The name of a socket: its number is a new one, or has been another's.
+    fn new_name(&mut self, base: Option<usize>, inode: u64) -> Name {
+        let base = base.unwrap_or(self.bases.len());
+        if base == self.bases.len() {
+            self.bases.push(0);
+        }
+        self.bases[base] += 1;
+        let again = match self.bases[base] {
+            1 => String::new(),
+            few @ 2..=26 => ('a'..='z').nth(few - 1).map(String::from).unwrap_or_default(),
+            many => format!("-{many}"),
+        };
+        Name { name: format!("{OPEN}fd:FD{}{again}{CLOSE}", base + 1), base, inode }
     }
 
-    /// Says whose descriptors these are.
+    /// The sockets that lose their last descriptor when a process ends.
+    fn ends(&mut self, (program, process): (usize, u32), end: &End) -> Vec<u64> {
+        let is_of = |one: &Descriptor| {
+            one.0 == program && (end.of_program || (end.of_process && one.1 == process))
+        };
+        let mut closing = vec![];
+        for (inode, all) in &mut self.holders {
+            if all.iter().all(is_of) {
+                closing.push(*inode);
+            } else {
+                all.retain(|one| !is_of(one));
+            }
+        }
+        closing
+    }
+
+    /// Says which sockets these descriptors are.
     fn owned(&self, text: &str, (program, process): (usize, u32)) -> String {
         static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}fd:(-?[0-9]+)\u{2}"));
         let name = |parts: &Captures<'_>| {
             let number = parts[1].parse().unwrap_or(-1);
             let known = self.names.get(&(program, process, number));
-            let own = || format!("{OPEN}fd:{program}:{process}:{number}{CLOSE}");
-            known.map_or_else(own, |(name, _)| name.clone())
+            known.map_or_else(|| number.to_string(), |known| known.name.clone())
         };
         DESCRIPTOR.replace_all(text, name).into_owned()
     }
@@ -275,7 +376,7 @@ impl Builder {
             (Some(number), _) => {
                 let number = number.as_str().parse().unwrap_or(-1);
                 match self.names.get(&(program, process, number)) {
-                    Some((name, _)) => format!("descriptor {name}"),
+                    Some(known) => format!("descriptor {}", known.name),
                     None => parts[0].to_owned(),
                 }
             }
@@ -287,7 +388,6 @@ impl Builder {
 
     fn packet(&mut self, packet: &Packet) -> String {
         for end in [packet.from, packet.to] {
-            self.uses(end);
             let next = self.ports.len();
             self.ports.entry(end.port()).or_insert(next);
         }
@@ -344,7 +444,7 @@ impl Builder {
     }
 
     /// What differs from the last reading.
-    fn changes(&mut self, reading: &[Change]) -> Vec<String> {
+    fn changes(&mut self, reading: &[Change], open: &[u64]) -> Vec<String> {
         let listens = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state == "LISTEN");
         let new = reading.iter().filter(|change| listens(&change.new) && !listens(&change.old));
         self.listeners.extend(new.filter_map(|change| change.new.clone()));
@@ -374,7 +474,7 @@ impl Builder {
         let gone = reading.iter().filter(|change| listens(&change.old) && !listens(&change.new));
         let gone: Vec<&Row> = gone.filter_map(|change| change.old.as_ref()).collect();
         self.listeners.retain(|row| !gone.iter().any(|old| old.key() == row.key()));
-        all.iter().flat_map(|one| self.change(one.old.as_ref(), one.new.as_ref())).collect()
+        all.iter().flat_map(|one| self.change(one.old.as_ref(), one.new.as_ref(), open)).collect()
     }
 
     /// Whether there is a listener that a connection with that end may be of.
@@ -382,11 +482,11 @@ impl Builder {
         self.listeners.iter().any(|row| is_listener(row, end))
     }
 
-    fn change(&self, old: Option<&Row>, new: Option<&Row>) -> Vec<String> {
+    fn change(&self, old: Option<&Row>, new: Option<&Row>, open: &[u64]) -> Vec<String> {
         let Some(row) = new.or(old) else { return vec![] };
         let holder = |row: &Row| {
             let first = self.holders.get(&row.inode)?.first()?;
-            self.names.get(first).map(|(name, _)| name.clone())
+            self.names.get(first).map(|known| known.name.clone())
         };
         let name = new.and_then(holder).or_else(|| old.and_then(holder));
         let ends = if row.state == "LISTEN" || row.remote.port() == 0 {
@@ -401,7 +501,12 @@ impl Builder {
             (old.map_or(none, |row| row.state), new.map_or(none, |row| row.state));
         let is_orphan = |row: Option<&Row>| row.is_some_and(|row| row.inode == 0);
         let gone = is_orphan(new) && old.is_some_and(|row| self.closing.contains(&row.inode));
-        let gone = if gone { ", descriptor closed" } else { "" };
+        let is_open = new.is_none() && row.is_tcp && open.contains(&row.inode);
+        let gone = match (gone, is_open) {
+            (true, _) => ", descriptor closed",
+            (_, true) => ", descriptor still open",
+            _ => "",
+        };
         let is_child = after != "LISTEN" && row.is_tcp && self.is_served(row.local);
         if old.is_none() && is_child && !is_orphan(new) {
             lines.push(format!("state   {name}: {after}"));
@@ -441,8 +546,7 @@ fn is_listener(row: &Row, end: SocketAddr) -> bool {
     row.state == "LISTEN" && row.local.port() == end.port() && (at.is_unspecified() || at == ip)
 }
 
-/// An address in a packet or a state: on this machine, the port says it all, unless it is in use at
-/// several addresses.
+/// An address in a packet or a state: of 127.0.0.1, the port says it all.
 fn short(address: SocketAddr) -> String {
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     format!("{OPEN}port:{address}{CLOSE}")
@@ -475,52 +579,6 @@ fn escape(character: char) -> Vec<char> {
         }
         other => vec![other],
     }
-}
-
-/// The text; what repeats itself is said once.
-fn folded(groups: &[Group], show: Show, names: &[&str]) -> String {
-    let mut text = String::new();
-    for group in groups {
-        let mut steps: Vec<Vec<String>> = vec![];
-        for step in &group.steps {
-            let mut lines = vec![];
-            let has_more = (show.packets && !step.packets.is_empty())
-                || (show.states && !step.states.is_empty());
-            if show.calls || (has_more && step.call.starts_with('(')) {
-                lines.push(format!("  call    {}", step.call));
-            }
-            if show.packets {
-                if step.is_unsure {
-                    lines.push(format!("  ...     {UNSURE}"));
-                }
-                let packets = step.packets.iter();
-                lines.extend(few(packets.map(|one| format!("  packet    {one}")), show));
-            }
-            if show.states {
-                let states = step.states.iter().map(|one| {
-                    let (kind, rest) = one.split_once("   ").unwrap_or((one, ""));
-                    format!("  {kind}     {rest}")
-                });
-                lines.extend(few(states, show));
-            }
-            if !lines.is_empty() {
-                steps.push(lines);
-            }
-        }
-        let title = match (names.get(group.program), names.len() > 1) {
-            (Some(name), true) => format!("{name}: {}", group.title),
-            _ if group.title.is_empty() => "(after the last line)".to_owned(),
-            _ => group.title.clone(),
-        };
-        text += title.trim_end();
-        text.push('\n');
-        let lines = if show.folds_nothing { steps.concat() } else { fold(&steps) };
-        for line in lines {
-            text += &line;
-            text.push('\n');
-        }
-    }
-    text
 }
 
 /// As many times the same is too long to read.
@@ -687,61 +745,54 @@ fn few(lines: impl Iterator<Item = String>, show: Show) -> Vec<String> {
     fold(&lines.map(|line| vec![line]).collect::<Vec<_>>())
 }
 
-/// Which port and which descriptor has which number: as in the transcript, and those that it does
-/// not name after them.
+/// Which port has which number: in the order in which they appear.
 #[derive(Default)]
 struct Numbers {
-    ports: Vec<u16>,
-    descriptors: Vec<String>,
+    ports: HashMap<u16, usize>,
     /// The ports that the kernel picked by itself; others were asked for.
     given: HashSet<u16>,
-    used: HashMap<u16, HashSet<IpAddr>>,
 }
 
-static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(fd|at|port|number):([^\u{2}]*)\u{2}"));
+static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(at|port|number):([^\u{2}]*)\u{2}"));
 
 impl Numbers {
-    /// Puts numbers in the place of marks.
-    fn apply(&mut self, text: &str) -> String {
+    /// Puts names in the place of marks; they stay marked.
+    fn name(&mut self, text: &mut String) {
+        if !text.contains(OPEN) {
+            return;
+        }
         let number = |parts: &Captures<'_>| {
-            let what = &parts[2];
-            match &parts[1] {
-                "fd" => format!("FD{}", place(&mut self.descriptors, what.to_owned())),
-                "number" => self.port(what.parse().unwrap_or_default()),
-                kind => {
-                    let Ok(address) = what.parse::<SocketAddr>() else {
-                        return what.to_owned();
-                    };
-                    let several = self.used.get(&address.port()).is_some_and(|all| all.len() > 1);
+            let (kind, what) = (&parts[1], &parts[2]);
+            let name = match what.parse::<SocketAddr>() {
+                Ok(address) => {
                     let port = self.port(address.port());
-                    let is_short = kind == "port" && address.ip().is_loopback() && !several;
-                    match address {
-                        _ if is_short => port,
-                        SocketAddr::V4(v4) => format!("{}:{port}", v4.ip()),
-                        SocketAddr::V6(v6) => format!("[{}]:{port}", v6.ip()),
+                    match address.ip() {
+                        // On this machine, the port says it all.
+                        ip if kind == "port" && ip == Ipv4Addr::LOCALHOST => port,
+                        IpAddr::V4(ip) => format!("{ip}:{port}"),
+                        IpAddr::V6(ip) => format!("[{ip}]:{port}"),
                     }
                 }
-            }
+                Err(_) => what.parse().map_or(what.to_owned(), |port| self.port(port)),
+            };
+            format!("{OPEN}at:{name}{CLOSE}")
         };
-        MARK.replace_all(text, number).into_owned()
+        *text = MARK.replace_all(text, number).into_owned();
     }
 
     fn port(&mut self, port: u16) -> String {
-        match self.given.contains(&port) {
-            true => format!("PORT{}", place(&mut self.ports, port)),
-            false => port.to_string(),
+        if !self.given.contains(&port) {
+            return port.to_string();
         }
+        let next = self.ports.len() + 1;
+        format!("PORT{}", self.ports.entry(port).or_insert(next))
     }
 }
 
-/// Its place in the list, from 1 on; a new one gets the last.
-fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    let place = list.iter().position(|one| *one == item);
-    let place = place.unwrap_or(list.len());
-    if place == list.len() {
-        list.push(item);
-    }
-    place + 1
+/// The text without marks.
+fn plain(text: &str) -> String {
+    static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}[a-z]+:([^\u{2}]*)\u{2}"));
+    MARK.replace_all(text, "$1").into_owned()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::fstat;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, dup, pipe2, read, ttyname};
-use procfs::process::{ProcState, Process, Stat, Task};
+use procfs::process::{FDTarget, ProcState, Process, Stat, Task};
 
 use crate::helper::{self, Rights};
 use crate::order::{Fault, Program};
@@ -342,6 +342,26 @@ impl Tracee {
             next += 1;
         }
         all.split_off(1)
+    }
+
+    /// Whether anything of it is left, but for what strace has seen the end of.
+    pub fn is_there(&self) -> bool {
+        let is_traced = |pid: &i32| {
+            let status = Process::new(*pid).and_then(|process| process.status());
+            status.is_ok_and(|status| status.tracerpid == self.pid())
+        };
+        self.tracees().iter().any(is_traced)
+    }
+
+    /// Which of these sockets it has a descriptor of.
+    pub fn holds(&self, sockets: &[u64]) -> Vec<u64> {
+        let processes = self.tracees().into_iter().filter_map(|pid| Process::new(pid).ok());
+        let descriptors = processes.filter_map(|process| process.fd().ok()).flatten().flatten();
+        let inodes = descriptors.filter_map(|descriptor| match descriptor.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        });
+        inodes.filter(|inode| sockets.contains(inode)).collect()
     }
 
     /// Of which process a thread is; strace does not number the only one. `None`: it has ended.
