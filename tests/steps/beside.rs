@@ -195,17 +195,34 @@ fn strace_alone_sees_the_same_calls() {
 
 /// The calls of a timeline: name and result, a descriptor as `FD`.
 fn calls(timeline: &str) -> Vec<(String, String)> {
-    let lines = timeline.lines().filter_map(|line| line.strip_prefix("  call    "));
-    lines
-        .filter(|line| !line.starts_with('('))
-        .map(|line| {
-            let (name, _) = line.split_once('(').expect(line);
-            let (_, result) = line.rsplit_once(") = ").expect(line);
-            let (result, _) = result.split_once(" (").unwrap_or((result, ""));
-            let result = if result.starts_with("FD") { "FD" } else { result };
-            (name.to_owned(), result.to_owned())
-        })
-        .collect()
+    let mut calls = vec![];
+    // Its packets stand between a call and its result.
+    let mut open = None;
+    for line in timeline.lines() {
+        let (name, result) = match (line.strip_prefix("  call    "), &open) {
+            (Some(note), None) if note.starts_with('(') => continue,
+            (Some(line), None) => {
+                let (name, _) = line.split_once('(').expect(line);
+                if line.ends_with(") ...") {
+                    open = Some(name);
+                    continue;
+                }
+                (name, line.rsplit_once(") = ").expect(line).1)
+            }
+            (Some(line), Some(name)) => panic!("{name} has not returned: {line}"),
+            (None, Some(name)) => {
+                let Some(line) = line.strip_prefix("  result  ") else { continue };
+                let (name, result) = (*name, line.strip_prefix(&format!("{name} = ")));
+                open = None;
+                (name, result.expect(line))
+            }
+            (None, None) => continue,
+        };
+        let (result, _) = result.split_once(" (").unwrap_or((result, ""));
+        let result = if result.starts_with("FD") { "FD" } else { result };
+        calls.push((name.to_owned(), result.to_owned()));
+    }
+    calls
 }
 
 /// The calls on sockets in what strace wrote: of all calls of the program,
