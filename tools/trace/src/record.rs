@@ -1,6 +1,6 @@
 //! Runs programs step by step, and writes down what happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
@@ -26,6 +26,12 @@ const LONG: Duration = Duration::from_millis(50);
 /// A program that Ctrl-C has not reached from the keyboard by then gets it from here.
 const FROM_THE_KEYBOARD: Duration = Duration::from_millis(200);
 
+/// What there is to see is shown when nothing has happened for so long, if somebody looks on.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// So many events are kept back until it is clear what stands before them.
+const MOST: usize = 1000;
+
 /// Who has sent SIGTERM or SIGHUP does not wait long, and who is killed does not take long.
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -43,16 +49,36 @@ pub struct Event {
     pub readings: Vec<Vec<Change>>,
     /// Sockets that the tables have dropped, and that a program still holds.
     pub open: Vec<u64>,
+    /// The process uses sockets for the first time: what the system calls it.
+    pub name: Option<String>,
 }
 
-/// What is shown.
-pub struct Record {
-    pub events: Vec<Event>,
+/// Who is told what happens, while it happens.
+pub trait Sink {
+    /// The next event: nothing that is told later stands before it.
+    fn event(&mut self, event: &Event);
+
+    /// These were all for now.
+    fn flush(&mut self) {}
+
+    /// Whether somebody looks on, who wants to see what there is as soon as nothing happens.
+    fn is_watched(&self) -> bool {
+        false
+    }
+
+    /// Nothing has happened for a moment.
+    fn pause(&mut self) {}
+
+    /// Nobody wants to know more.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// How it ended.
+pub struct Outcome {
     /// What each program was at that did not end by itself.
     pub endings: Vec<String>,
-    /// The processes that used sockets: their programs, their numbers, and what the system calls
-    /// them.
-    pub processes: Vec<(usize, u32, String)>,
     /// The exit status of the last program, as a shell says it.
     pub status: u8,
 }
@@ -85,7 +111,10 @@ struct Recorder<'a> {
     keeper: Keeper,
     /// Of each program.
     lines: Vec<Lines>,
+    sink: &'a mut dyn Sink,
+    /// Those that the sink does not know yet, and how many it knows.
     events: Vec<Event>,
+    told: usize,
     /// Seen since the last event.
     packets: Vec<Packet>,
     readings: Vec<Vec<Change>>,
@@ -99,10 +128,17 @@ struct Recorder<'a> {
     /// Several calls may have sent what was seen last.
     is_unsure: bool,
     endings: Vec<String>,
-    processes: Vec<(usize, u32, String)>,
+    /// The processes that used sockets: their programs and their numbers.
+    processes: HashSet<(usize, u32)>,
+    /// Which faults have struck.
+    struck: BTreeSet<usize>,
     ending: Ending,
     /// Since when nothing has happened.
     quiet: Instant,
+    /// When something was written down last.
+    noted: Instant,
+    /// Whether what was there when it became quiet was shown, and whether all was.
+    shown: (bool, bool),
 }
 
 /// Runs the programs to their end, or until nothing has happened for too long, or until this
@@ -112,7 +148,8 @@ pub fn record(
     names: &[&str],
     rights: &Rights,
     stop: &AtomicUsize,
-) -> Result<Record, String> {
+    sink: &mut dyn Sink,
+) -> Result<Outcome, String> {
     let mut recorder = Recorder {
         order,
         names,
@@ -123,7 +160,9 @@ pub fn record(
         families: BTreeSet::new(),
         programs: vec![],
         lines: vec![],
+        sink,
         events: vec![],
+        told: 0,
         packets: vec![],
         readings: vec![],
         open: vec![],
@@ -133,9 +172,12 @@ pub fn record(
         looked: false,
         is_unsure: false,
         endings: vec![],
-        processes: vec![],
+        processes: HashSet::new(),
+        struck: BTreeSet::new(),
         ending: Ending::NotYet,
         quiet: Instant::now(),
+        noted: Instant::now(),
+        shown: (true, true),
     };
     recorder.run()?;
     recorder.finish()?;
@@ -145,8 +187,7 @@ pub fn record(
         status.code().or_else(signal).unwrap_or_default()
     });
     let status = u8::try_from(status).unwrap_or(u8::MAX);
-    let Recorder { events, endings, processes, .. } = recorder;
-    Ok(Record { events, endings, processes, status })
+    Ok(Outcome { endings: recorder.endings, status })
 }
 
 /// Calls after which there is no need to look: they are many, and a look takes some milliseconds.
@@ -168,6 +209,7 @@ impl Recorder<'_> {
             let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
             let phases = phases?;
             let waited = self.quiet.elapsed();
+            self.pause_if_quiet(waited);
             if waited > self.patience() + LONG && self.ending == Ending::NotYet {
                 // Busy with something else than sockets; or it asks again and again.
                 self.begin_to_end(Signal::SIGTERM, true);
@@ -305,9 +347,10 @@ impl Recorder<'_> {
         let program = &mut self.programs[index];
         let text = program.line()?;
         let reader = &mut self.lines[index];
-        reader.events = self.events.len();
+        reader.events = self.told + self.events.len();
         if !finds_nothing(&text) {
             self.quiet = Instant::now();
+            self.shown.0 = false;
         }
         let lines = reader.read(&text, &mut |length| program.printed(length))?;
         self.families.extend(&reader.families);
@@ -315,31 +358,35 @@ impl Recorder<'_> {
         self.is_unsure =
             self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
         for Line { thread, mut action, waited_since } in lines {
-            let process = self.process(index, thread, &action);
+            let (process, name) = self.process(index, thread, &action);
             if let Action::End(end) = &mut action {
                 end.of_program = !self.programs[index].is_there();
                 end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
             }
             match waited_since {
-                Some(since) => self.note_woken(index, process, action, since),
-                None => self.note(index, process, action),
+                Some(since) => self.note_woken(index, process, name, action, since),
+                None => self.note(index, process, name, action),
             }
         }
+        self.tell();
         Ok(())
     }
 
-    /// The number of a thread's process.
-    fn process(&mut self, program: usize, thread: Option<u32>, action: &Action) -> u32 {
+    /// The number of a thread's process; and its name, if it is new.
+    fn process(
+        &mut self,
+        program: usize,
+        thread: Option<u32>,
+        action: &Action,
+    ) -> (u32, Option<String>) {
         let member = match action {
             Action::Nothing => None,
             _ => self.programs[program].member(thread),
         };
-        let Some(member) = member else { return thread.unwrap_or_default() };
-        let is_it = |one: &(usize, u32, String)| (one.0, one.1) == (program, member.process);
-        if matches!(action, Action::Call(_)) && !self.processes.iter().any(is_it) {
-            self.processes.push((program, member.process, member.name()));
-        }
-        member.process
+        let Some(member) = member else { return (thread.unwrap_or_default(), None) };
+        let process = member.process;
+        let is_new = matches!(action, Action::Call(_)) && self.processes.insert((program, process));
+        (process, is_new.then(|| member.name()))
     }
 
     /// Takes the new packets, and asks what a call and they have changed. A timer may have changed
@@ -436,28 +483,127 @@ impl Recorder<'_> {
 
     /// A call that another thread has woken stands after the call that woke it, whenever strace
     /// gets to see it.
-    fn note_woken(&mut self, program: usize, process: u32, action: Action, since: usize) {
+    fn note_woken(
+        &mut self,
+        program: usize,
+        process: u32,
+        mut name: Option<String>,
+        action: Action,
+        since: usize,
+    ) {
         let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
+        let since = since.saturating_sub(self.told);
         let later = self.events.get(since..).unwrap_or_default();
         let place = later.iter().rposition(wakes).map(|at| since + at + 1);
         let place = place.unwrap_or(self.events.len());
+        for later in &mut self.events[place..] {
+            if (later.program, later.process) == (program, process) {
+                name = name.or(later.name.take());
+            }
+        }
         let (packets, readings, open) = (vec![], vec![], vec![]);
         for lines in &mut self.lines {
-            lines.begun_at += usize::from(lines.begun_at >= place);
+            lines.begun_at += usize::from(lines.begun_at >= self.told + place);
         }
         let is_unsure = false;
-        let event = Event { program, process, action, packets, is_unsure, readings, open };
-        self.events.insert(place, event);
+        self.add(
+            place,
+            Event { program, process, action, packets, is_unsure, readings, open, name },
+        );
     }
 
-    fn note(&mut self, program: usize, process: u32, action: Action) {
+    fn note(&mut self, program: usize, process: u32, name: Option<String>, action: Action) {
         self.looked = false;
         let readings = std::mem::take(&mut self.readings);
         let packets = std::mem::take(&mut self.packets);
         let is_unsure = self.is_unsure && !packets.is_empty();
         let open = std::mem::take(&mut self.open);
-        let event = Event { program, process, action, packets, is_unsure, readings, open };
-        self.events.push(event);
+        let event = Event { program, process, action, packets, is_unsure, readings, open, name };
+        self.add(self.events.len(), event);
+    }
+
+    fn add(&mut self, place: usize, event: Event) {
+        if let Action::Call(call) = &event.action {
+            if call.text.ends_with(" (injected)") {
+                let faults = self.order.faults.iter().enumerate();
+                let of_it = faults.filter(|(_, fault)| fault.is_of(&call.name));
+                self.struck.extend(of_it.map(|(number, _)| number));
+            }
+        }
+        self.events.insert(place, event);
+        self.noted = Instant::now();
+        self.shown.1 = false;
+    }
+
+    /// Tells the sink of all events that stay where they are.
+    fn tell(&mut self) {
+        // What waits, another thread may wake: then it stands after the call that does.
+        let mut settled = self.events.len();
+        if self.lines.iter().any(Lines::waits) {
+            let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
+            let last = self.events.iter().rposition(wakes);
+            let most = self.events.len().saturating_sub(MOST);
+            settled = last.map_or(0, |last| last + 1).max(most);
+        }
+        // A line that has no end yet may get none: then it stands where it began.
+        for index in 0..self.lines.len() {
+            if let Some(begun) = self.lines[index].begun() {
+                let begun = begun.saturating_sub(self.told);
+                if self.events.len() - begun.min(self.events.len()) > MOST {
+                    self.end_line(index);
+                    settled = settled.max(self.events.len().saturating_sub(MOST));
+                } else {
+                    settled = settled.min(begun);
+                }
+            }
+        }
+        self.tell_of(settled);
+    }
+
+    /// Tells the sink of the next events.
+    fn tell_of(&mut self, many: usize) {
+        let many = many.min(self.events.len());
+        let mut ends = false;
+        for event in self.events.drain(..many) {
+            // As who prints to a pipe that nobody reads.
+            ends |= self.sink.is_over() && matches!(event.action, Action::Text(_));
+            self.sink.event(&event);
+        }
+        self.told += many;
+        if many > 0 {
+            self.sink.flush();
+        }
+        if ends && self.ending == Ending::NotYet {
+            self.begin_to_end(Signal::SIGTERM, true);
+        }
+    }
+
+    /// Shows what there is when nothing has happened for a moment, but for what asks again and
+    /// again; and all when it does not ask.
+    fn pause_if_quiet(&mut self, waited: Duration) {
+        let calm = waited > MOMENT && !self.shown.0;
+        let still = self.noted.elapsed() > MOMENT && !self.shown.1;
+        if (calm || still) && self.sink.is_watched() {
+            for index in 0..self.lines.len() {
+                self.end_line(index);
+            }
+            self.tell_of(self.events.len());
+            self.sink.pause();
+            self.shown = (self.shown.0 || calm, true);
+        }
+    }
+
+    /// Writes down what a program has printed of a line, where it began.
+    fn end_line(&mut self, program: usize) {
+        let at = self.lines[program].begun_at.saturating_sub(self.told);
+        let Some(text) = self.lines[program].unfinished() else { return };
+        let at = at.min(self.events.len());
+        for lines in &mut self.lines {
+            lines.begun_at += usize::from(lines.begun_at > self.told + at);
+        }
+        let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
+        let (process, is_unsure, open, name) = (0, false, vec![], None);
+        self.add(at, Event { program, process, action, packets, is_unsure, readings, open, name });
     }
 
     /// What the kernel still does when the programs have ended.
@@ -465,29 +611,17 @@ impl Recorder<'_> {
         self.look()?;
         for index in 0..self.lines.len() {
             for Line { thread, action, .. } in self.lines[index].rest() {
-                let process = self.process(index, thread, &action);
-                self.note(index, process, action);
+                let (process, name) = self.process(index, thread, &action);
+                self.note(index, process, name, action);
             }
         }
-        // A line that has no end stands where it began.
-        let mut unfinished: Vec<_> = (0..self.lines.len())
-            .filter_map(|index| {
-                Some((self.lines[index].begun_at, index, self.lines[index].unfinished()?))
-            })
-            .collect();
-        unfinished.sort();
-        for (at, program, text) in unfinished.into_iter().rev() {
-            let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
-            let (process, is_unsure, open) = (0, false, vec![]);
-            let event = Event { program, process, action, packets, is_unsure, readings, open };
-            self.events.insert(at.min(self.events.len()), event);
+        let mut unfinished: Vec<usize> = (0..self.lines.len()).collect();
+        unfinished.sort_by_key(|index| self.lines[*index].begun_at);
+        for program in unfinished.into_iter().rev() {
+            self.end_line(program);
         }
-        for fault in &self.order.faults {
-            let struck = |event: &Event| {
-                matches!(&event.action, Action::Call(call)
-                    if fault.is_of(&call.name) && call.text.ends_with(" (injected)"))
-            };
-            if !self.events.iter().any(struck) {
+        for (number, fault) in self.order.faults.iter().enumerate() {
+            if !self.struck.contains(&number) {
                 self.endings.push(format!("({} never struck)", fault.as_option()));
             }
         }
@@ -497,8 +631,8 @@ impl Recorder<'_> {
             let all: Vec<&str> = left_out.into_iter().collect();
             self.endings.push(format!("(not shown: {})", all.join("; ")));
         }
-        let last = self.events.last().map_or(0, |event| event.program);
-        self.note(last, 0, Action::Nothing);
+        self.note(0, 0, None, Action::Nothing);
+        self.tell_of(self.events.len());
         Ok(())
     }
 }

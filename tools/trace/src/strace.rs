@@ -440,6 +440,16 @@ impl Lines {
         lines
     }
 
+    /// Whether there is a call that has not returned, and that another thread may wake.
+    pub fn waits(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// How many events there were when a line began that has no end yet.
+    pub fn begun(&self) -> Option<usize> {
+        (!self.beginning.is_empty()).then_some(self.begun_at)
+    }
+
     /// What it has printed of a line.
     pub fn unfinished(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.beginning);

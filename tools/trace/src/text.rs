@@ -1,13 +1,13 @@
 //! Makes the text of a timeline out of what was recorded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
-use crate::record::{Event, Record};
+use crate::record::Event;
 use crate::strace::{Action, CLOSE, Call, End, OPEN, regex};
 use crate::tables::{Change, Row};
 use crate::tap::{Kind, Packet};
@@ -81,65 +81,69 @@ impl Step {
     }
 }
 
-/// The timeline, and at its end what did not end by itself.
-///
-/// A program may print what looks like a line of ours: that is `for_a_picture` without the blanks in
-/// front.
-pub fn timeline(record: &Record, names: &[&str], show: Show, for_a_picture: bool) -> String {
-    let mut builder = Builder {
-        programs: names.iter().map(|name| (*name).to_owned()).collect(),
-        labels: labels(&record.processes, names),
-        ..Builder::default()
-    };
-    let mut text = String::new();
-    let mut steps = vec![];
-    for event in &record.events {
-        for step in builder.steps(event) {
-            let lines = step.lines(show);
+/// Makes the text, as events come.
+pub struct Writer {
+    builder: Builder,
+    show: Show,
+    /// A program may print what looks like a line of ours: then it has no blanks in front.
+    for_a_picture: bool,
+    folder: Folder,
+    text: String,
+}
+
+impl Writer {
+    pub fn new(names: &[&str], show: Show, for_a_picture: bool) -> Self {
+        let programs = names.iter().map(|name| (*name).to_owned()).collect();
+        let builder = Builder { programs, ..Builder::default() };
+        let folder = Folder { folds_nothing: show.folds_nothing, ..Folder::default() };
+        Self { builder, show, for_a_picture, folder, text: String::new() }
+    }
+
+    pub fn event(&mut self, event: &Event) {
+        for step in self.builder.steps(event) {
+            let lines = step.lines(self.show);
             if !lines.is_empty() {
-                steps.push(lines);
+                self.folder.push(lines);
             }
         }
         if let Action::Text(line) = &event.action {
-            let line = builder.line((event.program, event.process), line);
-            add(&mut text, &steps, show);
-            steps.clear();
-            let line = if for_a_picture { line.trim_start() } else { &*line };
-            text += line.trim_end();
-            text.push('\n');
+            self.folder.end();
+            let line = self.builder.line((event.program, event.process), line);
+            let line = if self.for_a_picture { line.trim_start() } else { &*line };
+            self.write_lines();
+            self.text += line.trim_end();
+            self.text.push('\n');
+        }
+        self.write_lines();
+    }
+
+    /// Nothing has happened for a moment.
+    pub fn pause(&mut self) {
+        self.folder.pause();
+        self.write_lines();
+    }
+
+    /// The end, with what did not end by itself.
+    pub fn end(&mut self, endings: &[String]) {
+        self.folder.end();
+        self.write_lines();
+        for line in endings {
+            self.text += line;
+            self.text.push('\n');
         }
     }
-    add(&mut text, &steps, show);
-    record.endings.iter().fold(text, |text, line| text + line + "\n")
-}
 
-/// Adds what led to a line; what repeats itself is said once.
-fn add(text: &mut String, steps: &[Vec<String>], show: Show) {
-    for line in if show.folds_nothing { steps.concat() } else { fold(steps) } {
-        *text += &plain(&line);
-        text.push('\n');
+    /// What is written by now. Without marks.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
-}
 
-/// What stands in front of the calls of each process: of two programs, the program's name; and where
-/// a program has several processes that use sockets, theirs.
-fn labels(processes: &[(usize, u32, String)], names: &[&str]) -> HashMap<(usize, u32), String> {
-    let mut labels = HashMap::new();
-    for (at, (program, process, name)) in processes.iter().enumerate() {
-        let several = processes.iter().filter(|one| one.0 == *program).count() > 1;
-        let same = |one: &&(usize, u32, String)| one.0 == *program && one.2 == *name;
-        let before = processes[..at].iter().filter(same).count();
-        let number = if before > 0 { format!(" [{}]", before + 1) } else { String::new() };
-        let own = format!("{name}{number}").replace(char::is_control, "?");
-        let label = match (names.len() > 1, several) {
-            (false, false) => continue,
-            (false, true) => format!("{own}: "),
-            (true, false) => format!("{}: ", names[*program]),
-            (true, true) => format!("{}, {own}: ", names[*program]),
-        };
-        labels.insert((*program, *process), label);
+    fn write_lines(&mut self) {
+        for line in self.folder.lines.drain(..) {
+            self.text += &plain(&line);
+            self.text.push('\n');
+        }
     }
-    labels
 }
 
 /// A descriptor: its program, its process, and its number there.
@@ -158,8 +162,8 @@ struct Name {
 #[derive(Default)]
 struct Builder {
     programs: Vec<String>,
-    /// What stands in front of a call.
-    labels: HashMap<(usize, u32), String>,
+    /// The processes that use sockets, by their programs and numbers: what each is called.
+    processes: Vec<((usize, u32), String)>,
     /// What each descriptor is called now.
     names: HashMap<Descriptor, Name>,
     /// A child process has its parent's descriptors: they have one name, by program, number and
@@ -187,6 +191,9 @@ impl Builder {
     /// What an event shows, but for the line that it prints.
     fn steps(&mut self, event: &Event) -> Vec<Step> {
         let owner = (event.program, event.process);
+        if let Some(name) = &event.name {
+            self.meet(owner, name);
+        }
         let mut step = Step {
             label: self.label(owner),
             packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
@@ -237,7 +244,7 @@ impl Builder {
                 // The death of one process is not that of the program.
                 let is_killed = end.how.starts_with("killed")
                     && end.of_process
-                    && self.labels.contains_key(&owner);
+                    && self.of_several(owner).is_some();
                 if step.has_effects() || is_killed || (matters && end.of_program) {
                     step.call = format!("({}{})", std::mem::take(&mut step.label), end.how);
                     steps.push(step.named(&mut self.numbers));
@@ -258,13 +265,37 @@ impl Builder {
         }
     }
 
-    /// What stands in front of what a process does.
-    fn label(&self, owner: (usize, u32)) -> String {
-        let of_program = || match self.programs.len() {
-            0 | 1 => String::new(),
-            _ => format!("{}: ", self.programs[owner.0]),
+    /// Learns what a process is called.
+    fn meet(&mut self, owner: (usize, u32), name: &str) {
+        let name = name.replace(char::is_control, "?");
+        let of_it = self.processes.iter().filter(|(other, _)| other.0 == owner.0);
+        let is_same = |other: &str| {
+            other.strip_prefix(&name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
         };
-        self.labels.get(&owner).cloned().unwrap_or_else(of_program)
+        let number = match of_it.filter(|(_, other)| is_same(other)).count() {
+            0 => String::new(),
+            before => format!(" [{}]", before + 1),
+        };
+        self.processes.push((owner, name + &number));
+    }
+
+    /// What a process is called, if it is one of several of its program.
+    fn of_several(&self, owner: (usize, u32)) -> Option<&str> {
+        let several = self.processes.iter().filter(|(other, _)| other.0 == owner.0).count() > 1;
+        let own = self.processes.iter().find(|(other, _)| *other == owner);
+        own.filter(|_| several).map(|(_, name)| &**name)
+    }
+
+    /// What stands in front of what a process does: of two programs, the program's name; where a
+    /// program has several processes that use sockets, the process'.
+    fn label(&self, owner: (usize, u32)) -> String {
+        let program = self.programs.get(owner.0).filter(|_| self.programs.len() > 1);
+        match (program, self.of_several(owner)) {
+            (None, None) => String::new(),
+            (None, Some(own)) => format!("{own}: "),
+            (Some(program), None) => format!("{program}: "),
+            (Some(program), Some(own)) => format!("{program}, {own}: "),
+        }
     }
 
     /// Learns which ports a call asked for, or which the kernel says that it gave.
@@ -589,69 +620,183 @@ const LONGEST: usize = 30;
 
 /// Says once, and how often, what comes again and again: the same; or the same with a new socket
 /// each time, as of a hundred clients, and then it says so.
-fn fold(steps: &[Vec<String>]) -> Vec<String> {
-    let mut lines = vec![];
-    let mut at = 0;
-    'steps: while at < steps.len() {
-        let rest = &steps[at..];
-        for length in 1..=(rest.len() / 2).min(LONGEST) {
-            let piece = &rest[..length];
-            // How often it asks depends on the time that things take: a few times are many.
-            let many = if length <= 2 && piece.iter().all(|step| asks(step)) { 2 } else { MANY };
-            let (times, own) = Repeats::of(piece).count(rest);
-            if times >= many {
-                lines.extend(piece.iter().flatten().cloned());
-                let what = if length == 1 { "" } else { "all of this, " };
-                lines.push(format!("  ...     {what}{times} times in all{own}"));
-                at += times * length;
-                continue 'steps;
+#[derive(Default)]
+struct Folder {
+    folds_nothing: bool,
+    /// Steps of which it is not clear yet whether they come again.
+    waiting: VecDeque<Shown>,
+    /// What comes again just now.
+    repeats: Option<Repeats>,
+    /// What asked, and was shown alone, because nothing came for a moment.
+    asked: Option<Shown>,
+    /// What is to be written.
+    lines: Vec<String>,
+}
+
+/// A step as it is shown.
+#[derive(Clone, PartialEq)]
+struct Shown {
+    lines: Vec<String>,
+    /// Without what may vary.
+    shape: String,
+}
+
+impl Folder {
+    fn push(&mut self, lines: Vec<String>) {
+        if self.folds_nothing {
+            self.lines.extend(lines);
+            return;
+        }
+        let shape = lines.iter().flat_map(|line| [VARIES.replace_all(line, "#"), "\n".into()]);
+        let step = Shown { shape: shape.collect(), lines };
+        match self.asked.take() {
+            Some(asked) if asked == step => {
+                let mut repeats = Repeats::of(vec![asked]);
+                repeats.times = 2;
+                self.repeats = Some(repeats);
+            }
+            _ => self.waiting.push_back(step),
+        }
+        self.settle(false);
+    }
+
+    /// What comes now is something else.
+    fn end(&mut self) {
+        self.settle(true);
+        self.asked = None;
+    }
+
+    /// What is there is to be shown. Who asks may go on for long.
+    fn pause(&mut self) {
+        let repeats = self.repeats.as_ref();
+        if !self.waiting.is_empty() || repeats.is_some_and(|repeats| !repeats.asks()) {
+            let last = self.waiting.back().filter(|last| asks(last)).cloned();
+            self.settle(true);
+            // It stands there alone.
+            self.asked = last.filter(|last| self.lines.ends_with(&last.lines));
+        }
+    }
+
+    /// Writes what is clear; `all`: no more comes.
+    fn settle(&mut self, all: bool) {
+        loop {
+            if let Some(repeats) = &mut self.repeats {
+                let length = repeats.piece.len();
+                let is_there = self.waiting.len() >= length;
+                if !is_there && !all {
+                    return;
+                }
+                self.waiting.make_contiguous();
+                let next = &self.waiting.as_slices().0[..length.min(self.waiting.len())];
+                if is_there && repeats.is_repeated(next) {
+                    self.waiting.drain(..length);
+                } else {
+                    self.lines.extend(self.repeats.take().map(|repeats| repeats.how_often()));
+                }
+                continue;
+            }
+            let steps = &*self.waiting.make_contiguous();
+            if steps.is_empty() {
+                return;
+            }
+            let mut found = None;
+            for length in 1..=LONGEST {
+                match Repeats::find(steps, length) {
+                    Some(Some(repeats)) => {
+                        found = Some(repeats);
+                        break;
+                    }
+                    Some(None) => {}
+                    None if all => {}
+                    None => return,
+                }
+            }
+            if let Some(repeats) = found {
+                self.waiting.drain(..repeats.piece.len() * repeats.times);
+                self.lines.extend(repeats.piece.iter().flat_map(|step| step.lines.clone()));
+                self.repeats = Some(repeats);
+            } else {
+                self.lines
+                    .extend(self.waiting.pop_front().map(|step| step.lines).unwrap_or_default());
             }
         }
-        lines.extend(steps[at].iter().cloned());
-        at += 1;
     }
-    lines
+}
+
+/// What is shown of these steps.
+fn fold(steps: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+    let mut folder = Folder::default();
+    steps.into_iter().for_each(|step| folder.push(step));
+    folder.end();
+    folder.lines
 }
 
 /// Whether this is a call that asks for something that is not there yet.
-fn asks(step: &[String]) -> bool {
+fn asks(step: &Shown) -> bool {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
-    matches!(step, [call] if nothing.iter().any(|end| call.ends_with(end)))
+    matches!(&step.lines[..], [call] if nothing.iter().any(|end| call.ends_with(end)))
 }
 
 /// A descriptor or an address; a number.
 static VARIES: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}[^\u{2}]*\u{2}|[0-9]+"));
 
 /// What a piece of a timeline and its repetitions have in common.
-struct Repeats<'a> {
-    piece: &'a [Vec<String>],
+struct Repeats {
+    piece: Vec<Shown>,
+    times: usize,
     /// Every descriptor and address so far.
-    used: HashSet<&'a str>,
-    own_descriptor: bool,
-    own_port: bool,
-    own_lengths: bool,
+    used: HashSet<String>,
+    own: Own,
 }
 
-impl<'a> Repeats<'a> {
-    fn of(piece: &'a [Vec<String>]) -> Self {
-        let (own_descriptor, own_port, own_lengths) = (false, false, false);
-        Self { piece, used: HashSet::new(), own_descriptor, own_port, own_lengths }
+/// What differs each time.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    descriptor: bool,
+    port: bool,
+    lengths: bool,
+}
+
+impl Repeats {
+    fn of(piece: Vec<Shown>) -> Self {
+        let used = marks(&piece).map(str::to_owned).collect();
+        Self { piece, times: 1, used, own: Own::default() }
     }
 
-    /// How often the piece stands at the beginning of these steps, and what differs each time.
-    fn count(mut self, steps: &'a [Vec<String>]) -> (usize, String) {
-        self.used = marks(self.piece).collect();
-        let mut times = 1;
-        for other in steps.chunks_exact(self.piece.len()).skip(1) {
-            if !self.is_repeated(other) {
-                break;
-            }
-            times += 1;
+    fn asks(&self) -> bool {
+        self.piece.len() <= 2 && self.piece.iter().all(asks)
+    }
+
+    /// Whether these steps begin with a piece that comes again often enough. `None`: with more of
+    /// them that would be clear.
+    fn find(steps: &[Shown], length: usize) -> Option<Option<Self>> {
+        let (piece, mut rest) = steps.split_at_checked(length)?;
+        if rest.first().is_some_and(|next| next.shape != piece[0].shape) {
+            return Some(None);
         }
+        let mut repeats = Self::of(piece.to_vec());
+        // How often it asks depends on the time that things take: a few times are many.
+        let many = if repeats.asks() { 2 } else { MANY };
+        while repeats.times < many {
+            let next = &rest[..length.min(rest.len())];
+            if repeats.compare(next).is_none() {
+                return Some(None);
+            }
+            if next.len() < length {
+                return None;
+            }
+            repeats.is_repeated(next);
+            rest = &rest[length..];
+        }
+        Some(Some(repeats))
+    }
+
+    /// How often it came, and what differs each time.
+    fn how_often(&self) -> String {
         let own = [
-            (self.own_descriptor, "FD"),
-            (self.own_port, "PORT"),
-            (self.own_lengths, "queue lengths"),
+            (self.own.descriptor, "FD"),
+            (self.own.port, "PORT"),
+            (self.own.lengths, "queue lengths"),
         ];
         let own: Vec<&str> = own.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
         let own = match own[..] {
@@ -660,69 +805,73 @@ impl<'a> Repeats<'a> {
             [one, two] => format!(", each with its own {one} and {two}"),
             _ => format!(", each with its own {}, {} and {}", own[0], own[1], own[2]),
         };
-        (times, own)
+        let what = if self.piece.len() == 1 { "" } else { "all of this, " };
+        format!("  ...     {what}{} times in all{own}", self.times)
     }
 
-    fn is_repeated(&mut self, other: &'a [Vec<String>]) -> bool {
-        if self.piece == other {
-            return true;
+    fn is_repeated(&mut self, other: &[Shown]) -> bool {
+        let Some(own) = self.compare(other) else { return false };
+        if self.piece != other {
+            self.used.extend(marks(other).map(str::to_owned));
         }
+        self.own.descriptor |= own.descriptor;
+        self.own.port |= own.port;
+        self.own.lengths |= own.lengths;
+        self.times += 1;
+        true
+    }
+
+    /// What differs in these steps from the beginning of the piece; `None`: they are others.
+    fn compare(&self, other: &[Shown]) -> Option<Own> {
+        let mut own = Own::default();
         let mut names: HashMap<&str, &str> = HashMap::new();
-        let (mut descriptor, mut port, mut lengths) = (false, false, false);
         for (step, other) in self.piece.iter().zip(other) {
-            if step.len() != other.len() {
-                return false;
+            if step.shape != other.shape {
+                return None;
             }
-            for (line, other) in step.iter().zip(other) {
+            for (line, other) in step.lines.iter().zip(&other.lines) {
                 if line == other {
                     names.extend(VARIES.find_iter(line).map(|it| (it.as_str(), it.as_str())));
                     continue;
-                }
-                if VARIES.replace_all(line, "#") != VARIES.replace_all(other, "#") {
-                    return false;
                 }
                 let both = VARIES.find_iter(line).zip(VARIES.find_iter(other));
                 for (one, new) in both.map(|(one, new)| (one.as_str(), new.as_str())) {
                     let is_name = one.starts_with(OPEN);
                     if is_name != new.starts_with(OPEN) {
-                        return false;
+                        return None;
                     }
                     if !is_name {
                         // How long a queue is may differ, what is sent may not.
                         if one != new {
-                            lengths = true;
+                            own.lengths = true;
                             if !line.starts_with("  queue ") {
-                                return false;
+                                return None;
                             }
                         }
                         continue;
                     }
                     // The same name stays the same, or is a new one, and the same new one always.
                     if *names.entry(one).or_insert(new) != new {
-                        return false;
+                        return None;
                     }
                     if one != new {
                         if self.used.contains(new) {
-                            return false;
+                            return None;
                         }
                         let is_descriptor = new[1..].starts_with("fd:");
-                        descriptor |= is_descriptor;
-                        port |= !is_descriptor;
+                        own.descriptor |= is_descriptor;
+                        own.port |= !is_descriptor;
                     }
                 }
             }
         }
-        self.used.extend(marks(other));
-        self.own_descriptor |= descriptor;
-        self.own_port |= port;
-        self.own_lengths |= lengths;
-        true
+        Some(own)
     }
 }
 
 /// The descriptors and addresses in these steps.
-fn marks(steps: &[Vec<String>]) -> impl Iterator<Item = &str> {
-    let all = steps.iter().flatten().flat_map(|line| VARIES.find_iter(line));
+fn marks(steps: &[Shown]) -> impl Iterator<Item = &str> {
+    let all = steps.iter().flat_map(|step| &step.lines).flat_map(|line| VARIES.find_iter(line));
     all.map(|found| found.as_str()).filter(|found| found.starts_with(OPEN))
 }
 
@@ -742,7 +891,7 @@ fn few(lines: impl Iterator<Item = String>, show: Show) -> Vec<String> {
     if show.folds_nothing {
         return lines.collect();
     }
-    fold(&lines.map(|line| vec![line]).collect::<Vec<_>>())
+    fold(lines.map(|line| vec![line]))
 }
 
 /// Which port has which number: in the order in which they appear.
@@ -840,9 +989,8 @@ mod tests {
 
     #[test]
     fn only_what_is_equal_is_shown_once_and_how_often() {
-        let fold = |lines: &[String]| {
-            fold(&lines.iter().map(|line| vec![format!("  {line}")]).collect::<Vec<_>>()).len()
-        };
+        let fold =
+            |lines: &[String]| fold(lines.iter().map(|line| vec![format!("  {line}")])).len();
         let lines = |line: fn(usize) -> String| (0..2 * MANY).map(line).collect::<Vec<_>>();
         let fd = |number: usize| format!("{OPEN}fd:0:1:{number}{CLOSE}");
         let same = |_| "call    send(\"x\") = 1".to_owned();

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use timeline::{Timeline, Words};
 
 use crate::helper::Rights;
 use crate::order::{Order, Program, Show};
-use crate::record::record;
-use crate::{course, namespace, text};
+use crate::record::{Event, Sink, record};
+use crate::text::Writer;
+use crate::{course, namespace};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
@@ -58,28 +59,80 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     }
     let names = names(&order.programs);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let record = record(&order, &names, &rights, &stop)?;
-    write(&text::timeline(&record, &names, order.show, false))?;
-    if let Some(file) = &order.svg {
-        let all = text::timeline(&record, &names, Show::ALL, true);
-        let picture = Timeline::read(&all).svg(&names.join(" with "), &[], &Words::default())?;
+    let mut shown = Shown {
+        screen: Writer::new(&names, order.show, false),
+        picture: order.svg.as_ref().map(|_| Writer::new(&names, Show::ALL, true)),
+        is_watched: io::stdout().is_terminal(),
+        error: None,
+    };
+    let outcome = record(&order, &names, &rights, &stop, &mut shown)?;
+    shown.end(&outcome.endings)?;
+    if let (Some(file), Some(mut all)) = (&order.svg, shown.picture) {
+        let picture =
+            Timeline::read(&all.take()).svg(&names.join(" with "), &[], &Words::default())?;
         // A page of the book has these; a file of its own has not.
         let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
         let picture = picture.replacen("<style>", own, 1);
         std::fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    Ok(ExitCode::from(record.status))
+    Ok(ExitCode::from(outcome.status))
 }
 
-/// Prints the timeline. Who reads may have seen enough.
-fn write(text: &str) -> Result<(), String> {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("the timeline cannot be written: {error}"))
+/// What is shown while it happens, and drawn at the end.
+struct Shown {
+    screen: Writer,
+    picture: Option<Writer>,
+    is_watched: bool,
+    /// The timeline cannot be written any more.
+    error: Option<io::Error>,
+}
+
+impl Sink for Shown {
+    fn event(&mut self, event: &Event) {
+        self.screen.event(event);
+        if let Some(picture) = &mut self.picture {
+            picture.event(event);
         }
-        _ => Ok(()),
+    }
+
+    fn flush(&mut self) {
+        let text = self.screen.take();
+        if text.is_empty() || self.error.is_some() {
+            return;
+        }
+        let mut output = io::stdout().lock();
+        let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+        self.error = written.err();
+    }
+
+    fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+
+    fn pause(&mut self) {
+        self.screen.pause();
+        self.flush();
+    }
+
+    fn is_over(&self) -> bool {
+        self.error.is_some() && self.picture.is_none()
+    }
+}
+
+impl Shown {
+    fn end(&mut self, endings: &[String]) -> Result<(), String> {
+        for writer in [Some(&mut self.screen), self.picture.as_mut()].into_iter().flatten() {
+            writer.end(endings);
+        }
+        self.flush();
+        match self.error.take() {
+            // Who reads may have seen enough.
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(format!("the timeline cannot be written: {error}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
