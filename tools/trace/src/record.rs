@@ -13,12 +13,19 @@ use nix::sys::signal::Signal;
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
 use crate::strace::{Action, Line, Lines, finds_nothing, sockets_in, thread_of};
-use crate::tables::{self, Asker, Change, Family, Known};
+use crate::tables::{self, Asker, Backlog, Change, Family, Known};
 use crate::tap::{Kind, Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// For so long it is waited for what a pipe says, ...
+const A_WHILE: Duration = Duration::from_millis(5);
+
+/// ... and for so long for what it does not say, after having asked so often without waiting.
+const MOMENT: Duration = Duration::from_micros(30);
+const QUICK: u32 = 10;
 
 /// A wait this long is looked at while it lasts.
 const LONG: Duration = Duration::from_millis(50);
@@ -105,6 +112,7 @@ struct Recorder<'a> {
     /// The number of a signal that this process got.
     stop: &'a AtomicUsize,
     tap: Tap,
+    backlog: Backlog,
     families: BTreeSet<Family>,
     programs: Vec<Tracee>,
     /// It ends when all programs have: so it is the last one that is waited for.
@@ -157,6 +165,7 @@ pub fn record(
         stop,
         keeper: Keeper::start()?,
         tap: Tap::open().map_err(|error| format!("no packet socket: {error}"))?,
+        backlog: Backlog::open(),
         families: BTreeSet::new(),
         programs: vec![],
         lines: vec![],
@@ -201,10 +210,19 @@ fn changes_nothing(line: &str) -> bool {
 impl Recorder<'_> {
     fn run(&mut self) -> Result<(), String> {
         let mut current = 0;
+        let mut rounds = 0;
         loop {
-            if let [program] = &self.programs[..] {
-                program.wait();
+            // With several, it is asked again soon whether one has come to rest, which no pipe says.
+            let at_most = match &self.programs[..] {
+                [one] if !one.has_more() => A_WHILE,
+                _ if rounds < QUICK => Duration::ZERO,
+                _ => MOMENT,
+            };
+            Tracee::wait(&mut self.programs, at_most);
+            if at_most.is_zero() {
+                thread::yield_now();
             }
+            rounds += 1;
             self.end_if_asked();
             let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
             let phases = phases?;
@@ -216,12 +234,9 @@ impl Recorder<'_> {
             }
             // With several programs, only one goes on at a time.
             if phases.contains(&Phase::Run) {
-                // For the only one, `wait` waits, unless another thread of it has to come to rest.
-                if self.programs.len() > 1 || self.programs.iter().any(Tracee::has_more) {
-                    thread::sleep(Duration::from_micros(30));
-                }
                 continue;
             }
+            rounds = 0;
             let all = phases.len();
             let mut next = (current..all).chain(0..current.min(all));
             if let Some(index) = next.find(|index| phases[*index] == Phase::Halt) {
@@ -254,7 +269,8 @@ impl Recorder<'_> {
                 self.find_open(before, "");
                 self.looked = true;
             }
-            thread::sleep(Duration::from_micros(200));
+            // All wait: what wakes one comes through its pipe.
+            Tracee::wait(&mut self.programs, A_WHILE);
         }
     }
 
@@ -294,7 +310,7 @@ impl Recorder<'_> {
                     self.ending = Ending::Asked { signal, since, sent: true };
                     // The keyboard's Ctrl-C is for all; who gets it twice may end less well.
                     let name = signal.as_str();
-                    for (program, lines) in self.programs.iter().zip(&self.lines) {
+                    for (program, lines) in self.programs.iter_mut().zip(&self.lines) {
                         if !lines.signals.contains(name) {
                             program.signal(signal);
                         }
@@ -308,12 +324,13 @@ impl Recorder<'_> {
 
     /// Notes what still runs, and asks it to end.
     fn begin_to_end(&mut self, signal: Signal, send: bool) {
-        for (index, program) in self.programs.iter().enumerate() {
+        for (index, program) in self.programs.iter_mut().enumerate() {
             if program.has_ended {
                 continue;
             }
             let name = self.names[index];
-            let at = self.lines[index].at(&program.beginning, program.sleeps());
+            let sleeps = program.sleeps();
+            let at = self.lines[index].at(&program.beginning, sleeps);
             let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
             self.endings.push(format!("({name} {at}, and {how})"));
             if send {
@@ -325,7 +342,7 @@ impl Recorder<'_> {
 
     /// Ends what did not want to. strace says so.
     fn kill(&mut self) {
-        self.programs.iter().for_each(|program| program.signal(Signal::SIGKILL));
+        self.programs.iter_mut().for_each(|program| program.signal(Signal::SIGKILL));
         self.ending = Ending::Killed { since: Instant::now() };
     }
 
@@ -443,7 +460,7 @@ impl Recorder<'_> {
     fn drain(&mut self) -> Result<(), String> {
         // Not for long: they may be somebody else's.
         let start = Instant::now();
-        while tables::packets_wait() && start.elapsed() < LONG {
+        while self.backlog.waits() && start.elapsed() < LONG {
             thread::sleep(Duration::from_micros(100));
         }
         self.take_more().map(drop)

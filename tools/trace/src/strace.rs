@@ -132,16 +132,38 @@ pub fn regex(text: &str) -> Regex {
     Regex::new(text).expect("a valid pattern")
 }
 
-/// A finished call.
-static CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)^(\w+)\((.*)\)\s+= (.*)$"));
+/// A finished call: its name, its arguments, its result. (This and the next one read every line: a
+/// pattern would take as long as all the rest.)
+fn parts_of(call: &str) -> Option<(&str, &str, &str)> {
+    let (name, rest) = call.split_once('(')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    rest.rmatch_indices(" = ").filter(|_| is_name).find_map(|(at, equals)| {
+        let arguments = rest[..at].trim_end().strip_suffix(')')?;
+        Some((name, arguments, rest[at + equals.len()..].trim()))
+    })
+}
+
+/// A string at the beginning of a text, with its escapes; whether strace has cut it; and what
+/// follows.
+fn string_in(text: &str) -> Option<(&str, bool, &str)> {
+    let text = text.strip_prefix('"')?;
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    let rest = &text[end + 1..];
+    let after = rest.strip_prefix("...");
+    Some((&text[..end], after.is_some(), after.unwrap_or(rest)))
+}
+
 /// At the beginning of what is left of a call: a descriptor, with what it leads to.
 static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"^(-?\d+)<(?:socket:\[(\d+)\]|[a-zA-Z_-]+:\[[^\]>]*\]|/(?:[^<>\\]|\\.)*(?:<char [0-9:]+>)?)>",
     )
 });
-/// A string, which strace may have cut.
-static STRING: LazyLock<Regex> = LazyLock::new(|| regex(r#"^"((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
 /// An address.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
@@ -274,8 +296,7 @@ impl Lines {
 
     /// A finished call, if it is about a socket; or the lines that it prints.
     fn call(&mut self, text: &str, printed: Printed<'_>) -> Vec<Action> {
-        let Some(parts) = CALL.captures(text) else { return vec![] };
-        let (name, arguments, result) = (&parts[1], &parts[2], parts[3].trim());
+        let Some((name, arguments, result)) = parts_of(text) else { return vec![] };
         // The debug builds of Rust make sure that a descriptor is open before they close it.
         if name == "fcntl" && arguments.ends_with("F_GETFD") {
             return vec![];
@@ -359,20 +380,21 @@ impl Lines {
         let mut plain = String::new();
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let string = (next == '"').then(|| STRING.captures(rest)).flatten();
-            let address = (next == '{').then(|| ADDRESS.captures(rest)).flatten();
+            let string = string_in(rest);
+            let address = rest.starts_with("{sa_family=").then(|| ADDRESS.captures(rest)).flatten();
             let digit = next == '-' || next.is_ascii_digit();
             let number = digit && !ends_a_number(&plain);
-            let descriptor = number.then(|| DESCRIPTOR.captures(rest)).flatten();
-            let length = if let Some(parts) = string {
+            let descriptor = (number && leads_somewhere(rest)).then(|| DESCRIPTOR.captures(rest));
+            let descriptor = descriptor.flatten();
+            let length = if let Some((string, is_cut, after)) = string {
                 marked += &tidied(&plain);
                 plain.clear();
-                let mut bytes = unescaped(&parts[1]);
-                if parts.get(2).is_some() {
+                let mut bytes = unescaped(string);
+                if is_cut {
                     bytes.resize(bytes.len().max(crate::text::SHOWN + 1), b'.');
                 }
                 marked += &quoted(&bytes);
-                parts[0].len()
+                rest.len() - after.len()
             } else if let Some(parts) = address {
                 let group = |number| parts.get(number).map(|group| group.as_str());
                 plain += &match (group(2), group(4)) {
@@ -400,7 +422,7 @@ impl Lines {
         }
         marked += &tidied(&plain);
         // Which of them are ready, strace says without the kernel's numbers.
-        if let Some(given) = given {
+        if let Some(given) = given.filter(|_| marked.contains('[')) {
             let number = |parts: &Captures<'_>| {
                 let is_socket = |(socket, _): &(i32, u64)| socket.to_string() == parts[2];
                 match given.iter().any(is_socket) {
@@ -416,13 +438,16 @@ impl Lines {
     /// The text that a `write` shows, line by line. strace may have cut it; then the terminal has it
     /// whole.
     fn prints(&mut self, arguments: &str, whole: &[u8]) -> Vec<Action> {
-        static PIECE: LazyLock<Regex> = LazyLock::new(|| regex(r#""((?:[^"\\]|\\.)*)"(\.\.\.)?"#));
         let mut text = vec![];
-        for parts in PIECE.captures_iter(arguments) {
-            text.extend(unescaped(&parts[1]));
-            if parts.get(2).is_some() {
+        let mut rest = arguments;
+        while let Some((piece, is_cut, after)) =
+            rest.find('"').and_then(|at| string_in(&rest[at..]))
+        {
+            text.extend(unescaped(piece));
+            if is_cut {
                 break;
             }
+            rest = after;
         }
         // Of two that print at the same time, one may have been faster in between.
         let text = if whole.starts_with(&text) { whole } else { &text };
@@ -468,8 +493,8 @@ fn wakes(text: &str) -> bool {
 
 /// The numbers of the sockets in a line, and the first address.
 pub fn sockets_in(line: &str) -> (Vec<u64>, Option<SocketAddr>) {
-    static INODE: LazyLock<Regex> = LazyLock::new(|| regex(r"<socket:\[(\d+)\]>"));
-    let numbers = INODE.captures_iter(line).filter_map(|parts| parts[1].parse().ok());
+    let numbers = line.split("<socket:[").skip(1);
+    let numbers = numbers.filter_map(|rest| rest.split_once("]>")?.0.parse().ok());
     let address = line.find("{sa_family=").and_then(|at| ADDRESS.captures(&line[at..]));
     let address = address.and_then(|parts| {
         let group = |number| parts.get(number).map(|group| group.as_str());
@@ -498,9 +523,18 @@ fn tidied(text: &str) -> String {
             (regex(r"0x[0-9a-f]{6,}"), "POINTER"),
         ]
     });
+    // Most have nothing of that.
+    if !text.contains([CLOSE, 'x']) {
+        return text.to_owned();
+    }
     REPLACED.iter().fold(text.to_owned(), |text, (pattern, other)| {
         pattern.replace_all(&text, *other).into_owned()
     })
+}
+
+/// Whether a text that begins with a number goes on as strace writes a descriptor.
+fn leads_somewhere(text: &str) -> bool {
+    text[1..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('<')
 }
 
 /// Whether digits that follow are no number of their own.

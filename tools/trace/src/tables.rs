@@ -1,8 +1,10 @@
 //! The kernel's tables of sockets, as `ss` shows them: /proc/net/tcp and so on.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::{fs, io};
+use std::os::unix::fs::FileExt as _;
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -175,16 +177,26 @@ pub fn read(families: &BTreeSet<Family>) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// Whether packets that were sent wait for the kernel to hand them on. On a busy machine a thread
-/// of its own does that, a little later. The 12th number of /proc/net/softnet_stat says how many
-/// wait, in hexadecimal, for each processor; before Linux 5.10 it was not there. (procfs does not
-/// read it.)
-pub fn packets_wait() -> bool {
-    let processors = fs::read_to_string("/proc/net/softnet_stat");
-    processors.unwrap_or_default().lines().any(|line| {
-        let waiting = line.split_whitespace().nth(11);
-        waiting.is_some_and(|number| number.contains(|c| c != '0'))
-    })
+/// What says whether packets that were sent wait for the kernel to hand them on. On a busy machine a
+/// thread of its own does that, a little later.
+pub struct Backlog(Option<File>);
+
+impl Backlog {
+    pub fn open() -> Self {
+        Self(File::open("/proc/net/softnet_stat").ok())
+    }
+
+    /// The 12th number says how many wait, in hexadecimal, for each processor; before Linux 5.10 it
+    /// was not there. (procfs does not read it.)
+    pub fn waits(&self) -> bool {
+        // The file stays open: that is for each call.
+        let mut text = [0; 1 << 14];
+        let length = self.0.as_ref().map_or(Ok(0), |file| file.read_at(&mut text, 0));
+        text[..length.unwrap_or(0)].split(|byte| *byte == b'\n').any(|line| {
+            let waiting = line.split(|byte| *byte == b' ').nth(11);
+            waiting.is_some_and(|number| number.iter().any(|digit| *digit != b'0'))
+        })
+    }
 }
 
 fn of_tcp(entry: TcpNetEntry) -> Row {

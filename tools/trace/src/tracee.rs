@@ -13,16 +13,18 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, SpliceFFlags, fcntl, tee};
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, poll, ppoll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::fstat;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{Pid, dup, pipe2, read, ttyname};
 use procfs::process::{FDTarget, ProcState, Process, Stat, Task};
 
 use crate::helper::{self, Rights};
 use crate::order::{Fault, Program};
+use crate::tasks::Tasks;
 
 /// The calls to show: all on sockets, and those that a program can use for sockets and for files.
 const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
@@ -90,8 +92,7 @@ pub struct Tracee {
     threads_of: HashMap<u32, Member>,
     /// The only one, while there is only one.
     only: Option<Member>,
-    /// The parent of those whose parent has ended.
-    keeper: i32,
+    tasks: Tasks,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
     glass: (OwnedFd, OwnedFd),
@@ -103,6 +104,8 @@ pub struct Tracee {
     threads: bool,
     /// Since when a finished call has been there.
     since: Option<Instant>,
+    /// Without other threads, it stays so until its line is taken.
+    halts: bool,
     /// When it last did something.
     last: Instant,
     pub has_ended: bool,
@@ -175,19 +178,22 @@ impl Tracee {
         }
         strace.stdin(input).stdout(print).stderr(into);
         let child = helper::spawn(&mut strace, rights)?;
+        let number = |pid: u32| i32::try_from(pid).unwrap_or_default();
+        let tasks = Tasks::new(number(child.id()), number(keeper));
         Ok(Self {
             output,
             bytes: vec![],
             strace: child,
             threads_of: HashMap::new(),
             only: None,
-            keeper: keeper.try_into().unwrap_or_default(),
+            tasks,
             pipe: out,
             glass,
             beginning: String::new(),
             end_of_line: String::new(),
             threads: false,
             since: None,
+            halts: false,
             last: Instant::now(),
             has_ended: false,
             status: None,
@@ -219,10 +225,28 @@ impl Tracee {
         self.bytes.drain(..length.min(self.bytes.len())).collect()
     }
 
-    /// Waits until there is something in the pipe, but not for long.
-    pub fn wait(&self) {
-        // If that fails, we ask again sooner.
-        let _ = poll(&mut [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)], 5u8);
+    /// Waits until one of these has something new in its pipe, but not for long. Takes in what they
+    /// print: it may be more than fits into a terminal.
+    pub fn wait(all: &mut [Self], at_most: Duration) {
+        loop {
+            let there = || all.iter().filter(|one| !one.has_ended);
+            let pipes = there().filter(|one| !one.has_more()).map(|one| &one.pipe);
+            let pipes: Vec<&OwnedFd> = pipes.collect();
+            let files = pipes.iter().copied().chain(there().map(|one| &one.output.end));
+            let files = files.map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN));
+            let mut files: Vec<PollFd<'_>> = files.collect();
+            // If that fails, we ask again sooner.
+            let any = ppoll(&mut files, Some(TimeSpec::from_duration(at_most)), None);
+            let ready = |file: &PollFd<'_>| file.any().unwrap_or_default();
+            let (pipe, output) = files.split_at(pipes.len());
+            let (pipe, output) = (pipe.iter().any(ready), output.iter().any(ready));
+            if any.is_ok() && output {
+                all.iter_mut().for_each(Self::read_output);
+            }
+            if pipe || !output || at_most.is_zero() {
+                return;
+            }
+        }
     }
 
     /// Whether there is something in the pipe that stays there for now.
@@ -232,9 +256,11 @@ impl Tracee {
 
     /// What it is at. Takes in the beginnings of lines.
     pub fn phase(&mut self) -> Result<Phase, String> {
-        self.read_output();
         if self.has_ended {
             return Ok(Phase::End);
+        }
+        if self.halts && !self.threads {
+            return Ok(Phase::Halt);
         }
         if let Some(phase) = self.look()? {
             return Ok(phase);
@@ -263,9 +289,10 @@ impl Tracee {
         if part.ends_with(b"\n") {
             // A call can wake another thread: it has the time that it needs to come to a halt, too.
             let since = *self.since.get_or_insert_with(Instant::now);
-            if self.threads && since.elapsed() < LONG && self.is_busy() {
+            if self.threads && since.elapsed() < LONG && self.tasks.are_busy() {
                 return Ok(Some(Phase::Run));
             }
+            self.halts = true;
             self.end_of_line = String::from_utf8_lossy(&part).into_owned();
             return Ok(Some(Phase::Halt));
         }
@@ -277,6 +304,7 @@ impl Tracee {
     pub fn line(&mut self) -> Result<String, String> {
         self.take()?;
         self.since = None;
+        self.halts = false;
         Ok(std::mem::take(&mut self.beginning))
     }
 
@@ -302,46 +330,9 @@ impl Tracee {
         }
     }
 
-    /// strace's own number.
-    fn pid(&self) -> i32 {
-        i32::try_from(self.strace.id()).unwrap_or_default()
-    }
-
-    /// Whether a thread of the program runs.
-    fn is_busy(&self) -> bool {
-        use ProcState::{Sleeping, Tracing, Zombie};
-        let rests = |stat: Stat| matches!(stat.state(), Ok(Sleeping | Tracing | Zombie));
-        let mut all = self.tracees().into_iter().flat_map(tasks);
-        all.any(|task| task.stat().is_ok_and(|stat| !rests(stat)))
-    }
-
     /// Whether strace and all threads of the program sleep, or have ended.
-    pub fn sleeps(&self) -> bool {
-        let rests =
-            |stat: Stat| matches!(stat.state(), Ok(ProcState::Sleeping | ProcState::Zombie));
-        let sleeps = |pid: &i32| {
-            let tasks = tasks(*pid);
-            !tasks.is_empty() && tasks.iter().all(|task| task.stat().is_ok_and(rests))
-        };
-        let tracees = self.tracees();
-        sleeps(&self.pid()) && !tracees.is_empty() && tracees.iter().all(sleeps)
-    }
-
-    /// The programs that strace started, and those that they started.
-    fn tracees(&self) -> Vec<i32> {
-        let mut all = vec![self.pid()];
-        // Those whose parent has ended are the keeper's; all programs' are.
-        let own = |pid: &i32| {
-            let status = Process::new(*pid).and_then(|process| process.status());
-            status.is_ok_and(|status| status.tracerpid == self.pid())
-        };
-        all.extend(children(self.keeper).into_iter().filter(own));
-        let mut next = 0;
-        while let Some(&parent) = all.get(next) {
-            all.extend(children(parent));
-            next += 1;
-        }
-        all.split_off(1)
+    pub fn sleeps(&mut self) -> bool {
+        self.tasks.sleep()
     }
 
     /// Whether anything of it is left, but for what strace has seen the end of.
@@ -391,7 +382,7 @@ impl Tracee {
             u32::try_from(last.unwrap_or(status.pid)).ok()
         };
         let mut last = None;
-        for outside in self.tracees() {
+        for outside in self.tasks.processes() {
             let tasks = tasks(outside);
             let leader = tasks.iter().find(|task| task.tid == outside);
             let Some(process) = leader.and_then(number) else { continue };
@@ -408,8 +399,8 @@ impl Tracee {
     }
 
     /// Sends a signal to the program and everything that it started.
-    pub fn signal(&self, signal: Signal) {
-        for pid in self.tracees() {
+    pub fn signal(&mut self, signal: Signal) {
+        for pid in self.tasks.processes() {
             // It may have ended by itself.
             let _ = kill(Pid::from_raw(pid), signal);
         }
@@ -429,12 +420,6 @@ impl Drop for Tracee {
             self.ends();
         }
     }
-}
-
-/// The children of a process: each of its threads has its own.
-fn children(parent: i32) -> Vec<i32> {
-    let all = tasks(parent).into_iter().flat_map(|task| task.children().unwrap_or_default());
-    all.filter_map(|pid| i32::try_from(pid).ok()).collect()
 }
 
 /// The threads of a process, if there still are any.
