@@ -48,8 +48,9 @@ pub fn enter() -> Result<(), String> {
     }
     // To read the kernel's table of connections takes as long as the table is large, which is sized
     // for a big server; a namespace within a namespace can have a small one. Kernels before 6.1
-    // don't know that.
+    // (6.2 for UDP) don't know that.
     let _ = fs::write("/proc/sys/net/ipv4/tcp_child_ehash_entries", "4096");
+    let _ = fs::write("/proc/sys/net/ipv4/udp_child_hash_entries", "256");
     unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
     for (file, setting) in settings {
         // In a container they may not be there for writing; then the defaults hold.

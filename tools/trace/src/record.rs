@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
 use crate::strace::{Action, Line, Lines, finds_nothing, sockets_in, thread_of};
-use crate::tables::{self, Asker, Backlog, Change, Family, Known};
+use crate::tables::{self, Asker, Backlog, Change, Family, Known, Others};
 use crate::tap::{Kind, Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
@@ -422,7 +422,6 @@ impl Recorder<'_> {
             Kind::Segment { flags, .. } => flags.contains(&"SYN"),
             _ => false,
         };
-        let datagrams = self.families.iter().any(|family| family.is_of_datagrams());
         let before = self.packets.len();
         loop {
             self.drain()?;
@@ -432,7 +431,8 @@ impl Recorder<'_> {
             }
             ends.sort();
             ends.dedup();
-            let others = !transfers || datagrams || self.packets[before..].iter().any(is_new);
+            let listeners = !transfers || self.packets[before..].iter().any(is_new);
+            let others = Others { listeners, datagrams: true };
             let asker = self.asker.as_mut();
             let rows =
                 asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends, others))?;

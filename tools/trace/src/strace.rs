@@ -524,7 +524,7 @@ fn tidied(text: &str) -> String {
         ]
     });
     // Most have nothing of that.
-    if !text.contains([CLOSE, 'x']) {
+    if !["\u{2}, [", "\u{2}, 16", "\u{2}, 28", "0x"].iter().any(|some| text.contains(some)) {
         return text.to_owned();
     }
     REPLACED.iter().fold(text.to_owned(), |text, (pattern, other)| {

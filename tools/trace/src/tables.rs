@@ -10,7 +10,7 @@ use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{self, AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::constants::{self, AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP};
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags,
 };
@@ -64,6 +64,13 @@ impl Row {
     }
 }
 
+/// What to ask for besides connections: all listeners, all datagram sockets.
+#[derive(Clone, Copy)]
+pub struct Others {
+    pub listeners: bool,
+    pub datagrams: bool,
+}
+
 /// What a socket was and what it is: one of them may not be there.
 pub struct Change {
     pub old: Option<Row>,
@@ -110,13 +117,10 @@ impl Known {
         self.replace(all, rows)
     }
 
-    /// What has changed, now that this is what these connections are, and perhaps the `others`: the
-    /// listeners and the datagram sockets.
-    pub fn update_some(&mut self, asked: &[Ends], others: bool, rows: Vec<Row>) -> Vec<Change> {
-        let mut keys = vec![];
-        if others {
-            keys.extend(self.others.iter().copied());
-        }
+    /// What has changed, now that this is what these connections are, and these others.
+    pub fn update_some(&mut self, asked: &[Ends], others: Others, rows: Vec<Row>) -> Vec<Change> {
+        let is_asked = |key: &&Key| if key.0 { others.listeners } else { others.datagrams };
+        let mut keys: Vec<Key> = self.others.iter().filter(is_asked).copied().collect();
         for (local, remote) in asked {
             let both = [*local, *remote];
             for form in [canonical, as_version_6] {
@@ -260,6 +264,8 @@ fn as_version_6(address: SocketAddr) -> SocketAddr {
 pub struct Asker {
     socket: Socket,
     buffer: Vec<u8>,
+    /// Not every kernel that knows the connections knows the datagram sockets, too.
+    knows_datagrams: bool,
 }
 
 impl Asker {
@@ -267,30 +273,29 @@ impl Asker {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
         socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
-        Ok(Self { socket, buffer: vec![0; 1 << 16] })
+        let mut asker = Self { socket, buffer: vec![0; 1 << 16], knows_datagrams: true };
+        asker.knows_datagrams = asker.all(Family::Udp)?.is_some();
+        Ok(asker)
     }
 
-    /// What these connections are, and perhaps all of the `others`: the listeners and the datagram
-    /// sockets.
+    /// What these connections are, and these others.
     pub fn ask(
         &mut self,
         families: &BTreeSet<Family>,
         ends: &[Ends],
-        others: bool,
+        others: Others,
     ) -> Result<Vec<Row>, String> {
         let failed = |error: io::Error| format!("sock_diag: {error}");
-        let none = BTreeSet::new();
-        let families = if others { families } else { &none };
-        let datagrams = |family: &&Family| family.is_of_datagrams();
-        let mut rows = read(&families.iter().filter(datagrams).copied().collect())?;
-        for (family, number) in [(Family::Tcp, AF_INET), (Family::Tcp6, AF_INET6)] {
-            if families.contains(&family) {
-                let all = match number {
-                    AF_INET => SocketId::new_v4(),
-                    _ => SocketId::new_v6(),
-                };
-                let flags = NLM_F_REQUEST | NLM_F_DUMP;
-                rows.extend(self.request(flags, number, StateFlags::LISTEN, all).map_err(failed)?);
+        let mut rows = vec![];
+        for family in families {
+            let (asked, known) = match family.is_of_datagrams() {
+                true => (others.datagrams, self.knows_datagrams),
+                false => (others.listeners, true),
+            };
+            if asked && known {
+                rows.extend(self.all(*family).map_err(failed)?.unwrap_or_default());
+            } else if asked {
+                rows.extend(read(&BTreeSet::from([*family]))?);
             }
         }
         for (local, remote) in ends {
@@ -304,26 +309,42 @@ impl Asker {
                 cookie: [0xff; 8],
             };
             let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
-            let found = self.request(NLM_F_REQUEST, family, StateFlags::all(), id);
+            let found = self.request(NLM_F_REQUEST, family, IPPROTO_TCP, StateFlags::all(), id);
             // Where there is none, the kernel may give the listener.
             let is_it =
                 |row: &Row| (canonical(row.local), canonical(row.remote)) == (local, remote);
-            rows.extend(found.map_err(failed)?.into_iter().filter(is_it));
+            let found = found.map_err(failed)?.unwrap_or_default();
+            rows.extend(found.into_iter().filter(is_it));
         }
         Ok(rows)
     }
 
+    /// All listeners, or all datagram sockets.
+    fn all(&mut self, family: Family) -> io::Result<Option<Vec<Row>>> {
+        let (number, all) = match family {
+            Family::Tcp | Family::Udp => (AF_INET, SocketId::new_v4()),
+            Family::Tcp6 | Family::Udp6 => (AF_INET6, SocketId::new_v6()),
+        };
+        let (protocol, states) = match family.is_of_datagrams() {
+            true => (IPPROTO_UDP, StateFlags::all()),
+            false => (IPPROTO_TCP, StateFlags::LISTEN),
+        };
+        self.request(NLM_F_REQUEST | NLM_F_DUMP, number, protocol, states, all)
+    }
+
+    /// `None`: there is none, or the kernel does not know such sockets.
     fn request(
         &mut self,
         flags: u16,
         family: u8,
+        protocol: u8,
         states: StateFlags,
         socket_id: SocketId,
-    ) -> io::Result<Vec<Row>> {
+    ) -> io::Result<Option<Vec<Row>>> {
         let mut header = NetlinkHeader::default();
         header.flags = flags;
         let extensions = ExtensionFlags::empty();
-        let request = InetRequest { family, protocol: IPPROTO_TCP, extensions, states, socket_id };
+        let request = InetRequest { family, protocol, extensions, states, socket_id };
         let message = SockDiagMessage::InetRequest(request);
         let mut message = NetlinkMessage::new(header, message.into());
         message.finalize();
@@ -340,13 +361,13 @@ impl Asker {
                 let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(odd)?;
                 match message.payload {
                     NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                        rows.extend(of_response(&response.header));
+                        rows.extend(of_response(&response.header, protocol == IPPROTO_TCP));
                         if flags & NLM_F_DUMP == 0 {
-                            return Ok(rows);
+                            return Ok(Some(rows));
                         }
                     }
-                    // None there.
-                    NetlinkPayload::Error(_) | NetlinkPayload::Done(_) => return Ok(rows),
+                    NetlinkPayload::Error(_) => return Ok(None),
+                    NetlinkPayload::Done(_) => return Ok(Some(rows)),
                     _ => {}
                 }
                 let length = usize::try_from(message.header.length).unwrap_or_default();
@@ -357,8 +378,10 @@ impl Asker {
     }
 }
 
-fn of_response(header: &InetResponseHeader) -> Option<Row> {
+fn of_response(header: &InetResponseHeader, is_tcp: bool) -> Option<Row> {
     let state = match header.state {
+        constants::TCP_ESTABLISHED if !is_tcp => "connected",
+        constants::TCP_CLOSE if !is_tcp => "unconnected",
         constants::TCP_ESTABLISHED => "ESTABLISHED",
         constants::TCP_SYN_SENT => "SYN-SENT",
         constants::TCP_SYN_RECV => "SYN-RECEIVED",
@@ -376,7 +399,7 @@ fn of_response(header: &InetResponseHeader) -> Option<Row> {
     // Of a listener, this is how many connections may wait.
     let send_queue = if state == "LISTEN" { 0 } else { header.send_queue };
     Some(Row {
-        is_tcp: true,
+        is_tcp,
         local: SocketAddr::new(id.source_address, id.source_port),
         remote: SocketAddr::new(id.destination_address, id.destination_port),
         state,
