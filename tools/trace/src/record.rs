@@ -376,6 +376,9 @@ impl Recorder<'_> {
             self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
         for Line { thread, mut action, waited_since } in lines {
             let (process, name) = self.process(index, thread, &action);
+            if let Action::Call(call) = &action {
+                self.programs[index].uses(thread, &call.sockets);
+            }
             if let Action::End(end) = &mut action {
                 end.of_program = !self.programs[index].is_there();
                 end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
@@ -494,7 +497,7 @@ impl Recorder<'_> {
         let gone = gone.map(|row| row.inode).filter(|inode| *inode != 0);
         let gone: Vec<u64> = gone.filter(|inode| !closed.contains(inode)).collect();
         if !gone.is_empty() {
-            self.open.extend(self.programs.iter().flat_map(|program| program.holds(&gone)));
+            self.open.extend(self.programs.iter_mut().flat_map(|program| program.holds(&gone)));
         }
     }
 

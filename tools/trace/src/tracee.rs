@@ -6,6 +6,7 @@
 //! begun on paper only. In that time everything can be looked at in peace.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, ExitStatus, Stdio};
@@ -93,6 +94,8 @@ pub struct Tracee {
     /// The only one, while there is only one.
     only: Option<Member>,
     tasks: Tasks,
+    /// Where a socket, by its number, had a descriptor last: the process, outside of its namespace.
+    used: HashMap<u64, (i32, i32)>,
     pipe: OwnedFd,
     /// For looking into the pipe without taking out.
     glass: (OwnedFd, OwnedFd),
@@ -187,6 +190,7 @@ impl Tracee {
             threads_of: HashMap::new(),
             only: None,
             tasks,
+            used: HashMap::new(),
             pipe: out,
             glass,
             beginning: String::new(),
@@ -336,23 +340,42 @@ impl Tracee {
     }
 
     /// Whether anything of it is left, but for what strace has seen the end of.
-    pub fn is_there(&self) -> bool {
+    pub fn is_there(&mut self) -> bool {
+        let strace = i32::try_from(self.strace.id()).unwrap_or_default();
         let is_traced = |pid: &i32| {
             let status = Process::new(*pid).and_then(|process| process.status());
-            status.is_ok_and(|status| status.tracerpid == self.pid())
+            status.is_ok_and(|status| status.tracerpid == strace)
         };
-        self.tracees().iter().any(is_traced)
+        self.tasks.processes().iter().any(is_traced)
+    }
+
+    /// Remembers the descriptors of sockets in a call.
+    pub fn uses(&mut self, thread: Option<u32>, sockets: &[(i32, u64)]) {
+        let Some(Member { outside, .. }) = self.member(thread) else { return };
+        self.used.extend(sockets.iter().map(|(number, inode)| (*inode, (outside, *number))));
     }
 
     /// Which of these sockets it has a descriptor of.
-    pub fn holds(&self, sockets: &[u64]) -> Vec<u64> {
-        let processes = self.tracees().into_iter().filter_map(|pid| Process::new(pid).ok());
-        let descriptors = processes.filter_map(|process| process.fd().ok()).flatten().flatten();
-        let inodes = descriptors.filter_map(|descriptor| match descriptor.target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        });
-        inodes.filter(|inode| sockets.contains(inode)).collect()
+    pub fn holds(&mut self, sockets: &[u64]) -> Vec<u64> {
+        // Most have it where they had it.
+        let has = |inode: &&u64| {
+            let is_it = |(process, number): &(i32, i32)| {
+                let target = fs::read_link(format!("/proc/{process}/fd/{number}"));
+                target.is_ok_and(|target| target.as_os_str() == &*format!("socket:[{inode}]"))
+            };
+            self.used.get(inode).is_some_and(is_it)
+        };
+        let (mut held, others): (Vec<u64>, Vec<u64>) = sockets.iter().partition(has);
+        if !others.is_empty() {
+            let processes = self.tasks.processes().into_iter().map(Process::new).flatten();
+            let descriptors = processes.filter_map(|process| process.fd().ok()).flatten().flatten();
+            let inodes = descriptors.filter_map(|descriptor| match descriptor.target {
+                FDTarget::Socket(inode) => Some(inode),
+                _ => None,
+            });
+            held.extend(inodes.filter(|inode| others.contains(inode)));
+        }
+        held
     }
 
     /// Of which process a thread is; strace does not number the only one. `None`: it has ended.
