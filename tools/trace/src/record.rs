@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const A_WHILE: Duration = Duration::from_millis(5);
 
 /// ... and for so long for what it does not say, after having asked so often without waiting.
-const MOMENT: Duration = Duration::from_micros(30);
+const INSTANT: Duration = Duration::from_micros(30);
 const QUICK: u32 = 10;
 
 /// A wait this long is looked at while it lasts.
@@ -216,7 +216,7 @@ impl Recorder<'_> {
             let at_most = match &self.programs[..] {
                 [one] if !one.has_more() => A_WHILE,
                 _ if rounds < QUICK => Duration::ZERO,
-                _ => MOMENT,
+                _ => INSTANT,
             };
             Tracee::wait(&mut self.programs, at_most);
             if at_most.is_zero() {
