@@ -95,7 +95,7 @@ fn watch(arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
 }
 
 /// Both ends, numbered in the order in which they appear; flags; length.
-type Seen = (usize, usize, String, usize);
+pub type Seen = (usize, usize, String, usize);
 
 fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
     let place = ports.iter().position(|one| one == port);
@@ -106,7 +106,7 @@ fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
 }
 
 /// The packets of a timeline.
-fn packets(timeline: &str) -> Vec<Seen> {
+pub fn packets(timeline: &str) -> Vec<Seen> {
     let pattern = regex(
         r"^  packet    (\S+) -> (\S+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$",
     );
@@ -128,7 +128,7 @@ fn packets(timeline: &str) -> Vec<Seen> {
 }
 
 /// The packets of tcpdump, up to the last datagram.
-fn captured(text: &str) -> Vec<Seen> {
+pub fn captured(text: &str) -> Vec<Seen> {
     let pattern = regex(concat!(
         r"^IP6? (\S+\.\d+) > (\S+\.\d+): ",
         r"(?:Flags \[([A-Z.]+)\].* length (\d+)|UDP, length (\d+))",

@@ -1,6 +1,8 @@
 //! `cargo trace` and programs that are no lessons: they crash, fork, are stopped, and leave others
 //! behind. Where that can be, the same run is compared with tcpdump.
 
+mod attached;
+
 use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

@@ -36,11 +36,23 @@ pub fn is_nothing(name: &str) -> String {
         format!(
             "{name} is no example, no exercise and no program (ls examples; cargo trace --help)"
         )
+    } else if has_a_number(name) {
+        format!(
+            "{name} is an example of a course, socket-steps, and this folder is not in it. Any \
+             program: cargo trace -- python3 server.py"
+        )
     } else {
         format!(
-            "there is no program {name} (an example has its name in a folder of its project only)"
+            "there is no program {name}, and no example: those have their names in a folder of \
+             their project only. Any program: cargo trace -- python3 server.py"
         )
     }
+}
+
+/// The course's examples and exercises are numbered: `04_accept`, `your_turn/05_echo`.
+fn has_a_number(name: &str) -> bool {
+    let name = name.strip_prefix("your_turn/").unwrap_or(name).as_bytes();
+    matches!(name, [a, b, b'_', _, ..] if a.is_ascii_digit() && b.is_ascii_digit())
 }
 
 /// Has cargo build it, and say where it is.

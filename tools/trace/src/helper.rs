@@ -6,18 +6,21 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
+use std::{process, thread};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::getppid;
 
 use crate::namespace;
 
 const KEEPER: &str = "--as-keeper";
 const LAUNCHER: &str = "--as-launcher";
+const FOLLOWER: &str = "--as-follower";
 
 /// Does the work of a helper, if this process is one.
 pub fn help() -> Option<ExitCode> {
@@ -25,6 +28,10 @@ pub fn help() -> Option<ExitCode> {
     let which = arguments.next()?;
     if which == KEEPER {
         return Some(keep());
+    }
+    if which == FOLLOWER {
+        eprintln!("cargo trace: {}", follow(arguments));
+        return Some(ExitCode::FAILURE);
     }
     (which == LAUNCHER).then(|| {
         eprintln!("cargo trace: {}", launch(arguments));
@@ -150,6 +157,30 @@ pub fn spawn(launcher: &mut Command, rights: &Rights) -> Result<Child, String> {
     let child = launcher.spawn().map_err(|error| format!("strace cannot be started: {error}"));
     rights.restore()?;
     child
+}
+
+/// A command that runs `program`, which is asked to end when this process ends, whatever ends it;
+/// and Ctrl-C is not for it.
+pub fn follower(program: &str) -> Result<Command, String> {
+    let mut command = this_program()?;
+    command.arg(FOLLOWER).arg(process::id().to_string()).arg(program).process_group(0);
+    Ok(command)
+}
+
+/// Becomes another program, which ends with its parent; or says why it can't.
+fn follow(mut arguments: impl Iterator<Item = OsString>) -> String {
+    let (parent, program) = (arguments.next(), arguments.next());
+    let (Some(parent), Some(program)) = (parent, program) else {
+        return format!("{FOLLOWER} is not for you");
+    };
+    if let Err(error) = set_pdeathsig(Signal::SIGTERM) {
+        return error.to_string();
+    }
+    // It may have ended before.
+    if parent.to_str() != Some(&getppid().to_string()) {
+        return "nobody asks any more".to_owned();
+    }
+    Command::new(program).args(arguments).exec().to_string()
 }
 
 /// Becomes another program; or says why it can't.

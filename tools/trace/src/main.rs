@@ -12,6 +12,8 @@ mod order;
 #[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
+mod running;
+#[cfg(target_os = "linux")]
 mod strace;
 #[cfg(target_os = "linux")]
 mod tables;
@@ -34,6 +36,25 @@ use order::Wish;
 
 const USAGE: &str = include_str!("usage.txt");
 
+const OF_THE_COURSE: &str =
+    "    cargo trace 04_accept                     an example, or an exercise
+    cargo trace 04_accept 127.0.0.1:8090      with its arguments
+    cargo trace -- python3 server.py          any program
+    cargo trace 07_chat_server --with 07_chat_client
+                                              a second one, which starts when
+                                              the first one waits
+    cargo trace --pid 1234                    a program that runs already
+";
+
+const ANYWHERE: &str = "    socket-trace -- python3 server.py         any program
+    socket-trace -- ./server 8080 --with ./client 8080
+                                              a second one, which starts when
+                                              the first one waits
+    socket-trace --pid 1234                   a program that runs already
+    socket-trace NAME                         an example of this folder's project
+                                              in Rust: cargo builds it
+";
+
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if let Some(code) = helper::help() {
@@ -43,7 +64,12 @@ fn main() -> ExitCode {
     let result = result.and_then(|wish| match wish {
         Wish::Help => {
             // Who reads may have seen enough.
-            let _ = io::stdout().write_all(by_its_name(USAGE).as_bytes());
+            let _ = io::stdout().write_all(usage().as_bytes());
+            Ok(ExitCode::SUCCESS)
+        }
+        Wish::Version => {
+            let version = concat!(env!("CARGO_BIN_NAME"), " ", env!("CARGO_PKG_VERSION"));
+            let _ = writeln!(io::stdout(), "{version}");
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(target_os = "linux")]
@@ -62,8 +88,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// How to use it: with examples of the course where cargo runs it, and else without.
+fn usage() -> String {
+    let examples = if is_run_by_cargo() { OF_THE_COURSE } else { ANYWHERE };
+    by_its_name(&USAGE.replace("EXAMPLES", examples))
+}
+
 /// Where it is installed, and not run by cargo, it has another name.
 fn by_its_name(text: &str) -> String {
-    let name = if env::var_os("CARGO").is_some() { "cargo trace" } else { env!("CARGO_BIN_NAME") };
+    let name = if is_run_by_cargo() { "cargo trace" } else { env!("CARGO_BIN_NAME") };
     text.replace("cargo trace", name)
+}
+
+fn is_run_by_cargo() -> bool {
+    env::var_os("CARGO").is_some()
 }

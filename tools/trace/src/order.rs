@@ -10,6 +10,7 @@ use lexopt::ValueExt as _;
 /// What is asked for.
 pub enum Wish {
     Help,
+    Version,
     Trace(Order),
 }
 
@@ -20,6 +21,8 @@ pub struct Order {
     pub show: Show,
     pub faults: Vec<Fault>,
     pub svg: Option<PathBuf>,
+    /// The process to follow, which runs already.
+    pub pid: Option<i32>,
     /// How long nothing may happen, if that was said.
     pub patience: Option<Duration>,
     /// This process is in a namespace of its own already: the tests compare what others see there.
@@ -55,6 +58,15 @@ pub struct Show {
 impl Show {
     /// All kinds of lines.
     pub const ALL: Self = Self { calls: true, packets: true, states: true, folds_nothing: false };
+
+    /// All kinds, if none was asked for.
+    fn or_all(self) -> Self {
+        let folds_nothing = self.folds_nothing;
+        match self == (Self { folds_nothing, ..Self::default() }) {
+            true => Self { folds_nothing, ..Self::ALL },
+            false => self,
+        }
+    }
 }
 
 /// Lets a call fail.
@@ -65,6 +77,11 @@ pub struct Fault {
     /// Which of the calls, in strace's words: `2`, or `2+`.
     pub when: String,
 }
+
+const NO_PID: &str = "--pid: the number of a process (pgrep -n python3 says one, for example)";
+
+const ONLY_PID: &str = "--pid follows a program that runs already: no other one can be started \
+                        with it (no program, no --with, no --alone)";
 
 impl Wish {
     /// Reads the command line, with the program's own name in front.
@@ -82,6 +99,11 @@ impl Wish {
                 None => break None,
                 Some(Value(name)) => break Some((name, false)),
                 Some(Short('h') | Long("help")) => return Ok(Self::Help),
+                Some(Short('V') | Long("version")) => return Ok(Self::Version),
+                Some(Long("pid")) => {
+                    let number = parser.value()?.parse().ok().filter(|number: &i32| *number > 0);
+                    order.pid = Some(number.ok_or(NO_PID)?);
+                }
                 Some(Long("calls")) => order.show.calls = true,
                 Some(Long("packets")) => order.show.packets = true,
                 Some(Long("states")) => order.show.states = true,
@@ -108,8 +130,15 @@ impl Wish {
                 Some(other) => return Err(other.unexpected()),
             }
         };
-        let (name, foreign) =
-            first.ok_or("which program? cargo trace 04_accept, or cargo trace --help")?;
+        if order.pid.is_some() {
+            if first.is_some() || second.is_some() || alone || order.inside {
+                return Err(ONLY_PID.into());
+            }
+            order.show = order.show.or_all();
+            return Ok(Self::Trace(order));
+        }
+        let (name, foreign) = first
+            .ok_or("which program? cargo trace -- python3 server.py, or cargo trace --help")?;
         let mut program = Program { name: name.string()?, arguments: vec![], foreign };
         let mut rest = parser.raw_args()?;
         while let Some(argument) = rest.next() {
@@ -126,10 +155,7 @@ impl Wish {
         // Also in front of the first one: then without arguments.
         let in_front = second.map(|name| Program { name, arguments: vec![], foreign: false });
         order.programs.extend(in_front);
-        let folds_nothing = order.show.folds_nothing;
-        if order.show == (Show { folds_nothing, ..Show::default() }) {
-            order.show = Show { folds_nothing, ..Show::ALL };
-        }
+        order.show = order.show.or_all();
         Ok(Self::Trace(order))
     }
 }

@@ -12,8 +12,11 @@ use nix::sys::signal::Signal;
 
 use crate::helper::{Keeper, Rights};
 use crate::order::Order;
-use crate::strace::{Action, Line, Lines, finds_nothing, sockets_in, thread_of};
-use crate::tables::{self, Asker, Backlog, Change, Family, Known, Others};
+use crate::running::{self, Running};
+use crate::strace::{
+    Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, finds_nothing, sockets_in, thread_of,
+};
+use crate::tables::{self, Asker, Backlog, Change, Family, Known, Others, Row};
 use crate::tap::{Kind, Packet, Tap};
 use crate::tracee::{Phase, Tracee};
 
@@ -26,6 +29,9 @@ const A_WHILE: Duration = Duration::from_millis(5);
 /// ... and for so long for what it does not say, after having asked so often without waiting.
 const INSTANT: Duration = Duration::from_micros(30);
 const QUICK: u32 = 10;
+
+/// What ran already may go on: a hundred years.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A wait this long is looked at while it lasts.
 const LONG: Duration = Duration::from_millis(50);
@@ -116,7 +122,9 @@ struct Recorder<'a> {
     families: BTreeSet<Family>,
     programs: Vec<Tracee>,
     /// It ends when all programs have: so it is the last one that is waited for.
-    keeper: Keeper,
+    keeper: Option<Keeper>,
+    /// The program, if it ran already.
+    running: Option<Running>,
     /// Of each program.
     lines: Vec<Lines>,
     sink: &'a mut dyn Sink,
@@ -158,17 +166,35 @@ pub fn record(
     stop: &AtomicUsize,
     sink: &mut dyn Sink,
 ) -> Result<Outcome, String> {
+    // strace first: it has to be where we are, and then we may go into another network.
+    let mut attached = vec![];
+    if let Some(pid) = order.pid {
+        attached.push(Tracee::attach(pid, &order.faults)?);
+    }
+    let running = order.pid.map(|pid| Running::new(pid, names[0]));
+    let (keeper, tap) = match running {
+        Some(_) => (None, Tap::none()),
+        None => {
+            let keeper = Keeper::start()?;
+            (Some(keeper), Tap::open().map_err(|error| format!("no packet socket: {error}"))?)
+        }
+    };
+    let mut lines = vec![];
+    if let Some(pid) = order.pid {
+        lines.push(Lines::of_running(pid));
+    }
     let mut recorder = Recorder {
         order,
         names,
         rights,
         stop,
-        keeper: Keeper::start()?,
-        tap: Tap::open().map_err(|error| format!("no packet socket: {error}"))?,
+        keeper,
+        tap,
+        running,
         backlog: Backlog::open(),
         families: BTreeSet::new(),
-        programs: vec![],
-        lines: vec![],
+        programs: attached,
+        lines,
         sink,
         events: vec![],
         told: 0,
@@ -195,7 +221,10 @@ pub fn record(
         let signal = || status.signal().map(|signal| 128 + signal);
         status.code().or_else(signal).unwrap_or_default()
     });
-    let status = u8::try_from(status).unwrap_or(u8::MAX);
+    let mut status = u8::try_from(status).unwrap_or(u8::MAX);
+    if let Some(running) = &recorder.running {
+        status = running.status.filter(|_| !running.is_left).unwrap_or(0);
+    }
     Ok(Outcome { endings: recorder.endings, status })
 }
 
@@ -207,6 +236,23 @@ fn changes_nothing(line: &str) -> bool {
     quiet.iter().any(|start| call.starts_with(start))
 }
 
+/// Whether strace says that it has a process.
+fn has_attached(line: &str) -> bool {
+    line.lines().any(|line| line.starts_with("strace: Process ") && line.contains(" attached"))
+}
+
+/// The sockets that a process had when we came.
+fn before(sockets: &[(i32, u64, Family)]) -> Call {
+    let name = |(number, ..): &(i32, u64, Family)| format!("{OPEN}fd:{number}{CLOSE} is {number}");
+    let all: Vec<String> = sockets.iter().map(name).collect();
+    let text = match all[..] {
+        [] => "(no sockets before)".to_owned(),
+        _ => format!("(open before: {})", all.join(", ")),
+    };
+    let sockets = sockets.iter().map(|(number, inode, _)| (*number, *inode)).collect();
+    Call { name: BEFORE.to_owned(), text, sockets, wakes: false }
+}
+
 impl Recorder<'_> {
     fn run(&mut self) -> Result<(), String> {
         let mut current = 0;
@@ -214,7 +260,7 @@ impl Recorder<'_> {
         loop {
             // With several, it is asked again soon whether one has come to rest, which no pipe says.
             let at_most = match &self.programs[..] {
-                [one] if !one.has_more() => A_WHILE,
+                [one] if !one.has_more() => self.a_while(),
                 _ if rounds < QUICK => Duration::ZERO,
                 _ => INSTANT,
             };
@@ -270,13 +316,22 @@ impl Recorder<'_> {
                 self.looked = true;
             }
             // All wait: what wakes one comes through its pipe.
-            Tracee::wait(&mut self.programs, A_WHILE);
+            let at_most = self.a_while();
+            Tracee::wait(&mut self.programs, at_most);
         }
+    }
+
+    /// How long it is waited for strace's pipe. A server that runs already may have nothing to do for
+    /// days.
+    fn a_while(&self) -> Duration {
+        let is_idle = self.running.is_some() && self.looked && self.quiet.elapsed() > 20 * LONG;
+        if is_idle { 4 * LONG } else { A_WHILE }
     }
 
     /// How long nothing may happen.
     fn patience(&self) -> Duration {
-        self.order.patience.unwrap_or(PATIENCE)
+        let limit = if self.running.is_some() { FOR_EVER } else { PATIENCE };
+        self.order.patience.unwrap_or(limit)
     }
 
     /// Starts a program. The last one has the keyboard.
@@ -284,7 +339,8 @@ impl Recorder<'_> {
         let is_last = index + 1 == self.order.programs.len();
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
         let (what, faults) = (&self.order.programs[index], &self.order.faults);
-        let program = Tracee::start(what, faults, input, self.rights, self.keeper.pid())?;
+        let keeper = self.keeper.as_ref().map_or(0, Keeper::pid);
+        let program = Tracee::start(what, faults, input, self.rights, keeper)?;
         self.lines.push(Lines::new(program.output_name()));
         self.programs.push(program);
         Ok(())
@@ -294,6 +350,9 @@ impl Recorder<'_> {
     fn end_if_asked(&mut self) {
         let number = self.stop.swap(0, Ordering::Relaxed);
         let signal = i32::try_from(number).ok().and_then(|number| Signal::try_from(number).ok());
+        if self.running.is_some() {
+            return self.leave_if_asked(signal);
+        }
         match (signal, self.ending) {
             (Some(signal), Ending::NotYet) => self.begin_to_end(signal, false),
             // Asked twice.
@@ -322,8 +381,61 @@ impl Recorder<'_> {
         }
     }
 
+    /// Of a program that ran already: it goes on, whatever we are asked.
+    fn leave_if_asked(&mut self, signal: Option<Signal>) {
+        match (signal, self.ending) {
+            (Some(signal), Ending::NotYet) => self.leave(signal),
+            // strace may be stuck.
+            (Some(_), Ending::Asked { .. }) => {
+                self.programs.iter_mut().for_each(Tracee::kill_strace)
+            }
+            (None, Ending::Asked { signal, since, sent: true }) if since.elapsed() > SHORT => {
+                self.programs.iter_mut().for_each(Tracee::kill_strace);
+                self.ending = Ending::Asked { signal, since, sent: false };
+            }
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, signal: Signal) {
+        for (index, program) in self.programs.iter_mut().enumerate() {
+            let sleeps = program.sleeps();
+            let at = self.lines[index].at(&program.beginning, sleeps);
+            self.endings.push(format!("({} {at}, and goes on)", self.names[index]));
+            program.leave();
+        }
+        if let Some(running) = &mut self.running {
+            running.is_left = true;
+        }
+        self.ending = Ending::Asked { signal, since: Instant::now(), sent: true };
+    }
+
+    /// strace has the program that ran already: what it has now is known.
+    fn begin(&mut self) -> Result<(), String> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.has_begun = true;
+        let pid = running.pid;
+        let sockets = running::sockets(pid);
+        running.has(sockets.iter().map(|(_, inode, _)| *inode));
+        running.say_how();
+        self.lines[0].know(&sockets);
+        self.families.extend(&self.lines[0].families);
+        self.look()?;
+        // That is what they are, and not what has changed.
+        for change in self.readings.iter_mut().flatten() {
+            change.old.clone_from(&change.new);
+        }
+        let process = u32::try_from(pid).unwrap_or_default();
+        self.processes.insert((0, process));
+        self.note(0, process, Some(running::name_of(pid)), Action::Call(before(&sockets)));
+        Ok(())
+    }
+
     /// Notes what still runs, and asks it to end.
     fn begin_to_end(&mut self, signal: Signal, send: bool) {
+        if self.running.is_some() {
+            return self.leave(signal);
+        }
         for (index, program) in self.programs.iter_mut().enumerate() {
             if program.has_ended {
                 continue;
@@ -348,7 +460,9 @@ impl Recorder<'_> {
 
     /// Ends strace, too.
     fn give_up(&mut self) {
-        self.keeper.kill();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.kill();
+        }
         self.programs.iter_mut().for_each(Tracee::ends);
     }
 
@@ -357,6 +471,12 @@ impl Recorder<'_> {
         let program = &self.programs[index];
         if !changes_nothing(&program.beginning) {
             let line = program.beginning.clone() + &program.end_of_line;
+            if let Some(running) = &mut self.running {
+                running.hears(&line);
+                if !running.has_begun && has_attached(&line) {
+                    self.begin()?;
+                }
+            }
             let before = self.readings.len();
             if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
             self.find_open(before, &line);
@@ -374,7 +494,8 @@ impl Recorder<'_> {
         let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
         self.is_unsure =
             self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
-        for Line { thread, mut action, waited_since } in lines {
+        for Line { thread, action, waited_since } in lines {
+            let mut action = self.end_of_running(thread, action);
             let (process, name) = self.process(index, thread, &action);
             if let Action::Call(call) = &action {
                 self.programs[index].uses(thread, &call.sockets);
@@ -390,6 +511,19 @@ impl Recorder<'_> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// Of a program that ran already, the end of a thread is none of a process.
+    fn end_of_running(&mut self, thread: Option<u32>, action: Action) -> Action {
+        let (Action::End(end), Some(running)) = (&action, &mut self.running) else {
+            return action;
+        };
+        running.ends(thread, &end.how);
+        let member = self.programs[0].member(thread);
+        match (member, thread) {
+            (Some(member), Some(thread)) if member.process != thread => Action::Nothing,
+            _ => action,
+        }
     }
 
     /// The number of a thread's process; and its name, if it is new.
@@ -413,7 +547,9 @@ impl Recorder<'_> {
     /// something else: all is looked at often enough.
     fn look_at(&mut self, line: &str) -> Result<(), String> {
         let often = if self.known.are_many() { 40 * LONG } else { LONG };
-        if self.asker.is_none() || self.looked_at_all.elapsed() > often {
+        // Without packets it is not seen what is new.
+        let is_blind = self.running.as_ref().is_some_and(|running| !running.has_packets());
+        if self.asker.is_none() || is_blind || self.looked_at_all.elapsed() > often {
             return self.look();
         }
         let (numbers, address) = sockets_in(line);
@@ -429,8 +565,14 @@ impl Recorder<'_> {
         loop {
             self.drain()?;
             let mut ends = self.known.ends_of(&numbers, accepts);
-            for packet in &self.packets[before..] {
+            let mut involve = |packet: &Packet| {
                 ends.extend([(packet.from, packet.to), (packet.to, packet.from)]);
+            };
+            match &self.running {
+                Some(running) => {
+                    running.candidates(&self.packets[before..], address).for_each(&mut involve);
+                }
+                None => self.packets[before..].iter().for_each(&mut involve),
             }
             ends.sort();
             ends.dedup();
@@ -442,7 +584,9 @@ impl Recorder<'_> {
             if self.take_more()? {
                 continue;
             }
-            let changes = self.known.update_some(&ends, others, rows);
+            let rows = self.own_rows(rows, false);
+            let mut changes = self.known.update_some(&ends, others, rows);
+            self.take_in_own(&mut changes, before);
             if !changes.is_empty() {
                 self.readings.push(changes);
             }
@@ -453,7 +597,11 @@ impl Recorder<'_> {
     /// Whether there are more packets: a timer may have sent one while the tables were read.
     fn take_more(&mut self) -> Result<bool, String> {
         let failed = |error: io::Error| format!("the packet socket: {error}");
-        let late = self.tap.drain().map_err(failed)?;
+        let late = match &mut self.running {
+            Some(running) => running.drain(),
+            None => self.tap.drain(),
+        };
+        let late = late.map_err(failed)?;
         let any = !late.is_empty();
         self.packets.extend(late);
         Ok(any)
@@ -461,6 +609,9 @@ impl Recorder<'_> {
 
     /// Takes the new packets.
     fn drain(&mut self) -> Result<(), String> {
+        if self.running.as_ref().is_some_and(|running| !running.has_packets()) {
+            return Ok(());
+        }
         // Not for long: they may be somebody else's.
         let start = Instant::now();
         while self.backlog.waits() && start.elapsed() < LONG {
@@ -471,13 +622,16 @@ impl Recorder<'_> {
 
     /// Takes the new packets, and reads what the tables say after them.
     fn look(&mut self) -> Result<(), String> {
+        let before = self.packets.len();
         loop {
             self.drain()?;
-            let rows = tables::read(&self.families)?;
+            let rows = self.read_tables()?;
             if self.take_more()? {
                 continue;
             }
-            let changes = self.known.update(rows);
+            let rows = self.own_rows(rows, true);
+            let mut changes = self.known.update(rows);
+            self.take_in_own(&mut changes, before);
             self.looked_at_all = Instant::now();
             if !changes.is_empty() {
                 self.readings.push(changes);
@@ -499,6 +653,31 @@ impl Recorder<'_> {
         if !gone.is_empty() {
             self.open.extend(self.programs.iter_mut().flat_map(|program| program.holds(&gone)));
         }
+    }
+
+    fn read_tables(&self) -> Result<Vec<Row>, String> {
+        match &self.running {
+            Some(running) if !running.has_tables => Ok(vec![]),
+            _ => tables::read(&self.families),
+        }
+    }
+
+    /// Of a program that ran already, only what is its own.
+    fn own_rows(&mut self, rows: Vec<Row>, all: bool) -> Vec<Row> {
+        match &mut self.running {
+            Some(running) => {
+                let program = self.programs.first_mut();
+                running.rows(rows, all, || program.map_or(vec![], Tracee::attached_ones))
+            }
+            None => rows,
+        }
+    }
+
+    fn take_in_own(&mut self, changes: &mut Vec<Change>, from: usize) {
+        let Some(running) = &mut self.running else { return };
+        running.take_in(changes, &mut self.packets, from);
+        let program = self.programs.first_mut();
+        running.forget(|| program.map_or(vec![], Tracee::attached_ones));
     }
 
     /// A call that another thread has woken stands after the call that woke it, whenever strace
@@ -645,6 +824,8 @@ impl Recorder<'_> {
                 self.endings.push(format!("({} never struck)", fault.as_option()));
             }
         }
+        let not_shown = self.running.as_ref().map_or(&[][..], |running| &running.not_shown);
+        self.endings.extend(not_shown.iter().map(|what| format!("(not shown: {what})")));
         let left_out: BTreeSet<&str> =
             self.lines.iter().flat_map(|lines| lines.left_out.iter().copied()).collect();
         if !left_out.is_empty() {

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-use crate::namespace;
 use crate::tables::Family;
 use crate::text::quoted;
+use crate::{namespace, running};
 
 /// A descriptor or an address in a text, to be numbered later: `{fd:3}`, `{at:127.0.0.1:8090}`
 /// between two characters that no program prints.
@@ -34,6 +34,9 @@ pub struct End {
     pub of_process: bool,
     pub of_program: bool,
 }
+
+/// Stands for a call that was not seen: what a program had before it was followed.
+pub const BEFORE: &str = "before";
 
 pub struct Call {
     pub name: String,
@@ -94,6 +97,8 @@ pub struct Lines {
     /// The beginning of a line that the program prints, and how many events there were before it.
     beginning: Vec<u8>,
     pub begun_at: usize,
+    /// The process that ran already: it prints where it always did.
+    attached: Option<i32>,
     /// What another thread has brought about that is not through itself.
     later: Vec<(Option<u32>, Action)>,
 }
@@ -181,6 +186,11 @@ impl Lines {
         Self { output_name: output_name.to_owned(), ..Self::default() }
     }
 
+    /// Of a process that ran already.
+    pub fn of_running(pid: i32) -> Self {
+        Self { attached: Some(pid), ..Self::default() }
+    }
+
     /// Reads what strace wrote: no event, or some.
     pub fn read(&mut self, text: &str, printed: Printed<'_>) -> Result<Vec<Line>, String> {
         let mut events = vec![];
@@ -191,7 +201,7 @@ impl Lines {
                 }
                 // It says the same in several ways.
                 if complaint.contains("PTRACE_") && complaint.contains("not permitted") {
-                    return Err(namespace::no_ptrace());
+                    return Err(self.attached.map_or_else(namespace::no_ptrace, running::refused));
                 }
                 return Err(format!("strace: {complaint}"));
             }
@@ -302,8 +312,12 @@ impl Lines {
             return vec![];
         }
         // The kernel begins such a call again by itself.
-        if result.starts_with("? ERESTART") {
+        // And one in which a thread ends never returns.
+        if result.starts_with("? ERESTART") || result == "?" {
             return vec![];
+        }
+        if self.attached.is_some() && is_print(name, arguments) {
+            return self.prints_elsewhere(arguments, result.parse().unwrap_or(0));
         }
         if ["write", "writev", "sendfile"].contains(&name) {
             let to = arguments.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -475,12 +489,41 @@ impl Lines {
         (!self.beginning.is_empty()).then_some(self.begun_at)
     }
 
+    /// The text that a `write` shows, of a program that prints elsewhere: what strace has cut is
+    /// not to be had, and that is said.
+    fn prints_elsewhere(&mut self, arguments: &str, length: usize) -> Vec<Action> {
+        static CUT: LazyLock<Regex> = LazyLock::new(|| regex(r#""\.\.\."#));
+        static STRINGS: LazyLock<Regex> = LazyLock::new(|| regex(r#""(?:[^"\\]|\\.)*""#));
+        if length == 0 {
+            return vec![];
+        }
+        let cut = STRINGS.replace_all(arguments, "\"");
+        let mut lines = self.prints(arguments, &[]);
+        if CUT.is_match(&cut) {
+            self.beginning.extend(b"...");
+            lines.extend(self.unfinished().map(Action::Text));
+        }
+        lines
+    }
+
+    /// The sockets that the program had before.
+    pub fn know(&mut self, sockets: &[(i32, u64, Family)]) {
+        self.sockets.extend(sockets.iter().map(|(_, inode, _)| *inode));
+        self.families.extend(sockets.iter().map(|(_, _, family)| *family));
+    }
+
     /// What it has printed of a line.
     pub fn unfinished(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.beginning);
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
         (!line.is_empty()).then_some(text)
     }
+}
+
+/// Whether a call writes to the standard output or error, and that is no socket.
+fn is_print(name: &str, arguments: &str) -> bool {
+    let outputs = ["1<", "2<"].iter().any(|start| arguments.starts_with(start));
+    ["write", "writev"].contains(&name) && outputs && !arguments[1..].starts_with("<socket:[")
 }
 
 /// Whether a call can bring another one to its end.

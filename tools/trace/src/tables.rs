@@ -247,7 +247,7 @@ fn of_udp(entry: UdpNetEntry) -> Row {
 /// The two ends of a connection: here, and there.
 pub type Ends = (SocketAddr, SocketAddr);
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 

@@ -49,6 +49,11 @@ impl Tap {
         Ok(Self { sockets: sockets?, buffer: vec![0; LONGEST] })
     }
 
+    /// Listens to nothing.
+    pub fn none() -> Self {
+        Self { sockets: vec![], buffer: vec![] }
+    }
+
     /// The packets since the last call, oldest first.
     pub fn drain(&mut self) -> io::Result<Vec<Packet>> {
         let mut packets = vec![];
@@ -89,6 +94,12 @@ impl Packet {
     /// `None`: nothing that this course speaks of.
     fn read(frame: &[u8]) -> Option<Self> {
         let sliced = LaxSlicedPacket::from_ethernet(frame).ok()?;
+        Self::from_slices(&sliced)
+    }
+
+    /// The same, without what an interface puts in front.
+    pub fn from_ip(packet: &[u8]) -> Option<Self> {
+        let sliced = LaxSlicedPacket::from_ip(packet).ok()?;
         Self::from_slices(&sliced)
     }
 

@@ -76,13 +76,20 @@ pub struct Tasks {
     strace: i32,
     /// The parent of those whose parent has ended.
     keeper: i32,
+    /// The program, if it ran already: strace did not start it.
+    program: Option<i32>,
     /// All that were there when it was last looked who is.
     threads: Vec<Thread>,
 }
 
 impl Tasks {
     pub fn new(strace: i32, keeper: i32) -> Self {
-        Self { strace, keeper, threads: vec![] }
+        Self { strace, keeper, program: None, threads: vec![] }
+    }
+
+    /// Of a program that ran already, without a keeper.
+    pub fn of_running(strace: i32, program: i32) -> Self {
+        Self { strace, keeper: 0, program: Some(program), threads: vec![] }
     }
 
     /// Whether a thread of the program runs.
@@ -129,6 +136,9 @@ impl Tasks {
         let (strace, keeper) = (self.strace, self.keeper);
         self.add(keeper);
         self.add(strace);
+        if let Some(program) = self.program {
+            self.add(program);
+        }
         // Those whose parent has ended are the keeper's; all programs' are.
         let own = |pid: &i32| {
             let status = Process::new(*pid).and_then(|process| process.status());
@@ -139,7 +149,8 @@ impl Tasks {
             let children = thread.known.as_deref().unwrap_or_default();
             let children = from_utf8(children).unwrap_or_default().split_whitespace();
             let children = children.filter_map(|pid| pid.parse().ok());
-            let children: Vec<i32> = match thread.process == keeper {
+            // Of what a running program had started before, strace knows nothing.
+            let children: Vec<i32> = match thread.process == keeper || self.program.is_some() {
                 true => children.filter(own).collect(),
                 false => children.collect(),
             };

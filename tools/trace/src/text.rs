@@ -8,7 +8,7 @@ use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
 use crate::record::Event;
-use crate::strace::{Action, CLOSE, Call, End, OPEN, regex};
+use crate::strace::{Action, BEFORE, CLOSE, Call, End, OPEN, regex};
 use crate::tables::{Change, Row};
 use crate::tap::{Kind, Packet};
 
@@ -183,6 +183,8 @@ struct Builder {
     ports: HashMap<u16, usize>,
     /// The sockets whose descriptor this event closes.
     closing: Vec<u64>,
+    /// The program ran already. Its ports keep their numbers: others know them, too.
+    ran_before: bool,
     /// The number of the next byte, in each direction of each connection.
     next: HashMap<(SocketAddr, SocketAddr), u32>,
 }
@@ -231,6 +233,10 @@ impl Builder {
         }
         match &event.action {
             Action::Text(_) | Action::Nothing => {}
+            Action::Call(call) if call.name == BEFORE => {
+                step.call = self.owned(&call.text, owner);
+                steps.push(step.named(&mut self.numbers));
+            }
             Action::Call(call) => {
                 let text = self.owned(&call.text, owner);
                 let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
@@ -240,7 +246,8 @@ impl Builder {
             }
             Action::End(end) => {
                 // Threads end quietly, and so do the helpers of a script.
-                let matters = end.how != "exited with 0" || self.programs.len() > 1;
+                let matters =
+                    end.how != "exited with 0" || self.programs.len() > 1 || self.ran_before;
                 // The death of one process is not that of the program.
                 let is_killed = end.how.starts_with("killed")
                     && end.of_process
@@ -300,6 +307,7 @@ impl Builder {
 
     /// Learns which ports a call asked for, or which the kernel says that it gave.
     fn ports_of(&mut self, call: &Call) {
+        self.ran_before |= call.name == BEFORE;
         static PORT: LazyLock<Regex> =
             LazyLock::new(|| regex("^[a-z]+\\([^,]*, \u{1}at:[^\u{2}]*:(\\d+)\u{2}.* = 0$"));
         let port = PORT.captures(&call.text).and_then(|parts| parts[1].parse().ok());
@@ -314,7 +322,7 @@ impl Builder {
 
     /// A socket has this port.
     fn gives(&mut self, port: u16) {
-        if port != 0 && !self.asked.contains(&port) {
+        if port != 0 && !self.asked.contains(&port) && !self.ran_before {
             self.numbers.given.insert(port);
         }
     }
@@ -477,7 +485,10 @@ impl Builder {
     /// What differs from the last reading.
     fn changes(&mut self, reading: &[Change], open: &[u64]) -> Vec<String> {
         let listens = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.state == "LISTEN");
-        let new = reading.iter().filter(|change| listens(&change.new) && !listens(&change.old));
+        let was_there = |change: &Change| change.old.is_none() || change.old == change.new;
+        let new = reading
+            .iter()
+            .filter(|change| listens(&change.new) && (!listens(&change.old) || was_there(change)));
         self.listeners.extend(new.filter_map(|change| change.new.clone()));
         // The tables have an order of their own, and so have the kernel's numbers. Here: listeners,
         // clients, the listeners' ends, and of each the one that was seen first. A port can come
@@ -497,7 +508,7 @@ impl Builder {
         };
         let mut all: Vec<&Change> = reading.iter().collect();
         all.sort_by_cached_key(order);
-        let new = all.iter().filter(|change| change.old.is_none());
+        let new = all.iter().filter(|change| was_there(change));
         for row in new.filter_map(|change| change.new.as_ref()) {
             let next = self.known.len();
             self.known.entry((row.local, row.remote)).or_insert(next);
@@ -526,6 +537,9 @@ impl Builder {
             format!("{} to {}", short(row.local), short(row.remote))
         };
         let name = name.map_or(ends.clone(), |name| format!("{name}, {ends}"));
+        if old == new {
+            return as_it_is(&name, row);
+        }
         let mut lines = vec![];
         let none = if row.is_tcp { "CLOSED" } else { "unbound" };
         let (before, after) =
@@ -569,6 +583,21 @@ impl Builder {
         queue("Send-Q", |row| row.send_queue, row.is_tcp);
         lines
     }
+}
+
+/// What a socket is that was there before.
+fn as_it_is(name: &str, row: &Row) -> Vec<String> {
+    let none = if row.inode == 0 { ", no descriptor yet" } else { "" };
+    let mut lines = vec![format!("state   {name}: {}{none}", row.state)];
+    let receive = if row.state == "LISTEN" { "accept queue" } else { "Recv-Q" };
+    for (what, length) in [(receive, row.receive_queue), ("Send-Q", row.send_queue)] {
+        match length {
+            0 => {}
+            _ if row.is_tcp => lines.push(format!("queue   {name}: {what} {length}")),
+            _ => lines.push(format!("queue   {name}: {what} not empty")),
+        }
+    }
+    lines
 }
 
 /// Whether this is a listener that a connection with that end may be of.

@@ -17,7 +17,7 @@ use crate::helper::Rights;
 use crate::order::{Order, Program, Show};
 use crate::record::{Event, Sink, record};
 use crate::text::Writer;
-use crate::{course, namespace};
+use crate::{course, namespace, running};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
@@ -25,7 +25,8 @@ const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
 /// Finds the programs, or has them built, goes into a namespace, and shows what happens there. Gives
 /// the exit status of the (last) program.
 pub fn trace(mut order: Order) -> Result<ExitCode, String> {
-    for (tool, package) in TOOLS {
+    let needed = if order.pid.is_some() { &TOOLS[..1] } else { &TOOLS };
+    for (tool, package) in needed {
         if on_the_path(tool).is_none() {
             return Err(format!(
                 "cargo trace needs {tool}: sudo apt install {package} (or \
@@ -33,9 +34,14 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
             ));
         }
     }
-    for program in &mut order.programs {
-        let path = find(program)?.into_os_string();
-        program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
+    if let Some(pid) = order.pid {
+        let name = running::find(pid)?;
+        order.programs.push(Program { name, arguments: vec![], foreign: true });
+    } else {
+        for program in &mut order.programs {
+            let path = find(program)?.into_os_string();
+            program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
+        }
     }
     if let Some(file) = &order.svg {
         // Better now than after the run.
@@ -47,10 +53,13 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     let rights = Rights::read()?;
-    if !order.inside {
-        namespace::enter()?;
+    // What runs already is where it is.
+    if order.pid.is_none() {
+        if !order.inside {
+            namespace::enter()?;
+        }
+        namespace::set_up(&rights)?;
     }
-    namespace::set_up(&rights)?;
     // Ctrl-C and the like are for the program; what was seen until it ends is shown.
     let stop = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM, SIGHUP] {

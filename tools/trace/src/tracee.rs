@@ -35,11 +35,17 @@ dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
 /// More of a string than this, strace leaves out.
 const STRING: &str = "100";
 
+/// The same, of a program whose lines are seen nowhere else.
+const LINE: &str = "300";
+
 /// A program that sleeps for so long, and is in no call that we know, waits.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// A thread that computes for longer is not waited for.
 const LONG: Duration = Duration::from_millis(500);
+
+/// Of no more sockets is it remembered where they were.
+const MANY: usize = 100_000;
 
 /// The most that a pipe takes in one piece (PIPE_BUF).
 const PART: usize = 4096;
@@ -76,6 +82,12 @@ impl Output {
         Ok(Self { name, end: both.master, program: both.slave })
     }
 
+    /// Of a program that prints elsewhere.
+    fn none() -> Result<Self, Errno> {
+        let (end, program) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        Ok(Self { name: String::new(), end, program })
+    }
+
     /// Where there are no terminals.
     fn pipe() -> Result<Self, Errno> {
         let (end, program) = pipe2(OFlag::empty())?;
@@ -93,6 +105,8 @@ pub struct Tracee {
     threads_of: HashMap<u32, Member>,
     /// The only one, while there is only one.
     only: Option<Member>,
+    /// The process that ran already.
+    attached: Option<i32>,
     tasks: Tasks,
     /// Where a socket, by its number, had a descriptor last: the process, outside of its namespace.
     used: HashMap<u64, (i32, i32)>,
@@ -154,14 +168,8 @@ impl Tracee {
         rights: &Rights,
         keeper: u32,
     ) -> Result<Self, String> {
-        let pipe = || {
-            let (out, into) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC)?;
-            fcntl(&into, FcntlArg::F_SETPIPE_SZ(PART.try_into().map_err(|_| Errno::EINVAL)?))?;
-            Ok((out, into))
-        };
-        let no_pipe = |error: Errno| format!("no pipe: {error}");
-        let (out, into) = pipe().map_err(no_pipe)?;
-        let glass = pipe().map_err(no_pipe)?;
+        let (out, into) = narrow_pipe().map_err(no_pipe)?;
+        let glass = narrow_pipe().map_err(no_pipe)?;
         let mut strace = helper::launcher(rights, "strace")?;
         // Ctrl-C is for the program: strace shows what it makes of it.
         strace.args(["-f", "-q", "-y", "--seccomp-bpf", "-I", "never"]);
@@ -189,6 +197,7 @@ impl Tracee {
             strace: child,
             threads_of: HashMap::new(),
             only: None,
+            attached: None,
             tasks,
             used: HashMap::new(),
             pipe: out,
@@ -202,6 +211,56 @@ impl Tracee {
             has_ended: false,
             status: None,
         })
+    }
+
+    /// Has strace follow a process that runs already. It prints where it always did.
+    pub fn attach(pid: i32, faults: &[Fault]) -> Result<Self, String> {
+        let (out, into) = narrow_pipe().map_err(no_pipe)?;
+        let glass = narrow_pipe().map_err(no_pipe)?;
+        let mut strace = helper::follower("strace")?;
+        strace.args(["-f", "-y", "-I", "2", "-s", LINE, "-e", CALLS, "-p", &pid.to_string()]);
+        for fault in faults {
+            strace.args(["-e", &fault.as_injection()]);
+        }
+        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(into);
+        let child = strace.spawn().map_err(|error| format!("strace cannot be started: {error}"))?;
+        let strace = i32::try_from(child.id()).unwrap_or_default();
+        let tasks = Tasks::of_running(strace, pid);
+        Ok(Self {
+            output: Output::none().map_err(no_pipe)?,
+            bytes: vec![],
+            strace: child,
+            threads_of: HashMap::new(),
+            only: None,
+            attached: Some(pid),
+            tasks,
+            used: HashMap::new(),
+            pipe: out,
+            glass,
+            beginning: String::new(),
+            end_of_line: String::new(),
+            threads: false,
+            since: None,
+            halts: false,
+            last: Instant::now(),
+            has_ended: false,
+            status: None,
+        })
+    }
+
+    /// strace is asked to leave the program, which goes on.
+    pub fn leave(&self) {
+        // It may have ended by itself.
+        let _ = kill(self.strace_pid(), Signal::SIGTERM);
+    }
+
+    fn strace_pid(&self) -> Pid {
+        Pid::from_raw(self.strace.id().try_into().unwrap_or_default())
+    }
+
+    /// Ends strace, and with it nothing else.
+    pub fn kill_strace(&mut self) {
+        let _ = self.strace.kill();
     }
 
     /// Where it prints to, as strace writes it behind a descriptor.
@@ -293,7 +352,8 @@ impl Tracee {
         if part.ends_with(b"\n") {
             // A call can wake another thread: it has the time that it needs to come to a halt, too.
             let since = *self.since.get_or_insert_with(Instant::now);
-            if self.threads && since.elapsed() < LONG && self.tasks.are_busy() {
+            let limit = if self.attached.is_some() { A_MOMENT } else { LONG };
+            if self.threads && since.elapsed() < limit && self.tasks.are_busy() {
                 return Ok(Some(Phase::Run));
             }
             self.halts = true;
@@ -352,6 +412,10 @@ impl Tracee {
     /// Remembers the descriptors of sockets in a call.
     pub fn uses(&mut self, thread: Option<u32>, sockets: &[(i32, u64)]) {
         let Some(Member { outside, .. }) = self.member(thread) else { return };
+        if self.used.len() > MANY {
+            // A program may run for days.
+            self.used.clear();
+        }
         self.used.extend(sockets.iter().map(|(number, inode)| (*inode, (outside, *number))));
     }
 
@@ -367,7 +431,7 @@ impl Tracee {
         };
         let (mut held, others): (Vec<u64>, Vec<u64>) = sockets.iter().partition(has);
         if !others.is_empty() {
-            let processes = self.tasks.processes().into_iter().map(Process::new).flatten();
+            let processes = self.tasks.processes().into_iter().flat_map(Process::new);
             let descriptors = processes.filter_map(|process| process.fd().ok()).flatten().flatten();
             let inodes = descriptors.filter_map(|descriptor| match descriptor.target {
                 FDTarget::Socket(inode) => Some(inode),
@@ -376,6 +440,15 @@ impl Tracee {
             held.extend(inodes.filter(|inode| others.contains(inode)));
         }
         held
+    }
+
+    /// The process that ran already, and those that it has started since.
+    pub fn attached_ones(&mut self) -> Vec<i32> {
+        let mut all = self.tasks.processes();
+        all.extend(self.threads_of.values().map(|member| member.outside));
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Of which process a thread is; strace does not number the only one. `None`: it has ended.
@@ -401,6 +474,10 @@ impl Tracee {
     fn find_members(&mut self) -> Option<Member> {
         let number = |task: &Task| {
             let status = task.status().ok()?;
+            if self.attached.is_some() {
+                // strace counts as we do.
+                return u32::try_from(task.tid).ok();
+            }
             let last = status.nspid.and_then(|numbers| numbers.last().copied());
             u32::try_from(last.unwrap_or(status.pid)).ok()
         };
@@ -423,6 +500,7 @@ impl Tracee {
 
     /// Sends a signal to the program and everything that it started.
     pub fn signal(&mut self, signal: Signal) {
+        debug_assert!(self.attached.is_none(), "it is not ours to end");
         for pid in self.tasks.processes() {
             // It may have ended by itself.
             let _ = kill(Pid::from_raw(pid), signal);
@@ -449,6 +527,17 @@ impl Drop for Tracee {
 fn tasks(pid: i32) -> Vec<Task> {
     let tasks = Process::new(pid).and_then(|process| process.tasks());
     tasks.map_or(vec![], |tasks| tasks.flatten().collect())
+}
+
+/// A pipe with room for a part, and for looking into it.
+fn narrow_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (out, into) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC)?;
+    fcntl(&into, FcntlArg::F_SETPIPE_SZ(PART.try_into().map_err(|_| Errno::EINVAL)?))?;
+    Ok((out, into))
+}
+
+fn no_pipe(error: Errno) -> String {
+    format!("no pipe: {error}")
 }
 
 fn broken(error: Errno) -> String {
