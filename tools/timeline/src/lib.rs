@@ -3,6 +3,8 @@
 
 mod line;
 mod picture;
+mod sides;
+mod svg;
 mod words;
 
 pub use line::Timeline;

@@ -1,16 +1,27 @@
 //! The lines of a timeline.
 
+use crate::words;
+
 /// A timeline, read from its text.
 pub struct Timeline<'a> {
-    pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) lines: Vec<(&'a str, Line<'a>)>,
 }
 
 pub(crate) enum Line<'a> {
-    /// A line that the program printed.
+    /// A line that a program printed. What led to it stands above.
     Title(&'a str),
     Call {
+        /// The program's name, where there are several.
+        label: Option<&'a str>,
         name: &'a str,
         arguments: &'a str,
+        /// `None`: it stands below, where the call returned.
+        result: Option<&'a str>,
+    },
+    /// Where a call returned.
+    Result {
+        label: Option<&'a str>,
+        name: &'a str,
         result: &'a str,
     },
     Packet {
@@ -22,45 +33,73 @@ pub(crate) enum Line<'a> {
         /// How many bytes it carries.
         length: Option<&'a str>,
     },
-    /// Whose state it is, a descriptor's and a port's, and what it is now.
+    /// Whose state it is, and what it is now.
     State {
-        descriptor: Option<&'a str>,
-        port: &'a str,
+        of: Socket<'a>,
         state: &'a str,
+        /// What else is said of its descriptor.
+        holder: &'a str,
     },
     Queue {
-        descriptor: Option<&'a str>,
-        port: &'a str,
+        of: Socket<'a>,
         name: &'a str,
         length: &'a str,
     },
     /// How a program ended, or that something was left out.
-    Note(&'a str),
+    Note {
+        label: Option<&'a str>,
+        text: &'a str,
+    },
+}
+
+/// An end that the kernel's tables have.
+pub(crate) struct Socket<'a> {
+    pub descriptor: Option<&'a str>,
+    /// Its port, and its peer's.
+    pub ends: &'a str,
+    pub port: &'a str,
 }
 
 impl<'a> Timeline<'a> {
     /// Reads what `cargo trace` printed.
     #[must_use]
     pub fn read(text: &'a str) -> Self {
-        Self { lines: text.lines().filter_map(Line::read).collect() }
+        let read = |line| Some((line, Line::read(line)?));
+        Self { lines: text.lines().filter_map(read).collect() }
     }
 }
 
 impl<'a> Line<'a> {
     fn read(line: &'a str) -> Option<Self> {
         let Some(rest) = line.strip_prefix("  ") else {
-            return Some(Self::Title(line));
+            let is_note = words::is_note(line);
+            return Some(if is_note {
+                Self::Note { label: None, text: line }
+            } else {
+                Self::Title(line)
+            });
         };
         let (kind, rest) = rest.split_once(' ')?;
         let rest = rest.trim_start();
         Some(match kind {
-            "call" if rest.starts_with('(') => Self::Note(rest),
             "call" => {
-                let (call, result) = rest.rsplit_once(" = ").unwrap_or((rest, ""));
-                let (name, arguments) = call.split_once('(').unwrap_or((call, ""));
-                // Of several processes, each has its name in front.
-                let name = name.rsplit_once(": ").map_or(name, |(_, name)| name);
-                Self::Call { name, arguments: arguments.trim_end_matches(')'), result }
+                let (call, result) = match rest.strip_suffix(" ...") {
+                    Some(call) => (call, None),
+                    None => rest.rsplit_once(" = ").map_or((rest, Some("")), |(c, r)| (c, Some(r))),
+                };
+                if let Some(note) = rest.strip_prefix('(') {
+                    let label = note.split_once(": ").map(|(label, _)| label);
+                    return Some(Self::Note { label, text: rest });
+                }
+                let (head, arguments) = call.split_once('(').unwrap_or((call, ""));
+                let (label, name) = labelled(head);
+                let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
+                Self::Call { label, name, arguments, result }
+            }
+            "result" => {
+                let (call, result) = rest.split_once(" = ")?;
+                let (label, name) = labelled(call);
+                Self::Result { label, name, result }
             }
             "packet" => {
                 let (ends, what) = rest.split_once("  ")?;
@@ -78,19 +117,25 @@ impl<'a> Line<'a> {
                     None => (None, who),
                 };
                 let port = ends.trim_start_matches("at ").split(" to ").next()?;
+                let of = Socket { descriptor, ends, port };
                 let (before, after) = what.split_once(" -> ").unwrap_or(("", what));
                 if kind == "state" {
-                    let state = after.split(", ").next()?;
-                    Self::State { descriptor, port, state }
+                    let (state, holder) = after.split_once(", ").unwrap_or((after, ""));
+                    Self::State { of, state, holder }
                 } else {
                     let whole = || before.rsplit_once(' ').map(|(name, _)| name);
                     let name = before.strip_suffix(" not empty").or_else(whole)?;
-                    Self::Queue { descriptor, port, name, length: after }
+                    Self::Queue { of, name, length: after }
                 }
             }
-            _ => Self::Note(rest),
+            _ => Self::Note { label: None, text: rest },
         })
     }
+}
+
+/// Of several programs, each has its name in front.
+fn labelled(call: &str) -> (Option<&str>, &str) {
+    call.rsplit_once(": ").map_or((None, call), |(label, name)| (Some(label), name))
 }
 
 #[cfg(test)]
@@ -100,7 +145,32 @@ mod tests {
     #[test]
     fn a_call_may_say_whose_it_is() {
         let line = Line::read("  call    python3 [2]: send(FD1, \": (\") = 3");
-        let Some(Line::Call { name, arguments, result }) = line else { unreachable!("no call") };
-        assert_eq!((name, arguments, result), ("send", "FD1, \": (\"", "3"));
+        let Some(Line::Call { label, name, arguments, result }) = line else {
+            unreachable!("no call")
+        };
+        assert_eq!((label, name, arguments), (Some("python3 [2]"), "send", "FD1, \": (\""));
+        assert_eq!(result, Some("3"));
+        let line = Line::read("  call    (python3: exited with 7)");
+        let Some(Line::Note { label, text }) = line else { unreachable!("no note") };
+        assert_eq!((label, text), (Some("python3"), "(python3: exited with 7)"));
+    }
+
+    #[test]
+    fn a_result_may_stand_where_the_call_returned() {
+        let line = Line::read("  call    sendto(FD1, \"a = b\"..., 31, 0, NULL, 0) ...");
+        let Some(Line::Call { label: None, name, result: None, .. }) = line else {
+            unreachable!("no open call")
+        };
+        assert_eq!(name, "sendto");
+        let line = Line::read("  result  a: sendto = 31");
+        let Some(Line::Result { label, name, result }) = line else { unreachable!("no result") };
+        assert_eq!((label, name, result), (Some("a"), "sendto", "31"));
+    }
+
+    #[test]
+    fn what_no_program_printed_is_no_line_of_it() {
+        let line = Line::read("(server.py still waited in accept4, and was ended)");
+        assert!(matches!(line, Some(Line::Note { .. })));
+        assert!(matches!(Line::read("(not of these)"), Some(Line::Title(_))));
     }
 }

@@ -1,38 +1,42 @@
-//! Draws a timeline: two programs, their kernels, and the wire in between; time goes down. Written
-//! for a page of 360 pixels, the width of a phone, and in the page's own colours.
+//! What the picture of a timeline shows, row by row.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::line::{Line, Timeline};
+use crate::line::{Line, Socket, Timeline};
+use crate::sides::{Side, Sides, descriptor};
+use crate::svg;
 use crate::words::Words;
 
-const WIDTH: u32 = 360;
-const ROW: u32 = 17;
-const TOP: u32 = 22;
-/// Where the kernels' lanes begin and end.
-const LEFT: (u32, u32) = (88, 148);
-const RIGHT: (u32, u32) = (212, 272);
-/// The same in a picture with one side only.
-const ALONE: (u32, u32) = (120, 360);
+/// A part of the timeline that no line has: what comes after the last one.
+const THE_END: &str = "the end";
 
-#[derive(Clone, Copy, PartialEq)]
-enum Side {
-    Left,
-    Right,
+pub(crate) struct Row {
+    pub what: What,
+    /// Whose doing it is: `None`, if the kernel does it by itself.
+    pub acting: Option<Side>,
+    /// The number of its explanation.
+    pub mark: Option<String>,
 }
 
-/// One line of the picture.
-enum Row {
-    /// A line of the transcript.
+pub(crate) enum What {
+    /// A line that a program printed.
     Title(String),
+    /// A call, what else is to be said, and whether it returned at once.
     Call {
+        side: Side,
+        text: String,
+        more: String,
+        returned: bool,
+    },
+    /// Where it returned.
+    Result {
         side: Side,
         text: String,
         result: String,
     },
     Packet {
         from: Side,
+        to: Side,
         text: String,
     },
     State {
@@ -44,367 +48,195 @@ enum Row {
 
 impl Timeline<'_> {
     /// The picture, with `name` in its title; if `parts` are given, only of those lines of the
-    /// transcript that have one of them in it.
+    /// program that have one of them in it, and of what led to them (`the end`: of what came after
+    /// the last line). A part like `1: WORDS` is none: it sets the mark 1 beside the one line of
+    /// the timeline that has these words.
     ///
     /// # Errors
-    /// If no line has such a part.
+    /// If no line, or more than one for a mark, has such words.
     pub fn svg(&self, name: &str, parts: &[String], words: &Words) -> Result<String, String> {
+        let marked = |part: &String| {
+            let (number, words) = part.split_once(": ")?;
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| (number.to_owned(), words.to_owned()))
+        };
+        let marks: Vec<(String, String)> = parts.iter().filter_map(marked).collect();
+        let parts: Vec<&String> = parts.iter().filter(|part| marked(part).is_none()).collect();
         let sides = Sides::new(&self.lines);
         let mut rows = vec![];
-        let mut shows = parts.is_empty();
-        let mut missing: Vec<&String> = parts.iter().collect();
-        for (index, line) in self.lines.iter().enumerate() {
-            if let Line::Title(title) = line {
-                let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-                shows = parts.is_empty() || parts.iter().any(|part| title.contains(part));
-                missing.retain(|part| !title.contains(*part));
+        let mut missing = parts.clone();
+        let mut marked = vec![0; marks.len()];
+        for group in self.groups() {
+            let title = match self.lines[group.end - 1].1 {
+                Line::Title(title) => squeezed(title),
+                _ => THE_END.to_owned(),
+            };
+            let is_end = title == THE_END;
+            let has = |part: &String| if part == THE_END { is_end } else { title.contains(part) };
+            missing.retain(|part| !has(part));
+            if !parts.is_empty() && !parts.iter().any(|part| has(part)) {
+                continue;
             }
-            if shows {
-                rows.extend(sides.row(index, line, words));
+            for index in group {
+                let (text, line) = &self.lines[index];
+                let Some(what) = row(&sides, index, line, words) else { continue };
+                let text = squeezed(text);
+                let mut mark = None;
+                for (count, (number, words)) in marked.iter_mut().zip(&marks) {
+                    if text.contains(words) {
+                        *count += 1;
+                        mark = Some(number.clone());
+                    }
+                }
+                rows.push(Row { what, acting: sides.acting(index), mark });
             }
         }
-        match missing.first() {
-            Some(part) => Err(format!("{name}: no line has '{part}'")),
-            None => Ok(draw(name, parts, &rows, words)),
+        if let Some(part) = missing.first() {
+            return Err(format!("{name}: no line has '{part}'"));
         }
+        if let Some(at) = marked.iter().position(|count| *count != 1) {
+            return Err(format!("{name}: {} rows have '{}'", marked[at], marks[at].1));
+        }
+        let id: Vec<&str> =
+            [name].into_iter().chain(parts.into_iter().map(|part| &**part)).collect();
+        Ok(svg::draw(name, &id.join("-"), &rows, sides.both, words))
+    }
+
+    /// Each line of the program, with what led to it; and what came after the last one.
+    fn groups(&self) -> Vec<std::ops::Range<usize>> {
+        let mut groups = vec![];
+        let mut start = 0;
+        for (index, (_, line)) in self.lines.iter().enumerate() {
+            if matches!(line, Line::Title(_)) || index + 1 == self.lines.len() {
+                groups.push(start..index + 1);
+                start = index + 1;
+            }
+        }
+        groups
     }
 }
 
-/// Which descriptor and which port is on which side: a client on the left, a server on the right.
-struct Sides<'a> {
-    /// Of each line that is a call: the side of its descriptor.
-    calls: HashMap<usize, Side>,
-    ports: HashMap<&'a str, Side>,
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl<'a> Sides<'a> {
-    fn new(lines: &[Line<'a>]) -> Self {
-        let mut sides = Self { calls: HashMap::new(), ports: HashMap::new() };
-        let mut now: HashMap<&str, Side> = HashMap::new();
-        for (index, line) in lines.iter().enumerate() {
-            match line {
-                Line::Call { name, arguments, result } => {
-                    if result.starts_with("FD") {
-                        let side = if name.starts_with("accept") {
-                            Side::Right
-                        } else if *name == "socket" {
-                            side_of(result, &lines[index + 1..])
-                        } else {
-                            *now.get(descriptor(arguments)).unwrap_or(&Side::Right)
-                        };
-                        now.insert(result, side);
-                    }
-                    let of = if *name == "socket" { result } else { descriptor(arguments) };
-                    let side = now.get(of).copied().unwrap_or(Side::Right);
-                    sides.calls.insert(index, side);
-                }
-                Line::State { descriptor: Some(descriptor), port, .. } => {
-                    if let Some(side) = now.get(descriptor) {
-                        sides.ports.entry(port).or_insert(*side);
-                    }
-                }
-                _ => {}
+fn row(sides: &Sides<'_>, index: usize, line: &Line<'_>, words: &Words) -> Option<What> {
+    let side = sides.acting(index).unwrap_or(Side::Right);
+    Some(match line {
+        Line::Title(title) => What::Title(short_title(title)),
+        Line::Call { name, arguments, result, .. } => {
+            if only_asks(name, arguments, *result) {
+                return None;
             }
+            let (text, more) = call(name, arguments, *result, words);
+            What::Call { side, text, more, returned: result.is_some() }
         }
-        sides
-    }
-
-    fn of_port(&self, port: &str) -> Side {
-        self.ports.get(port).copied().unwrap_or(Side::Right)
-    }
-
-    fn row(&self, index: usize, line: &Line<'_>, words: &Words) -> Option<Row> {
-        Some(match line {
-            Line::Title(title) => Row::Title(short_title(&words.note(title))),
-            Line::Call { name, .. } if only_asks(name) => return None,
-            Line::Call { name, arguments, result } => {
-                let side = self.calls[&index];
-                if *name == "fcntl" && !arguments.contains("F_SETFL") {
-                    return None;
+        Line::Result { name, .. } if only_asks(name, "", None) => return None,
+        Line::Result { name, result, .. } => {
+            What::Result { side, text: (*name).to_owned(), result: (*result).to_owned() }
+        }
+        Line::Packet { from, to, kind, again, length } => {
+            let sides = (sides.of_port(from), sides.of_port(to));
+            let mut text = words.of(kind).to_owned();
+            if *again {
+                text = words.fill("{packet}, again", &[&text]);
+            }
+            text = match length {
+                None => text,
+                Some("1") => words.fill("{packet}, 1 byte", &[&text]),
+                Some(number) => words.fill("{packet}, {number} bytes", &[&text, number]),
+            };
+            // With more than two programs: to another one on the same side.
+            if sides.0 == sides.1 {
+                let _ = write!(text, " → {to}");
+            }
+            What::Packet { from: sides.0, to: sides.1, text }
+        }
+        Line::State { of, state, holder } => {
+            let now = words.of(state);
+            let text = match (of.descriptor, sides.had(index)) {
+                (Some(name), _) if *state == "LISTEN" => {
+                    words.fill("{descriptor} LISTEN at {port}", &[name, of.port])
                 }
-                let of = descriptor(arguments);
-                let option = || words.fill("option {descriptor}", &[of]);
-                let named = || format!("{name} {of}");
-                let (text, result) = match (*name, arguments.split_once("SO_")) {
-                    ("socket", _) => ("socket".to_owned(), (*result).to_owned()),
-                    ("setsockopt", Some((_, set))) => {
-                        let set = set.rsplit_once(", ").map_or(set, |(most, _)| most);
-                        (option(), format!("SO_{}", set.replace(", ", " ")))
-                    }
-                    ("fcntl" | "ioctl", _) => {
-                        let off = arguments.contains("[0]")
-                            || (*name == "fcntl" && !arguments.contains("NONBLOCK"));
-                        let mode = if off { "blocking" } else { "non-blocking" };
-                        (option(), words.of(mode).to_owned())
-                    }
-                    ("shutdown", _) => {
-                        let how = arguments.rsplit(", ").next().unwrap_or_default();
-                        (named(), how.to_owned())
-                    }
-                    ("bind", _) => match arguments.rsplit(':').next() {
-                        Some(port) if port != "0" => (named(), format!("{port}: {result}")),
-                        _ => (named(), (*result).to_owned()),
-                    },
-                    _ => (named(), (*result).to_owned()),
-                };
-                Row::Call { side, text, result }
-            }
-            Line::Packet { from, to, kind, again, length } => {
-                let sides = (self.of_port(from), self.of_port(to));
-                let from = if sides.0 == sides.1 { Side::Left } else { sides.0 };
-                let mut text = words.of(kind).to_owned();
-                if *again {
-                    text = words.fill("{packet}, again", &[&text]);
+                (Some(name), _) if *holder == "descriptor still open" => {
+                    words.fill("{descriptor} still open: {state}", &[name, now])
                 }
-                text = match length {
-                    None => text,
-                    Some("1") => words.fill("{packet}, 1 byte", &[&text]),
-                    Some(number) => words.fill("{packet}, {number} bytes", &[&text, number]),
-                };
-                Row::Packet { from, text }
+                (Some(name), _) if *holder != "descriptor closed" => format!("{name} {now}"),
+                // One socket, one name.
+                (Some(name), _) | (None, Some(name)) => {
+                    words.fill("{descriptor} closed: {state}", &[name, now])
+                }
+                (None, None) => words.fill("{port}, no FD: {state}", &[of.port, now]),
+            };
+            What::State { side: sides.of_port(of.port), text }
+        }
+        Line::Queue { of: Socket { descriptor, port, .. }, name, length } => {
+            let length = if *length == "not empty" { "filled" } else { length };
+            let text = format!("{} {}", words.of(name), words.of(length));
+            let text = match descriptor {
+                Some(name) => format!("{name} {text}"),
+                None => words.fill("{port}, no FD: {state}", &[port, &text]),
+            };
+            What::State { side: sides.of_port(port), text }
+        }
+        Line::Note { label, text } => What::Note(match label {
+            Some(label) => {
+                let plain = text.replacen(&format!("{label}: "), "", 1);
+                format!("{label} {}", words.note(&plain))
             }
-            Line::State { descriptor, port, state } => {
-                let text = match descriptor {
-                    Some(name) if *state == "LISTEN" => {
-                        words.fill("{descriptor} LISTEN at {port}", &[name, port])
-                    }
-                    Some(name) => format!("{name} {}", words.of(state)),
-                    None => words.fill("{port}, no FD: {state}", &[port, words.of(state)]),
-                };
-                Row::State { side: self.of_port(port), text }
-            }
-            Line::Queue { descriptor, port, name, length } => {
-                let length = if *length == "not empty" { "filled" } else { length };
-                let text = format!("{} {}", words.of(name), words.of(length));
-                let text = descriptor.map_or(text.clone(), |holder| format!("{holder} {text}"));
-                Row::State { side: self.of_port(port), text }
-            }
-            Line::Note(text) => Row::Note(words.note(text)),
-        })
-    }
+            None => words.note(text),
+        }),
+    })
 }
 
-/// The first argument: most calls' descriptor.
-fn descriptor(arguments: &str) -> &str {
-    let first = arguments.find("FD").map_or("", |at| &arguments[at..]);
-    let end = first[first.len().min(2)..].find(|c: char| !c.is_ascii_digit());
-    &first[..end.map_or(first.len(), |end| end + 2)]
-}
-
-/// On which side a new socket will be: a client connects, or sends before it receives.
-fn side_of(new: &str, later: &[Line<'_>]) -> Side {
-    for line in later {
-        let Line::Call { name, arguments, result } = line else { continue };
-        if *result == new {
-            break;
+/// What a call says in the picture, in short, and what came of it.
+fn call(name: &str, arguments: &str, result: Option<&str>, words: &Words) -> (String, String) {
+    let of = descriptor(arguments);
+    let named = || format!("{name} {of}").trim_end().to_owned();
+    let made = result.filter(|result| result.starts_with("FD"));
+    let (text, more) = match name {
+        "socket" => (name.to_owned(), None),
+        "setsockopt" => {
+            let set = arguments.splitn(3, ", ").last().unwrap_or_default();
+            let set = set.rsplit_once(", ").map_or(set, |(most, _)| most);
+            (words.fill("option {descriptor}", &[of]), Some(set.replace(", ", " ")))
         }
-        if descriptor(arguments) != new {
-            continue;
+        "fcntl" | "ioctl" if made.is_none() => {
+            let off =
+                arguments.contains("[0]") || (name == "fcntl" && !arguments.contains("NONBLOCK"));
+            let mode = if off { "blocking" } else { "non-blocking" };
+            (words.fill("option {descriptor}", &[of]), Some(words.of(mode).to_owned()))
         }
-        match *name {
-            "connect" | "send" | "sendto" | "sendmsg" | "write" => return Side::Left,
-            "listen" | "recv" | "recvfrom" | "recvmsg" | "read" => return Side::Right,
-            _ => {}
+        "shutdown" => (named(), arguments.rsplit(", ").next().map(str::to_owned)),
+        "bind" => {
+            let port = arguments.rsplit(':').next().filter(|port| *port != "0");
+            (named(), port.map(str::to_owned))
         }
-    }
-    Side::Right
+        _ => (named(), None),
+    };
+    let more = match (more, result) {
+        // That a setting was granted goes without saying.
+        (Some(more), None) => more,
+        (Some(more), Some("0")) if name != "bind" => more,
+        (Some(more), Some(result)) => format!("{more}: {result}"),
+        (None, result) => result.unwrap_or_default().to_owned(),
+    };
+    (text, more)
 }
 
 /// Calls that change nothing are left out of the picture.
-fn only_asks(name: &str) -> bool {
-    ["getsockname", "getpeername", "getsockopt"].contains(&name) || name.contains("poll")
-}
+fn only_asks(name: &str, arguments: &str, result: Option<&str>) -> bool {
+    let sets = arguments.contains("F_SETFL") || result.is_some_and(|made| made.starts_with("FD"));
 
-fn draw(name: &str, parts: &[String], rows: &[Row], words: &Words) -> String {
-    let has_left = |row: &Row| match row {
-        Row::Call { side, .. } | Row::State { side, .. } => *side == Side::Left,
-        Row::Packet { .. } => true,
-        Row::Title(_) | Row::Note(_) => false,
-    };
-    let both = rows.iter().any(has_left);
-    let tall = TOP + 6 + rows.iter().map(height).sum::<u32>() + 6;
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let id: Vec<&str> = [name].into_iter().chain(parts.iter().map(String::as_str)).collect();
-    let id: String = id.join("-").chars().map(letter).collect();
-    let title = escaped(&words.fill("What the kernel did: {name}", &[name]));
-    let help = "Time goes down. The text below the picture says the same and more.";
-    let help = escaped(words.of(help));
-    let mut svg = format!(
-        "<svg class=\"picture sequence\" xmlns=\"http://www.w3.org/2000/svg\" \
-         viewBox=\"0 0 {WIDTH} {tall}\" role=\"img\" \
-         aria-labelledby=\"seq-{id}-title seq-{id}-desc\" font-size=\"11\" \
-         fill=\"currentColor\">\n\
-         <title id=\"seq-{id}-title\">{title}</title>\n\
-         <desc id=\"seq-{id}-desc\">{help}</desc>\n{STYLE}\n"
-    );
-    let mut band = |from: u32, to: u32| {
-        let _ = writeln!(
-            svg,
-            "<rect x=\"{from}\" y=\"4\" width=\"{}\" height=\"{}\" fill-opacity=\"0.07\"/>",
-            to - from,
-            tall - 8
-        );
-    };
-    let lanes: &[(u32, &str)] = if both {
-        band(LEFT.0, LEFT.1);
-        band(RIGHT.0, RIGHT.1);
-        &[
-            (LEFT.0 / 2, "client"),
-            (u32::midpoint(LEFT.0, LEFT.1), "kernel"),
-            (WIDTH / 2, "wire"),
-            (u32::midpoint(RIGHT.0, RIGHT.1), "kernel"),
-            (u32::midpoint(RIGHT.1, WIDTH), "server"),
-        ]
-    } else {
-        band(ALONE.0, ALONE.1);
-        &[(ALONE.0 / 2, "program"), (u32::midpoint(ALONE.0, ALONE.1), "kernel")]
-    };
-    for (x, name) in lanes {
-        write(&mut svg, (*x, 16), "middle", BOLD, words.of(name));
-    }
-    let mut y = TOP + 6;
-    let mut strokes = Strokes::default();
-    for row in rows {
-        let above = if matches!(row, Row::Title(_)) { 6 } else { 0 };
-        row_at(&mut svg, &mut strokes, row, y + above, both);
-        y += height(row);
-    }
-    let Strokes { rules, arrows, wires, heads } = strokes;
-    for (path, look) in [
-        (rules, "stroke=\"currentColor\" stroke-opacity=\"0.35\""),
-        (arrows, "fill=\"none\" stroke=\"currentColor\""),
-        (wires, "stroke=\"var(--links)\" stroke-width=\"1.5\""),
-        (heads, "fill=\"var(--links)\""),
-    ] {
-        if !path.is_empty() {
-            let _ = writeln!(svg, "<path d=\"{path}\" {look}/>");
-        }
-    }
-    svg += "</svg>\n";
-    svg
-}
-
-/// All that is no text, as paths: each of one look, so that a page stays small.
-#[derive(Default)]
-struct Strokes {
-    /// Above the lines of the transcript.
-    rules: String,
-    /// From the programs into their kernels.
-    arrows: String,
-    /// The packets, and their heads.
-    wires: String,
-    heads: String,
-}
-
-fn height(row: &Row) -> u32 {
-    match row {
-        Row::Title(_) => ROW + 8,
-        Row::Packet { .. } => ROW + 3,
-        _ => ROW,
-    }
-}
-
-fn row_at(svg: &mut String, strokes: &mut Strokes, row: &Row, y: u32, both: bool) {
-    let base = y + 12;
-    match row {
-        Row::Title(title) => {
-            let line = y.saturating_sub(2);
-            let _ = write!(strokes.rules, "M0 {line}H{WIDTH}");
-            write(svg, (2, base), "start", BOLD, title);
-        }
-        Row::Note(note) => write(svg, (2, base), "start", " font-style=\"italic\"", note),
-        Row::Call { side, text, result } => {
-            let lane = Lane::of(*side, both);
-            write(svg, (lane.call, base), lane.anchor, MONO, text);
-            write(svg, (lane.result, base), lane.anchor, MONO, result);
-            arrow(&mut strokes.arrows, lane.arrow.0, lane.arrow.1, y + 8);
-        }
-        Row::Packet { from, text } => {
-            let (start, end) = match from {
-                Side::Left => (LEFT.1 - 26, RIGHT.0 + 26),
-                Side::Right => (RIGHT.0 + 26, LEFT.1 - 26),
-            };
-            write(svg, (WIDTH / 2, base), "middle", " fill=\"var(--links)\"", text);
-            wire(strokes, start, end, y + 17);
-        }
-        Row::State { side, text } => {
-            let lane = Lane::of(*side, both);
-            write(svg, (lane.state, base), lane.anchor, "", text);
-        }
-    }
-}
-
-const BOLD: &str = " font-weight=\"bold\"";
-const MONO: &str = " class=\"mono\"";
-/// Most texts of a call are of one of these kinds: in short, so that a page stays small.
-const STYLE: &str = "<style>.sequence .mono{font-family:var(--mono-font)}\
-                     .sequence .end{text-anchor:end}</style>";
-
-/// A text at a place, with more attributes.
-fn write(svg: &mut String, (x, y): (u32, u32), anchor: &str, more: &str, text: &str) {
-    let text = escaped(text);
-    let look = match (anchor, more) {
-        ("start", _) => more.to_owned(),
-        ("end", MONO) => " class=\"mono end\"".to_owned(),
-        ("end", _) => format!(" class=\"end\"{more}"),
-        _ => format!(" text-anchor=\"{anchor}\"{more}"),
-    };
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\"{look}>{text}</text>");
-}
-
-/// Where the texts of a side begin, or on the right end, and its arrows.
-struct Lane {
-    anchor: &'static str,
-    call: u32,
-    result: u32,
-    state: u32,
-    arrow: (u32, u32),
-}
-
-impl Lane {
-    fn of(side: Side, both: bool) -> Self {
-        let (anchor, call, result, state, arrow) = match side {
-            _ if !both => ("start", 2, ALONE.0 + 20, ALONE.0 + 20, (ALONE.0 - 4, ALONE.0 + 14)),
-            Side::Left => ("start", 2, LEFT.0 + 18, LEFT.0 + 4, (LEFT.0 + 1, LEFT.0 + 14)),
-            Side::Right => {
-                ("end", WIDTH - 2, RIGHT.1 - 18, RIGHT.1 - 4, (RIGHT.1 - 1, RIGHT.1 - 14))
-            }
-        };
-        Self { anchor, call, result, state, arrow }
-    }
-}
-
-/// From a program into its kernel.
-fn arrow(path: &mut String, from: u32, to: u32, y: u32) {
-    let (back, up, down) = (if to > from { to - 4 } else { to + 4 }, y - 3, y + 3);
-    let _ = write!(path, "M{from} {y}H{to}M{back} {up}L{to} {y}L{back} {down}");
-}
-
-/// A packet.
-fn wire(strokes: &mut Strokes, from: u32, to: u32, y: u32) {
-    let (back, up, down) = (if to > from { to - 7 } else { to + 7 }, y - 3, y + 3);
-    let _ = write!(strokes.wires, "M{from} {y}H{to}");
-    let _ = write!(strokes.heads, "M{to} {y}L{back} {up}V{down}Z");
+    ["getsockname", "getpeername", "getsockopt"].contains(&name)
+        || name.contains("poll")
+        || (name == "fcntl" && !sets)
 }
 
 /// The three columns of a transcript, without the space between them.
 fn short_title(title: &str) -> String {
-    let words: Vec<&str> =
-        title.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
-    let text = words.join(" · ");
-    if text.chars().count() <= 58 {
-        return text;
-    }
-    let cut: String = text.chars().take(56).collect();
-    let whole = cut.rsplit_once(' ').map_or(&*cut, |(whole, _)| whole);
-    format!("{} ...", whole.trim_end())
-}
-
-fn escaped(text: &str) -> String {
-    // XML has no other control characters.
-    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    let text = text.replace(odd, "\u{fffd}").replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(" -&gt; ", " → ")
+    let words = title.split("  ").map(str::trim).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" · ")
 }
 
 #[cfg(test)]
@@ -412,26 +244,28 @@ mod tests {
     use super::*;
     use crate::words::{ENGLISH, NOTES};
 
-    const CLIENT: &str = "\
-client  connect  exited with 7, 5 bytes
-  call    socket(AF_INET) = FD1
-  call    connect(FD1) = 0
-  state   FD1, at PORT1: unbound -> unconnected
-  state   FD1, at PORT1: unbound -> connected
-  state   FD1, at PORT1: connected -> unbound
-  call    ioctl(FD1, FIONBIO, [0]) = 0
-  call    ioctl(FD1, FIONBIO, [1]) = 0
+    const CLIENT: &str = "  call    socket(AF_INET) = FD1
+  call    connect(FD1) ...
   packet    PORT1 -> PORT2  SYN, again
   packet    PORT1 -> PORT2  PSH ACK  1 byte \"a\"
   packet    PORT1 -> PORT2  datagram  5 bytes \" byte\"
   packet    PORT2 -> PORT1  ICMP: port unreachable
+  result  connect = 0
+  state   FD1, PORT1 to PORT2: unbound -> unconnected
+  state   FD1, PORT1 to PORT2: unbound -> connected
+  state   FD1, PORT1 to PORT2: connected -> unbound
+  state   FD1, PORT1 to PORT2: LAST-ACK -> CLOSED, descriptor still open
+  state   FD1, PORT1 to PORT2: ESTABLISHED -> FIN-WAIT-2, descriptor closed
+  state   PORT1 to PORT2: FIN-WAIT-2 -> TIME-WAIT
+  call    ioctl(FD1, FIONBIO, [0]) = 0
+  call    ioctl(FD1, FIONBIO, [1]) = 0
+client  connect  exited with 7, 5 bytes
   ...     9 times in all
-  ...     9 times in all, each with its own FD and PORT
+  ...     9 times in all, each with its own FD, PORT and queue lengths
   ...     all of this, 9 times in all
   ...     all of this, 9 times in all, each with its own FD
   call    (the kernel, by itself)
   call    (exited with 7)
-(after the last line)
 (a server still waited in accept4, and was ended)
 (it was still busy, and was ended)
 (it still slept, and was ended)
@@ -443,14 +277,18 @@ client  connect  exited with 7, 5 bytes
   ...     of this call, or of another at the same time:
   call    (killed by SIGSEGV)
 ";
-    const SERVER: &str = "\
-  call    socket(AF_INET) = FD1
+    const SERVER: &str = "  call    socket(AF_INET) = FD1
   state   FD1, at PORT1: CLOSED -> LISTEN
   queue   FD1, at PORT1: accept queue 0 -> 1
   queue   FD1, at PORT1: Recv-Q empty -> not empty
   queue   FD1, at PORT1: Recv-Q not empty -> empty
   state   PORT1 to PORT2: ESTABLISHED, no descriptor yet
 ";
+
+    fn picture(text: &str, parts: &[&str]) -> Result<String, String> {
+        let parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+        Timeline::read(text).svg("x", &parts, &Words::default())
+    }
 
     fn pictures(words: &Words) -> String {
         let svg = |text| Timeline::read(text).svg("x", &[], words).expect("a picture");
@@ -466,6 +304,121 @@ client  connect  exited with 7, 5 bytes
             let picture = pictures(&words.expect("words of the drawing"));
             assert_ne!(picture, plain, "{english}");
             assert_eq!(picture.replace('~', ""), plain, "{english}");
+        }
+    }
+
+    /// The texts of a picture, in their order, with their y.
+    fn texts(svg: &str) -> Vec<(u32, String)> {
+        let text = |piece: &str| {
+            let (_, y) = piece.split_once(" y=\"")?;
+            let (y, rest) = y.split_once('"')?;
+            let (text, _) = rest.split_once('>')?.1.split_once('<')?;
+            Some((y.parse().ok()?, text.to_owned()))
+        };
+        svg.split("<text ").skip(1).filter_map(text).collect()
+    }
+
+    #[test]
+    fn time_goes_down() {
+        let svg = picture(CLIENT, &[]).expect("a picture");
+        let texts = texts(&svg);
+        assert!(texts.windows(2).all(|two| two[0].0 <= two[1].0), "{texts:?}");
+        let at = |wanted: &str| {
+            let found = texts.iter().filter(|(_, text)| text == wanted).map(|(y, _)| *y);
+            found.collect::<Vec<_>>()
+        };
+        // The call, its packets, its result, and then the program's line.
+        let [call, packet, line] =
+            ["connect FD1", "SYN, again", "client · connect · exited with 7, 5 bytes"].map(&at);
+        let result = at("connect");
+        assert_eq!([call.len(), packet.len(), result.len(), line.len()], [1; 4]);
+        assert!(call < packet && packet < result && result < line, "{texts:?}");
+        assert_eq!(at("0"), result);
+        // Into the kernel, and back; no arrow leads back before the result.
+        let arrow = |at: &[u32], from: u32, to: u32| format!("M{from} {}H{to}m", at[0] - 4);
+        assert!(svg.contains(&arrow(&call, 93, 109)), "{svg}");
+        assert!(svg.contains(&arrow(&result, 109, 93)), "{svg}");
+        assert!(!svg.contains(&format!("M93 {}m", call[0] - 4)), "{svg}");
+    }
+
+    #[test]
+    fn a_part_has_what_led_to_its_line() {
+        let whole = "  call    socket(AF_INET) = FD1\na line\n  call    close(FD1) = 0\nthe end of it\n  \
+                     call    socket(AF_INET) = FD2\n(exited with 1)\n";
+        let shows = |parts| {
+            let svg = picture(whole, parts).expect("a picture");
+            texts(&svg).into_iter().skip(2).map(|(_, text)| text).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(shows(&["a line"]), "socket|FD1|a line");
+        assert_eq!(shows(&["the end of"]), "close FD1|0|the end of it");
+        assert_eq!(shows(&["the end"]), "socket|FD2|(exited with 1)");
+        assert_eq!(picture(whole, &["none"]), Err("x: no line has 'none'".into()));
+        assert_eq!(picture("a line\n", &["the end"]), Err("x: no line has 'the end'".into()));
+    }
+
+    #[test]
+    fn a_packet_goes_from_its_sender() {
+        let refused = "  call    socket(AF_INET) = FD1
+  call    connect(FD1, 127.0.0.1:PORT1) ...
+  packet    PORT2 -> PORT1  SYN
+  packet    PORT1 -> PORT2  RST ACK
+  result  connect = ECONNREFUSED
+  call    socket(AF_INET) = FD2
+  call    sendto(FD2, \"x\", 1, 0, 127.0.0.1:PORT2) ...
+  packet    PORT3 -> PORT2  datagram  1 byte \"x\"
+  result  sendto = 1
+  state   FD2, at PORT3: unbound -> unconnected
+";
+        let svg = picture(refused, &[]).expect("a picture");
+        let (_, wires) = svg.split_once("stroke-width").expect("wires");
+        let (wires, _) = svg[..svg.len() - wires.len()].rsplit_once("\" fill").expect("a path");
+        let (_, wires) = wires.rsplit_once("d=\"").expect("a path");
+        let from: Vec<&str> = wires.split('M').map(|wire| &wire[..wire.len().min(3)]).collect();
+        // From the left, from the right, and one that turns round.
+        assert_eq!(from, ["", "124", "236", "124"]);
+        assert!(wires.ends_with("H124"), "{wires}");
+        assert!(svg.contains("datagram, 1 byte → PORT2"));
+    }
+
+    #[test]
+    fn a_socket_keeps_its_name() {
+        let text = "  state   PORT1 to PORT2: ESTABLISHED, no descriptor yet
+  queue   PORT1 to PORT2: Recv-Q 0 -> 5
+  state   FD1, PORT1 to PORT2: ESTABLISHED, has a descriptor
+  state   FD1, PORT1 to PORT2: ESTABLISHED -> FIN-WAIT-2, descriptor closed
+  state   PORT1 to PORT2: FIN-WAIT-2 -> TIME-WAIT
+  state   PORT1 to PORT3: FIN-WAIT-2 -> TIME-WAIT
+";
+        let svg = picture(text, &[]).expect("a picture");
+        let texts: Vec<_> = texts(&svg).into_iter().skip(2).map(|(_, text)| text).collect();
+        let wanted = [
+            "PORT1, no FD: ESTABLISHED",
+            "PORT1, no FD: Recv-Q 5",
+            "FD1 ESTABLISHED",
+            "FD1 closed: FIN-WAIT-2",
+            "FD1 closed: TIME-WAIT",
+            "PORT1, no FD: TIME-WAIT",
+        ];
+        assert_eq!(texts, wanted);
+    }
+
+    #[test]
+    fn no_name_comes_from_nowhere() {
+        let twice = "  call    fcntl(FD1, F_GETFL) = 0x2 (flags O_RDWR)\n  call    fcntl(FD1, F_DUPFD_CLOEXEC, 0) = FD2\n";
+        let svg = picture(twice, &[]).expect("a picture");
+        let texts: Vec<_> = texts(&svg).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["program", "kernel", "fcntl FD1", "FD2"]);
+    }
+
+    #[test]
+    fn a_mark_stands_beside_one_row() {
+        let svg = picture(SERVER, &["1: accept queue", "2: no descriptor"]).expect("a picture");
+        let texts = texts(&svg);
+        let at = |wanted| texts.iter().find(|(_, text)| text == wanted).expect("it").0;
+        assert_eq!(at("1"), at("FD1 accept queue 1"));
+        assert_eq!(at("2"), at("PORT1, no FD: ESTABLISHED"));
+        for wrong in ["1: FD1", "1: nothing"] {
+            assert!(picture(SERVER, &[wrong]).is_err(), "{wrong}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 /// In English. In braces: what the drawing puts there.
-pub(crate) const ENGLISH: [&str; 23] = [
+pub(crate) const ENGLISH: [&str; 27] = [
     "What the kernel did: {name}",
     "Time goes down. The text below the picture says the same and more.",
     "client",
@@ -19,6 +19,10 @@ pub(crate) const ENGLISH: [&str; 23] = [
     "ICMP: port unreachable",
     "{descriptor} LISTEN at {port}",
     "{port}, no FD: {state}",
+    "{descriptor} closed: {state}",
+    "{descriptor} still open: {state}",
+    "{one} and {other}",
+    "queue lengths",
     "unbound",
     "unconnected",
     "connected",
@@ -31,8 +35,7 @@ pub(crate) const ENGLISH: [&str; 23] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 17] = [
-    "(after the last line)",
+pub(crate) const NOTES: [&str; 16] = [
     "(the kernel, by itself)",
     "(exited with {status})",
     "({program} still waited in {call}, and was ended)",
@@ -46,9 +49,9 @@ pub(crate) const NOTES: [&str; 17] = [
     "(not shown: {what})",
     "of this call, or of another at the same time:",
     "all of this, {number} times in all",
-    "all of this, {number} times in all, each with its own {what}",
+    "all of this, {number} times in all, each with its own {own}",
     "{number} times in all",
-    "{number} times in all, each with its own {what}",
+    "{number} times in all, each with its own {own}",
 ];
 
 /// The drawing's words in some language; what it does not have is English.
@@ -92,9 +95,25 @@ impl Words {
 
     /// The words for a whole line of a timeline, if it is one of the notes.
     pub(crate) fn note(&self, line: &str) -> String {
-        let same = |english: &&str| Some(self.fill(english, &values(english, line)?));
-        NOTES.iter().find_map(same).unwrap_or_else(|| line.to_owned())
+        let note = |english: &&str| {
+            let values = values(english, line)?;
+            if !english.ends_with("{own}") {
+                return Some(self.fill(english, &values));
+            }
+            let (last, before) = values.split_last()?;
+            let own = match last.split_once(" and ") {
+                Some((one, other)) => self.fill("{one} and {other}", &[one, self.of(other)]),
+                None => self.of(last).to_owned(),
+            };
+            Some(self.fill(english, &[before, &[&own]].concat()))
+        };
+        NOTES.iter().find_map(note).unwrap_or_else(|| line.to_owned())
     }
+}
+
+/// Whether this is one of the notes.
+pub(crate) fn is_note(line: &str) -> bool {
+    NOTES.iter().any(|english| values(english, line).is_some())
 }
 
 /// The braces in a text, each with what is between them.
