@@ -29,7 +29,9 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         Chinese edition, NAME.zh.rs or NAME.zh.snap, where there is one.
     {{#sequence 04_accept}}, {{#sequence 04_accept // client connect}}
         What the kernel did, as a picture, drawn from examples/timelines;
-        with words, only the lines of the transcript that have them. The timeline
+        with words, only the lines of the transcript that have them, with what led
+        to those; `// the end` is what came after the last line. `// 1: send(` sets
+        the mark 1 beside the one line of the timeline with these words. The timeline
         itself is there for those who hear the page instead of seeing it.
     {{#timeline 04_accept // client connect}}
         Only the text, open.
@@ -290,16 +292,22 @@ class Directives:
 
     def put_sequence(self, *name_and_lines):
         # For a reader who hears the page; steps.css keeps it out of sight.
-        groups = re.split(r"\n(?! )", examples.timeline(*name_and_lines).strip())
-        lines = [[html.escape(squeeze(line)) for line in group.splitlines()] for group in groups]
-        text = "\n".join(f"<p>{'<br>'.join(group)}</p>" for group in lines)
-        how = f'<a href="wire.html">{self.edition.word("how to read")}</a>'
-        caption = self.edition.word("caption", how)
+        text = "\n".join(map(self.aloud, examples.groups_of(*name_and_lines)))
+        is_legend = any(map(examples.MARK.match, name_and_lines))
+        how = f'<a href="set-up.html#how-to-read-a-picture">{self.edition.word("how to read")}</a>'
+        caption = self.edition.word("caption", "" if is_legend else how).strip()
         return (
             f"<figure>\n{self.drawings[name_and_lines]}"
             f'<div class="as-text">\n{text}\n</div>\n'
             f"<figcaption>{caption}</figcaption>\n</figure>"
         )
+
+    def aloud(self, group):
+        """For a reader who hears it: which line is the program's own has to be said."""
+        *lines, last = (html.escape(squeeze(line)) for line in group.splitlines())
+        if examples.title(group) is not None:
+            last = self.edition.word("printed", last)
+        return f"<p>{'<br>'.join([*lines, last])}</p>"
 
     def put_timeline(self, name, *lines):
         return fence("text", examples.timeline(name, *lines))

@@ -146,17 +146,34 @@ def wrap(text, room):
 # ---- What they print.
 
 
+# What stands for a number that the kernel picked. FD1b and FD1-27 are other sockets of FD1's number.
+NAMED = re.compile(r"\b(?:FD|PORT)\d+(?:[b-z]|-\d+)?\b")
+
+
 def transcript(name, language="en"):
     """The lines of a transcript: those in this language, where it has some.
 
     NAME@zh is the one in the other language: on a Chinese page, the English.
+    Where the run has a picture, the kernel's numbers have the same names in both.
     """
     folder = EXAMPLES / "transcripts"
     if name.endswith(f"@{language}"):
         name = name.removesuffix(f"@{language}")
     elif is_recorded(folder, f"{name}@{language}"):
         name = f"{name}@{language}"
-    return recorded(folder, name).splitlines()
+    lines = recorded(folder, name).splitlines()
+    drawn = name.removesuffix("@windows")
+    if not is_recorded(EXAMPLES / "timelines", drawn):
+        return lines
+    own, named = recorded(folder, drawn).splitlines(), printed(drawn)
+    if [NAMED.sub("", line) for line in own] != [NAMED.sub("", line) for line in named]:
+        raise Mistake(f"{drawn}: its timeline has not the lines of its transcript")
+    if name == drawn:
+        return named
+    names = {}
+    for before, after in zip(map(NAMED.findall, own), map(NAMED.findall, named)):
+        names |= {one: other for one, other in zip(before, after) if one not in names}
+    return [NAMED.sub(lambda one: names.get(one[0], one[0]), line) for line in lines]
 
 
 def columns(line):
@@ -170,7 +187,7 @@ def pattern(line):
     for what, instead in [
         (r'"[^"]*"', '"…"'), (r"\[[^\]:]*\]", "[…]"),
         (r"(?:127\.0\.0\.1|0\.0\.0\.0):(?:PORT\d+|\d+)", "ADDRESS"),
-        (r"\b(PORT|FD)\d+", r"\1"), (r"\b\d+(?=ms|ns|\b)", "N"),
+        (r"\b(PORT|FD)\d+(?:[b-z]|-\d+)?\b", r"\1"), (r"\b\d+(?=ms|ns|\b)", "N"),
     ]:
         line = re.sub(what, instead, line)
     return line.strip()
@@ -203,14 +220,42 @@ def the_line(lines, words, where):
 # ---- What the kernel did.
 
 
-def timeline(name, *lines):
-    """All of it; with words, the lines of the transcript that have them."""
+THE_END = "the end"  # as the drawing has it: what came after the last line of the program
+MARK = re.compile(r"\d+: ")  # of a legend: no part of the timeline
+
+
+def groups(name):
+    """Each line of the program with what led to it, which stands above it, and what came after the last one."""
     text = recorded(EXAMPLES / "timelines", name)
-    if not lines:
-        return text
-    lines = [squeeze(line) for line in lines]
-    groups = re.split(r"^(?! )", text, flags=re.MULTILINE)
-    titles = [" ".join(columns(group.split("\n")[0])) for group in groups]
-    return "".join(
-        group for group, title in zip(groups, titles) if any(line in title for line in lines)
-    )
+    found = re.findall(r"(?:^ .*\n)*^[^ ].*\n|(?:^ .*\n)+", text, flags=re.MULTILINE)
+    last = len(found)
+    while last and re.fullmatch(r"\(.*\)", found[last - 1].splitlines()[-1]):  # how a program ended
+        last -= 1
+    return found[:last] + ["".join(found[last:])] if last < len(found) else found
+
+
+def title(group):
+    """The line of the program; None: it has printed no more."""
+    line = group.splitlines()[-1]
+    return None if line.startswith((" ", "(")) else line
+
+
+def printed(name):
+    return [title(group) for group in groups(name) if title(group) is not None]
+
+
+def timeline(name, *lines):
+    return "".join(groups_of(name, *lines))
+
+
+def groups_of(name, *lines):
+    """All of it; with words, the lines of the program that have them, and what led to those."""
+    lines = [squeeze(line) for line in lines if not MARK.match(line)]
+    found = groups(name)
+    if lines:
+        def is_wanted(group):
+            own = title(group)
+            return any(own is None if line == THE_END else own is not None and line in squeeze(own) for line in lines)
+
+        found = [group for group in found if is_wanted(group)]
+    return found

@@ -134,6 +134,12 @@ def check_pages(pages):
         drawn, said = len(re.findall(r'class="picture sequence"', html)), html.count('<div class="as-text">\n<p>')
         if drawn != said:
             mistake(name, f"{drawn} pictures of timelines, {said} of them as text")
+        for legend in re.findall(r'<svg class="picture sequence".*?(?=<svg|\Z)', html, re.DOTALL):
+            marks = re.findall(r'class="mark"[^>]*>(\d+)<', legend)
+            _, _, rest = legend.partition("</figure>")
+            explained = len(re.findall("<li>", rest.partition("</ol>")[0])) if marks else 0
+            if sorted(map(int, marks)) != list(range(1, explained + 1)):
+                mistake(name, f"the marks {marks} of a picture, and {explained} explanations")
         if "{{#" in "".join(page.text):
             mistake(name, "a directive is left over")
         # Between punctuation and a Chinese character, Markdown ends none.
@@ -240,6 +246,8 @@ def check_kernel(texts):
             if not prose.lstrip().startswith("{{#sequence"):
                 mistake(name, f"words before the picture of {drawings[0]}")
             timeline = "".join(map(examples.timeline, drawings))
+            for named in sorted(set(examples.NAMED.findall(prose)) - set(examples.NAMED.findall(timeline))):
+                mistake(name, f"{named} is not in the timeline of {' and '.join(drawings)}")
             prose = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)", "", prose)
             prose = re.sub(r"^\|.*$", "", prose, flags=re.MULTILINE)
             names = {word: word for word in re.findall(STATES_AND_FLAGS, prose)}

@@ -10,7 +10,7 @@ from steps import atlas, drawings, examples, follow, po, rust
 from steps.__main__ import process
 from steps.directives import Directives
 from steps.edition import Edition
-from steps.files import EXAMPLES, PAGES, Mistake, read, recorded, squeeze
+from steps.files import EXAMPLES, PAGES, Mistake, is_recorded, read, recorded, squeeze
 from steps.markdown import parts, state
 
 ENGLISH = """# A page
@@ -304,15 +304,71 @@ class Drawings(unittest.TestCase):
 
     def test_a_picture_is_there_as_text_too(self):
         shown = Directives(Edition(), {("06_close_udp",): "<svg>\n"}).expand("{{#sequence 06_close_udp}}")
-        first, second, *_ = recorded(EXAMPLES / "timelines", "06_close_udp").splitlines()
+        first, second, *lines = recorded(EXAMPLES / "timelines", "06_close_udp").splitlines()
         self.assertIn(f"<p>{squeeze(first)}<br>{squeeze(second)}<br>", shown)
+        printed = next(line for line in lines if not line.startswith(" "))
+        self.assertIn(f"<br>The program prints: {squeeze(printed)}</p>\n", shown)
+        self.assertEqual(shown.count("The program prints:"), sum(not line.startswith(" ") for line in lines))
         self.assertNotIn("\n\n", shown)  # Markdown would end the HTML there
+
+    def test_a_legend_does_not_lead_to_itself(self):
+        for marks, links in [((), 1), (("1: sendto(",), 0)]:
+            drawing = {("06_close_udp", *marks): "<svg>\n"}
+            shown = Directives(Edition(), drawing).expand("{{#sequence %s}}" % " // ".join(("06_close_udp", *marks)))
+            self.assertEqual(shown.count("How to read it"), links)
+            self.assertEqual(shown.count("The program prints:"), len(examples.printed("06_close_udp")))
 
     def test_what_went_wrong(self):
         with self.answer((1, "", "no such line\n")), self.assertRaisesRegex(Mistake, "drawn: no such line$"):
             drawings.draw([("04_accept",)], {})
         with unittest.mock.patch.object(drawings, "DRAW", ["no-such-cargo"]), self.assertRaisesRegex(Mistake, "needs cargo"):
             drawings.draw([("04_accept",)], {})
+
+
+class Timelines(unittest.TestCase):
+    FOLDER = {
+        "timelines": "  call    socket() = FD1\n  call    close(FD1) = 0\n  call    socket() = FD1b\none FD1 PORT2\n"
+        "one FD1b PORT2\nthe end of it\n  call    x\n(y still slept)\n",
+        "transcripts": "one FD1 PORT1\none FD1 PORT1\nthe end of it\n",
+    }
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name, text in self.FOLDER.items():
+            (Path(folder.name) / name).mkdir()
+            (Path(folder.name) / name / "a.snap").write_text(f"---\nsource: x\n---\n{text}")
+        self.folder = Path(folder.name)
+        patch = unittest.mock.patch.object(examples, "EXAMPLES", self.folder)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_a_line_with_what_led_to_it(self):
+        self.assertEqual(examples.timeline("a"), self.FOLDER["timelines"])
+        self.assertEqual(examples.timeline("a", "one  FD1 P"), self.FOLDER["timelines"].split("one FD1b")[0])
+        self.assertEqual(examples.timeline("a", "end of"), "the end of it\n")
+        self.assertEqual(examples.timeline("a", "the end"), "  call    x\n(y still slept)\n")
+        self.assertEqual(examples.printed("a"), ["one FD1 PORT2", "one FD1b PORT2", "the end of it"])
+
+    def test_the_transcript_has_the_names_of_the_picture(self):
+        self.assertEqual(examples.transcript("a"), examples.printed("a"))
+        windows = "one FD1 PORT1\nanother FD1 PORT9\n"
+        (self.folder / "transcripts" / "a@windows.snap").write_text(f"---\nsource: x\n---\n{windows}")
+        self.assertEqual(examples.transcript("a@windows"), ["one FD1 PORT2", "another FD1 PORT9"])
+
+    def test_other_lines_are_a_mistake(self):
+        (self.folder / "transcripts" / "a.snap").write_text("---\nsource: x\n---\none FD1 PORT1\n")
+        with self.assertRaisesRegex(Mistake, "a: its timeline has not the lines"):
+            examples.transcript("a")
+
+    def test_each_picture_of_an_example(self):
+        self.doCleanups()
+        both = 0
+        for path in (EXAMPLES / "timelines").glob("*.snap"):
+            if is_recorded(EXAMPLES / "transcripts", path.stem):
+                self.assertEqual(examples.transcript(path.stem), examples.printed(path.stem))
+                both += 1
+        self.assertGreater(both, 20)
 
 
 class OnThePages(unittest.TestCase):
