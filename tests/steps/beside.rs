@@ -209,7 +209,7 @@ fn calls(timeline: &str) -> Vec<(String, String)> {
                 }
                 (name, line.rsplit_once(") = ").expect(line).1)
             }
-            (Some(line), Some(name)) => panic!("{name} has not returned: {line}"),
+            (Some(line), Some(name)) => unreachable!("{name} has not returned: {line}"),
             (None, Some(name)) => {
                 let Some(line) = line.strip_prefix("  result  ") else { continue };
                 let (name, result) = (*name, line.strip_prefix(&format!("{name} = ")));

@@ -19,8 +19,10 @@ use crate::machine::{PYTHON, command, has, launch, missing, program, spawn, succ
 use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
+mod live;
+
 /// Python itself: its name may be that of a script that looks for it.
-fn python() -> Option<&'static str> {
+pub(crate) fn python() -> Option<&'static str> {
     static PATH: LazyLock<Option<String>> = LazyLock::new(|| {
         if !has(&[PYTHON]) {
             return None;
@@ -34,7 +36,7 @@ fn python() -> Option<&'static str> {
 
 /// Arguments for a program in Python, in which `listener` is a listener at `at`, and `client` and
 /// `server` are the ends of a connection.
-fn connected(program: &str) -> String {
+pub(crate) fn connected(program: &str) -> String {
     format!(
         "import os, signal, socket, sys, time\n\
          listener = socket.create_server(('127.0.0.1', 0)); at = listener.getsockname()\n\

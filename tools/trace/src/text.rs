@@ -1017,6 +1017,49 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_again_is_not_kept() {
+        let mut folder = Folder::default();
+        let step = |name: usize| {
+            let call = format!("  call    f({OPEN}fd:FD{name}{CLOSE})");
+            vec![call, format!("  result  f = {}", name % 2)]
+        };
+        // Two that take turns, ten thousand times; then others, which are all different.
+        for number in 0..20_000 {
+            folder.push(step(number % 2));
+            assert!(folder.waiting.len() <= 2 * MANY);
+        }
+        for number in 0..1000 {
+            folder.push(vec![format!("  call    g({number})")]);
+            assert!(folder.waiting.len() <= LONGEST + 1);
+        }
+        folder.end();
+        assert_eq!(folder.lines.len(), 2 * 2 + 1 + 1000);
+        assert_eq!(folder.lines[4], "  ...     all of this, 10000 times in all");
+    }
+
+    #[test]
+    fn who_asks_is_shown_at_once_and_then_only_how_often() {
+        let mut folder = Folder::default();
+        let asks = || vec!["  call    recv() = EAGAIN".to_owned()];
+        let mut shown = vec![];
+        for _ in 0..5 {
+            folder.push(asks());
+            folder.pause();
+            shown.push(folder.lines.len());
+        }
+        assert_eq!(shown, [1; 5]);
+        folder.end();
+        assert_eq!(folder.lines[1..], ["  ...     5 times in all"]);
+        // Clients who come again and again are shown when nobody comes.
+        let mut folder = Folder::default();
+        for _ in 0..20 {
+            folder.push(vec!["  call    send() = 1".to_owned()]);
+        }
+        folder.pause();
+        assert_eq!(folder.lines[1..], ["  ...     20 times in all"]);
+    }
+
+    #[test]
     fn only_what_is_equal_is_shown_once_and_how_often() {
         let fold =
             |lines: &[String]| fold(lines.iter().map(|line| vec![format!("  {line}")])).len();
