@@ -20,6 +20,7 @@ use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
 mod live;
+mod speed;
 
 /// Python itself: its name may be that of a script that looks for it.
 pub(crate) fn python() -> Option<&'static str> {

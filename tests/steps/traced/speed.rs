@@ -1,0 +1,97 @@
+//! `cargo trace` is as quick with many connections as with few, and about as quick as strace.
+//!
+//! Time on a machine that does other things, too, says little. What is compared is the time that
+//! processors worked, of two runs, one after the other.
+
+use super::python;
+use crate::machine::{command, missing, tool};
+
+/// Runs a command, and tells how many seconds the processors worked for it, and how many
+/// kilobytes its largest process had.
+const MEASURED: &str = "
+import resource, subprocess, sys
+run = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(run.returncode)
+";
+
+/// The two numbers; `None`: it cannot be done here.
+fn measured(python: &str, run: &[&str]) -> Option<(f64, f64)> {
+    let run = command(python).args(["-c", MEASURED]).args(run).output().expect("it starts");
+    let errors = String::from_utf8_lossy(&run.stderr);
+    if errors.contains(" needs ") || errors.contains("not permitted") {
+        missing(&errors);
+        return None;
+    }
+    assert!(run.status.success(), "{errors}");
+    let text = String::from_utf8_lossy(&run.stdout);
+    let (time, memory) = text.trim().split_once(' ').expect(&text);
+    Some((time.parse().expect("seconds"), memory.parse().expect("kilobytes")))
+}
+
+/// The same for `cargo trace`.
+fn traced(python: &str, program: &str, argument: &str) -> Option<(f64, f64)> {
+    let tool = tool("trace").to_str().expect("UTF-8");
+    measured(python, &[tool, "--all", "--", python, "-c", program, argument])
+}
+
+/// Connections that are all open at the same time, and are closed one after the other.
+const CONNECTIONS: &str = "
+import socket, sys
+listener = socket.create_server(('127.0.0.1', 0)); at = listener.getsockname()
+def connect(): return socket.create_connection(at), listener.accept()[0]
+for client, server in [connect() for _ in range(int(sys.argv[1]))]:
+    client.close(); server.recv(1); server.close()
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_call_takes_no_longer_where_many_connections_are_open() {
+    let Some(python) = python() else { return };
+    let time = |number: &str| traced(python, CONNECTIONS, number).map(|(time, _)| time);
+    let (Some(none), Some(few), Some(many)) = (time("0"), time("50"), time("400")) else { return };
+    // It was 8 times as much for each when all were looked at after each call.
+    let (few, many) = ((few - none) / 50.0, (many - none) / 400.0);
+    assert!(many < 3.0 * few, "{many} s for each of many, {few} s for each of few");
+}
+
+const TO_AND_FRO: &str = "
+import socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+client = socket.create_connection(listener.getsockname()); server, _ = listener.accept()
+for _ in range(int(sys.argv[1])):
+    client.sendall(b'ping'); server.recv(9); server.sendall(b'pong'); client.recv(9)
+";
+
+/// The work of strace is the least that there is to do.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn it_takes_a_few_times_what_strace_takes() {
+    let Some(python) = python() else { return };
+    let strace = |number: &str| {
+        let alone = ["strace", "-f", "-q", "-y", "--seccomp-bpf", "-e", "trace=%network", "-o"];
+        let all = [&alone[..], &["/dev/null", python, "-c", TO_AND_FRO, number]].concat();
+        measured(python, &all).map(|(time, _)| time)
+    };
+    let tool = |number: &str| traced(python, TO_AND_FRO, number).map(|(time, _)| time);
+    // What it takes to start is not counted.
+    let (Some(all), Some(start)) = (strace("2000"), strace("0")) else { return };
+    let least = all - start;
+    let (Some(all), Some(start)) = (tool("2000"), tool("0")) else { return };
+    assert!(all - start < 8.0 * least, "{} s, strace alone {least} s", all - start);
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_was_shown_is_not_kept() {
+    let Some(python) = python() else { return };
+    // 20 MB in lines of 10,000 bytes.
+    let program = "import sys\nfor _ in range(int(sys.argv[1])): print('x' * 9999)";
+    let (Some((_, few)), Some((_, many))) =
+        (traced(python, program, "20"), traced(python, program, "2000"))
+    else {
+        return;
+    };
+    assert!(many < few + 10_000.0, "{many} kilobytes, {few} for a hundredth of the lines");
+}
