@@ -422,6 +422,10 @@ impl Builder {
             (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
             _ => format!("{}{} {OPEN}number:{}{CLOSE}", &parts[4], &parts[5], &parts[6]),
         };
+        // A pattern takes long for a long line.
+        if !["descriptor ", ":", "nc "].iter().any(|words| line.contains(words)) {
+            return line;
+        }
         PATTERN.replace_all(&line, mark).into_owned()
     }
 
@@ -676,7 +680,7 @@ impl Folder {
             self.lines.extend(lines);
             return;
         }
-        let shape = lines.iter().flat_map(|line| [VARIES.replace_all(line, "#"), "\n".into()]);
+        let shape = lines.iter().flat_map(|line| [shape(line), "\n".to_owned()]);
         let step = Shown { shape: shape.collect(), lines };
         match self.asked.take() {
             Some(asked) if asked == step => {
@@ -764,6 +768,22 @@ fn fold(steps: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
 fn asks(step: &Shown) -> bool {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
     matches!(&step.lines[..], [call] if nothing.iter().any(|end| call.ends_with(end)))
+}
+
+/// A line with a mark in the place of what varies. (A pattern takes long for so many lines.)
+fn shape(line: &str) -> String {
+    let mut shape = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(next) = rest.chars().next() {
+        let end = match next {
+            OPEN => rest.find(CLOSE).map(|at| at + CLOSE.len_utf8()),
+            '0'..='9' => Some(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
+            _ => None,
+        };
+        shape.push(if end.is_some() { '#' } else { next });
+        rest = &rest[end.unwrap_or(next.len_utf8())..];
+    }
+    shape
 }
 
 /// A descriptor or an address; a number.
@@ -970,6 +990,10 @@ impl Numbers {
 /// The text without marks.
 fn plain(text: &str) -> String {
     static MARK: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}[a-z]+:([^\u{2}]*)\u{2}"));
+    // A pattern takes long for a long line.
+    if !text.contains(OPEN) {
+        return text.to_owned();
+    }
     MARK.replace_all(text, "$1").into_owned()
 }
 
