@@ -417,7 +417,6 @@ impl Recorder<'_> {
         let pid = running.pid;
         let sockets = running::sockets(pid);
         running.has(sockets.iter().map(|(_, inode, _)| *inode));
-        running.say_how();
         self.lines[0].know(&sockets);
         self.families.extend(&self.lines[0].families);
         self.look()?;
@@ -469,13 +468,17 @@ impl Recorder<'_> {
     /// Writes down what a program has just done, and lets it go on.
     fn step(&mut self, index: usize) -> Result<(), String> {
         let program = &self.programs[index];
+        let mut begins = false;
         if !changes_nothing(&program.beginning) {
             let line = program.beginning.clone() + &program.end_of_line;
             if let Some(running) = &mut self.running {
-                running.hears(&line);
-                if !running.has_begun && has_attached(&line) {
-                    self.begin()?;
-                }
+                let new = running.hears(&line);
+                begins = !running.has_begun && has_attached(&line);
+                self.lines[index].know(&new);
+                self.families.extend(&self.lines[index].families);
+            }
+            if begins {
+                self.begin()?;
             }
             let before = self.readings.len();
             if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
@@ -483,6 +486,11 @@ impl Recorder<'_> {
         }
         let program = &mut self.programs[index];
         let text = program.line()?;
+        if let Some(running) = self.running.as_mut().filter(|_| begins) {
+            // Its call is begun again, so that its end is seen.
+            Tracee::wait(std::slice::from_mut(program), 4 * LONG);
+            running.say_how();
+        }
         let reader = &mut self.lines[index];
         reader.events = self.told + self.events.len();
         if !finds_nothing(&text) {

@@ -28,7 +28,7 @@ use procfs::process::{FDTarget, Process};
 use regex_lite::Regex;
 
 use crate::namespace;
-use crate::strace::regex;
+use crate::strace::{regex, thread_of};
 use crate::tables::{Change, Ends, Family, Row, canonical};
 use crate::tap::{Kind, Packet};
 
@@ -112,7 +112,7 @@ pub fn refused(pid: i32) -> String {
 }
 
 /// A descriptor of a socket of the internet, the socket's number, and its kind.
-type Open = (i32, u64, Family);
+pub type Open = (i32, u64, Family);
 
 /// The sockets of the internet that a process has. Also those that have no address yet, and are in
 /// no table.
@@ -261,14 +261,23 @@ impl Running {
         self.own.inodes.extend(inodes);
     }
 
-    /// Learns from a line of strace which sockets the program has.
-    pub fn hears(&mut self, line: &str) {
+    /// Learns from a line of strace which sockets the program has. Gives those that are new: also
+    /// those of a call that had begun before strace came are known so.
+    pub fn hears(&mut self, line: &str) -> Vec<Open> {
         static STRING: LazyLock<Regex> = LazyLock::new(|| regex(r#""(?:[^"\\]|\\.)*"?"#));
-        static INODE: LazyLock<Regex> = LazyLock::new(|| regex(r"<socket:\[(\d+)\]>"));
+        static INODE: LazyLock<Regex> = LazyLock::new(|| regex(r"(\d+)<socket:\[(\d+)\]>"));
         // What a string says, anybody may have sent.
         let line = STRING.replace_all(line, "");
-        let inodes = INODE.captures_iter(&line).filter_map(|parts| parts[1].parse::<u64>().ok());
-        self.own.inodes.extend(inodes);
+        let thread = thread_of(&line).0.and_then(|thread| i32::try_from(thread).ok());
+        let thread = thread.unwrap_or(self.pid);
+        let mut new = vec![];
+        for parts in INODE.captures_iter(&line) {
+            let (Ok(number), Ok(inode)) = (parts[1].parse(), parts[2].parse()) else { continue };
+            if self.own.inodes.insert(inode) {
+                new.extend(family(thread, number).map(|family| (number, inode, family)));
+            }
+        }
+        new
     }
 
     /// Forgets sockets that are closed, now and then.
