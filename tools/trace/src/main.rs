@@ -51,8 +51,8 @@ const ANYWHERE: &str = "    socket-trace -- python3 server.py         any progra
                                               a second one, which starts when
                                               the first one waits
     socket-trace --pid 1234                   a program that runs already
-    socket-trace NAME                         an example of this folder's project
-                                              in Rust: cargo builds it
+    socket-trace NAME                         an example of this project in
+                                              Rust: cargo builds it
 ";
 
 fn main() -> ExitCode {
