@@ -319,7 +319,7 @@ impl Lines {
         if self.attached.is_some() && is_print(name, arguments) {
             return self.prints_elsewhere(arguments, result.parse().unwrap_or(0));
         }
-        if ["write", "writev", "sendfile"].contains(&name) {
+        if self.attached.is_none() && ["write", "writev", "sendfile"].contains(&name) {
             let to = arguments.trim_start_matches(|c: char| c.is_ascii_digit());
             let to = to.strip_prefix(&*self.output_name);
             if to.is_some_and(|rest| rest.starts_with(['>', '<'])) {
