@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 
 use tempfile::tempdir;
 
@@ -34,7 +35,7 @@ pub const NOT_ROOT: [&str; 4] = ["-Un", "--map-user=1000", "--map-group=1000", "
 /// runs a program. The last datagram says that tcpdump has seen all. It gets room, or it loses some.
 const WATCHED: &str = r#"
 ip link set lo up || exit
-tcpdump -i lo -n -U --immediate-mode -B 32768 -s 200 -w "$1" 2>"$1.log" &
+tcpdump -i lo -n -U --immediate-mode --time-stamp-precision=nano -B 32768 -s 200 -w "$1" 2>"$1.log" &
 for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
 file=$1
 shift
@@ -70,9 +71,13 @@ pub fn watched_in_any_order(arguments: &[&str]) -> Option<(i32, String)> {
 
 fn watch(arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
     let folder = tempdir().expect("a folder");
-    let file = folder.path().join("packets");
+    watch_into(&folder.path().join("packets"), arguments, in_order)
+}
+
+/// The same, and keeps what tcpdump has written.
+pub fn watch_into(file: &Path, arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
     let mut watched = command("unshare");
-    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
+    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(file);
     let run = watched.arg(tool("trace")).arg("--inside").args(arguments).output();
     let run = run.expect("it starts");
     let errors = String::from_utf8_lossy(&run.stderr);
@@ -82,7 +87,7 @@ fn watch(arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
         return None;
     }
     let timeline = String::from_utf8_lossy(&run.stdout).into_owned();
-    let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(&file).output();
+    let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(file).output();
     let capture = capture.expect("it starts");
     let capture = String::from_utf8_lossy(&capture.stdout);
     let (mut ours, mut theirs) = (packets(&timeline), captured(&capture));

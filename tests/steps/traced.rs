@@ -2,6 +2,7 @@
 //! behind. Where that can be, the same run is compared with tcpdump.
 
 mod attached;
+mod data;
 
 use std::fmt::Write as _;
 use std::os::fd::OwnedFd;

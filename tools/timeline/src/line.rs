@@ -65,7 +65,7 @@ impl<'a> Timeline<'a> {
     #[must_use]
     pub fn read(text: &'a str) -> Self {
         let read = |line| Some((line, Line::read(line)?));
-        Self { lines: text.lines().filter_map(read).collect() }
+        Self { lines: text.lines().map(without_times).filter_map(read).collect() }
     }
 }
 
@@ -138,9 +138,29 @@ fn labelled(call: &str) -> (Option<&str>, &str) {
     call.rsplit_once(": ").map_or((None, call), |(label, name)| (Some(label), name))
 }
 
+/// A line of ours without what `--time` has put at its end: "[at 0.1 s, took 0.1 ms]".
+fn without_times(line: &str) -> &str {
+    let found = line.strip_suffix(']').filter(|line| line.starts_with("  "));
+    match found.and_then(|line| line.rsplit_once("  [")) {
+        Some((line, times)) if times.starts_with("at ") || times.starts_with("took ") => line,
+        _ => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn when_it_was_is_not_drawn() {
+        let line =
+            r#"  packet    1 -> 2  PSH ACK  4 bytes "pong"  [at 0.5 s, 40.1 ms after "ping"]"#;
+        let plain = r#"  packet    1 -> 2  PSH ACK  4 bytes "pong""#;
+        assert_eq!(without_times(line), plain);
+        assert_eq!(without_times(plain), plain);
+        let printed = "a line  [at 0.5 s]";
+        assert_eq!(without_times(printed), printed);
+    }
 
     #[test]
     fn a_call_may_say_whose_it_is() {

@@ -6,9 +6,13 @@ mod course;
 #[cfg(target_os = "linux")]
 mod helper;
 #[cfg(target_os = "linux")]
+mod json;
+#[cfg(target_os = "linux")]
 mod namespace;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only its errors are of use"))]
 mod order;
+#[cfg(target_os = "linux")]
+mod pcap;
 #[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]

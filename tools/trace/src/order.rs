@@ -23,6 +23,11 @@ pub struct Order {
     pub svg: Option<PathBuf>,
     /// The process to follow, which runs already.
     pub pid: Option<i32>,
+    /// The record, for other programs; and the packets, for those that read such files.
+    pub json: Option<PathBuf>,
+    pub pcap: Option<PathBuf>,
+    /// Nothing is run: an earlier record is shown.
+    pub from: Option<PathBuf>,
     /// How long nothing may happen, if that was said.
     pub patience: Option<Duration>,
     /// This process is in a namespace of its own already: the tests compare what others see there.
@@ -36,6 +41,13 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Any program, not an example.
     pub foreign: bool,
+}
+
+impl Order {
+    /// Whether strace has to say when each thing happened.
+    pub fn times(&self) -> bool {
+        self.show.times || self.json.is_some() || self.pcap.is_some()
+    }
 }
 
 impl Program {
@@ -53,18 +65,20 @@ pub struct Show {
     pub states: bool,
     /// Also what repeats itself.
     pub folds_nothing: bool,
+    /// When it happened.
+    pub times: bool,
 }
 
 impl Show {
     /// All kinds of lines.
-    pub const ALL: Self = Self { calls: true, packets: true, states: true, folds_nothing: false };
+    pub const ALL: Self =
+        Self { calls: true, packets: true, states: true, folds_nothing: false, times: false };
 
     /// All kinds, if none was asked for.
     fn or_all(self) -> Self {
-        let folds_nothing = self.folds_nothing;
-        match self == (Self { folds_nothing, ..Self::default() }) {
-            true => Self { folds_nothing, ..Self::ALL },
-            false => self,
+        match self.calls || self.packets || self.states {
+            true => self,
+            false => Self { folds_nothing: self.folds_nothing, times: self.times, ..Self::ALL },
         }
     }
 }
@@ -111,13 +125,11 @@ impl Wish {
                 Some(Long("inside")) => order.inside = true,
                 Some(Long("alone")) => alone = true,
                 Some(Long("with")) => second = Some(parser.value()?.string()?),
-                Some(Long("svg")) => {
-                    let file = parser.value()?;
-                    if file == "--" {
-                        return Err("--svg: which file?".into());
-                    }
-                    order.svg = Some(file.into());
-                }
+                Some(Long("time")) => order.show.times = true,
+                Some(Long("svg")) => order.svg = Some(file(&mut parser, "svg")?),
+                Some(Long("json")) => order.json = Some(file(&mut parser, "json")?),
+                Some(Long("pcap")) => order.pcap = Some(file(&mut parser, "pcap")?),
+                Some(Long("from")) => order.from = Some(file(&mut parser, "from")?),
                 Some(Long("fault")) => {
                     order.faults.push(Fault::read(&parser.value()?.string()?)?);
                 }
@@ -130,6 +142,16 @@ impl Wish {
                 Some(other) => return Err(other.unexpected()),
             }
         };
+        if order.from.is_some() {
+            let runs = first.is_some() || second.is_some() || order.pid.is_some();
+            let how = !order.faults.is_empty() || order.patience.is_some();
+            if runs || how || order.json.is_some() {
+                let what = "it takes no program, and no --pid, --json, --fault, --wait or --with";
+                return Err(format!("--from shows an earlier run: {what}").into());
+            }
+            order.show = order.show.or_all();
+            return Ok(Self::Trace(order));
+        }
         if order.pid.is_some() {
             if first.is_some() || second.is_some() || alone || order.inside {
                 return Err(ONLY_PID.into());
@@ -157,6 +179,15 @@ impl Wish {
         order.programs.extend(in_front);
         order.show = order.show.or_all();
         Ok(Self::Trace(order))
+    }
+}
+
+/// The file that an option names.
+fn file(parser: &mut lexopt::Parser, option: &str) -> Result<PathBuf, lexopt::Error> {
+    let file = parser.value()?;
+    match file == "--" {
+        true => Err(format!("--{option}: which file?").into()),
+        false => Ok(file.into()),
     }
 }
 

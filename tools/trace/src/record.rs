@@ -14,7 +14,7 @@ use crate::helper::{Keeper, Rights};
 use crate::order::Order;
 use crate::running::{self, Running};
 use crate::strace::{
-    Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, finds_nothing, sockets_in, thread_of,
+    Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, finds_nothing, sockets_in, thread_of,
 };
 use crate::tables::{self, Asker, Backlog, Change, Family, Known, Others, Row};
 use crate::tap::{Kind, Packet, Tap};
@@ -64,6 +64,7 @@ pub struct Event {
     pub open: Vec<u64>,
     /// The process uses sockets for the first time: what the system calls it.
     pub name: Option<String>,
+    pub times: Times,
 }
 
 /// Who is told what happens, while it happens.
@@ -169,7 +170,7 @@ pub fn record(
     // strace first: it has to be where we are, and then we may go into another network.
     let mut attached = vec![];
     if let Some(pid) = order.pid {
-        attached.push(Tracee::attach(pid, &order.faults)?);
+        attached.push(Tracee::attach(pid, &order.faults, order.times())?);
     }
     let running = order.pid.map(|pid| Running::new(pid, names[0]));
     let (keeper, tap) = match running {
@@ -340,7 +341,8 @@ impl Recorder<'_> {
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
         let (what, faults) = (&self.order.programs[index], &self.order.faults);
         let keeper = self.keeper.as_ref().map_or(0, Keeper::pid);
-        let program = Tracee::start(what, faults, input, self.rights, keeper)?;
+        let times = self.order.times();
+        let program = Tracee::start(what, faults, times, input, self.rights, keeper)?;
         self.lines.push(Lines::new(program.output_name()));
         self.programs.push(program);
         Ok(())
@@ -426,7 +428,13 @@ impl Recorder<'_> {
         }
         let process = u32::try_from(pid).unwrap_or_default();
         self.processes.insert((0, process));
-        self.note(0, process, Some(running::name_of(pid)), Action::Call(before(&sockets)));
+        self.note(
+            0,
+            process,
+            Some(running::name_of(pid)),
+            Action::Call(before(&sockets)),
+            Times::default(),
+        );
         Ok(())
     }
 
@@ -493,6 +501,7 @@ impl Recorder<'_> {
         }
         let reader = &mut self.lines[index];
         reader.events = self.told + self.events.len();
+        reader.free_since = program.free_since;
         if !finds_nothing(&text) {
             self.quiet = Instant::now();
             self.shown.0 = false;
@@ -502,7 +511,7 @@ impl Recorder<'_> {
         let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
         self.is_unsure =
             self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
-        for Line { thread, action, waited_since } in lines {
+        for Line { thread, action, waited_since, times } in lines {
             let mut action = self.end_of_running(thread, action);
             let (process, name) = self.process(index, thread, &action);
             if let Action::Call(call) = &action {
@@ -513,8 +522,8 @@ impl Recorder<'_> {
                 end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
             }
             match waited_since {
-                Some(since) => self.note_woken(index, process, name, action, since),
-                None => self.note(index, process, name, action),
+                Some(since) => self.note_woken(index, process, name, action, since, times),
+                None => self.note(index, process, name, action, times),
             }
         }
         self.tell();
@@ -697,6 +706,7 @@ impl Recorder<'_> {
         mut name: Option<String>,
         action: Action,
         since: usize,
+        times: Times,
     ) {
         let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
         let since = since.saturating_sub(self.told);
@@ -715,17 +725,25 @@ impl Recorder<'_> {
         let is_unsure = false;
         self.add(
             place,
-            Event { program, process, action, packets, is_unsure, readings, open, name },
+            Event { program, process, action, packets, is_unsure, readings, open, name, times },
         );
     }
 
-    fn note(&mut self, program: usize, process: u32, name: Option<String>, action: Action) {
+    fn note(
+        &mut self,
+        program: usize,
+        process: u32,
+        name: Option<String>,
+        action: Action,
+        times: Times,
+    ) {
         self.looked = false;
         let readings = std::mem::take(&mut self.readings);
         let packets = std::mem::take(&mut self.packets);
         let is_unsure = self.is_unsure && !packets.is_empty();
         let open = std::mem::take(&mut self.open);
-        let event = Event { program, process, action, packets, is_unsure, readings, open, name };
+        let event =
+            Event { program, process, action, packets, is_unsure, readings, open, name, times };
         self.add(self.events.len(), event);
     }
 
@@ -809,17 +827,20 @@ impl Recorder<'_> {
             lines.begun_at += usize::from(lines.begun_at > self.told + at);
         }
         let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
-        let (process, is_unsure, open, name) = (0, false, vec![], None);
-        self.add(at, Event { program, process, action, packets, is_unsure, readings, open, name });
+        let (process, is_unsure, open, name, times) = (0, false, vec![], None, Times::default());
+        self.add(
+            at,
+            Event { program, process, action, packets, is_unsure, readings, open, name, times },
+        );
     }
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
         self.look()?;
         for index in 0..self.lines.len() {
-            for Line { thread, action, .. } in self.lines[index].rest() {
+            for Line { thread, action, times, .. } in self.lines[index].rest() {
                 let (process, name) = self.process(index, thread, &action);
-                self.note(index, process, name, action);
+                self.note(index, process, name, action, times);
             }
         }
         let mut unfinished: Vec<usize> = (0..self.lines.len()).collect();
@@ -840,7 +861,7 @@ impl Recorder<'_> {
             let all: Vec<&str> = left_out.into_iter().collect();
             self.endings.push(format!("(not shown: {})", all.join("; ")));
         }
-        self.note(0, 0, None, Action::Nothing);
+        self.note(0, 0, None, Action::Nothing, Times::default());
         self.tell_of(self.events.len());
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use regex_lite::{Captures, Regex};
 
@@ -53,6 +54,7 @@ pub struct Call {
 pub fn finds_nothing(text: &str) -> bool {
     let nothing = ["= -1 EAGAIN", "= -1 EINTR", "= 0 (Timeout)", "= ? ERESTART", "--- SIG"];
     text.lines().all(|line| {
+        let line = without_length(line).0;
         let asks = thread_of(line).1.trim_start_matches("<... ");
         let asks = ["poll", "ppoll", "select", "pselect6", "epoll"]
             .iter()
@@ -68,6 +70,16 @@ pub struct Line {
     /// It waited, and another thread has probably ended that: how many events there were when it
     /// began.
     pub waited_since: Option<usize>,
+    pub times: Times,
+}
+
+/// When something happened, if that was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// When it began, since the beginning of 1970.
+    pub at: Option<Duration>,
+    /// How long it took.
+    pub took: Option<Duration>,
 }
 
 /// A call that has not returned.
@@ -76,6 +88,7 @@ struct OpenCall {
     order: usize,
     /// How many events there were.
     at: usize,
+    time: Option<Duration>,
 }
 
 /// Reads the lines of one program.
@@ -100,7 +113,9 @@ pub struct Lines {
     /// The process that ran already: it prints where it always did.
     attached: Option<i32>,
     /// What another thread has brought about that is not through itself.
-    later: Vec<(Option<u32>, Action)>,
+    later: Vec<(Option<u32>, Action, Times)>,
+    /// Since when the program may go on: what strace writes down before that has not begun.
+    pub free_since: Duration,
 }
 
 /// Gives the next bytes that a program has printed, so many.
@@ -205,8 +220,10 @@ impl Lines {
                 }
                 return Err(format!("strace: {complaint}"));
             }
+            let at = time_in(line).map(|time| time.max(self.free_since));
+            let (line, took) = without_length(line);
             let (thread, line) = thread_of(line);
-            self.read_line(thread, line, printed, &mut events);
+            self.read_line(thread, line, Times { at, took }, printed, &mut events);
         }
         Ok(events)
     }
@@ -215,13 +232,14 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         line: &str,
+        times: Times,
         printed: Printed<'_>,
         events: &mut Vec<Line>,
     ) {
         if let Some(end) = line.strip_prefix("+++ ") {
             let how = end.trim_end_matches(" +++").trim_end_matches(" (core dumped)").to_owned();
             let end = End { how, of_process: false, of_program: false };
-            self.push(thread, Action::End(end), None, events);
+            self.push(thread, Action::End(end), times, None, events);
             return;
         }
         if let Some(signal) = line.strip_prefix("--- ") {
@@ -230,11 +248,12 @@ impl Lines {
         }
         if let Some(text) = line.strip_suffix(" <unfinished ...>") {
             self.order += 1;
-            let call = OpenCall { text: text.to_owned(), order: self.order, at: self.events };
+            let (text, time) = (text.to_owned(), times.at);
+            let call = OpenCall { text, order: self.order, at: self.events, time };
             self.open.insert(thread, call);
             return;
         }
-        let (text, order, waited_since) = match line.strip_prefix("<... ") {
+        let (text, order, at, waited_since) = match line.strip_prefix("<... ") {
             Some(rest) => {
                 let (name, rest) = rest.split_once(" resumed>").unwrap_or((rest, ""));
                 // A thread has no number in strace's lines while it is the only one.
@@ -250,21 +269,22 @@ impl Lines {
                 };
                 let waits = !wakes(&call.text) && !rest.contains("= -1 EAGAIN");
                 let since = waits.then_some(call.at);
-                (call.text + rest, call.order, since)
+                (call.text + rest, call.order, call.time, since)
             }
             None => {
                 self.order += 1;
-                (line.to_owned(), self.order, None)
+                (line.to_owned(), self.order, times.at, None)
             }
         };
+        let times = Times { at, ..times };
         for action in self.call(&text, printed) {
             // Another thread's send may have brought this to an end: then the send stands first,
             // although it returns a moment later.
             let is_cause = |call: &OpenCall| call.order > order && wakes(&call.text);
             if self.open.values().any(is_cause) {
-                self.later.push((thread, action));
+                self.later.push((thread, action, times));
             } else {
-                self.push(thread, action, waited_since, events);
+                self.push(thread, action, times, waited_since, events);
             }
         }
         if !self.open.values().any(|call| wakes(&call.text)) {
@@ -276,20 +296,21 @@ impl Lines {
         &mut self,
         thread: Option<u32>,
         action: Action,
+        times: Times,
         waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
-        if self.later.iter().any(|(other, _)| *other == thread) {
-            self.later.push((thread, action));
+        if self.later.iter().any(|(other, ..)| *other == thread) {
+            self.later.push((thread, action, times));
         } else {
-            events.push(Line { thread, action, waited_since });
+            events.push(Line { thread, action, waited_since, times });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
         let later = std::mem::take(&mut self.later);
-        let line = |(thread, action)| Line { thread, action, waited_since: None };
+        let line = |(thread, action, times)| Line { thread, action, waited_since: None, times };
         later.into_iter().map(line).collect()
     }
 
@@ -550,10 +571,43 @@ pub fn sockets_in(line: &str) -> (Vec<u64>, Option<SocketAddr>) {
 /// The thread that a line is of, if strace says so: it does when there are several.
 pub fn thread_of(line: &str) -> (Option<u32>, &str) {
     let parts = line.strip_prefix("[pid").and_then(|rest| rest.split_once("] "));
-    match parts {
+    let (thread, line) = match parts {
         Some((pid, line)) => (pid.trim().parse().ok(), line.trim_start()),
         None => (None, line),
+    };
+    (thread, split_time(line).map_or(line, |(_, line)| line))
+}
+
+/// The time at the beginning of what is left of a line, if strace was asked for it: seconds since
+/// 1970, and what follows. Nothing else begins with a digit.
+fn split_time(line: &str) -> Option<(Duration, &str)> {
+    let (time, line) = line.split_once(' ')?;
+    Some((seconds(time)?, line))
+}
+
+/// When a line was begun, if strace says so.
+fn time_in(line: &str) -> Option<Duration> {
+    let line =
+        line.strip_prefix("[pid").and_then(|rest| rest.split_once("] ")).map_or(line, |it| it.1);
+    split_time(line.trim_start()).map(|(time, _)| time)
+}
+
+/// A line without how long its call took, if strace says so at its end. (It escapes what could look
+/// like that in the name of a file.)
+fn without_length(line: &str) -> (&str, Option<Duration>) {
+    let found = line.strip_suffix('>').and_then(|line| line.rsplit_once(" <"));
+    let found = found.and_then(|(line, time)| Some((line, seconds(time)?)));
+    found.map_or((line, None), |(line, time)| (line, Some(time)))
+}
+
+/// Seconds with nine digits behind the point, as strace writes them.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, rest) = text.split_once('.')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if rest.len() != 9 || !digits(whole) || !digits(rest) {
+        return None;
     }
+    Some(Duration::new(whole.parse().ok()?, rest.parse().ok()?))
 }
 
 /// What is shown of the arguments that are no strings.

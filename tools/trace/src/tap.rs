@@ -7,10 +7,15 @@
 //! Opening one needs the right to look at everybody's packets (CAP_NET_RAW). In a network namespace
 //! of one's own, one has it.
 
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
+use std::time::{Duration, SystemTime};
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Linux' numbers for a packet socket.
@@ -43,6 +48,8 @@ impl Tap {
             socket.set_nonblocking(true)?;
             // (The kernel gives as much as it allows.)
             socket.set_recv_buffer_size(1 << 24)?;
+            // The kernel says when each packet came.
+            setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
             Ok(socket)
         };
         let sockets: io::Result<Vec<Socket>> = KINDS.map(open).into_iter().collect();
@@ -57,17 +64,41 @@ impl Tap {
     /// The packets since the last call, oldest first.
     pub fn drain(&mut self) -> io::Result<Vec<Packet>> {
         let mut packets = vec![];
-        for mut socket in &self.sockets {
-            loop {
-                match socket.read(&mut self.buffer) {
-                    Ok(length) => packets.extend(Packet::read(&self.buffer[..length])),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
+        for socket in &self.sockets {
+            // Two that were there at the same time may have been given their times in the other
+            // order.
+            let mut latest = Duration::ZERO;
+            while let Some((length, time)) = receive(socket, &mut self.buffer)? {
+                latest = latest.max(time);
+                let packet = Packet::read(&self.buffer[..length], time);
+                packets.extend(packet.map(|packet| (latest, packet)));
             }
         }
-        Ok(packets)
+        packets.sort_by_key(|(time, _)| *time);
+        Ok(packets.into_iter().map(|(_, packet)| packet).collect())
     }
+}
+
+/// The length of the next frame, and when it came; `None`: there is none.
+fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<(usize, Duration)>> {
+    let mut space = nix::cmsg_space!(TimeSpec);
+    let mut whole = [IoSliceMut::new(buffer)];
+    let message =
+        recvmsg::<()>(socket.as_raw_fd(), &mut whole, Some(&mut space), MsgFlags::empty());
+    let message = match message {
+        Err(Errno::EAGAIN) => return Ok(None),
+        other => other?,
+    };
+    let time = message.cmsgs()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
+        _ => None,
+    });
+    Ok(Some((message.bytes, time.unwrap_or_else(now))))
+}
+
+/// Since the beginning of 1970, as the kernel and strace count.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A segment, a datagram, or the kernel's message that one was refused.
@@ -77,6 +108,10 @@ pub struct Packet {
     pub to: SocketAddr,
     pub kind: Kind,
     pub data: Vec<u8>,
+    /// What stands before the data in the frame. Of what has no data, that is the whole frame.
+    pub headers: Vec<u8>,
+    /// When it came, by the kernel's clock: since the beginning of 1970.
+    pub time: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,9 +127,24 @@ pub enum Kind {
 
 impl Packet {
     /// `None`: nothing that this course speaks of.
-    fn read(frame: &[u8]) -> Option<Self> {
+    pub fn read(frame: &[u8], time: Duration) -> Option<Self> {
         let sliced = LaxSlicedPacket::from_ethernet(frame).ok()?;
-        Self::from_slices(&sliced)
+        let packet = Self::from_slices(&sliced)?;
+        let data = match sliced.transport.as_ref()? {
+            TransportSlice::Tcp(tcp) => tcp.payload(),
+            TransportSlice::Udp(udp) => udp.payload(),
+            _ => &[],
+        };
+        let start = match data {
+            [] => frame.len(),
+            _ => data.as_ptr().addr() - frame.as_ptr().addr(),
+        };
+        Some(Self { headers: frame[..start].to_vec(), time, ..packet })
+    }
+
+    /// As it was on the wire.
+    pub fn frame(&self) -> Vec<u8> {
+        [&self.headers[..], &self.data].concat()
     }
 
     /// The same, without what an interface puts in front.
@@ -118,6 +168,8 @@ impl Packet {
             to: SocketAddr::new(destination, to),
             kind,
             data: data.to_vec(),
+            headers: vec![],
+            time: Duration::ZERO,
         };
         match sliced.transport.as_ref()? {
             TransportSlice::Tcp(tcp) => {
@@ -149,6 +201,6 @@ impl Packet {
     fn refused(about: &[u8]) -> Option<Self> {
         let sliced = LaxSlicedPacket::from_ip(about).ok()?;
         let lost = Self::from_slices(&sliced)?;
-        Some(Self { from: lost.to, to: lost.from, kind: Kind::Refused, data: vec![] })
+        Some(Self { from: lost.to, to: lost.from, kind: Kind::Refused, data: vec![], ..lost })
     }
 }

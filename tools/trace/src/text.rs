@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use regex_lite::{Captures, Regex};
 
@@ -26,6 +27,9 @@ struct Step {
     packets: Vec<String>,
     is_unsure: bool,
     states: Vec<String>,
+    /// When it was, and how long it took, if that is to be said.
+    at: Option<String>,
+    took: Option<String>,
 }
 
 impl Step {
@@ -53,10 +57,14 @@ impl Step {
         let is_split = packets && !self.is_unsure;
         let Self { label, call, .. } = self;
         if is_shown {
+            let at = timed(&[&self.at]);
             lines.push(match &self.result {
-                None => format!("  call    {label}{call}"),
-                Some(_) if is_split => format!("  call    {label}{call} ..."),
-                Some(result) => format!("  call    {label}{call} = {result}"),
+                None => format!("  call    {label}{call}{at}"),
+                Some(_) if is_split => format!("  call    {label}{call} ...{at}"),
+                Some(result) => {
+                    let times = timed(&[&self.at, &self.took]);
+                    format!("  call    {label}{call} = {result}{times}")
+                }
             });
         }
         if packets {
@@ -68,7 +76,8 @@ impl Step {
         }
         if let (true, true, Some(result)) = (show.calls, is_split, &self.result) {
             let name = call.split('(').next().unwrap_or(call);
-            lines.push(format!("  result  {label}{name} = {result}"));
+            let took = timed(&[&self.took]);
+            lines.push(format!("  result  {label}{name} = {result}{took}"));
         }
         if states {
             let states = self.states.iter().map(|one| {
@@ -92,9 +101,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(names: &[&str], show: Show, for_a_picture: bool) -> Self {
+    pub fn new(names: &[&str], show: Show, start: Duration, for_a_picture: bool) -> Self {
         let programs = names.iter().map(|name| (*name).to_owned()).collect();
-        let builder = Builder { programs, ..Builder::default() };
+        let start = show.times.then_some(start);
+        let builder = Builder { programs, start, ..Builder::default() };
         let folder = Folder { folds_nothing: show.folds_nothing, ..Folder::default() };
         Self { builder, show, for_a_picture, folder, text: String::new() }
     }
@@ -187,6 +197,10 @@ struct Builder {
     ran_before: bool,
     /// The number of the next byte, in each direction of each connection.
     next: HashMap<(SocketAddr, SocketAddr), u32>,
+    /// From when on times count, if they are to be said.
+    start: Option<Duration>,
+    /// What was sent last in each direction and was not answered, and when.
+    unanswered: HashMap<(SocketAddr, SocketAddr), (Duration, String)>,
 }
 
 impl Builder {
@@ -198,10 +212,13 @@ impl Builder {
         }
         let mut step = Step {
             label: self.label(owner),
-            packets: event.packets.iter().map(|packet| self.packet(packet)).collect(),
+            packets: event.packets.iter().map(|one| self.packet(one) + &self.when(one)).collect(),
             is_unsure: event.is_unsure,
             ..Step::default()
         };
+        let at = event.times.at.and_then(|at| self.at(at));
+        let took = event.times.took.filter(|_| self.start.is_some());
+        let took = took.map(|took| format!("took {}", length(took)));
         self.closing = match &event.action {
             Action::Call(call) => {
                 self.ports_of(call);
@@ -242,6 +259,7 @@ impl Builder {
                 let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
                 step.call = call.to_owned();
                 step.result = Some(result.to_owned());
+                (step.at, step.took) = (at, took);
                 steps.push(step.named(&mut self.numbers));
             }
             Action::End(end) => {
@@ -254,6 +272,7 @@ impl Builder {
                     && self.of_several(owner).is_some();
                 if step.has_effects() || is_killed || (matters && end.of_program) {
                     step.call = format!("({}{})", std::mem::take(&mut step.label), end.how);
+                    step.at = at;
                     steps.push(step.named(&mut self.numbers));
                 }
             }
@@ -465,6 +484,27 @@ impl Builder {
         }
     }
 
+    /// When something was.
+    fn at(&self, time: Duration) -> Option<String> {
+        let since = time.saturating_sub(self.start?);
+        Some(format!("at {:.4} s", since.as_secs_f64()))
+    }
+
+    /// When a packet came; and if it answers one that went the other way, how long after that.
+    fn when(&mut self, packet: &Packet) -> String {
+        let Some(at) = self.at(packet.time) else { return String::new() };
+        let mut after = None;
+        if !packet.data.is_empty() {
+            let before = self.unanswered.remove(&(packet.to, packet.from));
+            after = before.map(|(time, what)| {
+                format!("{} after {what}", length(packet.time.saturating_sub(time)))
+            });
+            let this = (packet.time, quoted(&packet.data));
+            self.unanswered.insert((packet.from, packet.to), this);
+        }
+        timed(&[&Some(at), &after])
+    }
+
     /// Whether a segment comes again, and how many bytes before it were not seen: the kernel drops
     /// what the tap has no room for.
     fn follow(&mut self, packet: &Packet, flags: &[&str], sequence: u32) -> (bool, u32) {
@@ -610,6 +650,27 @@ fn is_listener(row: &Row, end: SocketAddr) -> bool {
     row.state == "LISTEN" && row.local.port() == end.port() && (at.is_unspecified() || at == ip)
 }
 
+/// How long something took. What is less may be the tool's own.
+fn length(time: Duration) -> String {
+    match time.as_secs_f64() {
+        ..0.000_1 => "under 0.1 ms".to_owned(),
+        few @ ..1.0 => format!("{:.1} ms", few * 1000.0),
+        many => format!("{many:.3} s"),
+    }
+}
+
+/// What stands at the end of a line, marked.
+fn timed(times: &[&Option<String>]) -> String {
+    let all: Vec<&str> = times.iter().filter_map(|time| time.as_deref()).collect();
+    match all[..] {
+        [] => String::new(),
+        _ => format!("{TIME}  [{}]{CLOSE}", all.join(", ")),
+    }
+}
+
+/// Begins a mark that says when something was: each time it is another time.
+const TIME: &str = "\u{1}time:";
+
 /// An address in a packet or a state: of 127.0.0.1, the port says it all.
 fn short(address: SocketAddr) -> String {
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
@@ -674,6 +735,20 @@ struct Shown {
     shape: String,
 }
 
+impl Shown {
+    /// The same, whenever it was.
+    fn is_same(&self, other: &Self) -> bool {
+        let both = [self, other].map(|one| one.lines.iter().map(|line| timeless(line)));
+        let [one, other] = both;
+        one.eq(other)
+    }
+}
+
+/// A line without when it was.
+fn timeless(line: &str) -> &str {
+    line.split_once(TIME).map_or(line, |(line, _)| line)
+}
+
 impl Folder {
     fn push(&mut self, lines: Vec<String>) {
         if self.folds_nothing {
@@ -683,7 +758,7 @@ impl Folder {
         let shape = lines.iter().flat_map(|line| [shape(line), "\n".to_owned()]);
         let step = Shown { shape: shape.collect(), lines };
         match self.asked.take() {
-            Some(asked) if asked == step => {
+            Some(asked) if asked.is_same(&step) => {
                 let mut repeats = Repeats::of(vec![asked]);
                 repeats.times = 2;
                 self.repeats = Some(repeats);
@@ -767,7 +842,9 @@ fn fold(steps: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
 /// Whether this is a call that asks for something that is not there yet.
 fn asks(step: &Shown) -> bool {
     let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
-    matches!(&step.lines[..], [call] if nothing.iter().any(|end| call.ends_with(end)))
+    let [call] = &step.lines[..] else { return false };
+    let call = timeless(call);
+    nothing.iter().any(|end| call.ends_with(end))
 }
 
 /// A line with a mark in the place of what varies. (A pattern takes long for so many lines.)
@@ -885,6 +962,9 @@ impl Repeats {
                 }
                 let both = VARIES.find_iter(line).zip(VARIES.find_iter(other));
                 for (one, new) in both.map(|(one, new)| (one.as_str(), new.as_str())) {
+                    if one.starts_with(TIME) && new.starts_with(TIME) {
+                        continue;
+                    }
                     let is_name = one.starts_with(OPEN);
                     if is_name != new.starts_with(OPEN) {
                         return None;
@@ -921,17 +1001,18 @@ impl Repeats {
 /// The descriptors and addresses in these steps.
 fn marks(steps: &[Shown]) -> impl Iterator<Item = &str> {
     let all = steps.iter().flat_map(|step| &step.lines).flat_map(|line| VARIES.find_iter(line));
-    all.map(|found| found.as_str()).filter(|found| found.starts_with(OPEN))
+    let is_name = |found: &&str| found.starts_with(OPEN) && !found.starts_with(TIME);
+    all.map(|found| found.as_str()).filter(is_name)
 }
 
 /// Above packets that another thread may have sent.
 const UNSURE: &str = "of this call, or of another at the same time:";
 
 /// What happened without a call: a timer ran out.
-const BY_ITSELF: &str = "(the kernel, by itself)";
+pub const BY_ITSELF: &str = "(the kernel, by itself)";
 
 /// Calls that cannot be the reason for a packet.
-fn only_asks(name: &str) -> bool {
+pub fn only_asks(name: &str) -> bool {
     ["getsockname", "getpeername", "getsockopt", "fcntl"].contains(&name)
 }
 
@@ -1008,6 +1089,8 @@ mod tests {
             to: ([127, 0, 0, 1], 2).into(),
             kind: Kind::Segment { flags: flags.to_vec(), sequence },
             data: data.into(),
+            headers: vec![],
+            time: Duration::ZERO,
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register_usize;
@@ -15,9 +16,10 @@ use timeline::{Timeline, Words};
 
 use crate::helper::Rights;
 use crate::order::{Order, Program, Show};
-use crate::record::{Event, Sink, record};
+use crate::record::{Event, Outcome, Sink, record};
+use crate::tap::now;
 use crate::text::Writer;
-use crate::{course, namespace, running};
+use crate::{course, json, namespace, pcap, running};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
@@ -25,6 +27,9 @@ const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
 /// Finds the programs, or has them built, goes into a namespace, and shows what happens there. Gives
 /// the exit status of the (last) program.
 pub fn trace(mut order: Order) -> Result<ExitCode, String> {
+    if let Some(file) = &order.from {
+        return show_again(&order, file);
+    }
     let needed = if order.pid.is_some() { &TOOLS[..1] } else { &TOOLS };
     for (tool, package) in needed {
         if on_the_path(tool).is_none() {
@@ -43,15 +48,7 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
             program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
         }
     }
-    if let Some(file) = &order.svg {
-        // Better now than after the run.
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(file)
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    try_files(&order)?;
     let rights = Rights::read()?;
     // What runs already is where it is.
     if order.pid.is_none() {
@@ -68,44 +65,66 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     }
     let names = names(&order.programs);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut shown = Shown {
-        screen: Writer::new(&names, order.show, false),
-        picture: order.svg.as_ref().map(|_| Writer::new(&names, Show::ALL, true)),
-        is_watched: io::stdout().is_terminal(),
-        error: None,
-    };
+    let mut shown = Shown::new(&order, &names, now())?;
     let outcome = record(&order, &names, &rights, &stop, &mut shown)?;
-    shown.end(&outcome.endings)?;
-    if let (Some(file), Some(mut all)) = (&order.svg, shown.picture) {
-        let picture =
-            Timeline::read(&all.take()).svg(&names.join(" with "), &[], &Words::default())?;
-        // A page of the book has these; a file of its own has not.
-        let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
-        let picture = picture.replacen("<style>", own, 1);
-        std::fs::write(file, picture)
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    shown.end(&outcome)?;
     Ok(ExitCode::from(outcome.status))
 }
 
-/// What is shown while it happens, and drawn at the end.
-struct Shown {
+/// Shows a record.
+fn show_again(order: &Order, file: &Path) -> Result<ExitCode, String> {
+    let reader = json::Reader::open(file)?;
+    try_files(order)?;
+    let names = reader.names.clone();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut shown = Shown::new(order, &names, reader.start)?;
+    let outcome = reader.tell(&mut shown)?;
+    shown.end(&outcome)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the files can be written: better now than after the run.
+fn try_files(order: &Order) -> Result<(), String> {
+    for file in [&order.svg, &order.json, &order.pcap].into_iter().flatten() {
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(file);
+        opened.map_err(cannot_write(file))?;
+    }
+    Ok(())
+}
+
+fn cannot_write(file: &Path) -> impl Fn(io::Error) -> String + '_ {
+    |error| format!("cannot write {}: {error}", file.display())
+}
+
+/// What is shown and written while it happens, and drawn at the end.
+struct Shown<'a> {
+    order: &'a Order,
+    names: &'a [&'a str],
     screen: Writer,
     picture: Option<Writer>,
+    json: Option<json::Writer<'a>>,
+    pcap: Option<pcap::Writer<'a>>,
     is_watched: bool,
     /// The timeline cannot be written any more.
     error: Option<io::Error>,
+    /// Nor another file, which is this one.
+    failed: Option<String>,
 }
 
-impl Sink for Shown {
+impl Sink for Shown<'_> {
     fn event(&mut self, event: &Event) {
         self.screen.event(event);
+        self.write(event);
         if let Some(picture) = &mut self.picture {
             picture.event(event);
         }
     }
 
     fn flush(&mut self) {
+        if let Some(json) = &mut self.json {
+            // The next event, or the end, says what is wrong.
+            let _ = json.flush();
+        }
         let text = self.screen.take();
         if text.is_empty() || self.error.is_some() {
             return;
@@ -125,12 +144,69 @@ impl Sink for Shown {
     }
 
     fn is_over(&self) -> bool {
-        self.error.is_some() && self.picture.is_none()
+        let writes = self.picture.is_some() || self.json.is_some() || self.pcap.is_some();
+        self.error.is_some() && !writes
     }
 }
 
-impl Shown {
-    fn end(&mut self, endings: &[String]) -> Result<(), String> {
+impl<'a> Shown<'a> {
+    fn new(order: &'a Order, names: &'a [&'a str], start: Duration) -> Result<Self, String> {
+        let json = order.json.as_ref().map(|file| {
+            json::Writer::begin(file, start, &order.programs, names).map_err(cannot_write(file))
+        });
+        let pcap = order
+            .pcap
+            .as_ref()
+            .map(|file| pcap::Writer::begin(file, names).map_err(cannot_write(file)));
+        Ok(Self {
+            order,
+            names,
+            screen: Writer::new(names, order.show, start, false),
+            picture: order.svg.as_ref().map(|_| Writer::new(names, Show::ALL, start, true)),
+            json: json.transpose()?,
+            pcap: pcap.transpose()?,
+            is_watched: io::stdout().is_terminal(),
+            error: None,
+            failed: None,
+        })
+    }
+
+    /// Writes an event to the files; one that cannot be written gets no more.
+    fn write(&mut self, event: &Event) {
+        if let (Some(file), Some(json)) = (&self.order.json, &mut self.json) {
+            if let Err(error) = json.event(event) {
+                self.failed = Some(cannot_write(file)(error));
+                self.json = None;
+            }
+        }
+        if let (Some(file), Some(pcap)) = (&self.order.pcap, &mut self.pcap) {
+            if let Err(error) = pcap.event(event) {
+                self.failed = Some(cannot_write(file)(error));
+                self.pcap = None;
+            }
+        }
+    }
+
+    fn end(mut self, outcome: &Outcome) -> Result<(), String> {
+        self.end_timeline(&outcome.endings)?;
+        if let (Some(file), Some(json)) = (&self.order.json, self.json) {
+            json.end(outcome).map_err(cannot_write(file))?;
+        }
+        if let (Some(file), Some(pcap)) = (&self.order.pcap, self.pcap) {
+            pcap.end().map_err(cannot_write(file))?;
+        }
+        if let (Some(file), Some(mut all)) = (&self.order.svg, self.picture) {
+            let name = self.names.join(" with ");
+            let picture = Timeline::read(&all.take()).svg(&name, &[], &Words::default())?;
+            // A page of the book has these; a file of its own has not.
+            let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
+            let picture = picture.replacen("<style>", own, 1);
+            std::fs::write(file, picture).map_err(cannot_write(file))?;
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn end_timeline(&mut self, endings: &[String]) -> Result<(), String> {
         for writer in [Some(&mut self.screen), self.picture.as_mut()].into_iter().flatten() {
             writer.end(endings);
         }

@@ -25,12 +25,16 @@ use procfs::process::{FDTarget, ProcState, Process, Stat, Task};
 
 use crate::helper::{self, Rights};
 use crate::order::{Fault, Program};
+use crate::tap::now;
 use crate::tasks::Tasks;
 
 /// The calls to show: all on sockets, and those that a program can use for sockets and for files.
 const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
 dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
 ?epoll_pwait2,?io_uring_setup,sendfile,splice";
+
+/// When each call began, and how long it took.
+const TIMES: [&str; 2] = ["--absolute-timestamps=format:unix,precision:ns", "--syscall-times=ns"];
 
 /// More of a string than this, strace leaves out.
 const STRING: &str = "100";
@@ -125,6 +129,9 @@ pub struct Tracee {
     halts: bool,
     /// When it last did something.
     last: Instant,
+    /// Since when it might begin the call that has just been taken out; and since when the next one.
+    pub free_since: Duration,
+    freed: Duration,
     pub has_ended: bool,
     /// strace ends as the program did.
     pub status: Option<ExitStatus>,
@@ -164,6 +171,7 @@ impl Tracee {
     pub fn start(
         program: &Program,
         faults: &[Fault],
+        times: bool,
         input: Stdio,
         rights: &Rights,
         keeper: u32,
@@ -174,6 +182,9 @@ impl Tracee {
         // Ctrl-C is for the program: strace shows what it makes of it.
         strace.args(["-f", "-q", "-y", "--seccomp-bpf", "-I", "never"]);
         strace.args(["-s", STRING, "-e", CALLS]);
+        if times {
+            strace.args(TIMES);
+        }
         for fault in faults {
             strace.args(["-e", &fault.as_injection()]);
         }
@@ -208,17 +219,22 @@ impl Tracee {
             since: None,
             halts: false,
             last: Instant::now(),
+            free_since: Duration::ZERO,
+            freed: now(),
             has_ended: false,
             status: None,
         })
     }
 
     /// Has strace follow a process that runs already. It prints where it always did.
-    pub fn attach(pid: i32, faults: &[Fault]) -> Result<Self, String> {
+    pub fn attach(pid: i32, faults: &[Fault], times: bool) -> Result<Self, String> {
         let (out, into) = narrow_pipe().map_err(no_pipe)?;
         let glass = narrow_pipe().map_err(no_pipe)?;
         let mut strace = helper::follower("strace")?;
         strace.args(["-f", "-y", "-I", "2", "-s", LINE, "-e", CALLS, "-p", &pid.to_string()]);
+        if times {
+            strace.args(TIMES);
+        }
         for fault in faults {
             strace.args(["-e", &fault.as_injection()]);
         }
@@ -243,6 +259,8 @@ impl Tracee {
             since: None,
             halts: false,
             last: Instant::now(),
+            free_since: Duration::ZERO,
+            freed: now(),
             has_ended: false,
             status: None,
         })
@@ -366,6 +384,7 @@ impl Tracee {
 
     /// The line that it finished; with it, the program may go on.
     pub fn line(&mut self) -> Result<String, String> {
+        self.free_since = std::mem::replace(&mut self.freed, now());
         self.take()?;
         self.since = None;
         self.halts = false;
