@@ -51,7 +51,7 @@ fn a_call_takes_no_longer_where_many_connections_are_open() {
     let Some(python) = python() else { return };
     let time = |number: &str| traced(python, CONNECTIONS, number).map(|(time, _)| time);
     let (Some(none), Some(few), Some(many)) = (time("0"), time("50"), time("400")) else { return };
-    // It was 8 times as much for each when all were looked at after each call.
+    // 5 times as much, when all are looked at after each call.
     let (few, many) = ((few - none) / 50.0, (many - none) / 400.0);
     assert!(many < 3.0 * few, "{many} s for each of many, {few} s for each of few");
 }
