@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::order::Program;
 use crate::record::{Event, Outcome, Sink};
 use crate::strace::{Action, CLOSE, Call, End, OPEN, Times};
 use crate::tables::{Change, Row};
-use crate::tap::{Kind, Packet};
+use crate::tap::{Fate, Kind, Packet};
 
 const VERSION: u32 = 1;
 
@@ -110,6 +110,12 @@ struct PacketObject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hex: Option<String>,
     headers: String,
+    /// What the network did to it: "lost", "late" or "twice".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
+    /// Of "unreachable": who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<IpAddr>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -353,6 +359,17 @@ impl PacketObject {
             }
             Kind::Datagram => ("datagram", None, None),
             Kind::Refused => ("refused", None, None),
+            Kind::Unreachable { .. } => ("unreachable", None, None),
+        };
+        let network = match packet.fate {
+            Fate::Arrives => None,
+            Fate::Lost => Some("lost"),
+            Fate::Late => Some("late"),
+            Fate::Twice => Some("twice"),
+        };
+        let by = match packet.kind {
+            Kind::Unreachable { by } => Some(by),
+            _ => None,
         };
         let text = String::from_utf8(packet.data.clone()).ok();
         let hex = text.is_none().then(|| hex(&packet.data));
@@ -367,6 +384,8 @@ impl PacketObject {
             text: text.filter(|text| !text.is_empty()),
             hex,
             headers: self::hex(&packet.headers),
+            network: network.map(str::to_owned),
+            by,
         }
     }
 
@@ -377,6 +396,7 @@ impl PacketObject {
             }
             ("datagram", ..) => Kind::Datagram,
             ("refused", ..) => Kind::Refused,
+            ("unreachable", ..) => Kind::Unreachable { by: self.by? },
             _ => return None,
         };
         let data = match (self.text, self.hex) {
@@ -385,7 +405,13 @@ impl PacketObject {
             _ => vec![],
         };
         let (from, to, time) = (self.from, self.to, start + length(self.at)?);
-        Some(Packet { from, to, kind, data, headers: bytes(&self.headers)?, time })
+        let fate = match self.network.as_deref() {
+            Some("lost") => Fate::Lost,
+            Some("late") => Fate::Late,
+            Some("twice") => Fate::Twice,
+            _ => Fate::Arrives,
+        };
+        Some(Packet { from, to, kind, data, headers: bytes(&self.headers)?, time, fate })
     }
 }
 

@@ -8,7 +8,13 @@ mod helper;
 #[cfg(target_os = "linux")]
 mod json;
 #[cfg(target_os = "linux")]
+mod machines;
+#[cfg(target_os = "linux")]
 mod namespace;
+#[cfg(target_os = "linux")]
+mod net;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only its errors are of use"))]
+mod network;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only its errors are of use"))]
 mod order;
 #[cfg(target_os = "linux")]

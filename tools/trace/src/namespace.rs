@@ -1,7 +1,8 @@
 //! A network of one's own, and processes of one's own: what a program leaves behind ends with them.
 
-use std::fs;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd as _;
+use std::process::{self, Command, Stdio};
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -9,18 +10,12 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
 use crate::helper::Rights;
+use crate::network::{FIRST, OTHER, SECOND};
 
-/// The two routes on which everything of 127.0.0.1 travels, told to acknowledge at once.
-const NETWORK: [&str; 3] = [
-    "link set lo up",
-    "route change table local local 127.0.0.0/8 dev lo proto kernel scope host src 127.0.0.1 quickack 1",
-    "route change table local local 127.0.0.1 dev lo proto kernel scope host src 127.0.0.1 quickack 1",
-];
-
-/// And that of ::1.
-const NETWORK_6: [&str; 2] = [
-    "-6 route del table local local ::1 dev lo",
-    "-6 route add table local local ::1 dev lo proto kernel quickack 1",
+/// What a machine sends to itself travels on these routes.
+const LOOPBACK: [&str; 2] = [
+    "local 127.0.0.0/8 dev lo proto kernel scope host src 127.0.0.1",
+    "local 127.0.0.1 dev lo proto kernel scope host src 127.0.0.1",
 ];
 
 /// What this tool does in its namespaces. Root has these rights, unless a container took them.
@@ -36,7 +31,6 @@ const RIGHTS: [&str; 2] =
 pub fn enter() -> Result<(), String> {
     let own = CloneFlags::CLONE_NEWNET;
     let has = |right| caps::has_cap(None, CapSet::Effective, right).unwrap_or_default();
-    let settings = RIGHTS.map(|file| (file, fs::read(file)));
     // Who has the rights already needs no namespace of users, in which there are no other ones.
     if !NEEDED.into_iter().all(has) || unshare(own).is_err() {
         let (user, group) = (geteuid(), getegid());
@@ -46,6 +40,12 @@ pub fn enter() -> Result<(), String> {
             .and_then(|()| fs::write("/proc/self/gid_map", format!("{group} {group} 1")))
             .map_err(|error| refused(Errno::try_from(error).unwrap_or(Errno::EPERM)))?;
     }
+    network()
+}
+
+/// Goes into a new network namespace, with the settings of this one that give a program rights.
+fn network() -> Result<(), String> {
+    let settings = RIGHTS.map(|file| (file, fs::read(file)));
     // To read the kernel's table of connections takes as long as the table is large, which is sized
     // for a big server; a namespace within a namespace can have a small one. Kernels before 6.1
     // (6.2 for UDP) don't know that.
@@ -117,15 +117,80 @@ pub fn no_ptrace() -> String {
     format!("cargo trace needs strace to follow the program, and this system forbids it ({why}")
 }
 
-/// Sets up the loopback interface of this namespace, with a program that has the right to.
-pub fn set_up(rights: &Rights) -> Result<(), String> {
+/// Sets up the loopback interface of this namespace, with a program that has the right to. Who
+/// receives acknowledges at once, or when the kernel does it elsewhere.
+pub fn set_up(rights: &Rights, acks_late: bool) -> Result<(), String> {
     // Without it, `ip` says what is missing.
     let _ = rights.with(Capability::CAP_NET_ADMIN);
-    NETWORK.into_iter().try_for_each(ip)?;
-    // IPv6 may be switched off.
-    let _ = NETWORK_6.into_iter().try_for_each(ip);
+    ip("link set lo up")?;
+    if !acks_late {
+        LOOPBACK
+            .iter()
+            .try_for_each(|route| ip(&format!("route change table local {route} quickack 1")))?;
+        // IPv6 may be switched off.
+        let _ = ip("-6 route del table local local ::1 dev lo")
+            .and_then(|()| ip("-6 route add table local local ::1 dev lo proto kernel quickack 1"));
+    }
     rights.restore()
 }
+
+/// The interfaces of this namespace at which the cables of the two machines end.
+pub const CABLES: [&str; 2] = ["cable1", "cable2"];
+
+/// Makes a network namespace for one of two machines, and a cable from there to here. This process
+/// is in the machine's then.
+pub fn machine(number: usize, rights: &Rights, acks_late: bool) -> Result<(), String> {
+    let here = File::open(OWN).map_err(|error| format!("{OWN}: {error}"))?;
+    network()?;
+    set_up(rights, acks_late)?;
+    let quickack = if acks_late { "" } else { " quickack 1" };
+    let (cable, here) =
+        (CABLES[number], format!("/proc/{}/fd/{}", process::id(), here.as_raw_fd()));
+    let hardware = |machine| format!("02:00:00:00:00:0{}", machine + 1);
+    let _ = rights.with(Capability::CAP_NET_ADMIN);
+    // A packet of its own for each segment; nothing that is of no program.
+    let quiet = "gso_max_segs 1 addrgenmode none";
+    ip(&format!(
+        "link add eth0 address {} type veth peer name {cable} netns {here}",
+        hardware(number)
+    ))?;
+    ip(&format!("link set eth0 {quiet} up"))?;
+    let (own, others) = match number {
+        0 => ([FIRST, SECOND].concat(), OTHER.to_vec()),
+        _ => (OTHER.to_vec(), [FIRST, SECOND].concat()),
+    };
+    for address in &own {
+        // IPv6 may be switched off.
+        let _ = match address.contains(':') {
+            true => ip(&format!("-6 addr add {address}/64 dev eth0 nodad noprefixroute")),
+            false => ip(&format!("addr add {address}/24 brd + dev eth0 noprefixroute")),
+        };
+    }
+    // What would have been asked for in the network, before anything else.
+    for address in others {
+        let _ = ip(&format!(
+            "neigh add {address} lladdr {} dev eth0 nud permanent",
+            hardware(1 - number)
+        ));
+    }
+    ip(&format!("route add 192.168.7.0/24 dev eth0 src {}{quickack}", own[0]))?;
+    ip("route add broadcast 255.255.255.255 dev eth0")?;
+    ip("route add multicast 224.0.0.0/4 dev eth0")?;
+    let _ = ip(&format!("-6 route add fd07::/64 dev eth0 src {}{quickack}", own[1]));
+    rights.restore()
+}
+
+/// Opens the ends of the cables here.
+pub fn connect(rights: &Rights) -> Result<(), String> {
+    let _ = rights.with(Capability::CAP_NET_ADMIN);
+    for cable in CABLES {
+        ip(&format!("link set {cable} gso_max_segs 1 addrgenmode none multicast off arp off up"))?;
+    }
+    rights.restore()
+}
+
+/// The network namespace of this process.
+pub const OWN: &str = "/proc/self/ns/net";
 
 fn ip(arguments: &str) -> Result<(), String> {
     let output = Command::new("ip")

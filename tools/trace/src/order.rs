@@ -7,6 +7,8 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
 
+use crate::network::{self, Network};
+
 /// What is asked for.
 pub enum Wish {
     Help,
@@ -32,6 +34,7 @@ pub struct Order {
     pub patience: Option<Duration>,
     /// This process is in a namespace of its own already: the tests compare what others see there.
     pub inside: bool,
+    pub network: Box<Network>,
 }
 
 #[derive(Debug)]
@@ -124,6 +127,11 @@ impl Wish {
                 Some(Long("all")) => order.show.folds_nothing = true,
                 Some(Long("inside")) => order.inside = true,
                 Some(Long("alone")) => alone = true,
+                Some(Long("apart")) => order.network.apart = true,
+                Some(Long(name)) if network::OPTIONS.contains(&name) => {
+                    let name = name.to_owned();
+                    order.network.read(&name, &parser.value()?.string()?)?;
+                }
                 Some(Long("with")) => second = Some(parser.value()?.string()?),
                 Some(Long("time")) => order.show.times = true,
                 Some(Long("svg")) => order.svg = Some(file(&mut parser, "svg")?),
@@ -153,7 +161,8 @@ impl Wish {
             return Ok(Self::Trace(order));
         }
         if order.pid.is_some() {
-            if first.is_some() || second.is_some() || alone || order.inside {
+            let network = order.network.apart || order.network.acks_late;
+            if first.is_some() || second.is_some() || alone || order.inside || network {
                 return Err(ONLY_PID.into());
             }
             order.show = order.show.or_all();
@@ -177,6 +186,7 @@ impl Wish {
         // Also in front of the first one: then without arguments.
         let in_front = second.map(|name| Program { name, arguments: vec![], foreign: false });
         order.programs.extend(in_front);
+        order.network.check()?;
         order.show = order.show.or_all();
         Ok(Self::Trace(order))
     }

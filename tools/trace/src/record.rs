@@ -1,7 +1,6 @@
 //! Runs programs step by step, and writes down what happened.
 
 use std::collections::{BTreeSet, HashSet};
-use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +10,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::helper::{Keeper, Rights};
+use crate::machines::Machines;
 use crate::order::Order;
 use crate::running::{self, Running};
 use crate::strace::{
-    Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, finds_nothing, sockets_in, thread_of,
+    self, Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, finds_nothing, sockets_in,
+    thread_of,
 };
-use crate::tables::{self, Asker, Backlog, Change, Family, Known, Others, Row};
-use crate::tap::{Kind, Packet, Tap};
+use crate::tables::{Backlog, Change, Family, Known, Others, Row};
+use crate::tap::{Kind, Packet};
 use crate::tracee::{Phase, Tracee};
 
 /// How long nothing may happen.
@@ -118,7 +119,7 @@ struct Recorder<'a> {
     rights: &'a Rights,
     /// The number of a signal that this process got.
     stop: &'a AtomicUsize,
-    tap: Tap,
+    machines: Machines,
     backlog: Backlog,
     families: BTreeSet<Family>,
     programs: Vec<Tracee>,
@@ -137,11 +138,13 @@ struct Recorder<'a> {
     readings: Vec<Vec<Change>>,
     open: Vec<u64>,
     known: Known,
-    /// `None`: this kernel has no sock_diag.
-    asker: Option<Asker>,
     looked_at_all: Instant,
     /// A wait was looked at.
     looked: bool,
+    /// How many calls had begun when all programs slept.
+    slept: Option<usize>,
+    /// No call has sent what was seen last.
+    by_itself: bool,
     /// Several calls may have sent what was seen last.
     is_unsure: bool,
     endings: Vec<String>,
@@ -165,6 +168,7 @@ pub fn record(
     names: &[&str],
     rights: &Rights,
     stop: &AtomicUsize,
+    mut machines: Machines,
     sink: &mut dyn Sink,
 ) -> Result<Outcome, String> {
     // strace first: it has to be where we are, and then we may go into another network.
@@ -173,13 +177,8 @@ pub fn record(
         attached.push(Tracee::attach(pid, &order.faults, order.times())?);
     }
     let running = order.pid.map(|pid| Running::new(pid, names[0]));
-    let (keeper, tap) = match running {
-        Some(_) => (None, Tap::none()),
-        None => {
-            let keeper = Keeper::start()?;
-            (Some(keeper), Tap::open().map_err(|error| format!("no packet socket: {error}"))?)
-        }
-    };
+    machines.begin_to_ask();
+    let keeper = if running.is_some() { None } else { Some(Keeper::start()?) };
     let mut lines = vec![];
     if let Some(pid) = order.pid {
         lines.push(Lines::of_running(pid));
@@ -190,7 +189,7 @@ pub fn record(
         rights,
         stop,
         keeper,
-        tap,
+        machines,
         running,
         backlog: Backlog::open(),
         families: BTreeSet::new(),
@@ -203,9 +202,10 @@ pub fn record(
         readings: vec![],
         open: vec![],
         known: Known::default(),
-        asker: Asker::open().ok(),
         looked_at_all: Instant::now(),
         looked: false,
+        slept: None,
+        by_itself: false,
         is_unsure: false,
         endings: vec![],
         processes: HashSet::new(),
@@ -261,7 +261,7 @@ impl Recorder<'_> {
         loop {
             // With several, it is asked again soon whether one has come to rest, which no pipe says.
             let at_most = match &self.programs[..] {
-                [one] if !one.has_more() => self.a_while(),
+                [one] if !one.has_more() && !self.machines.are_two() => self.a_while(),
                 _ if rounds < QUICK => Duration::ZERO,
                 _ => INSTANT,
             };
@@ -273,6 +273,9 @@ impl Recorder<'_> {
             self.end_if_asked();
             let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
             let phases = phases?;
+            if self.pass_on(&phases)? {
+                continue;
+            }
             let waited = self.quiet.elapsed();
             self.pause_if_quiet(waited);
             if waited > self.patience() + LONG && self.ending == Ending::NotYet {
@@ -305,12 +308,12 @@ impl Recorder<'_> {
             // sleep for a moment.
             let alone = all > 1 && phases[all - 1] == Phase::End;
             let enough = match self.order.patience {
-                None if alone => waited > 20 * LONG,
+                None if alone && !self.may_come() => waited > 20 * LONG,
                 _ => waited > self.patience(),
             };
-            if enough && self.ending == Ending::NotYet {
+            if enough && !self.machines.are_busy() && self.ending == Ending::NotYet {
                 self.begin_to_end(Signal::SIGTERM, true);
-            } else if waited > LONG && !self.looked {
+            } else if waited > LONG && !self.looked && !self.machines.are_busy() {
                 let before = self.readings.len();
                 self.look()?;
                 self.find_open(before, "");
@@ -329,6 +332,82 @@ impl Recorder<'_> {
         if is_idle { 4 * LONG } else { A_WHILE }
     }
 
+    /// Passes on what the machines have sent each other, and writes down what the kernel sends when a
+    /// timer runs out. Whether a packet arrived, and the programs have to be looked at again.
+    fn pass_on(&mut self, phases: &[Phase]) -> Result<bool, String> {
+        if !self.machines.have_timers {
+            return Ok(false);
+        }
+        // If no call has begun since all slept, none has sent what comes now.
+        let slept = self.slept == Some(self.begun());
+        let sleeps = |phase: &Phase| matches!(phase, Phase::Wait | Phase::End);
+        let all_wait = phases.iter().all(sleeps);
+        if all_wait {
+            self.slept = Some(self.begun());
+        }
+        let seen = self.machines.drain(all_wait)?;
+        if seen.packets.is_empty() && !seen.answers {
+            if self.by_itself && !phases.contains(&Phase::Run) {
+                // Whoever was woken by that rests again.
+                self.note_by_itself()?;
+            }
+            return Ok(false);
+        }
+        // What a call has sent that has not returned stays with it, and so does what follows.
+        let at_work = self.programs.iter().any(Self::may_send);
+        let may_be = slept && !seen.answers && self.packets.is_empty() && !at_work;
+        self.packets.extend(seen.packets);
+        if may_be {
+            // strace tells of a call before it begins.
+            self.programs.iter_mut().try_for_each(|program| program.phase().map(drop))?;
+            self.by_itself = self.slept == Some(self.begun());
+        }
+        Ok(true)
+    }
+
+    /// Whether it is in a call that sends something, as `connect` does.
+    fn may_send(program: &Tracee) -> bool {
+        strace::wakes(thread_of(&program.beginning).1)
+    }
+
+    /// How many calls have begun.
+    fn begun(&self) -> usize {
+        self.programs.iter().map(|program| program.begun).sum()
+    }
+
+    /// The kernel has done something, and no program.
+    fn note_by_itself(&mut self) -> Result<(), String> {
+        self.by_itself = false;
+        let before = self.readings.len();
+        self.look()?;
+        self.find_open(before, "");
+        self.is_unsure = false;
+        self.note(0, 0, None, Action::Nothing, Times::default());
+        self.tell();
+        Ok(())
+    }
+
+    /// Who has to end may be in a call that has sent something.
+    fn note_waiting(&mut self) -> Result<(), String> {
+        if !self.machines.have_timers || self.packets.is_empty() {
+            return Ok(());
+        }
+        let Some(index) = self.programs.iter().position(Self::may_send) else { return Ok(()) };
+        let beginning = self.programs[index].beginning.trim_end_matches([',', ' ']);
+        let line = format!("{beginning}) = ? (it still waited)");
+        self.look()?;
+        for Line { thread, action, times, .. } in self.lines[index].read(&line, &mut |_| vec![])? {
+            let (process, name) = self.process(index, thread, &action);
+            self.note(index, process, name, action, times);
+        }
+        Ok(())
+    }
+
+    /// Whether a packet that was lost may be sent again.
+    fn may_come(&self) -> bool {
+        self.machines.send_again() && self.known.waits_for_acks()
+    }
+
     /// How long nothing may happen.
     fn patience(&self) -> Duration {
         let limit = if self.running.is_some() { FOR_EVER } else { PATIENCE };
@@ -340,9 +419,10 @@ impl Recorder<'_> {
         let is_last = index + 1 == self.order.programs.len();
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
         let (what, faults) = (&self.order.programs[index], &self.order.faults);
-        let keeper = self.keeper.as_ref().map_or(0, Keeper::pid);
+        let (rights, keeper) = (self.rights, self.keeper.as_ref().map_or(0, Keeper::pid));
         let times = self.order.times();
-        let program = Tracee::start(what, faults, times, input, self.rights, keeper)?;
+        let start = || Tracee::start(what, faults, times, input, rights, keeper);
+        let program = self.machines.on(index, start)?;
         self.lines.push(Lines::new(program.output_name()));
         self.programs.push(program);
         Ok(())
@@ -443,6 +523,8 @@ impl Recorder<'_> {
         if self.running.is_some() {
             return self.leave(signal);
         }
+        // Where that cannot be read, it is not shown.
+        let _ = self.note_waiting();
         for (index, program) in self.programs.iter_mut().enumerate() {
             if program.has_ended {
                 continue;
@@ -566,7 +648,7 @@ impl Recorder<'_> {
         let often = if self.known.are_many() { 40 * LONG } else { LONG };
         // Without packets it is not seen what is new.
         let is_blind = self.running.as_ref().is_some_and(|running| !running.has_packets());
-        if self.asker.is_none() || is_blind || self.looked_at_all.elapsed() > often {
+        if !self.machines.can_be_asked() || is_blind || self.looked_at_all.elapsed() > often {
             return self.look();
         }
         let (numbers, address) = sockets_in(line);
@@ -578,7 +660,8 @@ impl Recorder<'_> {
             Kind::Segment { flags, .. } => flags.contains(&"SYN"),
             _ => false,
         };
-        let before = self.packets.len();
+        // Those that were passed on since the last event were not asked for.
+        let before = if self.machines.have_timers { 0 } else { self.packets.len() };
         loop {
             self.drain()?;
             let mut ends = self.known.ends_of(&numbers, accepts);
@@ -595,9 +678,7 @@ impl Recorder<'_> {
             ends.dedup();
             let listeners = !transfers || self.packets[before..].iter().any(is_new);
             let others = Others { listeners, datagrams: true };
-            let asker = self.asker.as_mut();
-            let rows =
-                asker.map_or(Ok(vec![]), |asker| asker.ask(&self.families, &ends, others))?;
+            let rows = self.machines.ask(&self.families, &ends, others)?;
             if self.take_more()? {
                 continue;
             }
@@ -613,12 +694,12 @@ impl Recorder<'_> {
 
     /// Whether there are more packets: a timer may have sent one while the tables were read.
     fn take_more(&mut self) -> Result<bool, String> {
-        let failed = |error: io::Error| format!("the packet socket: {error}");
         let late = match &mut self.running {
-            Some(running) => running.drain(),
-            None => self.tap.drain(),
+            Some(running) => {
+                running.drain().map_err(|error| format!("the packet socket: {error}"))?
+            }
+            None => self.machines.drain(false)?.packets,
         };
-        let late = late.map_err(failed)?;
         let any = !late.is_empty();
         self.packets.extend(late);
         Ok(any)
@@ -675,7 +756,7 @@ impl Recorder<'_> {
     fn read_tables(&self) -> Result<Vec<Row>, String> {
         match &self.running {
             Some(running) if !running.has_tables => Ok(vec![]),
-            _ => tables::read(&self.families),
+            _ => self.machines.read(&self.families),
         }
     }
 
@@ -836,6 +917,11 @@ impl Recorder<'_> {
 
     /// What the kernel still does when the programs have ended.
     fn finish(&mut self) -> Result<(), String> {
+        let start = Instant::now();
+        while self.machines.are_busy() && start.elapsed() < PATIENCE {
+            self.packets.extend(self.machines.drain(true)?.packets);
+            thread::sleep(Duration::from_millis(1));
+        }
         self.look()?;
         for index in 0..self.lines.len() {
             for Line { thread, action, times, .. } in self.lines[index].rest() {

@@ -476,7 +476,7 @@ impl Own {
                     || to_ours(from, to)
                     || to_ours(to, from)
             }
-            Kind::Datagram | Kind::Refused => {
+            Kind::Datagram | Kind::Refused | Kind::Unreachable { .. } => {
                 let is_ours = |(local, remote, _): &(SocketAddr, SocketAddr, u64)| {
                     let is_there = |end| remote.port() == 0 || *remote == end;
                     let is_here = |here, there| covers(*local, here) && is_there(there);

@@ -548,7 +548,7 @@ fn is_print(name: &str, arguments: &str) -> bool {
 }
 
 /// Whether a call can bring another one to its end.
-fn wakes(text: &str) -> bool {
+pub fn wakes(text: &str) -> bool {
     let is_socket =
         |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("<socket:[");
     ["send", "write", "connect", "close", "shutdown"].iter().any(|name| text.starts_with(name))

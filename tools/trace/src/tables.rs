@@ -93,6 +93,11 @@ impl Known {
         self.rows.len() > 100
     }
 
+    /// Whether something was sent that was not acknowledged.
+    pub fn waits_for_acks(&self) -> bool {
+        self.rows.values().any(|row| row.is_tcp && row.send_queue > 0)
+    }
+
     /// The two ends of the connections that have to do with a call, by the numbers of its sockets;
     /// if it is an `accept`, also what had no number before, with an address if the call says one.
     pub fn ends_of(&self, inodes: &[u64], accepts: Option<Option<SocketAddr>>) -> Vec<Ends> {

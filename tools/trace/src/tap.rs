@@ -14,7 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, LinkAddr, MsgFlags, bind, recvmsg, setsockopt, sockopt,
+};
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -29,7 +31,7 @@ const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86DD;
 
 /// The longest packet on the loopback interface, with its Ethernet header.
-const LONGEST: usize = 65_536 + 14;
+pub const LONGEST: usize = 65_536 + 14;
 
 pub struct Tap {
     sockets: Vec<Socket>,
@@ -39,17 +41,18 @@ pub struct Tap {
 impl Tap {
     /// Starts to listen; without CAP_NET_RAW: `PermissionDenied`.
     pub fn open() -> io::Result<Self> {
+        Self::open_at(None)
+    }
+
+    /// The same at one interface.
+    pub fn open_at(interface: Option<&LinkAddr>) -> io::Result<Self> {
         let open = |kind: u16| {
-            // The kernel wants the number in network byte order.
-            let protocol = Protocol::from(i32::from(kind.to_be()));
-            let (domain, raw) = (Domain::from(AF_PACKET), Type::from(SOCK_RAW));
-            let socket = Socket::new(domain, raw, Some(protocol))?;
-            // There may be none: then we don't wait.
-            socket.set_nonblocking(true)?;
-            // (The kernel gives as much as it allows.)
-            socket.set_recv_buffer_size(1 << 24)?;
+            let socket = packet_socket(kind)?;
             // The kernel says when each packet came.
             setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+            if let Some(interface) = interface {
+                bind(socket.as_raw_fd(), interface)?;
+            }
             Ok(socket)
         };
         let sockets: io::Result<Vec<Socket>> = KINDS.map(open).into_iter().collect();
@@ -101,6 +104,19 @@ pub fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
+/// Opens a packet socket for one kind of packets.
+pub fn packet_socket(kind: u16) -> io::Result<Socket> {
+    // The kernel wants the number in network byte order.
+    let protocol = Protocol::from(i32::from(kind.to_be()));
+    let (domain, raw) = (Domain::from(AF_PACKET), Type::from(SOCK_RAW));
+    let socket = Socket::new(domain, raw, Some(protocol))?;
+    // There may be none: then we don't wait.
+    socket.set_nonblocking(true)?;
+    // (The kernel gives as much as it allows.)
+    socket.set_recv_buffer_size(1 << 24)?;
+    Ok(socket)
+}
+
 /// A segment, a datagram, or the kernel's message that one was refused.
 #[derive(Clone, Debug)]
 pub struct Packet {
@@ -112,6 +128,17 @@ pub struct Packet {
     pub headers: Vec<u8>,
     /// When it came, by the kernel's clock: since the beginning of 1970.
     pub time: Duration,
+    pub fate: Fate,
+}
+
+/// What the network does to a packet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fate {
+    Arrives,
+    Lost,
+    /// It arrives after the next one.
+    Late,
+    Twice,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +150,10 @@ pub enum Kind {
     Datagram,
     /// `to` sent a datagram to a port of `from` that nobody has.
     Refused,
+    /// There is no way to where `to` sent something, says this machine.
+    Unreachable {
+        by: IpAddr,
+    },
 }
 
 impl Packet {
@@ -170,6 +201,7 @@ impl Packet {
             data: data.to_vec(),
             headers: vec![],
             time: Duration::ZERO,
+            fate: Fate::Arrives,
         };
         match sliced.transport.as_ref()? {
             TransportSlice::Tcp(tcp) => {
@@ -192,15 +224,22 @@ impl Packet {
                 let kind = Kind::Datagram;
                 Some(packet(udp.source_port(), udp.destination_port(), kind, udp.payload()))
             }
-            // "Port unreachable" carries the beginning of the packet that it is about.
-            TransportSlice::Icmpv4(icmp) => Self::refused(icmp.payload()),
-            TransportSlice::Icmpv6(icmp) => Self::refused(icmp.payload()),
+            // It carries the beginning of the packet that it is about.
+            TransportSlice::Icmpv4(icmp) => {
+                let says_port = (icmp.type_u8(), icmp.code_u8()) == (3, 3);
+                Self::refused(icmp.payload(), says_port, source)
+            }
+            TransportSlice::Icmpv6(icmp) => {
+                let says_port = (icmp.type_u8(), icmp.code_u8()) == (1, 4);
+                Self::refused(icmp.payload(), says_port, source)
+            }
         }
     }
 
-    fn refused(about: &[u8]) -> Option<Self> {
+    fn refused(about: &[u8], says_port: bool, by: IpAddr) -> Option<Self> {
         let sliced = LaxSlicedPacket::from_ip(about).ok()?;
         let lost = Self::from_slices(&sliced)?;
-        Some(Self { from: lost.to, to: lost.from, kind: Kind::Refused, data: vec![], ..lost })
+        let kind = if says_port { Kind::Refused } else { Kind::Unreachable { by } };
+        Some(Self { from: lost.to, to: lost.from, kind, data: vec![], ..lost })
     }
 }

@@ -11,7 +11,7 @@ use crate::order::Show;
 use crate::record::Event;
 use crate::strace::{Action, BEFORE, CLOSE, Call, End, OPEN, regex};
 use crate::tables::{Change, Row};
-use crate::tap::{Kind, Packet};
+use crate::tap::{Fate, Kind, Packet};
 
 /// More of what a packet or a call carries is not shown.
 pub const SHOWN: usize = 24;
@@ -424,7 +424,7 @@ impl Builder {
         static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
             regex(concat!(
                 r"\bdescriptor (\d+)\b",
-                r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)\b",
+                r"|(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|192\.168\.7\.\d+|\[fd07::\d\]):(\d+)\b",
                 r"|\b(nc (?:-u )?)(127\.0\.0\.1|::1) (\d+)\b",
             ))
         });
@@ -454,6 +454,7 @@ impl Builder {
             self.ports.entry(end.port()).or_insert(next);
         }
         let ends = format!("{} -> {}", short(packet.from), short(packet.to));
+        let fate = fate(packet.fate);
         let carried = || match packet.data.len() {
             0 => String::new(),
             1 => format!("  1 byte {}", quoted(&packet.data)),
@@ -466,7 +467,7 @@ impl Builder {
                 }
                 let (again, missing) = self.follow(packet, flags, *sequence);
                 let again = if again { ", again" } else { "" };
-                let segment = format!("{ends}  {}{again}{}", flags.join(" "), carried());
+                let segment = format!("{ends}  {}{again}{fate}{}", flags.join(" "), carried());
                 if missing > 0 {
                     return format!("(missed before: {missing} bytes)  {segment}");
                 }
@@ -474,13 +475,16 @@ impl Builder {
             }
             Kind::Datagram if packet.data.is_empty() => {
                 self.gives(packet.from.port());
-                format!("{ends}  datagram  0 bytes")
+                format!("{ends}  datagram{fate}  0 bytes")
             }
             Kind::Datagram => {
                 self.gives(packet.from.port());
-                format!("{ends}  datagram{}", carried())
+                format!("{ends}  datagram{fate}{}", carried())
             }
-            Kind::Refused => format!("{ends}  ICMP: port unreachable"),
+            Kind::Refused => format!("{ends}  ICMP: port unreachable{fate}"),
+            Kind::Unreachable { by } => {
+                format!("{ends}  ICMP: host unreachable, says {by}{fate}")
+            }
         }
     }
 
@@ -642,6 +646,16 @@ fn as_it_is(name: &str, row: &Row) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What the network does to a packet, in words.
+fn fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Arrives => "",
+        Fate::Lost => ", lost",
+        Fate::Late => ", late",
+        Fate::Twice => ", twice",
+    }
 }
 
 /// Whether this is a listener that a connection with that end may be of.
@@ -1091,6 +1105,7 @@ mod tests {
             data: data.into(),
             headers: vec![],
             time: Duration::ZERO,
+            fate: Fate::Arrives,
         }
     }
 

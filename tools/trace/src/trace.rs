@@ -15,6 +15,7 @@ use signal_hook::flag::register_usize;
 use timeline::{Timeline, Words};
 
 use crate::helper::Rights;
+use crate::machines::Machines;
 use crate::order::{Order, Program, Show};
 use crate::record::{Event, Outcome, Sink, record};
 use crate::tap::now;
@@ -51,12 +52,13 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     try_files(&order)?;
     let rights = Rights::read()?;
     // What runs already is where it is.
-    if order.pid.is_none() {
-        if !order.inside {
-            namespace::enter()?;
-        }
-        namespace::set_up(&rights)?;
+    if order.pid.is_none() && !order.inside {
+        namespace::enter()?;
     }
+    let machines = match order.pid {
+        None => Machines::set_up(std::mem::take(&mut *order.network), &rights)?,
+        Some(_) => Machines::of_others(),
+    };
     // Ctrl-C and the like are for the program; what was seen until it ends is shown.
     let stop = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -66,7 +68,7 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     let names = names(&order.programs);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut shown = Shown::new(&order, &names, now())?;
-    let outcome = record(&order, &names, &rights, &stop, &mut shown)?;
+    let outcome = record(&order, &names, &rights, &stop, machines, &mut shown)?;
     shown.end(&outcome)?;
     Ok(ExitCode::from(outcome.status))
 }

@@ -133,6 +133,8 @@ pub struct Tracee {
     pub free_since: Duration,
     freed: Duration,
     pub has_ended: bool,
+    /// How many calls have begun.
+    pub begun: usize,
     /// strace ends as the program did.
     pub status: Option<ExitStatus>,
 }
@@ -222,6 +224,7 @@ impl Tracee {
             free_since: Duration::ZERO,
             freed: now(),
             has_ended: false,
+            begun: 0,
             status: None,
         })
     }
@@ -262,6 +265,7 @@ impl Tracee {
             free_since: Duration::ZERO,
             freed: now(),
             has_ended: false,
+            begun: 0,
             status: None,
         })
     }
@@ -379,6 +383,7 @@ impl Tracee {
             return Ok(Some(Phase::Halt));
         }
         self.take()?;
+        self.begun += 1;
         Ok(Some(Phase::Run))
     }
 
