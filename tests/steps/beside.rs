@@ -113,7 +113,7 @@ fn numbered(port: &str, ports: &mut Vec<String>) -> usize {
 /// The packets of a timeline.
 pub fn packets(timeline: &str) -> Vec<Seen> {
     let pattern = regex(
-        r"^  packet    (\S+) -> (\S+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:  (\d+) bytes?.*)?$",
+        r"^  packet    (\S+) -> (\S+)  ([A-Z ]+|datagram|ICMP: .*?)(?:, again)?(?:, (?:lost|late|twice))?(?:  (\d+) bytes?.*)?$",
     );
     let mut ports = vec![];
     let lines = timeline.lines().filter(|line| line.starts_with("  packet"));

@@ -21,6 +21,7 @@ use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
 mod live;
+mod network;
 mod speed;
 
 /// Python itself: its name may be that of a script that looks for it.

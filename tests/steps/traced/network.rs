@@ -1,0 +1,232 @@
+//! Two machines, and a network that misbehaves. tcpdump sees both ends of the cable: what each
+//! machine sent, and what arrived.
+
+use std::fs;
+
+use tempfile::tempdir;
+
+use super::python;
+use crate::beside::{NOT_ROOT, Seen, captured, packets};
+use crate::machine::{command, missing, tool};
+use crate::support::regex;
+use crate::timelines::trace;
+
+/// In a namespace: tcpdump (its file is $1) watches all interfaces while `cargo trace` (the other
+/// arguments) runs. The last datagram says that tcpdump has seen all.
+const WATCHED: &str = r#"
+ip link set lo up || exit
+tcpdump -i any -n -t -l --immediate-mode -B 32768 >"$1" 2>"$1.log" &
+for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
+file=$1
+shift
+"$@"
+status=$?
+echo that is all >/dev/udp/127.0.0.1/9
+for i in $(seq 200); do grep -q ' 127.0.0.1.9: ' "$file" && break; sleep 0.02; done
+kill %1; wait
+exit $status
+"#;
+
+/// Runs two programs in Python on two machines, three times: the timeline is the same. In the first
+/// run, tcpdump must see the same packets. Gives the timeline, what was sent, and what arrived.
+fn apart(options: &[&str], server: &str, client: &str) -> Option<(String, Vec<Seen>, Vec<Seen>)> {
+    let python = python()?;
+    let both = ["--", python, "-c", server, "--with", "--", python, "-c", client];
+    let arguments = [&["--apart", "--all"], options, &both].concat();
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("packets");
+    let mut watched = command("unshare");
+    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
+    let run = watched.arg(tool("trace")).arg("--inside").args(&arguments).output();
+    let run = run.expect("it starts");
+    let errors = String::from_utf8_lossy(&run.stderr);
+    let log = fs::read_to_string(file.with_extension("log"));
+    if !log.is_ok_and(|log| log.contains("listening on")) {
+        missing(&format!("no namespace, or no tcpdump: {errors}"));
+        return None;
+    }
+    let timeline = String::from_utf8_lossy(&run.stdout).into_owned();
+    let capture = fs::read_to_string(&file).expect("what tcpdump wrote");
+    let ends = |out: bool| {
+        let line = regex(r"(?m)^cable[12] +(\S+) +(IP6? \S+\.\d+ > .*)$");
+        let all = line.captures_iter(&capture).filter(|parts| (&parts[1] == "Out") == out);
+        captured(&all.map(|parts| parts[2].to_owned() + "\n").collect::<String>())
+    };
+    let (mut sent, arrived) = (ends(false), ends(true));
+    let ours = packets(&timeline);
+    if timeline.ends_with(", and was ended)\n") {
+        // What the kernel still sends of the dead, tcpdump sees while it ends itself.
+        sent.truncate(ours.len());
+    }
+    assert_eq!(ours, sent, "{options:?}\n{timeline}\n{capture}\n{errors}");
+    for _ in 0..2 {
+        let again = trace(&arguments, "")?;
+        assert_eq!(again, timeline, "{options:?}");
+    }
+    Some((timeline, sent, arrived))
+}
+
+/// What the programs printed, without their names.
+fn printed(timeline: &str) -> Vec<&str> {
+    let lines = timeline.lines().filter(|line| !line.starts_with([' ', '(']));
+    lines.map(|line| line.split_once(": ").map_or(line, |(_, line)| line)).collect()
+}
+
+/// Prints what arrives, and answers a question.
+const RECEIVES: &str = "
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); one.bind(('0.0.0.0', 9000))
+data = b''
+while data != b'end':
+    data, at = one.recvfrom(100); print('got', data.decode())
+    if data == b'?': one.sendto(b'!', at)
+";
+
+/// Sends datagrams to an address.
+fn sends(words: &str, to: &str) -> String {
+    format!(
+        "import socket\n\
+         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n\
+         for word in '{words}'.split():\n    \
+             one.sendto(word.encode(), ('{to}', 9000))\n    \
+             if word == '?': print('answered by', one.recvfrom(100)[1][0])\n"
+    )
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_datagram_is_lost_comes_twice_or_late() {
+    let client = sends("a bb ccc end", "192.168.7.1");
+    for (option, fate, got, arrives) in [
+        ("--drop=2", ", lost", &["a", "ccc", "end"][..], &[1, 3, 3][..]),
+        ("--double=2", ", twice", &["a", "bb", "bb", "ccc", "end"], &[1, 2, 2, 3, 3]),
+        ("--swap=2", ", late", &["a", "ccc", "bb", "end"], &[1, 3, 2, 3]),
+        ("--drop=1,2", ", lost", &["ccc", "end"], &[3, 3]),
+        ("--delay=20", "", &["a", "bb", "ccc", "end"], &[1, 2, 3, 3]),
+    ] {
+        let Some((timeline, sent, arrived)) = apart(&[option], RECEIVES, &client) else { return };
+        let got: Vec<String> = got.iter().map(|word| format!("got {word}")).collect();
+        assert_eq!(printed(&timeline), got, "{option}\n{timeline}");
+        let lengths = |all: &[Seen]| all.iter().map(|one| one.3).collect::<Vec<_>>();
+        assert_eq!(lengths(&sent), [1, 2, 3, 3], "{option}\n{timeline}");
+        assert_eq!(lengths(&arrived), arrives, "{option}\n{timeline}");
+        let packet = format!("  datagram{fate}  2 bytes \"bb\"\n");
+        assert!(timeline.contains(&packet), "{option}\n{timeline}");
+    }
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_broadcast_arrives_and_an_answer_may_come_from_elsewhere() {
+    for to in ["255.255.255.255", "192.168.7.255", "192.168.7.3"] {
+        let client = sends("? end", to);
+        let Some((timeline, sent, arrived)) = apart(&[], RECEIVES, &client) else { return };
+        assert_eq!(sent, arrived, "{timeline}");
+        assert_eq!(sent.len(), 3, "{timeline}");
+        for packet in [
+            format!("  packet    192.168.7.2:PORT1 -> {to}:9000  datagram  1 byte \"?\"\n"),
+            "  packet    192.168.7.1:9000 -> 192.168.7.2:PORT1  datagram  1 byte \"!\"\n".into(),
+        ] {
+            assert!(timeline.contains(&packet), "{packet}{timeline}");
+        }
+        let answer = "answered by 192.168.7.1";
+        assert!(printed(&timeline).contains(&answer), "{timeline}");
+    }
+}
+
+/// Answers each ping.
+const PONGS: &str = "
+import socket
+listener = socket.create_server(('192.168.7.1', 8080)); print('listening')
+server, _ = listener.accept()
+while server.recv(100): server.send(b'pong')
+";
+
+/// Pings three times, and prints what the kernel says of its machine.
+const PINGS: &str = "
+import socket
+client = socket.create_connection(('192.168.7.1', 8080)); print('connected')
+for _ in '123': client.send(b'ping'); client.recv(100)
+names, values = [line.split() for line in open('/proc/net/snmp') if line.startswith('Tcp:')]
+print('sent again:', values[names.index('RetransSegs')])
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_is_lost_of_a_connection_is_sent_again() {
+    for (option, lost) in [("--drop=1", 1), ("--drop=3,4", 2), ("--drop=99", 0)] {
+        let Some((timeline, sent, arrived)) = apart(&[option], PONGS, PINGS) else { return };
+        let again = format!("sent again: {lost}");
+        assert_eq!(printed(&timeline), ["listening", "connected", &again], "{timeline}");
+        let times = |words: &str| timeline.matches(words).count();
+        assert_eq!(times(", again"), lost, "{timeline}");
+        assert_eq!(times(", lost"), lost, "{timeline}");
+        assert_eq!(sent.len() - lost, arrived.len(), "{timeline}");
+        // No call has sent it again.
+        let by_itself = "  call    (the kernel, by itself)\n  packet    192.168.7.2:PORT1 -> \
+                         192.168.7.1:8080  PSH ACK, again";
+        assert_eq!(times(by_itself), lost, "{timeline}");
+    }
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_cable_is_pulled() {
+    let options = ["--wait=3", "--cut=7"];
+    let Some((timeline, sent, arrived)) = apart(&options, PONGS, PINGS) else { return };
+    assert_eq!(arrived, sent[..7], "{timeline}");
+    let call = "sendto(FD2, \"ping\", 4, 0, NULL, 0) ...\n  packet    192.168.7.2:PORT1 -> \
+                192.168.7.1:8080  PSH ACK, lost  4 bytes \"ping\"\n  result  ";
+    assert!(timeline.contains(call), "{timeline}");
+    let again = "  call    (the kernel, by itself)\n  packet    192.168.7.2:PORT1 -> \
+                 192.168.7.1:8080  PSH ACK, again, lost  4 bytes \"ping\"\n";
+    assert!(timeline.matches(again).count() >= 3, "{timeline}");
+    assert!(timeline.ends_with(" still waited in recvfrom, and was ended)\n"), "{timeline}");
+
+    // From the start.
+    let options = ["--wait=2", "--cut=0"];
+    let Some((timeline, _, arrived)) = apart(&options, PONGS, PINGS) else { return };
+    assert!(arrived.is_empty(), "{timeline}");
+    let call = regex(concat!(
+        r"connect\(FD2, 192.168.7.1:8080\) \.\.\.\n",
+        r"(  packet    192.168.7.2:PORT1 -> 192.168.7.1:8080  SYN(, again)?, lost\n){2,}",
+        r"  result  .*: connect = \? \(it still waited\)\n",
+    ));
+    assert!(call.is_match(&timeline), "{timeline}");
+    assert!(timeline.ends_with(" still waited in connect, and was ended)\n"), "{timeline}");
+}
+
+/// Two sends, and the second one waits for an acknowledgement, in a conversation that has begun.
+const TWO_SENDS: &str = "
+import socket, time
+listener = socket.create_server(('127.0.0.1', 0))
+client = socket.create_connection(listener.getsockname()); server, _ = listener.accept()
+client.send(b'hello'); server.recv(9); server.send(b'hi'); client.recv(9)
+client.send(b'le'); client.send(b'body'); server.recv(2); server.recv(4)
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn who_acknowledges_late_makes_a_program_slow() {
+    let Some(python) = python() else { return };
+    let program = ["--", python, "-c", TWO_SENDS];
+    let Some(timeline) = trace(&[&["--ack", "delayed"], &program[..]].concat(), "") else { return };
+    let late = "  call    (the kernel, by itself)
+  packet    PORT1 -> PORT2  ACK
+  packet    PORT2 -> PORT1  PSH ACK  4 bytes \"body\"\n";
+    assert!(timeline.contains(late), "{timeline}");
+    let timeline = trace(&program, "").expect("as before");
+    assert!(!timeline.contains("by itself"), "{timeline}");
+}
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_needs_two_machines_says_so() {
+    for option in ["--drop=3", "--swap=3", "--double=3", "--delay=3", "--cut=3"] {
+        let run = command(tool("trace")).args([option, "--", "true"]).output().expect("it starts");
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert!(errors.contains(" needs two machines: --apart"), "{errors}");
+        assert_eq!((errors.lines().count(), run.status.code()), (1, Some(2)));
+    }
+}
