@@ -42,17 +42,26 @@ client.shutdown(socket.SHUT_WR); server.recv(9); server.shutdown(socket.SHUT_WR)
 time.sleep(0.2)
 ";
 
+/// Of two machines, one that sends to the other one, and to one that is not there.
+const NOBODY: &str = "
+import socket
+socket.socket(type=socket.SOCK_DGRAM).sendto(b'lost', ('192.168.7.2', 9))
+try: socket.create_connection(('192.168.7.9', 9))
+except OSError as error: print(error)
+";
+
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_record_shows_what_the_run_has_shown() {
     let Some(python) = python() else { return };
     let (talks, several) = (connected(TALKS), connected(SEVERAL));
-    let runs: [(&[&str], &[&str]); 5] = [
+    let runs: [(&[&str], &[&str]); 6] = [
         (&[], &["--", program("06_close")]),
         (&["--all"], &["--", python, "-c", &talks]),
         (&["--time"], &["--", python, "-c", &several]),
         (&["--packets", "--time"], &["--", program("04_connect_udp")]),
         (&[], &["--", program("04_accept"), "--with", "--", program("04_accept")]),
+        (&[], &["--apart", "--drop=1", "--", python, "-c", NOBODY]),
     ];
     let folder = tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
