@@ -20,6 +20,7 @@ use crate::machine::{PYTHON, command, has, launch, missing, program, spawn, succ
 use crate::support::{regex, within_limit};
 use crate::timelines::trace;
 
+mod foreign;
 mod live;
 mod network;
 mod speed;

@@ -232,9 +232,11 @@ pub fn record(
 /// Calls after which there is no need to look: they are many, and a look takes some milliseconds.
 fn changes_nothing(line: &str) -> bool {
     let call = thread_of(line).1;
-    let quiet =
-        ["write(1<", "write(2<", "fcntl(", "getsockname(", "ioctl(", "socket(", "setsockopt("];
-    quiet.iter().any(|start| call.starts_with(start))
+    // What is printed; who serves a connection as its standard output sends.
+    let mut outputs = ["write(1<", "write(2<"].iter().filter_map(|start| call.strip_prefix(start));
+    let quiet = ["fcntl(", "getsockname(", "ioctl(", "socket("];
+    outputs.any(|to| !to.starts_with("socket:["))
+        || quiet.iter().any(|start| call.starts_with(start))
 }
 
 /// Whether strace says that it has a process.
@@ -278,7 +280,8 @@ impl Recorder<'_> {
             }
             let waited = self.quiet.elapsed();
             self.pause_if_quiet(waited);
-            if waited > self.patience() + LONG && self.ending == Ending::NotYet {
+            let is_ready = phases.contains(&Phase::Halt) && !phases.contains(&Phase::Run);
+            if waited > self.patience() + LONG && !is_ready && self.ending == Ending::NotYet {
                 // Busy with something else than sockets; or it asks again and again.
                 self.begin_to_end(Signal::SIGTERM, true);
             }
@@ -870,6 +873,7 @@ impl Recorder<'_> {
     fn tell_of(&mut self, many: usize) {
         let many = many.min(self.events.len());
         let mut ends = false;
+        let start = Instant::now();
         for event in self.events.drain(..many) {
             // As who prints to a pipe that nobody reads.
             ends |= self.sink.is_over() && matches!(event.action, Action::Text(_));
@@ -879,6 +883,8 @@ impl Recorder<'_> {
         if many > 0 {
             self.sink.flush();
         }
+        // In that time the program waited for us: that is not quiet.
+        self.quiet += start.elapsed();
         if ends && self.ending == Ending::NotYet {
             self.begin_to_end(Signal::SIGTERM, true);
         }
@@ -894,7 +900,9 @@ impl Recorder<'_> {
                 self.end_line(index);
             }
             self.tell_of(self.events.len());
+            let start = Instant::now();
             self.sink.pause();
+            self.quiet += start.elapsed();
             self.shown = (self.shown.0 || calm, true);
         }
     }

@@ -133,10 +133,13 @@ impl Known {
                 keys.push((true, Some((local, remote)), 0));
             }
         }
+        // Of IPv6, both forms are one; and a packet has the one where a socket has the other.
+        keys.sort_unstable();
+        keys.dedup();
         self.replace(keys, rows)
     }
 
-    /// Puts these rows in the place of those with these keys.
+    /// Puts these rows in the place of those with these keys, each of which is there once.
     fn replace(&mut self, keys: Vec<Key>, rows: Vec<Row>) -> Vec<Change> {
         let mut new: HashMap<Key, Row> = rows.into_iter().map(|row| (row.key(), row)).collect();
         let mut changes = vec![];
