@@ -13,8 +13,9 @@ const FILES: usize = 300;
 /// It waits, or has ended.
 const SLEEPS: &[u8] = b"SZ";
 
-/// It waits, or strace has stopped it, or it has ended.
-const RESTS: &[u8] = b"StZ";
+/// It waits, or strace has stopped it, or it has ended. Whoever has a child by vfork waits for it
+/// as for a disk (D).
+const RESTS: &[u8] = b"StZD";
 
 /// A file of `/proc`. To open it takes longer than to read it.
 enum Source {
@@ -51,6 +52,9 @@ impl Source {
 
 struct Thread {
     process: i32,
+    folder: PathBuf,
+    /// It was waited for in vain, and has not rested since.
+    computes: bool,
     stat: Source,
     /// How many threads its process had.
     siblings: usize,
@@ -94,7 +98,15 @@ impl Tasks {
 
     /// Whether a thread of the program runs.
     pub fn are_busy(&mut self) -> bool {
-        !self.all(RESTS, |thread, strace| thread.process != strace)
+        !self.all(RESTS, |thread, strace| thread.process != strace && !thread.computes)
+    }
+
+    /// Whoever still runs is not waited for again until it rests.
+    pub fn have_waited(&mut self) {
+        for thread in &mut self.threads {
+            let rests = state(&thread.stat).is_none_or(|(state, _)| RESTS.contains(&state));
+            thread.computes = !rests;
+        }
     }
 
     /// Whether strace and all threads of the program sleep, or have ended.
@@ -116,11 +128,12 @@ impl Tasks {
     }
 
     /// The same. `None`: there are others than before.
-    fn all_known(&self, states: &[u8], asked: fn(&Thread, i32) -> bool) -> Option<bool> {
+    fn all_known(&mut self, states: &[u8], asked: fn(&Thread, i32) -> bool) -> Option<bool> {
         let mut same = !self.threads.is_empty();
-        for thread in &self.threads {
+        for thread in &mut self.threads {
             let (state, siblings) = state(&thread.stat)?;
             same &= siblings == thread.siblings;
+            thread.computes &= !RESTS.contains(&state);
             let asked = thread.process != self.keeper && asked(thread, self.strace);
             if asked && !states.contains(&state) {
                 return Some(false);
@@ -132,7 +145,7 @@ impl Tasks {
 
     /// Finds out who is there.
     fn find(&mut self) {
-        self.threads.clear();
+        let before = std::mem::take(&mut self.threads);
         let (strace, keeper) = (self.strace, self.keeper);
         self.add(keeper);
         self.add(strace);
@@ -159,6 +172,11 @@ impl Tasks {
             }
             next += 1;
         }
+        let computes = before.into_iter().filter(|thread| thread.computes);
+        let computes: Vec<PathBuf> = computes.map(|thread| thread.folder).collect();
+        for thread in &mut self.threads {
+            thread.computes = computes.contains(&thread.folder);
+        }
     }
 
     /// Adds the threads of a process.
@@ -174,7 +192,16 @@ impl Tasks {
             let stat = Source::new(folder.join("stat"), keep);
             let children = Source::new(folder.join("children"), keep);
             let known = children.read();
-            self.threads.push(Thread { process, stat, siblings, children, known });
+            let computes = false;
+            self.threads.push(Thread {
+                process,
+                folder,
+                computes,
+                stat,
+                siblings,
+                children,
+                known,
+            });
         }
     }
 

@@ -45,7 +45,7 @@ const LINE: &str = "300";
 /// A program that sleeps for so long, and is in no call that we know, waits.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
-/// A thread that computes for longer is not waited for.
+/// A thread that computes for longer is not waited for, and not again until it has rested.
 const LONG: Duration = Duration::from_millis(500);
 
 /// Of no more sockets is it remembered where they were.
@@ -375,8 +375,11 @@ impl Tracee {
             // A call can wake another thread: it has the time that it needs to come to a halt, too.
             let since = *self.since.get_or_insert_with(Instant::now);
             let limit = if self.attached.is_some() { A_MOMENT } else { LONG };
-            if self.threads && since.elapsed() < limit && self.tasks.are_busy() {
-                return Ok(Some(Phase::Run));
+            if self.threads && self.tasks.are_busy() {
+                if since.elapsed() < limit {
+                    return Ok(Some(Phase::Run));
+                }
+                self.tasks.have_waited();
             }
             self.halts = true;
             self.end_of_line = String::from_utf8_lossy(&part).into_owned();
