@@ -68,6 +68,27 @@ pub struct Event {
     pub times: Times,
 }
 
+impl Event {
+    /// Without effects.
+    fn new(
+        (program, process): (usize, u32),
+        name: Option<String>,
+        action: Action,
+        times: Times,
+    ) -> Self {
+        let (packets, is_unsure, readings, open) = (vec![], false, vec![], vec![]);
+        Self { program, process, action, packets, is_unsure, readings, open, name, times }
+    }
+
+    fn has_effects(&self) -> bool {
+        !(self.packets.is_empty() && self.readings.is_empty())
+    }
+
+    fn wakes(&self) -> bool {
+        matches!(&self.action, Action::Call(call) if call.wakes)
+    }
+}
+
 /// Who is told what happens, while it happens.
 pub trait Sink {
     /// The next event: nothing that is told later stands before it.
@@ -133,6 +154,8 @@ struct Recorder<'a> {
     /// Those that the sink does not know yet, and how many it knows.
     events: Vec<Event>,
     told: usize,
+    /// Which threads did them.
+    threads: Vec<Option<u32>>,
     /// Seen since the last event.
     packets: Vec<Packet>,
     readings: Vec<Vec<Change>>,
@@ -198,6 +221,7 @@ pub fn record(
         sink,
         events: vec![],
         told: 0,
+        threads: vec![],
         packets: vec![],
         readings: vec![],
         open: vec![],
@@ -234,7 +258,7 @@ fn changes_nothing(line: &str) -> bool {
     let call = thread_of(line).1;
     // What is printed; who serves a connection as its standard output sends.
     let mut outputs = ["write(1<", "write(2<"].iter().filter_map(|start| call.strip_prefix(start));
-    let quiet = ["fcntl(", "getsockname(", "ioctl(", "socket("];
+    let quiet = ["fcntl(", "getsockname(", "ioctl(", "socket(", "rt_sigreturn("];
     outputs.any(|to| !to.starts_with("socket:["))
         || quiet.iter().any(|start| call.starts_with(start))
 }
@@ -385,7 +409,7 @@ impl Recorder<'_> {
         self.look()?;
         self.find_open(before, "");
         self.is_unsure = false;
-        self.note(0, 0, None, Action::Nothing, Times::default());
+        self.note(None, Event::new((0, 0), None, Action::Nothing, Times::default()));
         self.tell();
         Ok(())
     }
@@ -401,7 +425,7 @@ impl Recorder<'_> {
         self.look()?;
         for Line { thread, action, times, .. } in self.lines[index].read(&line, &mut |_| vec![])? {
             let (process, name) = self.process(index, thread, &action);
-            self.note(index, process, name, action, times);
+            self.note(thread, Event::new((index, process), name, action, times));
         }
         Ok(())
     }
@@ -511,13 +535,8 @@ impl Recorder<'_> {
         }
         let process = u32::try_from(pid).unwrap_or_default();
         self.processes.insert((0, process));
-        self.note(
-            0,
-            process,
-            Some(running::name_of(pid)),
-            Action::Call(before(&sockets)),
-            Times::default(),
-        );
+        let (name, action) = (running::name_of(pid), Action::Call(before(&sockets)));
+        self.note(None, Event::new((0, process), Some(name), action, Times::default()));
         Ok(())
     }
 
@@ -562,6 +581,7 @@ impl Recorder<'_> {
     fn step(&mut self, index: usize) -> Result<(), String> {
         let program = &self.programs[index];
         let mut begins = false;
+        let before = (self.packets.len(), self.readings.len());
         if !changes_nothing(&program.beginning) {
             let line = program.beginning.clone() + &program.end_of_line;
             if let Some(running) = &mut self.running {
@@ -573,9 +593,9 @@ impl Recorder<'_> {
             if begins {
                 self.begin()?;
             }
-            let before = self.readings.len();
+            let line = self.lines[index].whole(&line);
             if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
-            self.find_open(before, &line);
+            self.find_open(before.1, &line);
         }
         let program = &mut self.programs[index];
         let text = program.line()?;
@@ -594,9 +614,12 @@ impl Recorder<'_> {
         let lines = reader.read(&text, &mut |length| program.printed(length))?;
         self.families.extend(&reader.families);
         let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
-        self.is_unsure =
-            self.lines.iter().any(Lines::others_send) || lines.iter().filter(sends).count() > 1;
+        self.is_unsure = self.others_send() || lines.iter().filter(sends).count() > 1;
+        let has_effects = before != (self.packets.len(), self.readings.len());
         for Line { thread, action, waited_since, times } in lines {
+            if matches!(&action, Action::Call(call) if call.is_of_no_socket()) && !has_effects {
+                continue;
+            }
             let mut action = self.end_of_running(thread, action);
             let (process, name) = self.process(index, thread, &action);
             if let Action::Call(call) = &action {
@@ -606,9 +629,10 @@ impl Recorder<'_> {
                 end.of_program = !self.programs[index].is_there();
                 end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
             }
+            let event = Event::new((index, process), name, action, times);
             match waited_since {
-                Some(since) => self.note_woken(index, process, name, action, since, times),
-                None => self.note(index, process, name, action, times),
+                Some(since) => self.note_woken(thread, event, since),
+                None => self.note(thread, event),
             }
         }
         self.tell();
@@ -782,56 +806,77 @@ impl Recorder<'_> {
     }
 
     /// A call that another thread has woken stands after the call that woke it, whenever strace
-    /// gets to see it.
-    fn note_woken(
-        &mut self,
-        program: usize,
-        process: u32,
-        mut name: Option<String>,
-        action: Action,
-        since: usize,
-        times: Times,
-    ) {
-        let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
+    /// gets to see it; but after what its thread did before, and what it changed after what was
+    /// changed before.
+    fn note_woken(&mut self, thread: Option<u32>, mut event: Event, since: usize) {
         let since = since.saturating_sub(self.told);
         let later = self.events.get(since..).unwrap_or_default();
-        let place = later.iter().rposition(wakes).map(|at| since + at + 1);
-        let place = place.unwrap_or(self.events.len());
+        let place = later.iter().rposition(Event::wakes).map(|at| since + at + 1);
+        let takes = self.takes_effects(&event.action);
+        let has_effects = takes && !(self.packets.is_empty() && self.readings.is_empty());
+        let stays_above = |(other, of): (&Event, &Option<u32>)| {
+            (other.program == event.program && *of == thread)
+                || (has_effects && other.has_effects())
+        };
+        let last = self.events.iter().zip(&self.threads).rposition(stays_above);
+        let place = place.unwrap_or(self.events.len()).max(last.map_or(0, |last| last + 1));
         for later in &mut self.events[place..] {
-            if (later.program, later.process) == (program, process) {
-                name = name.or(later.name.take());
+            if (later.program, later.process) == (event.program, event.process) {
+                event.name = event.name.or(later.name.take());
             }
         }
-        let (packets, readings, open) = (vec![], vec![], vec![]);
-        for lines in &mut self.lines {
-            lines.begun_at += usize::from(lines.begun_at >= self.told + place);
+        if place < self.events.len() {
+            for lines in &mut self.lines {
+                lines.begun_at += usize::from(lines.begun_at >= self.told + place);
+            }
         }
-        let is_unsure = false;
-        self.add(
-            place,
-            Event { program, process, action, packets, is_unsure, readings, open, name, times },
-        );
+        if takes {
+            self.take_effects(&mut event);
+        }
+        self.add(place, thread, event);
     }
 
-    fn note(
-        &mut self,
-        program: usize,
-        process: u32,
-        name: Option<String>,
-        action: Action,
-        times: Times,
-    ) {
+    fn note(&mut self, thread: Option<u32>, mut event: Event) {
+        if self.takes_effects(&event.action) {
+            self.take_effects(&mut event);
+        }
+        self.add(self.events.len(), thread, event);
+    }
+
+    /// Whether what was seen since the last event may be of this one. What was sent is of the one
+    /// who still sends, and a change of a socket of who is in a call on it.
+    fn takes_effects(&self, action: &Action) -> bool {
+        let own = match action {
+            Action::Text(_) => &[][..],
+            Action::Call(call) if call.never_sends() => &call.sockets,
+            // A thread leaves all to the others.
+            Action::End(end) => return end.of_process,
+            Action::Call(_) | Action::Nothing => return true,
+        };
+        if !self.packets.is_empty() && self.others_send() {
+            return false;
+        }
+        let rows = self.readings.iter().flatten().flat_map(|change| [&change.old, &change.new]);
+        let mut changed: Vec<u64> = rows.flatten().map(|row| row.inode).collect();
+        changed.retain(|inode| *inode != 0);
+        let is_open = |inode: &u64| self.lines.iter().any(|lines| lines.is_at(*inode));
+        own.iter().any(|(_, inode)| changed.contains(inode)) || !changed.iter().any(is_open)
+    }
+
+    fn others_send(&self) -> bool {
+        self.lines.iter().any(Lines::others_send)
+    }
+
+    /// What was seen since the last event.
+    fn take_effects(&mut self, event: &mut Event) {
         self.looked = false;
-        let readings = std::mem::take(&mut self.readings);
-        let packets = std::mem::take(&mut self.packets);
-        let is_unsure = self.is_unsure && !packets.is_empty();
-        let open = std::mem::take(&mut self.open);
-        let event =
-            Event { program, process, action, packets, is_unsure, readings, open, name, times };
-        self.add(self.events.len(), event);
+        event.readings = std::mem::take(&mut self.readings);
+        event.packets = std::mem::take(&mut self.packets);
+        event.is_unsure = self.is_unsure && !event.packets.is_empty();
+        event.open = std::mem::take(&mut self.open);
     }
 
-    fn add(&mut self, place: usize, event: Event) {
+    fn add(&mut self, place: usize, thread: Option<u32>, event: Event) {
         if let Action::Call(call) = &event.action {
             if call.text.ends_with(" (injected)") {
                 let faults = self.order.faults.iter().enumerate();
@@ -840,6 +885,7 @@ impl Recorder<'_> {
             }
         }
         self.events.insert(place, event);
+        self.threads.insert(place, thread);
         self.noted = Instant::now();
         self.shown.1 = false;
     }
@@ -849,8 +895,7 @@ impl Recorder<'_> {
         // What waits, another thread may wake: then it stands after the call that does.
         let mut settled = self.events.len();
         if self.lines.iter().any(Lines::waits) {
-            let wakes = |event: &Event| matches!(&event.action, Action::Call(call) if call.wakes);
-            let last = self.events.iter().rposition(wakes);
+            let last = self.events.iter().rposition(Event::wakes);
             let most = self.events.len().saturating_sub(MOST);
             settled = last.map_or(0, |last| last + 1).max(most);
         }
@@ -874,6 +919,7 @@ impl Recorder<'_> {
         let many = many.min(self.events.len());
         let mut ends = false;
         let start = Instant::now();
+        self.threads.drain(..many);
         for event in self.events.drain(..many) {
             // As who prints to a pipe that nobody reads.
             ends |= self.sink.is_over() && matches!(event.action, Action::Text(_));
@@ -915,12 +961,8 @@ impl Recorder<'_> {
         for lines in &mut self.lines {
             lines.begun_at += usize::from(lines.begun_at > self.told + at);
         }
-        let (action, packets, readings) = (Action::Text(text), vec![], vec![]);
-        let (process, is_unsure, open, name, times) = (0, false, vec![], None, Times::default());
-        self.add(
-            at,
-            Event { program, process, action, packets, is_unsure, readings, open, name, times },
-        );
+        let (action, times) = (Action::Text(text), Times::default());
+        self.add(at, None, Event::new((program, 0), None, action, times));
     }
 
     /// What the kernel still does when the programs have ended.
@@ -934,7 +976,7 @@ impl Recorder<'_> {
         for index in 0..self.lines.len() {
             for Line { thread, action, times, .. } in self.lines[index].rest() {
                 let (process, name) = self.process(index, thread, &action);
-                self.note(index, process, name, action, times);
+                self.note(thread, Event::new((index, process), name, action, times));
             }
         }
         let mut unfinished: Vec<usize> = (0..self.lines.len()).collect();
@@ -955,7 +997,7 @@ impl Recorder<'_> {
             let all: Vec<&str> = left_out.into_iter().collect();
             self.endings.push(format!("(not shown: {})", all.join("; ")));
         }
-        self.note(0, 0, None, Action::Nothing, Times::default());
+        self.note(None, Event::new((0, 0), None, Action::Nothing, Times::default()));
         self.tell_of(self.events.len());
         Ok(())
     }

@@ -49,6 +49,24 @@ pub struct Call {
     pub wakes: bool,
 }
 
+/// What these do to sockets is seen only by its effects: they name none.
+const OF_NO_SOCKET: [&str; 6] =
+    ["execve", "execveat", "close_range", "kill", "tgkill", "io_uring_enter"];
+
+impl Call {
+    /// Whether it is of interest only if it has effects.
+    pub fn is_of_no_socket(&self) -> bool {
+        OF_NO_SOCKET.contains(&&*self.name)
+    }
+
+    /// Whether no packet can be of it, but for one that says that there is room again.
+    pub fn never_sends(&self) -> bool {
+        let names = ["accept", "recv", "read", "preadv", "poll", "ppoll", "select", "pselect"];
+        let more = ["epoll_", "dup", "fcntl", "getsock", "getpeer", "socket", "bind", "listen"];
+        names.iter().chain(&more).any(|name| self.name.starts_with(name))
+    }
+}
+
 /// Whether all that strace wrote is of calls that found nothing: a program may ask so for ever, and
 /// nothing happens.
 pub fn finds_nothing(text: &str) -> bool {
@@ -114,6 +132,8 @@ pub struct Lines {
     attached: Option<i32>,
     /// What another thread has brought about that is not through itself.
     later: Vec<(Option<u32>, Action, Times)>,
+    /// The calls that signals have interrupted, by thread, and when they began.
+    interrupted: BTreeMap<Option<u32>, (String, Option<Duration>)>,
     /// Since when the program may go on: what strace writes down before that has not begun.
     pub free_since: Duration,
 }
@@ -122,12 +142,15 @@ pub struct Lines {
 pub type Printed<'a> = &'a mut dyn FnMut(usize) -> Vec<u8>;
 
 /// These can be of something else, and fail for reasons that have nothing to do with sockets.
-const NOT_FOR_SOCKETS_ALONE: [&str; 22] = [
+const NOT_FOR_SOCKETS_ALONE: [&str; 28] = [
     "read",
     "readv",
     "write",
     "writev",
+    "preadv2",
+    "pwritev2",
     "close",
+    "close_range",
     "dup",
     "dup2",
     "dup3",
@@ -145,6 +168,9 @@ const NOT_FOR_SOCKETS_ALONE: [&str; 22] = [
     "splice",
     "io_uring_setup",
     "io_uring_enter",
+    "execve",
+    "execveat",
+    "kill",
 ];
 
 /// A pattern of ours, so a valid one.
@@ -239,7 +265,12 @@ impl Lines {
         if let Some(end) = line.strip_prefix("+++ ") {
             let how = end.trim_end_matches(" +++").trim_end_matches(" (core dumped)").to_owned();
             let end = End { how, of_process: false, of_program: false };
+            // Once it is alone, a thread has no number.
+            let ends = |key: &Option<u32>| thread.is_none() || key.is_none() || *key == thread;
+            self.open.retain(|key, call| !(call.text.starts_with(EXIT) && ends(key)));
+            self.interrupted.remove(&thread);
             self.push(thread, Action::End(end), times, None, events);
+            self.push_rest(events);
             return;
         }
         if let Some(signal) = line.strip_prefix("--- ") {
@@ -267,7 +298,7 @@ impl Lines {
                 let Some(call) = key.and_then(|key| self.open.remove(&key)) else {
                     return;
                 };
-                let waits = !wakes(&call.text) && !rest.contains("= -1 EAGAIN");
+                let waits = may_wait(&call.text) && !rest.contains("= -1 EAGAIN");
                 let since = waits.then_some(call.at);
                 (call.text + rest, call.order, call.time, since)
             }
@@ -276,20 +307,69 @@ impl Lines {
                 (line.to_owned(), self.order, times.at, None)
             }
         };
+        if text.starts_with(EXIT) {
+            // What it closes is on the wire before strace says that it has ended.
+            self.open.insert(thread, OpenCall { text, order, at: self.events, time: at });
+            return;
+        }
+        let Some((text, at)) = self.seen_by_program(thread, text, at) else { return };
         let times = Times { at, ..times };
         for action in self.call(&text, printed) {
             // Another thread's send may have brought this to an end: then the send stands first,
             // although it returns a moment later.
-            let is_cause = |call: &OpenCall| call.order > order && wakes(&call.text);
+            // And who ends closes all that it had.
+            let is_end = |call: &OpenCall| call.text.starts_with(EXIT) && may_wait(&text);
+            let is_cause =
+                |call: &OpenCall| wakes(&call.text) && (call.order > order || is_end(call));
             if self.open.values().any(is_cause) {
                 self.later.push((thread, action, times));
             } else {
                 self.push(thread, action, times, waited_since, events);
             }
         }
-        if !self.open.values().any(|call| wakes(&call.text)) {
+        self.push_rest(events);
+    }
+
+    /// What was kept back, if nothing is at work any more that may have brought it about.
+    fn push_rest(&mut self, events: &mut Vec<Line>) {
+        if !self.others_send() {
             events.extend(self.rest());
         }
+    }
+
+    /// What a program sees of a call that a signal interrupts: the kernel begins it again; or it
+    /// fails, which strace says when the signal's handler returns. With when the call began.
+    fn seen_by_program(
+        &mut self,
+        thread: Option<u32>,
+        text: String,
+        at: Option<Duration>,
+    ) -> Option<(String, Option<Duration>)> {
+        if let Some((call, _)) = text.split_once(" = ? ERESTART") {
+            self.interrupted.insert(thread, (call.trim_end().to_owned(), at));
+            return None;
+        }
+        let Some(rest) = text.strip_prefix("rt_sigreturn(") else { return Some((text, at)) };
+        let (call, at) = self.interrupted.remove(&thread)?;
+        rest.contains("= -1 EINTR").then(|| (format!("{call} = -1 EINTR (interrupted)"), at))
+    }
+
+    /// A line with the beginning of its call, if that stands in another one; without its thread.
+    pub fn whole(&self, text: &str) -> String {
+        let mut all = String::new();
+        for line in text.split_inclusive('\n') {
+            let (thread, line) = thread_of(line);
+            let resumed = line.strip_prefix("<... ").and_then(|rest| rest.split_once(" resumed>"));
+            let begun = resumed.and_then(|(name, rest)| {
+                let call = self.open.get(&thread).filter(|call| call.text.starts_with(name));
+                Some((&call?.text, rest))
+            });
+            match begun {
+                Some((begun, rest)) => all.extend([begun, rest]),
+                None => all += line,
+            }
+        }
+        all
     }
 
     fn push(
@@ -362,6 +442,11 @@ impl Lines {
                 }
             });
         }
+        let arguments = match name {
+            // How many variables its environment has depends on where it runs.
+            "execve" => arguments.rsplit_once(", 0x").map_or(arguments, |(them, _)| them),
+            _ => arguments,
+        };
         let (shown, mut all) = self.read_part(&time_limit(name, arguments), None);
         let failed = result.starts_with('-');
         // Calls on what is no socket, or not open.
@@ -369,7 +454,9 @@ impl Lines {
             && !NOT_FOR_SOCKETS_ALONE.contains(&name);
         if all.is_empty() && name != "socket" && !in_vain {
             self.leave_out(name, arguments);
-            return vec![];
+            if !OF_NO_SOCKET.contains(&name) {
+                return vec![];
+            }
         }
         let arguments = shown;
         // Of `accept` and of `dup`, the result is another one.
@@ -404,6 +491,12 @@ impl Lines {
     /// Whether another call that sends is at work: what is on the wire may be of that one.
     pub fn others_send(&self) -> bool {
         self.open.values().any(|call| wakes(&call.text))
+    }
+
+    /// Whether a call on this socket is at work.
+    pub fn is_at(&self, inode: u64) -> bool {
+        let socket = format!("<socket:[{inode}]>");
+        self.open.values().any(|call| call.text.contains(&socket))
     }
 
     /// Marks the descriptors of sockets and the addresses in the arguments of a call, or in its
@@ -547,11 +640,26 @@ fn is_print(name: &str, arguments: &str) -> bool {
     ["write", "writev"].contains(&name) && outputs && !arguments[1..].starts_with("<socket:[")
 }
 
+/// How a process ends by itself.
+const EXIT: &str = "exit_group(";
+
+/// Whether a call may wait for what another one does.
+fn may_wait(text: &str) -> bool {
+    let waiting =
+        ["accept", "recv", "read", "preadv", "poll", "ppoll", "select", "pselect", "epoll_"];
+    let waiting = waiting.iter().chain(&["splice", "io_uring_enter"]);
+    waiting.into_iter().any(|name| text.starts_with(name))
+}
+
 /// Whether a call can bring another one to its end.
 pub fn wakes(text: &str) -> bool {
     let is_socket =
         |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("<socket:[");
-    ["send", "write", "connect", "close", "shutdown"].iter().any(|name| text.starts_with(name))
+    let sends = ["send", "write", "pwritev2", "connect", "close", "shutdown"];
+    if text.starts_with(EXIT) {
+        return true;
+    }
+    sends.iter().any(|name| text.starts_with(name))
         && text.split_once('(').is_some_and(|(_, rest)| is_socket(rest))
 }
 

@@ -28,10 +28,12 @@ use crate::order::{Fault, Program};
 use crate::tap::now;
 use crate::tasks::Tasks;
 
-/// The calls to show: all on sockets, and those that a program can use for sockets and for files.
+/// The calls to show: all on sockets, and those that a program can use for sockets and for files;
+/// and those with which sockets are closed, so that this does not stand at the call before.
 const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
 dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
-?epoll_pwait2,?io_uring_setup,sendfile,splice";
+?epoll_pwait2,?io_uring_setup,?io_uring_enter,sendfile,splice,?preadv2,\
+?pwritev2,?close_range,execve,?execveat,exit_group,kill,tgkill,rt_sigreturn";
 
 /// When each call began, and how long it took.
 const TIMES: [&str; 2] = ["--absolute-timestamps=format:unix,precision:ns", "--syscall-times=ns"];
