@@ -266,12 +266,16 @@ client  connect  exited with 7, 5 bytes
   ...     all of this, 9 times in all, each with its own FD
   call    (the kernel, by itself)
   call    (exited with 7)
-(a server still waited in accept4, and was ended)
+  call    (a process ended)
+(a server still waited in accept4(FD1), and was ended)
 (it was still busy, and was ended)
 (it still slept, and was ended)
 (it still waited in accept4, and got SIGINT)
 (it was still busy, and got SIGINT)
 (it still slept, and got SIGINT)
+(it still waited in accept4(FD1), and goes on)
+(it was still busy, and goes on)
+(it still slept, and goes on)
 (--fault accept=EMFILE never struck)
 (not shown: what epoll_wait gave)
   ...     of this call, or of another at the same time:

@@ -35,15 +35,19 @@ pub(crate) const ENGLISH: [&str; 27] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 16] = [
+pub(crate) const NOTES: [&str; 20] = [
     "(the kernel, by itself)",
     "(exited with {status})",
+    "(a process ended)",
     "({program} still waited in {call}, and was ended)",
     "({program} was still busy, and was ended)",
     "({program} still slept, and was ended)",
     "({program} still waited in {call}, and got {signal})",
     "({program} was still busy, and got {signal})",
     "({program} still slept, and got {signal})",
+    "({program} still waited in {call}, and goes on)",
+    "({program} was still busy, and goes on)",
+    "({program} still slept, and goes on)",
     "(killed by {signal})",
     "({option} never struck)",
     "(not shown: {what})",
