@@ -223,7 +223,8 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// What the programs are called. Two of one interpreter have the names of what it runs.
+/// What the programs are called: scripts as such; others of the same name with the file that they
+/// are about.
 fn names(programs: &[Program]) -> Vec<String> {
     let plain: Vec<&str> = programs.iter().map(Program::short_name).collect();
     let is_twice =
@@ -232,10 +233,12 @@ fn names(programs: &[Program]) -> Vec<String> {
         let name = program.short_name();
         let file = program.arguments.iter().find(|argument| !argument.starts_with('-'));
         let file = file.filter(|file| Path::new(file).is_file());
-        let file = file.and_then(|file| file.rsplit('/').next());
-        match file.filter(|_| plain.iter().filter(|other| **other == name).count() > 1) {
-            Some(file) => format!("{name} {file}"),
-            None => name.to_owned(),
+        match file.and_then(|file| file.rsplit('/').next()) {
+            Some(script) if is_interpreter(name) => script.to_owned(),
+            Some(file) if plain.iter().filter(|other| **other == name).count() > 1 => {
+                format!("{name} {file}")
+            }
+            _ => name.to_owned(),
         }
     };
     let all: Vec<String> = programs.iter().map(name).collect();
@@ -244,6 +247,15 @@ fn names(programs: &[Program]) -> Vec<String> {
         false => name.clone(),
     });
     numbered.collect()
+}
+
+/// Whether a program runs the first file that it is told of.
+fn is_interpreter(name: &str) -> bool {
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let all = [
+        "python", "pypy", "perl", "ruby", "node", "lua", "php", "sh", "bash", "dash", "ksh", "zsh",
+    ];
+    all.contains(&name)
 }
 
 /// The path of a program, or of an example, which is built.
@@ -269,4 +281,32 @@ fn on_the_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let mut all = env::split_paths(&path).map(|folder| folder.join(name));
     all.find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_called_by_its_name() {
+        let program = |name: &str, arguments: &[&str]| Program {
+            name: name.to_owned(),
+            arguments: arguments.iter().map(|it| (*it).to_owned()).collect(),
+            foreign: true,
+        };
+        // (These files are there.)
+        let python = |file: &str| program("/usr/bin/python3.11", &["-u", file, "8090"]);
+        let called = |all: &[Program]| names(all).join(", ");
+        assert_eq!(called(&[python("src/tap.rs")]), "tap.rs");
+        assert_eq!(called(&[python("src/tap.rs"), python("src/text.rs")]), "tap.rs, text.rs");
+        let twice = [python("src/tap.rs"), python("src/tap.rs")];
+        assert_eq!(called(&twice), "tap.rs [1], tap.rs [2]");
+        assert_eq!(called(&[program("python3", &["-c", "pass"])]), "python3");
+        let other = |file: &str| program("./other", &[file]);
+        assert_eq!(called(&[other("src/tap.rs")]), "other");
+        assert_eq!(
+            called(&[other("src/tap.rs"), other("src/text.rs")]),
+            "other tap.rs, other text.rs"
+        );
+    }
 }
