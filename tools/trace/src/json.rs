@@ -61,6 +61,8 @@ struct EventObject {
     process: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     process_name: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    child: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +190,7 @@ impl<'a> Writer<'a> {
             program: self.name(event.program),
             process: event.process,
             process_name: event.name.clone(),
+            child: event.is_child,
             at: event.times.at.map(since),
             took: event.times.took.map(|time| time.as_secs_f64()),
             unsure: event.is_unsure,
@@ -342,6 +345,7 @@ impl EventObject {
             readings,
             open: self.open,
             name: self.process_name,
+            is_child: self.child,
             times: Times {
                 at: self.at.and_then(length).map(|at| start + at),
                 took: self.took.and_then(length),

@@ -106,7 +106,7 @@ fn reason(event: &Event, name: &str) -> String {
         Action::Call(call) if !text::only_asks(&call.name) => {
             format!("{name} [{}]: {}{unsure}", event.process, unmarked(&call.text).0)
         }
-        Action::End(end) => format!("{name} [{}]: {}", event.process, end.how),
+        Action::End(end) if end.of_process => format!("{name} [{}]: {}", event.process, end.how),
         _ => text::BY_ITSELF.to_owned(),
     }
 }

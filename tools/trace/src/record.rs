@@ -14,7 +14,7 @@ use crate::machines::Machines;
 use crate::order::Order;
 use crate::running::{self, Running};
 use crate::strace::{
-    self, Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, finds_nothing, sockets_in,
+    self, Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, WAITS, finds_nothing, sockets_in,
     thread_of,
 };
 use crate::tables::{Backlog, Change, Family, Known, Others, Row};
@@ -65,6 +65,8 @@ pub struct Event {
     pub open: Vec<u64>,
     /// The process uses sockets for the first time: what the system calls it.
     pub name: Option<String>,
+    /// And it is not the first one of its program.
+    pub is_child: bool,
     pub times: Times,
 }
 
@@ -77,7 +79,19 @@ impl Event {
         times: Times,
     ) -> Self {
         let (packets, is_unsure, readings, open) = (vec![], false, vec![], vec![]);
-        Self { program, process, action, packets, is_unsure, readings, open, name, times }
+        let is_child = false;
+        Self {
+            program,
+            process,
+            action,
+            packets,
+            is_unsure,
+            readings,
+            open,
+            name,
+            is_child,
+            times,
+        }
     }
 
     fn has_effects(&self) -> bool {
@@ -113,7 +127,7 @@ pub trait Sink {
 
 /// How it ended.
 pub struct Outcome {
-    /// What each program was at that did not end by itself.
+    /// What else there is to say in the end.
     pub endings: Vec<String>,
     /// The exit status of the last program, as a shell says it.
     pub status: u8,
@@ -382,7 +396,12 @@ impl Recorder<'_> {
         }
         // What a call has sent that has not returned stays with it, and so does what follows.
         let at_work = self.programs.iter().any(Self::may_send);
-        let may_be = slept && !seen.answers && self.packets.is_empty() && !at_work;
+        // Who was just told to end may have done so; no timer is as quick.
+        let dies = match self.ending {
+            Ending::NotYet => false,
+            Ending::Asked { since, .. } | Ending::Killed { since } => since.elapsed() < 4 * LONG,
+        };
+        let may_be = slept && !seen.answers && self.packets.is_empty() && !at_work && !dies;
         self.packets.extend(seen.packets);
         if may_be {
             // strace tells of a call before it begins.
@@ -507,11 +526,9 @@ impl Recorder<'_> {
     }
 
     fn leave(&mut self, signal: Signal) {
-        for (index, program) in self.programs.iter_mut().enumerate() {
-            let sleeps = program.sleeps();
-            let at = self.lines[index].at(&program.beginning, sleeps);
-            self.endings.push(format!("({} {at}, and goes on)", self.names[index]));
-            program.leave();
+        for index in 0..self.programs.len() {
+            self.note_wait(index, "goes on");
+            self.programs[index].leave();
         }
         if let Some(running) = &mut self.running {
             running.is_left = true;
@@ -547,20 +564,28 @@ impl Recorder<'_> {
         }
         // Where that cannot be read, it is not shown.
         let _ = self.note_waiting();
-        for (index, program) in self.programs.iter_mut().enumerate() {
-            if program.has_ended {
-                continue;
-            }
-            let name = self.names[index];
-            let sleeps = program.sleeps();
-            let at = self.lines[index].at(&program.beginning, sleeps);
-            let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
-            self.endings.push(format!("({name} {at}, and {how})"));
-            if send {
-                program.signal(signal);
+        let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
+        for index in 0..self.programs.len() {
+            if !self.programs[index].has_ended {
+                self.note_wait(index, &how);
+                if send {
+                    self.programs[index].signal(signal);
+                }
             }
         }
         self.ending = Ending::Asked { signal, since: Instant::now(), sent: send };
+    }
+
+    /// Writes down what a program is at that does not end by itself, and what becomes of it.
+    fn note_wait(&mut self, index: usize, how: &str) {
+        let program = &mut self.programs[index];
+        let sleeps = program.sleeps();
+        let (at, sockets) = self.lines[index].at(&program.beginning, sleeps);
+        let text = format!("({} {at}, and {how})", self.names[index]);
+        let call = Call { name: WAITS.to_owned(), text, sockets, wakes: false };
+        self.is_unsure = false;
+        let event = Event::new((index, 0), None, Action::Call(call), Times::default());
+        self.note(None, event);
     }
 
     /// Ends what did not want to. strace says so.
@@ -628,6 +653,9 @@ impl Recorder<'_> {
             if let Action::End(end) = &mut action {
                 end.of_program = !self.programs[index].is_there();
                 end.of_process = end.of_program || thread.is_none_or(|thread| thread == process);
+                if let Some(thread) = thread {
+                    self.programs[index].forget(thread);
+                }
             }
             let event = Event::new((index, process), name, action, times);
             match waited_since {
@@ -876,7 +904,10 @@ impl Recorder<'_> {
         event.open = std::mem::take(&mut self.open);
     }
 
-    fn add(&mut self, place: usize, thread: Option<u32>, event: Event) {
+    fn add(&mut self, place: usize, thread: Option<u32>, mut event: Event) {
+        if event.name.is_some() {
+            event.is_child = !self.programs[event.program].is_first(event.process);
+        }
         if let Action::Call(call) = &event.action {
             if call.text.ends_with(" (injected)") {
                 let faults = self.order.faults.iter().enumerate();

@@ -39,6 +39,9 @@ pub struct End {
 /// Stands for a call that was not seen: what a program had before it was followed.
 pub const BEFORE: &str = "before";
 
+/// Stands for what a program was at that did not end by itself.
+pub const WAITS: &str = "waits";
+
 pub struct Call {
     pub name: String,
     /// All of it, as strace wrote it, with descriptors and addresses marked, and long strings cut.
@@ -107,6 +110,13 @@ struct OpenCall {
     /// How many events there were.
     at: usize,
     time: Option<Duration>,
+}
+
+/// A call that a program still waits in, by so many threads.
+struct Wait {
+    text: String,
+    sockets: Vec<(i32, u64)>,
+    times: usize,
 }
 
 /// Reads the lines of one program.
@@ -220,7 +230,10 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
         r#""([0-9a-f:.]+)", &sin6_addr\), sin6_scope_id=0\})"#
     ))
 });
-static READY: LazyLock<Regex> = LazyLock::new(|| regex(r"(fd=|(?:in|out|except) \[)(\d+)"));
+/// What is ready, and a number there.
+static READY: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"fd=\d+|(?:in|out|except) \[\d+(?: \d+)*\]"));
+static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
 
 impl Lines {
     pub fn new(output_name: &str) -> Self {
@@ -394,14 +407,45 @@ impl Lines {
         later.into_iter().map(line).collect()
     }
 
-    /// What the program is at, when its last line begins so.
-    pub fn at(&self, beginning: &str, sleeps: bool) -> String {
-        let last = || self.open.values().next_back().map_or("", |call| &call.text);
-        let text = if beginning.is_empty() { last() } else { thread_of(beginning).1 };
-        match text.split_once('(') {
-            Some((name, _)) => format!("still waited in {}", name.trim()),
-            None if sleeps => "still slept".to_owned(),
-            None => "was still busy".to_owned(),
+    /// What the program is at, when its last line begins so. Also gives the sockets in it.
+    pub fn at(&self, beginning: &str, sleeps: bool) -> (String, Vec<(i32, u64)>) {
+        let mut waits: Vec<Wait> = vec![];
+        let begun = self.open.values().map(|call| &*call.text);
+        for call in begun.chain([thread_of(beginning).1]) {
+            let Some((name, arguments)) = call.split_once('(') else { continue };
+            if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+                // The end of a call, or of a thread.
+                continue;
+            }
+            let mut sockets = self.read_part(arguments, None).1;
+            sockets.dedup();
+            let names = sockets.iter().map(|(number, _)| format!("{OPEN}fd:{number}{CLOSE}"));
+            let text = match &*names.collect::<Vec<_>>().join(", ") {
+                "" => name.to_owned(),
+                names => format!("{name}({names})"),
+            };
+            let same = |wait: &&mut Wait| wait.text == text && wait.sockets == sockets;
+            match waits.iter_mut().find(same) {
+                Some(wait) => wait.times += 1,
+                None => waits.push(Wait { text, sockets, times: 1 }),
+            }
+        }
+        let calls = waits.iter().map(|Wait { text, times, .. }| match times {
+            1 => text.clone(),
+            _ => format!("{times} calls of {text}"),
+        });
+        match waits.len() {
+            0 if sleeps => ("still slept".to_owned(), vec![]),
+            0 => ("was still busy".to_owned(), vec![]),
+            1..=3 => {
+                let calls: Vec<String> = calls.collect();
+                let sockets = waits.iter().flat_map(|wait| wait.sockets.clone());
+                (format!("still waited in {}", calls.join(" and ")), sockets.collect())
+            }
+            _ => {
+                let all: usize = waits.iter().map(|wait| wait.times).sum();
+                (format!("still waited in {all} calls"), vec![])
+            }
         }
     }
 
@@ -552,13 +596,14 @@ impl Lines {
         // Which of them are ready, strace says without the kernel's numbers.
         if let Some(given) = given.filter(|_| marked.contains('[')) {
             let number = |parts: &Captures<'_>| {
-                let is_socket = |(socket, _): &(i32, u64)| socket.to_string() == parts[2];
+                let is_socket = |(socket, _): &(i32, u64)| socket.to_string() == parts[0];
                 match given.iter().any(is_socket) {
-                    true => format!("{}{OPEN}fd:{}{CLOSE}", &parts[1], &parts[2]),
+                    true => format!("{OPEN}fd:{}{CLOSE}", &parts[0]),
                     false => parts[0].to_owned(),
                 }
             };
-            marked = READY.replace_all(&marked, number).into_owned();
+            let list = |parts: &Captures<'_>| NUMBER.replace_all(&parts[0], number).into_owned();
+            marked = READY.replace_all(&marked, list).into_owned();
         }
         (marked, sockets)
     }
@@ -747,12 +792,26 @@ fn ends_a_number(text: &str) -> bool {
     text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// How long a `poll` may still wait differs from run to run.
+/// How long a `poll` or a `select` may still wait differs from run to run; and so does where
+/// something is in memory, which a program may have an epoll remember.
 fn fixed(name: &str, text: String) -> String {
     static WAIT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\], \d+), [1-9]\d*\) ="));
-    match name.contains("poll") {
-        true => WAIT.replace(&text, "$1, TIME) =").into_owned(),
-        false => text,
+    static LEFT: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"left \{tv_sec=\d+, tv_[a-z]+=\d+\}\)$"));
+    static DATA: LazyLock<Regex> = LazyLock::new(|| regex(r"data=\{u32=(\d+), u64=(\d+)\}"));
+    if name == "epoll_ctl" {
+        let data = |parts: &Captures<'_>| match (parts[1].parse(), parts[2].parse::<u64>()) {
+            // Most often a descriptor; or that, in a field half as long.
+            (Ok(small), Ok(all)) if u64::from(small) == all => parts[0].to_owned(),
+            (Ok(0..=0xFFFF_u32), _) => format!("data={{u32={}}}", &parts[1]),
+            _ => "data=POINTER".to_owned(),
+        };
+        return DATA.replace(&text, data).into_owned();
+    }
+    match (name.contains("poll"), name.contains("select")) {
+        (true, _) => WAIT.replace(&text, "$1, TIME) =").into_owned(),
+        (_, true) => LEFT.replace(&text, "left TIME)").into_owned(),
+        _ => text,
     }
 }
 
@@ -809,4 +868,58 @@ pub fn unescaped(text: &str) -> Vec<u8> {
         });
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of a call: a descriptor of a socket is in `<` and `>`.
+    fn shown(text: &str) -> String {
+        let mut lines = Lines { sockets: [100, 101].into(), ..Lines::default() };
+        let text = text.replace("3<s>", "3<socket:[100]>").replace("4<s>", "4<socket:[101]>");
+        let read = lines.read(&text, &mut |_| vec![]).expect("a line");
+        let [Line { action: Action::Call(call), .. }] = &read[..] else { unreachable!("no call") };
+        call.text.replace(&format!("{OPEN}fd:"), "<").replace(CLOSE, ">")
+    }
+
+    #[test]
+    fn all_that_is_ready_is_named_and_what_varies_is_not_shown() {
+        assert_eq!(
+            shown(
+                "pselect6(5, [3<s> 4<s>], NULL, NULL, NULL, NULL) = 2 (in [3 4 5], left {tv_sec=4, tv_nsec=999996681})"
+            ),
+            "pselect6(5, [<3> <4>], NULL, NULL, NULL, NULL) = 2 (in [<3> <4> 5], left TIME)"
+        );
+        let epoll =
+            |data: &str| shown(&format!("epoll_ctl(5, EPOLL_CTL_ADD, 3<s>, {{data={data}}}) = 0"));
+        assert!(epoll("{u32=3, u64=3}").contains("{data={u32=3, u64=3}}"));
+        assert!(epoll("{u32=3, u64=94333189487619}").contains("{data={u32=3}}"));
+        assert!(epoll("{u32=2822765824, u64=94333189487872}").contains("{data=POINTER}"));
+    }
+
+    #[test]
+    fn what_a_program_waits_in_is_said_with_its_sockets() {
+        let at = |open: &[&str], beginning: &str| {
+            let mut lines = Lines { sockets: [100, 101].into(), ..Lines::default() };
+            for (thread, call) in (1..).zip(open) {
+                let call =
+                    call.replace("3<s>", "3<socket:[100]>").replace("4<s>", "4<socket:[101]>");
+                let line = format!("[pid {thread}] {call} <unfinished ...>");
+                lines.read(&line, &mut |_| vec![]).expect("a line");
+            }
+            let beginning = beginning.replace("3<s>", "3<socket:[100]>");
+            let (text, _) = lines.at(&beginning, true);
+            text.replace(&format!("{OPEN}fd:"), "<").replace(CLOSE, ">")
+        };
+        assert_eq!(at(&[], ""), "still slept");
+        assert_eq!(at(&[], "recvfrom(3<s>, "), "still waited in recvfrom(<3>)");
+        assert_eq!(at(&["read(0</dev/null>,"], ""), "still waited in read");
+        let polls = "poll([{fd=3<s>, events=POLLIN}, {fd=4<s>, events=POLLIN}], 2, -1";
+        assert_eq!(at(&[polls], ""), "still waited in poll(<3>, <4>)");
+        let two = at(&["accept(3<s>,", "accept(3<s>,"], "[pid 9] recvfrom(3<s>, ");
+        assert_eq!(two, "still waited in 2 calls of accept(<3>) and recvfrom(<3>)");
+        let many = ["recv(3<s>,", "recv(4<s>,", "accept(3<s>,", "accept(4<s>,", "accept(4<s>,"];
+        assert_eq!(at(&many, ""), "still waited in 5 calls");
+    }
 }

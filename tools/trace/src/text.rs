@@ -9,7 +9,7 @@ use regex_lite::{Captures, Regex};
 
 use crate::order::Show;
 use crate::record::Event;
-use crate::strace::{Action, BEFORE, CLOSE, Call, End, OPEN, regex};
+use crate::strace::{Action, BEFORE, CLOSE, Call, End, OPEN, WAITS, regex};
 use crate::tables::{Change, Row};
 use crate::tap::{Fate, Kind, Packet};
 
@@ -116,10 +116,19 @@ impl Writer {
                 self.folder.push(lines);
             }
         }
-        if let Action::Text(line) = &event.action {
+        let owner = (event.program, event.process);
+        let line = match &event.action {
+            Action::Text(line) => {
+                let line = self.builder.line(owner, line);
+                Some(if self.for_a_picture { line.trim_start().to_owned() } else { line })
+            }
+            Action::Call(call) if call.name == WAITS => {
+                Some(plain(&self.builder.owned(call, owner)))
+            }
+            _ => None,
+        };
+        if let Some(line) = line {
             self.folder.end();
-            let line = self.builder.line((event.program, event.process), line);
-            let line = if self.for_a_picture { line.trim_start() } else { &*line };
             self.write_lines();
             self.text += line.trim_end();
             self.text.push('\n');
@@ -133,7 +142,7 @@ impl Writer {
         self.write_lines();
     }
 
-    /// The end, with what did not end by itself.
+    /// The end, with what else there is to say.
     pub fn end(&mut self, endings: &[String]) {
         self.folder.end();
         self.write_lines();
@@ -174,6 +183,8 @@ struct Builder {
     programs: Vec<String>,
     /// The processes that use sockets, by their programs and numbers: what each is called.
     processes: Vec<((usize, u32), String)>,
+    /// Programs of which another process than the first one uses sockets.
+    have_children: HashSet<usize>,
     /// What each descriptor is called now.
     names: HashMap<Descriptor, Name>,
     /// A child process has its parent's descriptors: they have one name, by program, number and
@@ -187,16 +198,21 @@ struct Builder {
     listeners: Vec<Row>,
     /// Which descriptors have which socket.
     holders: HashMap<u64, Vec<Descriptor>>,
+    /// What each socket was called last.
+    last_names: HashMap<u64, String>,
     /// The ends of all sockets, in the order in which they were seen.
     known: HashMap<(SocketAddr, SocketAddr), usize>,
     /// Ports in the order in which they were seen.
     ports: HashMap<u16, usize>,
     /// The sockets whose descriptor this event closes.
     closing: Vec<u64>,
+    /// The programs that have ended.
+    ended: HashSet<usize>,
     /// The program ran already. Its ports keep their numbers: others know them, too.
     ran_before: bool,
-    /// The number of the next byte, in each direction of each connection.
-    next: HashMap<(SocketAddr, SocketAddr), u32>,
+    /// The number of the next byte, in each direction of each connection; and whether its first
+    /// segment was a SYN ACK.
+    next: HashMap<(SocketAddr, SocketAddr), (u32, bool)>,
     /// From when on times count, if they are to be said.
     start: Option<Duration>,
     /// What was sent last in each direction and was not answered, and when.
@@ -208,7 +224,11 @@ impl Builder {
     fn steps(&mut self, event: &Event) -> Vec<Step> {
         let owner = (event.program, event.process);
         if let Some(name) = &event.name {
-            self.meet(owner, name);
+            self.meet(owner, name, event.is_child);
+        }
+        if let Action::Call(call) = &event.action {
+            // Before its packets: a port that was asked for has no number.
+            self.ports_of(call);
         }
         let mut step = Step {
             label: self.label(owner),
@@ -220,10 +240,8 @@ impl Builder {
         let took = event.times.took.filter(|_| self.start.is_some());
         let took = took.map(|took| format!("took {}", length(took)));
         self.closing = match &event.action {
-            Action::Call(call) => {
-                self.ports_of(call);
-                self.hold(owner, call)
-            }
+            Action::Call(call) if call.name == WAITS => vec![],
+            Action::Call(call) => self.hold(owner, call),
             Action::End(end) => self.ends(owner, end),
             Action::Text(_) | Action::Nothing => vec![],
         };
@@ -241,7 +259,8 @@ impl Builder {
         let by_itself = match &event.action {
             Action::Call(call) => only_asks(&call.name),
             Action::Text(_) | Action::Nothing => true,
-            Action::End(_) => false,
+            // Nothing is closed then.
+            Action::End(end) => !end.of_process,
         };
         if by_itself && step.has_effects() {
             let alone = Step { call: BY_ITSELF.into(), label: String::new(), ..step };
@@ -250,12 +269,14 @@ impl Builder {
         }
         match &event.action {
             Action::Text(_) | Action::Nothing => {}
+            // It stands alone: see `Writer::event`.
+            Action::Call(call) if call.name == WAITS => {}
             Action::Call(call) if call.name == BEFORE => {
-                step.call = self.owned(&call.text, owner);
+                step.call = self.owned(call, owner);
                 steps.push(step.named(&mut self.numbers));
             }
             Action::Call(call) => {
-                let text = self.owned(&call.text, owner);
+                let text = self.owned(call, owner);
                 let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
                 step.call = call.to_owned();
                 step.result = Some(result.to_owned());
@@ -270,8 +291,16 @@ impl Builder {
                 let is_killed = end.how.starts_with("killed")
                     && end.of_process
                     && self.of_several(owner).is_some();
-                if step.has_effects() || is_killed || (matters && end.of_program) {
-                    step.call = format!("({}{})", std::mem::take(&mut step.label), end.how);
+                // strace says so of each thread.
+                let is_last = end.of_program && self.ended.insert(owner.0);
+                if step.has_effects() || is_killed || (matters && is_last) {
+                    let label = std::mem::take(&mut step.label);
+                    let is_clear = end.of_program || self.of_several(owner).is_some();
+                    step.call = match end.how.strip_prefix("exited with ") {
+                        Some("0") if !is_clear => format!("({label}a process ended)"),
+                        _ if !is_clear => format!("({label}a process {})", end.how),
+                        _ => format!("({label}{})", end.how),
+                    };
                     step.at = at;
                     steps.push(step.named(&mut self.numbers));
                 }
@@ -291,9 +320,10 @@ impl Builder {
         }
     }
 
-    /// Learns what a process is called.
-    fn meet(&mut self, owner: (usize, u32), name: &str) {
+    /// Learns what a process is called, or what it is called now.
+    fn meet(&mut self, owner: (usize, u32), name: &str, is_child: bool) {
         let name = name.replace(char::is_control, "?");
+        self.processes.retain(|(other, _)| *other != owner);
         let of_it = self.processes.iter().filter(|(other, _)| other.0 == owner.0);
         let is_same = |other: &str| {
             other.strip_prefix(&name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
@@ -302,12 +332,17 @@ impl Builder {
             0 => String::new(),
             before => format!(" [{}]", before + 1),
         };
+        if is_child {
+            self.have_children.insert(owner.0);
+        }
         self.processes.push((owner, name + &number));
     }
 
-    /// What a process is called, if it is one of several of its program.
+    /// What a process is called, if it is one of several of its program: the first one alone is the
+    /// program.
     fn of_several(&self, owner: (usize, u32)) -> Option<&str> {
-        let several = self.processes.iter().filter(|(other, _)| other.0 == owner.0).count() > 1;
+        let all = self.processes.iter().filter(|(other, _)| other.0 == owner.0).count();
+        let several = all > 1 || self.have_children.contains(&owner.0);
         let own = self.processes.iter().find(|(other, _)| *other == owner);
         own.filter(|_| several).map(|(_, name)| &**name)
     }
@@ -365,16 +400,31 @@ impl Builder {
             if !all.contains(&descriptor) {
                 all.push(descriptor);
             }
+            if let Some(known) = self.names.get(&descriptor) {
+                self.last_names.insert(*inode, known.name.clone());
+            }
             if call.name == "close" {
-                // The last one stays until the states are read.
-                if all.len() == 1 {
-                    closing.push(*inode);
-                } else {
-                    all.retain(|one| *one != descriptor);
-                }
+                closing.extend(self.release(descriptor, *inode));
             }
         }
+        if let Some(number) = replaced(call) {
+            let before = call.sockets.iter().find(|(other, _)| *other == number);
+            let before = before.map(|(_, inode)| *inode);
+            let descriptor = (program, process, number);
+            closing.extend(before.and_then(|inode| self.release(descriptor, inode)));
+        }
         closing
+    }
+
+    /// A descriptor is one of this socket no more. Gives the socket if it was the last one, which
+    /// stays until the states are read.
+    fn release(&mut self, descriptor: Descriptor, inode: u64) -> Option<u64> {
+        let all = self.holders.get_mut(&inode)?;
+        if all[..] == [descriptor] {
+            return Some(inode);
+        }
+        all.retain(|one| *one != descriptor);
+        None
     }
 
     /// The name of a socket: its number is a new one, or has been another's.
@@ -408,15 +458,19 @@ impl Builder {
         closing
     }
 
-    /// Says which sockets these descriptors are.
-    fn owned(&self, text: &str, (program, process): (usize, u32)) -> String {
+    /// Says which sockets the descriptors in a call are.
+    fn owned(&self, call: &Call, (program, process): (usize, u32)) -> String {
         static DESCRIPTOR: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}fd:(-?[0-9]+)\u{2}"));
+        // The call says so, one after the other; of what is ready, only the numbers.
+        let mut sockets = call.sockets.iter().peekable();
         let name = |parts: &Captures<'_>| {
             let number = parts[1].parse().unwrap_or(-1);
-            let known = self.names.get(&(program, process, number));
+            let socket = sockets.next_if(|(other, _)| *other == number);
+            let socket = socket.and_then(|(_, inode)| self.named.get(&(program, number, *inode)));
+            let known = socket.or_else(|| self.names.get(&(program, process, number)));
             known.map_or_else(|| number.to_string(), |known| known.name.clone())
         };
-        DESCRIPTOR.replace_all(text, name).into_owned()
+        DESCRIPTOR.replace_all(&call.text, name).into_owned()
     }
 
     /// Marks what a line of a transcript says about descriptors of sockets, and about ports.
@@ -434,7 +488,8 @@ impl Builder {
             (Some(number), _) => {
                 let number = number.as_str().parse().unwrap_or(-1);
                 match self.names.get(&(program, process, number)) {
-                    Some(known) => format!("descriptor {}", known.name),
+                    // The number may have been another socket's, or be free by now.
+                    Some(known) => format!("descriptor FD{}", known.base + 1),
                     None => parts[0].to_owned(),
                 }
             }
@@ -513,20 +568,27 @@ impl Builder {
     /// what the tap has no room for.
     fn follow(&mut self, packet: &Packet, flags: &[&str], sequence: u32) -> (bool, u32) {
         let has = |flag| u32::from(flags.contains(&flag));
+        if has("RST") == 1 {
+            // One that answers nobody's segment has no number of its own.
+            return (false, 0);
+        }
         let length = u32::try_from(packet.data.len()).unwrap_or_default();
         let length = length + has("SYN") + has("FIN");
         let end = sequence.wrapping_add(length);
-        let expected = self.next.insert((packet.from, packet.to), end);
-        let Some(expected) = expected else { return (false, 0) };
+        let before = self.next.get(&(packet.from, packet.to)).copied();
+        let answers = if has("SYN") == 1 { has("ACK") == 1 } else { before.is_some_and(|it| it.1) };
+        self.next.insert((packet.from, packet.to), (end, answers));
+        let Some((expected, answered)) = before else { return (false, 0) };
         if has("SYN") == 1 {
-            // Another connection may have the same two ports.
-            return (end == expected, 0);
+            // Another connection may have the same two ports. And who connects to itself sends SYN
+            // and SYN ACK the same way.
+            return (end == expected && answers == answered, 0);
         }
         let ahead = sequence.wrapping_sub(expected);
         if ahead <= u32::MAX / 2 {
             return (false, ahead);
         }
-        self.next.insert((packet.from, packet.to), expected);
+        self.next.insert((packet.from, packet.to), (expected, answers));
         (length > 0, 0)
     }
 
@@ -575,8 +637,12 @@ impl Builder {
     fn change(&self, old: Option<&Row>, new: Option<&Row>, open: &[u64]) -> Vec<String> {
         let Some(row) = new.or(old) else { return vec![] };
         let holder = |row: &Row| {
-            let first = self.holders.get(&row.inode)?.first()?;
-            self.names.get(first).map(|known| known.name.clone())
+            let holders = self.holders.get(&row.inode).into_iter().flatten();
+            let names = holders.filter_map(|one| self.names.get(one));
+            let first =
+                names.filter(|known| known.inode == row.inode).map(|known| &known.name).next();
+            // A process may have it that has not used it yet.
+            first.or_else(|| self.last_names.get(&row.inode)).cloned()
         };
         let name = new.and_then(holder).or_else(|| old.and_then(holder));
         let ends = if row.state == "LISTEN" || row.remote.port() == 0 {
@@ -593,7 +659,11 @@ impl Builder {
         let (before, after) =
             (old.map_or(none, |row| row.state), new.map_or(none, |row| row.state));
         let is_orphan = |row: Option<&Row>| row.is_some_and(|row| row.inode == 0);
-        let gone = is_orphan(new) && old.is_some_and(|row| self.closing.contains(&row.inode));
+        // What is left of a connection has no descriptor; the program may still have one.
+        let is_left = |row: Option<&Row>| row.is_some_and(|row| row.state == "TIME-WAIT");
+        let had = old.is_some_and(|row| row.inode != 0);
+        let closes = || old.is_some_and(|row| self.closing.contains(&row.inode));
+        let gone = is_orphan(new) && had && (!is_left(new) || closes());
         let is_open = new.is_none() && row.is_tcp && open.contains(&row.inode);
         let gone = match (gone, is_open) {
             (true, _) => ", descriptor closed",
@@ -605,7 +675,10 @@ impl Builder {
             lines.push(format!("state   {name}: {after}"));
         } else if old.is_none() && is_orphan(new) {
             lines.push(format!("state   {name}: {after}, no descriptor yet"));
-        } else if is_orphan(old) && new.is_some_and(|row| row.inode != 0) {
+        } else if is_left(old) && is_orphan(new) && !is_left(new) {
+            // Another connection between the same ends.
+            lines.push(format!("state   {name}: {before} -> {after}, no descriptor yet"));
+        } else if is_orphan(old) && !is_left(old) && new.is_some_and(|row| row.inode != 0) {
             lines.push(format!("state   {name}: {after}, has a descriptor"));
         } else if before != after {
             lines.push(format!("state   {name}: {before} -> {after}{gone}"));
@@ -706,18 +779,20 @@ pub fn quoted(bytes: &[u8]) -> String {
     };
     let cut: String = text.chars().take(SHOWN).collect();
     let more = if cut.len() < bytes.len() { "..." } else { "" };
-    let escaped: String = cut.chars().flat_map(escape).collect();
+    let escaped: String = cut.chars().map(escape).collect();
     format!("\"{escaped}\"{more}")
 }
 
-fn escape(character: char) -> Vec<char> {
-    match character {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\0'..='\x1f' => {
-            let byte = [u8::try_from(character).unwrap_or(b'?')];
-            byte.escape_ascii().to_string().chars().collect()
-        }
-        other => vec![other],
+/// What a terminal would not show as a character of its own stands there as its bytes: one could move
+/// the cursor, or turn the direction of what follows.
+fn escape(character: char) -> String {
+    let is_hidden = character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    if is_hidden || ['"', '\\'].contains(&character) {
+        return character.encode_utf8(&mut [0; 4]).as_bytes().escape_ascii().to_string();
     }
+    character.to_string()
 }
 
 /// As many times the same is too long to read.
@@ -742,20 +817,90 @@ struct Folder {
 }
 
 /// A step as it is shown.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 struct Shown {
     lines: Vec<String>,
-    /// Without what may vary.
+    /// With a mark in the place of what varies.
     shape: String,
+    /// What varies, in the order in which it stands there, but for times.
+    values: Vec<Value>,
+    /// It asks for something that is not there yet.
+    asks: bool,
+}
+
+/// A name, or a number, which is what is said.
+#[derive(Clone, PartialEq)]
+struct Value {
+    text: String,
+    kind: ValueKind,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum ValueKind {
+    Descriptor,
+    Port,
+    Number,
+    /// Of a queue.
+    Length,
+}
+
+impl Value {
+    fn is_name(&self) -> bool {
+        matches!(self.kind, ValueKind::Descriptor | ValueKind::Port)
+    }
 }
 
 impl Shown {
+    fn new(lines: Vec<String>) -> Self {
+        let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
+        let asks = match &lines[..] {
+            [call] => nothing.iter().any(|end| timeless(call).ends_with(end)),
+            _ => false,
+        };
+        let (mut shape, mut values) = (String::new(), vec![]);
+        for line in &lines {
+            read_values(line, &mut shape, &mut values);
+        }
+        Self { lines, shape, values, asks }
+    }
+
     /// The same, whenever it was.
     fn is_same(&self, other: &Self) -> bool {
-        let both = [self, other].map(|one| one.lines.iter().map(|line| timeless(line)));
-        let [one, other] = both;
-        one.eq(other)
+        self.shape == other.shape && self.values == other.values
     }
+}
+
+/// Reads what varies in a line, and what does not. (A pattern takes long for so many lines.)
+fn read_values(line: &str, shape: &mut String, values: &mut Vec<Value>) {
+    let number = match line.starts_with("  queue ") {
+        true => ValueKind::Length,
+        false => ValueKind::Number,
+    };
+    let mut rest = line;
+    while let Some(next) = rest.chars().next() {
+        let end = match next {
+            OPEN => rest.find(CLOSE).map(|at| at + CLOSE.len_utf8()),
+            '0'..='9' => Some(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
+            _ => None,
+        };
+        let (text, after) = rest.split_at(end.unwrap_or(next.len_utf8()));
+        rest = after;
+        // These two stand nowhere else.
+        shape.push(match end {
+            None => next,
+            Some(_) if next == OPEN => OPEN,
+            Some(_) => CLOSE,
+        });
+        if end.is_some() && !text.starts_with(TIME) {
+            let kind = match text.strip_prefix(OPEN) {
+                Some(name) if name.starts_with("fd:") => ValueKind::Descriptor,
+                Some(_) => ValueKind::Port,
+                None => number,
+            };
+            values.push(Value { text: text.to_owned(), kind });
+        }
+    }
+    shape.push('\n');
 }
 
 /// A line without when it was.
@@ -769,8 +914,7 @@ impl Folder {
             self.lines.extend(lines);
             return;
         }
-        let shape = lines.iter().flat_map(|line| [shape(line), "\n".to_owned()]);
-        let step = Shown { shape: shape.collect(), lines };
+        let step = Shown::new(lines);
         match self.asked.take() {
             Some(asked) if asked.is_same(&step) => {
                 let mut repeats = Repeats::of(vec![asked]);
@@ -792,7 +936,7 @@ impl Folder {
     fn pause(&mut self) {
         let repeats = self.repeats.as_ref();
         if !self.waiting.is_empty() || repeats.is_some_and(|repeats| !repeats.asks()) {
-            let last = self.waiting.back().filter(|last| asks(last)).cloned();
+            let last = self.waiting.back().filter(|last| last.asks).cloned();
             self.settle(true);
             // It stands there alone.
             self.asked = last.filter(|last| self.lines.ends_with(&last.lines));
@@ -853,33 +997,6 @@ fn fold(steps: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
     folder.lines
 }
 
-/// Whether this is a call that asks for something that is not there yet.
-fn asks(step: &Shown) -> bool {
-    let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
-    let [call] = &step.lines[..] else { return false };
-    let call = timeless(call);
-    nothing.iter().any(|end| call.ends_with(end))
-}
-
-/// A line with a mark in the place of what varies. (A pattern takes long for so many lines.)
-fn shape(line: &str) -> String {
-    let mut shape = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(next) = rest.chars().next() {
-        let end = match next {
-            OPEN => rest.find(CLOSE).map(|at| at + CLOSE.len_utf8()),
-            '0'..='9' => Some(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
-            _ => None,
-        };
-        shape.push(if end.is_some() { '#' } else { next });
-        rest = &rest[end.unwrap_or(next.len_utf8())..];
-    }
-    shape
-}
-
-/// A descriptor or an address; a number.
-static VARIES: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}[^\u{2}]*\u{2}|[0-9]+"));
-
 /// What a piece of a timeline and its repetitions have in common.
 struct Repeats {
     piece: Vec<Shown>,
@@ -890,7 +1007,7 @@ struct Repeats {
 }
 
 /// What differs each time.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct Own {
     descriptor: bool,
     port: bool,
@@ -899,36 +1016,42 @@ struct Own {
 
 impl Repeats {
     fn of(piece: Vec<Shown>) -> Self {
-        let used = marks(&piece).map(str::to_owned).collect();
+        let used = names(&piece).map(str::to_owned).collect();
         Self { piece, times: 1, used, own: Own::default() }
     }
 
     fn asks(&self) -> bool {
-        self.piece.len() <= 2 && self.piece.iter().all(asks)
+        all_ask(&self.piece)
     }
 
     /// Whether these steps begin with a piece that comes again often enough. `None`: with more of
     /// them that would be clear.
     fn find(steps: &[Shown], length: usize) -> Option<Option<Self>> {
         let (piece, mut rest) = steps.split_at_checked(length)?;
-        if rest.first().is_some_and(|next| next.shape != piece[0].shape) {
+        // Most are no repetition, and that is to be found out quickly.
+        let least = if all_ask(piece) { 2 } else { MANY };
+        let mut next = steps.iter().zip(rest).take(length * (least - 1));
+        if next.any(|(one, other)| one.shape != other.shape) {
             return Some(None);
         }
-        let mut repeats = Self::of(piece.to_vec());
-        // How often it asks depends on the time that things take: a few times are many.
-        let many = if repeats.asks() { 2 } else { MANY };
-        while repeats.times < many {
+        let mut used: HashSet<&str> = names(piece).collect();
+        let (mut times, mut own) = (1, Own::default());
+        // How often it asks for the same depends on the time that things take: a few times are many.
+        while times < if own == Own::default() { least } else { MANY } {
             let next = &rest[..length.min(rest.len())];
-            if repeats.compare(next).is_none() {
+            let Some(differs) = compare(piece, next, |name| used.contains(name)) else {
                 return Some(None);
-            }
+            };
             if next.len() < length {
                 return None;
             }
-            repeats.is_repeated(next);
+            used.extend(names(next));
+            own.add(differs);
+            times += 1;
             rest = &rest[length..];
         }
-        Some(Some(repeats))
+        let used = used.into_iter().map(str::to_owned).collect();
+        Some(Some(Self { piece: piece.to_vec(), times, used, own }))
     }
 
     /// How often it came, and what differs each time.
@@ -950,73 +1073,66 @@ impl Repeats {
     }
 
     fn is_repeated(&mut self, other: &[Shown]) -> bool {
-        let Some(own) = self.compare(other) else { return false };
-        if self.piece != other {
-            self.used.extend(marks(other).map(str::to_owned));
+        let used = |name: &str| self.used.contains(name);
+        let Some(own) = compare(&self.piece, other, used) else { return false };
+        for name in names(other) {
+            if !self.used.contains(name) {
+                self.used.insert(name.to_owned());
+            }
         }
-        self.own.descriptor |= own.descriptor;
-        self.own.port |= own.port;
-        self.own.lengths |= own.lengths;
+        self.own.add(own);
         self.times += 1;
         true
     }
+}
 
-    /// What differs in these steps from the beginning of the piece; `None`: they are others.
-    fn compare(&self, other: &[Shown]) -> Option<Own> {
-        let mut own = Own::default();
-        let mut names: HashMap<&str, &str> = HashMap::new();
-        for (step, other) in self.piece.iter().zip(other) {
-            if step.shape != other.shape {
-                return None;
-            }
-            for (line, other) in step.lines.iter().zip(&other.lines) {
-                if line == other {
-                    names.extend(VARIES.find_iter(line).map(|it| (it.as_str(), it.as_str())));
-                    continue;
-                }
-                let both = VARIES.find_iter(line).zip(VARIES.find_iter(other));
-                for (one, new) in both.map(|(one, new)| (one.as_str(), new.as_str())) {
-                    if one.starts_with(TIME) && new.starts_with(TIME) {
-                        continue;
-                    }
-                    let is_name = one.starts_with(OPEN);
-                    if is_name != new.starts_with(OPEN) {
-                        return None;
-                    }
-                    if !is_name {
-                        // How long a queue is may differ, what is sent may not.
-                        if one != new {
-                            own.lengths = true;
-                            if !line.starts_with("  queue ") {
-                                return None;
-                            }
-                        }
-                        continue;
-                    }
-                    // The same name stays the same, or is a new one, and the same new one always.
-                    if *names.entry(one).or_insert(new) != new {
-                        return None;
-                    }
-                    if one != new {
-                        if self.used.contains(new) {
-                            return None;
-                        }
-                        let is_descriptor = new[1..].starts_with("fd:");
-                        own.descriptor |= is_descriptor;
-                        own.port |= !is_descriptor;
-                    }
-                }
-            }
-        }
-        Some(own)
+impl Own {
+    fn add(&mut self, other: Self) {
+        self.descriptor |= other.descriptor;
+        self.port |= other.port;
+        self.lengths |= other.lengths;
     }
 }
 
+/// Whether these ask for something that is not there yet.
+fn all_ask(piece: &[Shown]) -> bool {
+    piece.len() <= 2 && piece.iter().all(|step| step.asks)
+}
+
+/// What differs in these steps from the beginning of the piece; `None`: they are others.
+fn compare(piece: &[Shown], other: &[Shown], is_used: impl Fn(&str) -> bool) -> Option<Own> {
+    let mut own = Own::default();
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    for (step, other) in piece.iter().zip(other) {
+        if step.shape != other.shape {
+            return None;
+        }
+        for (value, new) in step.values.iter().zip(&other.values) {
+            let (one, new) = (&*value.text, &*new.text);
+            // The same name stays the same, or is a new one, and the same new one always.
+            if value.is_name() && *names.entry(one).or_insert(new) != new {
+                return None;
+            }
+            if one == new {
+                continue;
+            }
+            match value.kind {
+                // How long a queue is may differ, what is sent may not.
+                ValueKind::Number => return None,
+                ValueKind::Length => own.lengths = true,
+                _ if is_used(new) => return None,
+                ValueKind::Descriptor => own.descriptor = true,
+                ValueKind::Port => own.port = true,
+            }
+        }
+    }
+    Some(own)
+}
+
 /// The descriptors and addresses in these steps.
-fn marks(steps: &[Shown]) -> impl Iterator<Item = &str> {
-    let all = steps.iter().flat_map(|step| &step.lines).flat_map(|line| VARIES.find_iter(line));
-    let is_name = |found: &&str| found.starts_with(OPEN) && !found.starts_with(TIME);
-    all.map(|found| found.as_str()).filter(is_name)
+fn names(steps: &[Shown]) -> impl Iterator<Item = &str> {
+    let all = steps.iter().flat_map(|step| &step.values).filter(|value| value.is_name());
+    all.map(|value| &*value.text)
 }
 
 /// Above packets that another thread may have sent.
@@ -1025,9 +1141,18 @@ const UNSURE: &str = "of this call, or of another at the same time:";
 /// What happened without a call: a timer ran out.
 pub const BY_ITSELF: &str = "(the kernel, by itself)";
 
+/// The number that `dup2` gives to another one, if it was a socket's.
+fn replaced(call: &Call) -> Option<i32> {
+    static BOTH: LazyLock<Regex> = LazyLock::new(|| {
+        regex("^dup[23]\\(\u{1}?(?:fd:)?(\\d+)\u{2}?, \u{1}fd:(\\d+)\u{2}[^=]* = [^E]")
+    });
+    let parts = BOTH.captures(&call.text).filter(|_| call.name.starts_with("dup"))?;
+    parts[2].parse().ok().filter(|_| parts[1] != parts[2])
+}
+
 /// Calls that cannot be the reason for a packet.
 pub fn only_asks(name: &str) -> bool {
-    ["getsockname", "getpeername", "getsockopt", "fcntl"].contains(&name)
+    ["getsockname", "getpeername", "getsockopt", "fcntl", WAITS].contains(&name)
 }
 
 /// Lines of one call; what repeats itself is said once.
@@ -1127,7 +1252,12 @@ mod tests {
         assert_eq!(shown(&["FIN", "ACK"], 11, ""), (false, false));
         assert_eq!(shown(&["FIN", "ACK"], 11, ""), (true, false));
         assert_eq!(shown(&["RST"], 12, ""), (false, false));
+        // Refused, and then not; and a connection to itself.
+        assert_eq!(shown(&["RST", "ACK"], 0, ""), (false, false));
+        assert_eq!(shown(&["ACK"], 12, ""), (false, false));
         assert_eq!(shown(&["SYN"], 500, ""), (false, false));
+        assert_eq!(shown(&["SYN", "ACK"], 500, ""), (false, false));
+        assert_eq!(shown(&["SYN", "ACK"], 500, ""), (true, false));
     }
 
     #[test]
@@ -1135,6 +1265,10 @@ mod tests {
         assert_eq!(quoted("\u{4f60}\"\n\u{1}".as_bytes()), r#""你\"\n\x01""#);
         assert_eq!(quoted(&[b'a'; 30]), format!("\"{}\"...", "a".repeat(24)));
         assert_eq!(quoted(&[0xFF, b'a']), r#""\xffa""#);
+        // What would turn the text around, end the line, or delete.
+        let hidden = "a\u{202e}b\u{2028}\u{85}\u{7f}";
+        assert_eq!(quoted(hidden.as_bytes()), r#""a\xe2\x80\xaeb\xe2\x80\xa8\xc2\x85\x7f""#);
+        assert_eq!(quoted("e\u{301}\u{1f469}\u{200d}".as_bytes()), "\"e\u{301}\u{1f469}\u{200d}\"");
         assert_eq!(unescaped(r"\344\275\240\n\7"), b"\xe4\xbd\xa0\n\x07");
     }
 
@@ -1157,6 +1291,30 @@ mod tests {
         folder.end();
         assert_eq!(folder.lines.len(), 2 * 2 + 1 + 1000);
         assert_eq!(folder.lines[4], "  ...     all of this, 10000 times in all");
+    }
+
+    #[test]
+    fn what_almost_comes_again_is_compared_quickly() {
+        let steps = || {
+            let mut steps = vec![];
+            for number in 0..200 {
+                for turn in 0..20 {
+                    steps.push(vec![format!(
+                        "  call    f({OPEN}fd:FD{}{CLOSE}, \"same\") = 4",
+                        turn % 4
+                    )]);
+                }
+                steps.push(vec![format!("  call    f({OPEN}fd:FD1{CLOSE}, \"{number}\") = 4")]);
+            }
+            steps
+        };
+        let start = std::time::Instant::now();
+        let read: Vec<Shown> = steps().into_iter().map(Shown::new).collect();
+        let reads = start.elapsed();
+        let start = std::time::Instant::now();
+        assert!(fold(steps()).len() > read.len() / 2);
+        let folds = start.elapsed();
+        assert!(folds < 60 * reads, "{folds:?} to fold what is read in {reads:?}");
     }
 
     #[test]
@@ -1211,5 +1369,220 @@ mod tests {
         assert_eq!(fold(&lines(asks)[..3]), 2);
         let mixed = [asks(0), asks(0), same(0), asks(0)];
         assert_eq!(fold(&mixed), 4);
+        // A few of which each asks for another one are no repetition, many are.
+        let others: Vec<_> =
+            (0..MANY).map(|number| format!("call    f({}) = EAGAIN", fd(number))).collect();
+        assert_eq!(fold(&others[..3]), 3);
+        assert_eq!(fold(&others), 2);
+        // What looks like a mark is none.
+        let texts = ["call    send(\"#\") = 1", "call    send(\"5\") = 1"].map(str::to_owned);
+        assert_eq!(fold(&[texts.clone(), texts.clone(), texts.clone(), texts].concat()), MANY);
+    }
+    /// A descriptor or an address in `<` and `>` is marked.
+    fn call(text: &str, sockets: &[(i32, u64)]) -> Action {
+        let name = text.split('(').next().unwrap_or_default().to_owned();
+        let mut marked = String::new();
+        for piece in text.split_inclusive('>') {
+            let (before, mark) = piece.split_once('<').unwrap_or((piece, ""));
+            marked += before;
+            if let Some(mark) = mark.strip_suffix('>') {
+                let kind = if mark.contains(':') { "at" } else { "fd" };
+                marked += &format!("{OPEN}{kind}:{mark}{CLOSE}");
+            }
+        }
+        Action::Call(Call { name, text: marked, sockets: sockets.to_vec(), wakes: false })
+    }
+
+    fn event(process: u32, action: Action) -> Event {
+        Event {
+            program: 0,
+            process,
+            action,
+            packets: vec![],
+            is_unsure: false,
+            readings: vec![],
+            open: vec![],
+            name: None,
+            is_child: false,
+            times: crate::strace::Times::default(),
+        }
+    }
+
+    fn ends(process: u32, how: &str, of_process: bool, of_program: bool) -> Event {
+        let how = how.to_owned();
+        event(process, Action::End(End { how, of_process, of_program }))
+    }
+
+    fn shown(programs: &[&str], events: impl IntoIterator<Item = Event>) -> String {
+        let mut writer = Writer::new(programs, Show::ALL, Duration::ZERO, false);
+        events.into_iter().for_each(|event| writer.event(&event));
+        writer.end(&[]);
+        writer.take()
+    }
+
+    fn row(ports: (u16, u16), state: &'static str, inode: u64) -> Row {
+        let [local, remote] = [ports.0, ports.1].map(|port| ([127, 0, 0, 1], port).into());
+        Row { is_tcp: true, local, remote, state, receive_queue: 0, send_queue: 0, inode }
+    }
+
+    fn from_to(old: Option<Row>, new: Option<Row>) -> Vec<Vec<Change>> {
+        vec![vec![Change { old, new }]]
+    }
+
+    #[test]
+    fn a_number_is_that_of_no_socket_alone() {
+        let line = |text: &str| event(1, Action::Text(text.to_owned()));
+        let text = shown(
+            &["a"],
+            [
+                event(1, call("socket() = <5>", &[(5, 100)])),
+                event(1, call("close(<5>) = 0", &[(5, 100)])),
+                event(1, call("socket() = <5>", &[(5, 101)])),
+                line("descriptor 5 is free"),
+            ],
+        );
+        assert!(text.ends_with("= FD1b\ndescriptor FD1 is free\n"), "{text}");
+    }
+
+    #[test]
+    fn a_number_may_be_taken_away_from_a_socket() {
+        let closes =
+            || from_to(Some(row((7, 8), "ESTABLISHED", 100)), Some(row((7, 8), "FIN-WAIT-2", 0)));
+        // By a file, by another socket, by nobody that we saw.
+        let ways = [
+            (call("dup2(9, <5>) = 5", &[(5, 100)]), "dup2(9, FD1) = 5"),
+            (
+                call("dup2(<6>, <5>) = <5>", &[(6, 101), (5, 100), (5, 101)]),
+                "dup2(FD2, FD1) = FD1b",
+            ),
+            (call("socket() = <7>", &[(7, 102)]), "socket() = FD3"),
+        ];
+        for (takes, line) in ways {
+            let begins = [
+                event(1, call("socket() = <5>", &[(5, 100)])),
+                event(1, call("socket() = <6>", &[(6, 101)])),
+            ];
+            let takes = Event { readings: closes(), ..event(1, takes) };
+            let text = shown(&["a"], begins.into_iter().chain([takes]));
+            let end = "  state     FD1, PORT1 to 8: ESTABLISHED -> FIN-WAIT-2, descriptor closed\n";
+            assert!(text.ends_with(&format!("  call    {line}\n{end}")), "{text}");
+        }
+        // What stays as it is; and one that is still used when its number is another's.
+        let text = shown(
+            &["a"],
+            [
+                event(1, call("socket() = <5>", &[(5, 100)])),
+                event(1, call("dup(<5>) = <6>", &[(5, 100), (6, 100)])),
+                event(1, call("dup2(<5>, <5>) = <5>", &[(5, 100); 3])),
+                event(1, call("dup2(9, <5>) = 5", &[(5, 100)])),
+                Event {
+                    readings: from_to(
+                        Some(row((7, 8), "ESTABLISHED", 100)),
+                        Some(row((7, 8), "CLOSE-WAIT", 100)),
+                    ),
+                    ..event(1, call("recv(<6>) = 0", &[(6, 100)]))
+                },
+            ],
+        );
+        assert!(text.contains("dup2(FD1, FD1) = FD1\n"), "{text}");
+        assert!(
+            text.ends_with("  state     FD2, PORT1 to 8: ESTABLISHED -> CLOSE-WAIT\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_socket_that_only_a_child_has_keeps_its_name() {
+        let open = Some(row((7, 8), "ESTABLISHED", 100));
+        let closes = Some(row((7, 8), "CLOSE-WAIT", 100));
+        let text = shown(
+            &["a"],
+            [
+                event(1, call("socket() = <5>", &[(5, 100)])),
+                event(1, call("close(<5>) = 0", &[(5, 100)])),
+                Event { readings: from_to(open, closes), ..event(1, Action::Nothing) },
+            ],
+        );
+        assert!(text.ends_with("FD1, PORT1 to 8: ESTABLISHED -> CLOSE-WAIT\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_connection_is_none_without_a_descriptor() {
+        let left = Some(row((7, 8), "TIME-WAIT", 0));
+        let begins = |row| Event {
+            readings: from_to(left.clone(), Some(row)),
+            ..event(1, call("connect(<5>) = 0", &[(5, 100)]))
+        };
+        let text = shown(&["a"], [begins(row((7, 8), "ESTABLISHED", 100))]);
+        assert!(text.ends_with("FD1, PORT1 to 8: TIME-WAIT -> ESTABLISHED\n"), "{text}");
+        let text = shown(&["a"], [begins(row((7, 8), "ESTABLISHED", 0))]);
+        assert!(
+            text.ends_with("  PORT1 to 8: TIME-WAIT -> ESTABLISHED, no descriptor yet\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_port_that_was_asked_for_has_no_number() {
+        let bind = Event {
+            packets: vec![segment(&["SYN"], 0, "")],
+            ..event(1, call("bind(<5>, <127.0.0.1:1>) = 0", &[(5, 100)]))
+        };
+        let text = shown(&["a"], [bind]);
+        assert!(text.contains("127.0.0.1:1)") && text.contains("packet    1 -> 2  SYN"), "{text}");
+    }
+
+    #[test]
+    fn the_first_process_has_no_name_and_others_have_one_at_once() {
+        let own = |process, name: &str, is_child| Event {
+            name: Some(name.to_owned()),
+            is_child,
+            ..event(process, call("f() = 0", &[]))
+        };
+        let text = shown(&["a"], [own(2, "child", true), own(1, "first", false)]);
+        assert_eq!(text, "  call    child: f() = 0\n  call    first: f() = 0\n");
+        let text = shown(&["a"], [own(1, "first", false), own(2, "child", true)]);
+        assert_eq!(text, "  call    f() = 0\n  call    child: f() = 0\n");
+        // One that runs another program now.
+        let text = shown(&["a"], [own(2, "sh", true), own(2, "nc", true)]);
+        assert_eq!(text, "  call    sh: f() = 0\n  call    nc: f() = 0\n");
+    }
+
+    #[test]
+    fn the_end_of_a_part_is_not_that_of_all() {
+        let packets = || vec![segment(&["SYN"], 0, "")];
+        let of_thread = Event { packets: packets(), ..ends(1, "exited with 0", false, false) };
+        let text = shown(&["a"], [of_thread]);
+        assert_eq!(text, "  call    (the kernel, by itself)\n  packet    PORT1 -> 2  SYN\n");
+        for (how, said) in [("exited with 0", "ended"), ("exited with 3", "exited with 3")] {
+            let helper = Event { packets: packets(), ..ends(9, how, true, false) };
+            let text = shown(&["a"], [helper]);
+            assert!(text.starts_with(&format!("  call    (a process {said})\n")), "{text}");
+        }
+        // Each thread is killed.
+        let killed = || ends(1, "killed by SIGTERM", true, true);
+        let first = Event { packets: packets(), ..killed() };
+        let text = shown(&["a"], [first, killed()]);
+        assert_eq!(text.matches("killed").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn what_a_program_waited_for_stands_where_it_was_ended() {
+        let waits = Call {
+            name: WAITS.to_owned(),
+            text: format!("(a still waited in recv({OPEN}fd:5{CLOSE}), and was ended)"),
+            sockets: vec![(5, 100)],
+            wakes: false,
+        };
+        let text = shown(
+            &["a"],
+            [
+                event(1, call("socket() = <5>", &[(5, 100)])),
+                event(0, Action::Call(waits)),
+                ends(1, "killed by SIGTERM", true, true),
+            ],
+        );
+        let end = "\n(a still waited in recv(FD1), and was ended)\n  call    (killed by SIGTERM)\n";
+        assert!(text.ends_with(end), "{text}");
     }
 }

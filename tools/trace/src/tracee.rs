@@ -111,6 +111,8 @@ pub struct Tracee {
     threads_of: HashMap<u32, Member>,
     /// The only one, while there is only one.
     only: Option<Member>,
+    /// The first process.
+    first: Option<u32>,
     /// The process that ran already.
     attached: Option<i32>,
     tasks: Tasks,
@@ -212,6 +214,7 @@ impl Tracee {
             strace: child,
             threads_of: HashMap::new(),
             only: None,
+            first: None,
             attached: None,
             tasks,
             used: HashMap::new(),
@@ -253,6 +256,7 @@ impl Tracee {
             strace: child,
             threads_of: HashMap::new(),
             only: None,
+            first: u32::try_from(pid).ok(),
             attached: Some(pid),
             tasks,
             used: HashMap::new(),
@@ -492,11 +496,24 @@ impl Tracee {
             }
             None => {
                 if self.only.is_none() {
-                    self.only = self.find_members();
+                    // It may have ended since it did what is asked about.
+                    self.only = self.find_members().or_else(|| self.last_one());
                 }
                 self.only
             }
         }
+    }
+
+    /// The only process of which strace has not seen the end.
+    fn last_one(&self) -> Option<Member> {
+        let mut all = self.threads_of.values();
+        let first = *all.next()?;
+        all.all(|member| member.process == first.process).then_some(first)
+    }
+
+    /// A thread has ended.
+    pub fn forget(&mut self, thread: u32) {
+        self.threads_of.remove(&thread);
     }
 
     /// Learns which threads there are. Gives the last process.
@@ -510,12 +527,17 @@ impl Tracee {
             let last = status.nspid.and_then(|numbers| numbers.last().copied());
             u32::try_from(last.unwrap_or(status.pid)).ok()
         };
+        let strace = self.strace_pid();
         let mut last = None;
         for outside in self.tasks.processes() {
             let tasks = tasks(outside);
             let leader = tasks.iter().find(|task| task.tid == outside);
             let Some(process) = leader.and_then(number) else { continue };
             let member = Member { process, outside };
+            let parent = Process::new(outside).and_then(|it| it.stat()).map(|stat| stat.ppid);
+            if self.first.is_none() && parent.is_ok_and(|pid| Pid::from_raw(pid) == strace) {
+                self.first = Some(process);
+            }
             let ended = |stat: Stat| matches!(stat.state(), Ok(ProcState::Zombie));
             if !leader.is_some_and(|leader| leader.stat().is_ok_and(ended)) {
                 last = Some(member);
@@ -525,6 +547,11 @@ impl Tracee {
             }
         }
         last
+    }
+
+    /// Whether a process is the first one of the program; it may have ended.
+    pub fn is_first(&self, process: u32) -> bool {
+        self.first == Some(process)
     }
 
     /// Sends a signal to the program and everything that it started.
