@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::tempdir;
 
 use super::{connected, python};
 use crate::beside::watch_into;
-use crate::machine::{command, has, missing, program, tool};
+use crate::machine::{command, has, launch, missing, program, spawn, tool};
 use crate::support::regex;
 use crate::timelines::trace;
 
@@ -92,12 +94,18 @@ fn a_record_shows_what_the_run_has_shown() {
     fields.entry("events".to_owned()).or_default().insert("unsure".to_owned());
     assert_eq!(fields, stated());
 
-    // One that was cut off.
+    // One that breaks off: after a line, and in the midst of one.
     let record = fs::read_to_string(&json).expect("it");
-    let lines: Vec<&str> = record.lines().collect();
-    fs::write(&json, lines[..lines.len() - 1].join("\n")).expect("a file");
-    let cut = trace(&["--from", text(&json)], "").expect("as before");
-    assert!(cut.ends_with("(the record ends here: cargo trace was ended)\n"), "{cut}");
+    let (all, _) = record.trim_end().rsplit_once('\n').expect("several lines");
+    let (_, last) = all.rsplit_once('\n').expect("several lines");
+    for length in [all.len(), all.len() - last.len(), all.len() - last.len() / 2] {
+        fs::write(&json, &all[..length]).expect("a file");
+        let cut = trace(&["--from", text(&json)], "").expect("as before");
+        assert!(
+            cut.contains("  packet ") && cut.ends_with("(the record breaks off here)\n"),
+            "{cut}"
+        );
+    }
 }
 
 /// The fields of an object and of those in it.
@@ -261,8 +269,34 @@ fn one_line_says_what_is_wrong_with_a_file() {
         assert!(!touched.exists());
     }
     says(&["--from", text(&nowhere)], &format!("cannot read {}: ", text(&nowhere)));
-    says(&["--from", "x", "--", "true"], "--from shows an earlier run: it takes no program");
+    for other in
+        ["true", "--pid=1", "--with=x", "--alone", "--json=x", "--fault=bind=EIO", "--wait=1"]
+    {
+        says(&["--from", "x", other], "--from shows an earlier run: it takes no program");
+    }
+    for network in ["--apart", "--ack=delayed", "--drop=1", "--seed=1", "--cut=0"] {
+        says(&["--from", "x", network], "and nothing that is asked of a network");
+        says(&["--pid", "1", network], "and nothing that is asked of a network");
+    }
+    says(&["--apart", "--seed=1", "true"], "--seed is for packets that are lost by chance");
     let file = path("file");
+    // Each file has one purpose: also what is read is not written over.
+    fs::write(
+        &file,
+        "{\"kind\":\"record\",\"version\":1,\"start\":\"1.000000000\",\"programs\":[]}\n",
+    )
+    .expect("a file");
+    let before = fs::read(&file).expect("it");
+    let link = path("link");
+    symlink(&file, &link).expect("a link");
+    for other in ["--svg", "--pcap"] {
+        let arguments = ["--from", text(&file), other, text(&link)];
+        says(&arguments, &format!("{} is named twice", text(&link)));
+        assert_eq!(fs::read(&file).expect("it"), before);
+    }
+    let arguments = ["--json", text(&file), "--pcap", text(&file), "--", "touch", text(&touched)];
+    says(&arguments, " is named twice");
+    assert!(!touched.exists());
     // Where cargo does not run it, it has another name.
     for (content, words) in [
         ("", "is no record of "),
@@ -273,8 +307,76 @@ fn one_line_says_what_is_wrong_with_a_file() {
             "{\"kind\":\"record\",\"version\":1,\"start\":\"1.000000000\",\"programs\":[]}\n{}",
             ": see line 2\n",
         ),
+        (
+            concat!(
+                r#"{"kind":"record","version":1,"start":"18446744073709551615.000000000","#,
+                r#""programs":[{"name":"a","path":"a","arguments":[]}]}"#,
+                "\n",
+                r#"{"kind":"kernel","program":"a","states":[],"packets":[{"kind":"datagram","#,
+                r#""from":"[::1]:1","to":"[::1]:2","at":9,"bytes":0,"headers":""}]}"#
+            ),
+            ": see line 2\n",
+        ),
     ] {
         fs::write(&file, content).expect("a file");
         says(&["--from", text(&file)], words);
+    }
+}
+
+/// What cannot be written is no reason to leave the rest unwritten.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn each_file_is_whole_where_another_one_is_full() {
+    let Some(python) = python() else { return };
+    if trace(&["--", "true"], "").is_none() {
+        return;
+    }
+    let folder = tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let program = connected("client.send(b'x')");
+    let mut packets = None;
+    for full in ["--svg", "--json", "--pcap", ""] {
+        let files = ["json", "pcap", "svg"].map(|name| (format!("--{name}"), path(name)));
+        let mut run = launch(tool("trace"));
+        for (option, file) in &files {
+            let file = if option == full { Path::new("/dev/full") } else { file };
+            run.arg(option).arg(file);
+        }
+        run.stdout(Stdio::null());
+        if full.is_empty() {
+            run.stdout(fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux"));
+        }
+        run.args(["--", python, "-c", &program]).stderr(Stdio::piped());
+        let run = spawn(&mut run).wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&run.stderr);
+        assert_eq!((errors.lines().count(), run.status.code()), (1, Some(2)), "{errors}");
+        assert!(errors.contains("No space left"), "{errors}");
+        for (option, file) in files.iter().filter(|(option, _)| option != full) {
+            let written = fs::read(file).expect("it");
+            match &**option {
+                "--json" => assert!(written.ends_with(b"\"notes\":[]}\n"), "{full}"),
+                "--svg" => assert!(written.ends_with(b"</svg>\n"), "{full}"),
+                _ => assert_eq!(*packets.get_or_insert(written.len()), written.len(), "{full}"),
+            }
+        }
+    }
+}
+
+/// A program may print for hours between two packets.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_packet_has_not_too_many_comments() {
+    let Some(python) = python() else { return };
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("packets");
+    let program = connected("for at in range(1000): print('number', at)\nclient.send(b'x')");
+    let Some(_) = trace(&["--pcap", text(&file), "--", python, "-c", &program], "") else { return };
+    let written = fs::read(&file).expect("it");
+    let written = String::from_utf8_lossy(&written);
+    assert_eq!(written.matches(" then printed: number ").count(), 199);
+    assert!(written.contains("and 801 more lines"));
+    if has(&["tshark"]) {
+        let last = tshark(&file, &["frame.comment"]).pop().expect("a packet");
+        assert!(!last.contains("more lines"), "{last}");
     }
 }

@@ -291,7 +291,12 @@ impl Reader {
         for (number, line) in lines.enumerate() {
             let line = line.map_err(|error| format!("cannot read {file}: {error}"))?;
             let wrong = || format!("{file} is no record of cargo trace: see line {}", number + 2);
-            let (event, action) = match serde_json::from_slice(&line).map_err(|_| wrong())? {
+            let object = match serde_json::from_slice(&line) {
+                // A line breaks off: nothing was written after that.
+                Err(error) if error.is_eof() => break,
+                object => object.map_err(|_| wrong())?,
+            };
+            let (event, action) = match object {
                 Object::Record { .. } => return Err(wrong()),
                 Object::Exit { status, notes } => return Ok(Outcome { status, endings: notes }),
                 Object::Line(mut event) => {
@@ -318,8 +323,11 @@ impl Reader {
             let program = index(&event.program).ok_or_else(wrong)?;
             sink.event(&event.read(program, action, start).ok_or_else(wrong)?);
             sink.flush();
+            if sink.is_over() {
+                break;
+            }
         }
-        let endings = vec!["(the record ends here: cargo trace was ended)".to_owned()];
+        let endings = vec!["(the record breaks off here)".to_owned()];
         Ok(Outcome { status: 0, endings })
     }
 }
@@ -347,7 +355,7 @@ impl EventObject {
             name: self.process_name,
             is_child: self.child,
             times: Times {
-                at: self.at.and_then(length).map(|at| start + at),
+                at: self.at.and_then(length).and_then(|at| start.checked_add(at)),
                 took: self.took.and_then(length),
             },
         })
@@ -408,7 +416,7 @@ impl PacketObject {
             (_, Some(hex)) => bytes(&hex)?,
             _ => vec![],
         };
-        let (from, to, time) = (self.from, self.to, start + length(self.at)?);
+        let (from, to, time) = (self.from, self.to, start.checked_add(length(self.at)?)?);
         let fate = match self.network.as_deref() {
             Some("lost") => Fate::Lost,
             Some("late") => Fate::Late,

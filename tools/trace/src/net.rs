@@ -77,7 +77,7 @@ impl Wire {
         let [one, two] = names.map(interface);
         let ends = [one.map_err(failed)?, two.map_err(failed)?];
         let socket = packet_socket(ETH_P_ALL).map_err(failed)?;
-        let dice = Rng::with_seed(wishes.seed);
+        let dice = Rng::with_seed(wishes.seed.unwrap_or_default());
         let (flying, held) = (VecDeque::new(), vec![]);
         let (buffer, backlog) = (vec![0; LONGEST], Backlog::open());
         let (sent, sent_with_data) = (0, 0);

@@ -12,7 +12,7 @@ pub const OPTIONS: [&str; 7] = ["ack", "cut", "delay", "double", "drop", "seed",
 
 /// What is asked of the network. Packets with data have numbers from 1 on, in the order in which
 /// they are sent.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Network {
     /// Two machines, one for each program.
     pub apart: bool,
@@ -22,8 +22,8 @@ pub struct Network {
     pub lost: Vec<u32>,
     /// So many of a hundred packets with data are lost,
     pub percent: u32,
-    /// by this throw of the dice.
-    pub seed: u64,
+    /// by this throw of the dice, if one is named.
+    pub seed: Option<u64>,
     /// Each of these packets with data comes after the next one.
     pub swapped: Vec<u32>,
     /// These packets with data come twice.
@@ -51,7 +51,7 @@ impl Network {
             },
             "swap" => self.swapped = packets()?,
             "double" => self.doubled = packets()?,
-            "seed" => self.seed = value.parse().map_err(|_| odd("a number"))?,
+            "seed" => self.seed = Some(value.parse().map_err(|_| odd("a number"))?),
             "cut" => self.cut = Some(value.parse().map_err(|_| odd("after how many packets?"))?),
             _ => match value.parse() {
                 Ok(milliseconds @ 1..=5000) => self.delay = Duration::from_millis(milliseconds),
@@ -61,8 +61,16 @@ impl Network {
         Ok(())
     }
 
+    /// Whether anything is asked of it.
+    pub fn is_asked(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Whether these go together.
     pub fn check(&self) -> Result<(), String> {
+        if self.seed.is_some() && self.percent == 0 {
+            return Err("--seed is for packets that are lost by chance: --drop 10%".to_owned());
+        }
         let all = [
             ("--drop", !self.lost.is_empty() || self.percent > 0),
             ("--swap", !self.swapped.is_empty()),

@@ -97,8 +97,12 @@ pub struct Fault {
 
 const NO_PID: &str = "--pid: the number of a process (pgrep -n python3 says one, for example)";
 
-const ONLY_PID: &str = "--pid follows a program that runs already: no other one can be started \
-                        with it (no program, no --with, no --alone)";
+const ONLY_PID: &str = "--pid follows a program that runs already, where it is: it takes no \
+                        program, no --with or --alone, and nothing that is asked of a network";
+
+const ONLY_FROM: &str = "--from shows an earlier run: it takes no program, no --pid, --with or \
+                         --alone, no --json, --fault or --wait, and nothing that is asked of a \
+                         network";
 
 impl Wish {
     /// Reads the command line, with the program's own name in front.
@@ -152,17 +156,16 @@ impl Wish {
         };
         if order.from.is_some() {
             let runs = first.is_some() || second.is_some() || order.pid.is_some();
-            let how = !order.faults.is_empty() || order.patience.is_some();
-            if runs || how || order.json.is_some() {
-                let what = "it takes no program, and no --pid, --json, --fault, --wait or --with";
-                return Err(format!("--from shows an earlier run: {what}").into());
+            let how = !order.faults.is_empty() || order.patience.is_some() || order.inside;
+            if runs || how || alone || order.json.is_some() || order.network.is_asked() {
+                return Err(ONLY_FROM.into());
             }
             order.show = order.show.or_all();
             return Ok(Self::Trace(order));
         }
         if order.pid.is_some() {
-            let network = order.network.apart || order.network.acks_late;
-            if first.is_some() || second.is_some() || alone || order.inside || network {
+            let runs = first.is_some() || second.is_some();
+            if runs || alone || order.inside || order.network.is_asked() {
                 return Err(ONLY_PID.into());
             }
             order.show = order.show.or_all();

@@ -29,6 +29,8 @@ pub struct Writer<'a> {
     names: &'a [&'a str],
     last: Option<Packet>,
     comments: Vec<String>,
+    /// So many more were left out.
+    left_out: usize,
 }
 
 impl<'a> Writer<'a> {
@@ -46,7 +48,7 @@ impl<'a> Writer<'a> {
             options: vec![InterfaceDescriptionOption::IfTsResol(NANOSECONDS)],
         };
         file.write_pcapng_block(interface).map_err(plain)?;
-        Ok(Self { file, names, last: None, comments: vec![] })
+        Ok(Self { file, names, last: None, comments: vec![], left_out: 0 })
     }
 
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
@@ -64,12 +66,18 @@ impl<'a> Writer<'a> {
     }
 
     fn comment(&mut self, text: &str) {
-        self.comments.push(text.chars().take(LONGEST).collect());
+        if self.comments.len() < MOST {
+            self.comments.push(text.chars().take(LONGEST).collect());
+        } else {
+            self.left_out += 1;
+        }
     }
 
     fn write_last(&mut self) -> io::Result<()> {
         let Some(packet) = self.last.take() else { return Ok(()) };
-        let comments = std::mem::take(&mut self.comments).into_iter();
+        let left_out = std::mem::take(&mut self.left_out);
+        let more = (left_out > 0).then(|| format!("and {left_out} more lines"));
+        let comments = std::mem::take(&mut self.comments).into_iter().chain(more);
         let options = comments.map(|comment| EnhancedPacketOption::Comment(comment.into()));
         let data = packet.frame();
         let block = EnhancedPacketBlock {
@@ -82,6 +90,11 @@ impl<'a> Writer<'a> {
         self.file.write_pcapng_block(block).map(drop).map_err(plain)
     }
 
+    /// What there is can be read; but for the last packet, of which more may be said.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.get_mut().flush()
+    }
+
     /// Ends it.
     pub fn end(mut self) -> io::Result<()> {
         self.write_last()?;
@@ -91,6 +104,10 @@ impl<'a> Writer<'a> {
 
 /// A comment may have 65,535 bytes: of a longer one, this many characters are in there.
 const LONGEST: usize = 10_000;
+
+/// A packet has so many comments at most: a program may print for hours between two packets, and a
+/// reader refuses what is longer than 16 MB.
+const MOST: usize = 200;
 
 fn plain(error: PcapError) -> io::Error {
     match error {

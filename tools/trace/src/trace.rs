@@ -1,14 +1,17 @@
 //! Runs the programs that are asked for, and shows what happened.
 
+use std::collections::BTreeSet;
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register_usize;
 
@@ -62,6 +65,10 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     // Ctrl-C and the like are for the program; what was seen until it ends is shown.
     let stop = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
+        if signal == SIGHUP && ignores(signal) {
+            // Started by nohup, it goes on without a terminal.
+            continue;
+        }
         let number = usize::try_from(signal).map_err(|error| error.to_string())?;
         register_usize(signal, Arc::clone(&stop), number).map_err(|error| error.to_string())?;
     }
@@ -71,6 +78,12 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     let outcome = record(&order, &names, &rights, &stop, machines, &mut shown)?;
     shown.end(&outcome)?;
     Ok(ExitCode::from(outcome.status))
+}
+
+/// Whether this process was told to ignore a signal.
+fn ignores(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign & 1 << (signal - 1) != 0)
 }
 
 /// Shows a record.
@@ -85,11 +98,17 @@ fn show_again(order: &Order, file: &Path) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the files can be written: better now than after the run.
+/// Whether the files can be written: better now than after the run. And whether each is another one.
 fn try_files(order: &Order) -> Result<(), String> {
+    // (A terminal, a pipe and the like may be named twice.)
+    let which = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
+    let mut all: BTreeSet<_> = order.from.iter().flat_map(fs::metadata).filter_map(which).collect();
     for file in [&order.svg, &order.json, &order.pcap].into_iter().flatten() {
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(file);
-        opened.map_err(cannot_write(file))?;
+        let metadata = opened.and_then(|opened| opened.metadata()).map_err(cannot_write(file))?;
+        if which(metadata).is_some_and(|which| !all.insert(which)) {
+            return Err(format!("{} is named twice: each option takes its own", file.display()));
+        }
     }
     Ok(())
 }
@@ -123,10 +142,9 @@ impl Sink for Shown<'_> {
     }
 
     fn flush(&mut self) {
-        if let Some(json) = &mut self.json {
-            // The next event, or the end, says what is wrong.
-            let _ = json.flush();
-        }
+        // The next event, or the end, says what is wrong.
+        let _ = self.json.as_mut().map(json::Writer::flush);
+        let _ = self.pcap.as_mut().map(pcap::Writer::flush);
         let text = self.screen.take();
         if text.is_empty() || self.error.is_some() {
             return;
@@ -189,23 +207,22 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// Ends them all; what cannot be written is no reason to leave out the others.
     fn end(mut self, outcome: &Outcome) -> Result<(), String> {
-        self.end_timeline(&outcome.endings)?;
-        if let (Some(file), Some(json)) = (&self.order.json, self.json) {
-            json.end(outcome).map_err(cannot_write(file))?;
-        }
-        if let (Some(file), Some(pcap)) = (&self.order.pcap, self.pcap) {
-            pcap.end().map_err(cannot_write(file))?;
-        }
-        if let (Some(file), Some(mut all)) = (&self.order.svg, self.picture) {
-            let name = self.names.join(" with ");
-            let picture = Timeline::read(&all.take()).svg(&name, &[], &Words::default())?;
-            // A page of the book has these; a file of its own has not.
-            let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
-            let picture = picture.replacen("<style>", own, 1);
-            std::fs::write(file, picture).map_err(cannot_write(file))?;
-        }
-        self.failed.map_or(Ok(()), Err)
+        let timeline = self.end_timeline(&outcome.endings);
+        let json = match (&self.order.json, self.json) {
+            (Some(file), Some(json)) => json.end(outcome).map_err(cannot_write(file)),
+            _ => Ok(()),
+        };
+        let pcap = match (&self.order.pcap, self.pcap) {
+            (Some(file), Some(pcap)) => pcap.end().map_err(cannot_write(file)),
+            _ => Ok(()),
+        };
+        let svg = match (&self.order.svg, self.picture) {
+            (Some(file), Some(mut all)) => draw(file, &all.take(), self.names),
+            _ => Ok(()),
+        };
+        timeline.and(self.failed.map_or(Ok(()), Err)).and(json).and(pcap).and(svg)
     }
 
     fn end_timeline(&mut self, endings: &[String]) -> Result<(), String> {
@@ -221,6 +238,16 @@ impl<'a> Shown<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Draws the timeline.
+fn draw(file: &Path, timeline: &str, names: &[&str]) -> Result<(), String> {
+    let name = names.join(" with ");
+    let picture = Timeline::read(timeline).svg(&name, &[], &Words::default())?;
+    // A page of the book has these; a file of its own has not.
+    let own = "<style>:root{--links:#2b6cb0;--mono-font:monospace}";
+    let picture = picture.replacen("<style>", own, 1);
+    fs::write(file, picture).map_err(cannot_write(file))
 }
 
 /// What the programs are called: scripts as such; others of the same name with the file that they
