@@ -30,6 +30,10 @@ pub(crate) enum Line<'a> {
         /// The flags of a segment, or what it is.
         kind: &'a str,
         again: bool,
+        /// What the network did to it.
+        fate: Option<&'a str>,
+        /// Who says that there is no way.
+        by: Option<&'a str>,
         /// How many bytes it carries.
         length: Option<&'a str>,
     },
@@ -106,9 +110,17 @@ impl<'a> Line<'a> {
                 let (from, to) = ends.split_once(" -> ")?;
                 let (kind, carries) = what.split_once("  ").unwrap_or((what, ""));
                 let length = carries.split_once(" byte").map(|(length, _)| length);
+                let (kind, fate) = match kind.rsplit_once(", ") {
+                    Some((kind, fate @ ("lost" | "late" | "twice"))) => (kind, Some(fate)),
+                    _ => (kind, None),
+                };
+                let (kind, by) = match kind.split_once(", says ") {
+                    Some((kind, by)) => (kind, Some(by)),
+                    None => (kind, None),
+                };
                 let first = kind.strip_suffix(", again");
                 let (kind, again) = (first.unwrap_or(kind), first.is_some());
-                Self::Packet { from, to, kind, again, length }
+                Self::Packet { from, to, kind, again, fate, by, length }
             }
             "state" | "queue" => {
                 let (who, what) = rest.split_once(": ")?;
@@ -185,6 +197,29 @@ mod tests {
         let line = Line::read("  result  a: sendto = 31");
         let Some(Line::Result { label, name, result }) = line else { unreachable!("no result") };
         assert_eq!((label, name, result), (Some("a"), "sendto", "31"));
+    }
+
+    #[test]
+    fn a_packet_says_what_became_of_it() {
+        for (line, what) in [
+            (
+                "A:1 -> A:2  PSH ACK, again, lost  2 bytes \", late\"",
+                ("PSH ACK", true, Some("lost")),
+            ),
+            ("A:1 -> A:2  datagram, twice  0 bytes", ("datagram", false, Some("twice"))),
+            ("A:1 -> A:2  datagram  6 bytes \", lost\"", ("datagram", false, None)),
+        ] {
+            let line = format!("  packet    {line}");
+            let Some(Line::Packet { kind, again, fate, by: None, .. }) = Line::read(&line) else {
+                unreachable!("no packet")
+            };
+            assert_eq!((kind, again, fate), what);
+        }
+        let line = Line::read("  packet    A:1 -> B:2  ICMP: host unreachable, says fd07::2");
+        let Some(Line::Packet { kind, by, fate: None, .. }) = line else {
+            unreachable!("no packet")
+        };
+        assert_eq!((kind, by), ("ICMP: host unreachable", Some("fd07::2")));
     }
 
     #[test]

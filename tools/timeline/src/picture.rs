@@ -38,6 +38,7 @@ pub(crate) enum What {
         from: Side,
         to: Side,
         text: String,
+        lost: bool,
     },
     State {
         side: Side,
@@ -135,9 +136,12 @@ fn row(sides: &Sides<'_>, index: usize, line: &Line<'_>, words: &Words) -> Optio
         Line::Result { name, result, .. } => {
             What::Result { side, text: (*name).to_owned(), result: (*result).to_owned() }
         }
-        Line::Packet { from, to, kind, again, length } => {
+        Line::Packet { from, to, kind, again, fate, by, length } => {
             let sides = (sides.of_port(from), sides.of_port(to));
-            let mut text = words.of(kind).to_owned();
+            let mut text = match by {
+                Some(by) => words.fill("ICMP: host unreachable, says {address}", &[by]),
+                None => words.of(kind).to_owned(),
+            };
             if *again {
                 text = words.fill("{packet}, again", &[&text]);
             }
@@ -146,11 +150,14 @@ fn row(sides: &Sides<'_>, index: usize, line: &Line<'_>, words: &Words) -> Optio
                 Some("1") => words.fill("{packet}, 1 byte", &[&text]),
                 Some(number) => words.fill("{packet}, {number} bytes", &[&text, number]),
             };
+            if let Some(fate) = fate {
+                text = words.fill(&format!("{{packet}}, {fate}"), &[&text]);
+            }
             // With more than two programs: to another one on the same side.
             if sides.0 == sides.1 {
                 let _ = write!(text, " → {to}");
             }
-            What::Packet { from: sides.0, to: sides.1, text }
+            What::Packet { from: sides.0, to: sides.1, text, lost: *fate == Some("lost") }
         }
         Line::State { of, state, holder } => {
             let now = words.of(state);
@@ -250,6 +257,10 @@ mod tests {
   packet    PORT1 -> PORT2  PSH ACK  1 byte \"a\"
   packet    PORT1 -> PORT2  datagram  5 bytes \" byte\"
   packet    PORT2 -> PORT1  ICMP: port unreachable
+  packet    PORT2 -> PORT1  ICMP: host unreachable, says 192.168.7.2
+  packet    PORT1 -> PORT2  SYN, lost
+  packet    PORT1 -> PORT2  SYN, late
+  packet    PORT1 -> PORT2  datagram, twice  0 bytes
   result  connect = 0
   state   FD1, PORT1 to PORT2: unbound -> unconnected
   state   FD1, PORT1 to PORT2: unbound -> connected
@@ -382,6 +393,24 @@ client  connect  exited with 7, 5 bytes
         assert_eq!(from, ["", "124", "236", "124"]);
         assert!(wires.ends_with("H124"), "{wires}");
         assert!(svg.contains("datagram, 1 byte → PORT2"));
+    }
+
+    #[test]
+    fn what_is_lost_ends_halfway() {
+        let text = "  call    sendto(FD1, \"x\", 1, 0, 192.168.7.1:1) ...
+  packet    192.168.7.2:1 -> 192.168.7.1:1  datagram, lost  1 byte \"x\"
+  packet    192.168.7.2:1 -> 192.168.7.1:1  datagram, late  1 byte \"x\"
+  result  sendto = 1
+";
+        let svg = picture(text, &[]).expect("a picture");
+        let y = |wanted| texts(&svg).iter().find(|(_, text)| text == wanted).expect("it").0 + 5;
+        let (lost, late) = (y("datagram, 1 byte, lost"), y("datagram, 1 byte, late"));
+        assert!(
+            svg.contains(&format!("M236 {lost}H180m-3-3l6 6m0-6l-6 6M236 {late}H124")),
+            "{svg}"
+        );
+        // Only what arrives has a head.
+        assert!(svg.contains(&format!("\"M124 {late}l7-3v6z\"")), "{svg}");
     }
 
     #[test]

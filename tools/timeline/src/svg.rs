@@ -166,11 +166,11 @@ impl Pen {
                 arrow(&mut self.arrows, lane.arrow.1, lane.arrow.0, y + 8);
                 ROW
             }
-            What::Packet { from, to, text } => {
+            What::Packet { from, to, text, lost } => {
                 let look = " fill=\"var(--links)\"";
                 write(&mut self.texts, (WIDTH / 2, base), "middle", look, text);
                 marked = *from;
-                self.wire(*from, *to, y + 17)
+                self.wire(*from, *to, *lost, y + 17)
             }
             What::State { side, text } => {
                 marked = *side;
@@ -238,10 +238,14 @@ impl Pen {
     }
 
     /// A packet, and how tall its row is. It turns round, if it goes to another program on the
-    /// same side.
-    fn wire(&mut self, from: Side, to: Side, y: u32) -> u32 {
+    /// same side; what is lost ends halfway, with a cross.
+    fn wire(&mut self, from: Side, to: Side, lost: bool, y: u32) -> u32 {
         let at = |side| if side == Side::Left { LEFT.1 - 26 } else { RIGHT.0 + 26 };
         let _ = write!(self.wires, "M{} {y}", at(from));
+        if lost {
+            let _ = write!(self.wires, "H{}m-3-3l6 6m0-6l-6 6", WIDTH / 2);
+            return ROW + 3;
+        }
         let (turn, y) = match (from == to, from) {
             (false, _) => (String::new(), y),
             (true, Side::Left) => (format!("H{}a3 3 0 0 1 0 6", RIGHT.0 - 26), y + 6),

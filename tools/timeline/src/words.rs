@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 /// In English. In braces: what the drawing puts there.
-pub(crate) const ENGLISH: [&str; 27] = [
+pub(crate) const ENGLISH: [&str; 31] = [
     "What the kernel did: {name}",
     "Time goes down. The text below the picture says the same and more.",
     "client",
@@ -14,9 +14,13 @@ pub(crate) const ENGLISH: [&str; 27] = [
     "wire",
     "datagram",
     "{packet}, again",
+    "{packet}, lost",
+    "{packet}, late",
+    "{packet}, twice",
     "{packet}, 1 byte",
     "{packet}, {number} bytes",
     "ICMP: port unreachable",
+    "ICMP: host unreachable, says {address}",
     "{descriptor} LISTEN at {port}",
     "{port}, no FD: {state}",
     "{descriptor} closed: {state}",
