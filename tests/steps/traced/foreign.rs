@@ -345,3 +345,41 @@ fn what_one_thread_does_stands_in_its_order() {
         assert_eq!(calls, expected, "{name}\n{timeline}");
     }
 }
+
+/// One process sends to itself while another one sets an option, and ends.
+const IN_ORDER: &str = r"
+int main(void) {
+    int l = listener(), c = client(), s = accept(l, 0, 0); char b[99] = { 0 };
+    if (fork() == 0) {
+        int u = socket(AF_INET, SOCK_DGRAM, 0);
+        for (int i = 1; i <= 30; i++) setsockopt(u, IPPROTO_IP, IP_TTL, &i, 4);
+        return 0;
+    }
+    for (int i = 1; i <= 60; i++) { write(c, b, i); read(s, b, i); }
+    wait(0); return 0;
+}
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_a_process_does_stands_in_its_order() {
+    let folder = tempdir().expect("a folder");
+    let Some(program) = compiled(folder.path(), "in_order", IN_ORDER) else { return };
+    let option = regex(r"IP_TTL, \[(\d+)\]");
+    let call = regex(r"(?m)^  call    .*(write|read)\(FD\d, .*, (\d+)\)");
+    for _ in 0..10 {
+        let arguments = ["--all", "--calls", "--", &*program];
+        let Some(timeline) = trace(&arguments, "") else { return };
+        let options: Vec<String> =
+            option.captures_iter(&timeline).map(|parts| parts[1].to_owned()).collect();
+        let expected: Vec<String> = (1..=30).map(|at| at.to_string()).collect();
+        assert_eq!(options, expected, "{timeline}");
+        let calls: Vec<String> = call
+            .captures_iter(&timeline)
+            .map(|parts| format!("{} {}", &parts[1], &parts[2]))
+            .collect();
+        let turn = |at| [format!("write {at}"), format!("read {at}")];
+        let expected: Vec<String> = (1..=60).flat_map(turn).collect();
+        assert_eq!(calls, expected, "{timeline}");
+    }
+}

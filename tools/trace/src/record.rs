@@ -843,7 +843,7 @@ impl Recorder<'_> {
         let takes = self.takes_effects(&event.action);
         let has_effects = takes && !(self.packets.is_empty() && self.readings.is_empty());
         let stays_above = |(other, of): (&Event, &Option<u32>)| {
-            (other.program == event.program && *of == thread)
+            (other.program == event.program && (*of == thread || thread.is_none()))
                 || (has_effects && other.has_effects())
         };
         let last = self.events.iter().zip(&self.threads).rposition(stays_above);
@@ -877,8 +877,13 @@ impl Recorder<'_> {
         let own = match action {
             Action::Text(_) => &[][..],
             Action::Call(call) if call.never_sends() => &call.sockets,
-            // A thread leaves all to the others.
-            Action::End(end) => return end.of_process,
+            // A thread leaves all to the others. Who ends closes something.
+            Action::End(end) => {
+                let has = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.inode != 0);
+                let closes = |change: &Change| has(&change.old) && !has(&change.new);
+                let closes = self.readings.iter().flatten().any(closes);
+                return end.of_process && (closes || !self.others_send());
+            }
             Action::Call(_) | Action::Nothing => return true,
         };
         if !self.packets.is_empty() && self.others_send() {

@@ -331,7 +331,7 @@ impl Lines {
             // Another thread's send may have brought this to an end: then the send stands first,
             // although it returns a moment later.
             // And who ends closes all that it had.
-            let is_end = |call: &OpenCall| call.text.starts_with(EXIT) && may_wait(&text);
+            let is_end = |call: &OpenCall| call.text.starts_with(EXIT) && finds_an_end(&text);
             let is_cause =
                 |call: &OpenCall| wakes(&call.text) && (call.order > order || is_end(call));
             if self.open.values().any(is_cause) {
@@ -345,9 +345,13 @@ impl Lines {
 
     /// What was kept back, if nothing is at work any more that may have brought it about.
     fn push_rest(&mut self, events: &mut Vec<Line>) {
-        if !self.others_send() {
-            events.extend(self.rest());
-        }
+        // No thread waits for itself.
+        let is_free = |(thread, ..): &(Option<u32>, Action, Times)| {
+            !self.open.iter().any(|(key, call)| key != thread && wakes(&call.text))
+        };
+        let free = self.later.iter().take_while(|one| is_free(one)).count();
+        let line = |(thread, action, times)| Line { thread, action, waited_since: None, times };
+        events.extend(self.later.drain(..free).map(line));
     }
 
     /// What a program sees of a call that a signal interrupts: the kernel begins it again; or it
@@ -393,7 +397,8 @@ impl Lines {
         waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
-        if self.later.iter().any(|(other, ..)| *other == thread) {
+        // Once it is alone, a thread has no number.
+        if self.later.iter().any(|(other, ..)| *other == thread || thread.is_none()) {
             self.later.push((thread, action, times));
         } else {
             events.push(Line { thread, action, waited_since, times });
@@ -694,6 +699,16 @@ fn may_wait(text: &str) -> bool {
         ["accept", "recv", "read", "preadv", "poll", "ppoll", "select", "pselect", "epoll_"];
     let waiting = waiting.iter().chain(&["splice", "io_uring_enter"]);
     waiting.into_iter().any(|name| text.starts_with(name))
+}
+
+/// Whether a finished call may have found that the other end was closed.
+fn finds_an_end(text: &str) -> bool {
+    let receives = ["read", "recv", "preadv"].iter().any(|name| text.starts_with(name));
+    let nothing = |result: &str| result == "0" || result.starts_with('-');
+    match receives {
+        true => parts_of(text).is_some_and(|(_, _, result)| nothing(result)),
+        false => may_wait(text) && !text.starts_with("accept"),
+    }
 }
 
 /// Whether a call can bring another one to its end.
