@@ -100,6 +100,8 @@ impl Wire {
         let mut seen = Seen::default();
         loop {
             let mut any = false;
+            // Also what has not come here yet was sent before all that is done from now on.
+            self.settle();
             while let Some((from, frame)) = self.receive()? {
                 any = true;
                 seen.packets.extend(self.send(from, frame));
@@ -107,14 +109,18 @@ impl Wire {
             let may = all_wait && !seen.answers;
             if self.deliver(may)? {
                 seen.answers |= !any && seen.packets.is_empty();
-                // On a busy machine the kernel hands it on a little later.
-                let start = Instant::now();
-                while self.backlog.waits() && start.elapsed() < LONG {
-                    thread::sleep(Duration::from_micros(100));
-                }
+                self.settle();
             } else if !any {
                 return Ok(seen);
             }
+        }
+    }
+
+    /// On a busy machine the kernel hands frames on a little later.
+    fn settle(&self) {
+        let start = Instant::now();
+        while self.backlog.waits() && start.elapsed() < LONG {
+            thread::sleep(Duration::from_micros(100));
         }
     }
 
