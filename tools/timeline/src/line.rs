@@ -106,7 +106,9 @@ impl<'a> Line<'a> {
                 Self::Result { label, name, result }
             }
             "packet" => {
-                let (ends, what) = rest.split_once("  ")?;
+                // "(missed before: 3 bytes)" may stand in front.
+                let missed = rest.strip_prefix('(').and_then(|rest| rest.split_once(")  "));
+                let (ends, what) = missed.map_or(rest, |(_, rest)| rest).split_once("  ")?;
                 let (from, to) = ends.split_once(" -> ")?;
                 let (kind, carries) = what.split_once("  ").unwrap_or((what, ""));
                 let length = carries.split_once(" byte").map(|(length, _)| length);
@@ -206,6 +208,7 @@ mod tests {
                 "A:1 -> A:2  PSH ACK, again, lost  2 bytes \", late\"",
                 ("PSH ACK", true, Some("lost")),
             ),
+            ("(missed before: 3 bytes)  A:1 -> A:2  ACK, late", ("ACK", false, Some("late"))),
             ("A:1 -> A:2  datagram, twice  0 bytes", ("datagram", false, Some("twice"))),
             ("A:1 -> A:2  datagram  6 bytes \", lost\"", ("datagram", false, None)),
         ] {
