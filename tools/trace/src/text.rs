@@ -27,8 +27,9 @@ struct Step {
     packets: Vec<String>,
     is_unsure: bool,
     states: Vec<String>,
-    /// When it was, and how long it took, if that is to be said.
+    /// When it began, when it returned, and how long it took, if that is to be said.
     at: Option<String>,
+    returned: Option<String>,
     took: Option<String>,
 }
 
@@ -62,7 +63,7 @@ impl Step {
                 None => format!("  call    {label}{call}{at}"),
                 Some(_) if is_split => format!("  call    {label}{call} ...{at}"),
                 Some(result) => {
-                    let times = timed(&[&self.at, &self.took]);
+                    let times = timed(&[&self.returned, &self.took]);
                     format!("  call    {label}{call} = {result}{times}")
                 }
             });
@@ -76,8 +77,8 @@ impl Step {
         }
         if let (true, true, Some(result)) = (show.calls, is_split, &self.result) {
             let name = call.split('(').next().unwrap_or(call);
-            let took = timed(&[&self.took]);
-            lines.push(format!("  result  {label}{name} = {result}{took}"));
+            let times = timed(&[&self.returned, &self.took]);
+            lines.push(format!("  result  {label}{name} = {result}{times}"));
         }
         if states {
             let states = self.states.iter().map(|one| {
@@ -237,7 +238,9 @@ impl Builder {
             ..Step::default()
         };
         let at = event.times.at.and_then(|at| self.at(at));
+        // It stands where it returned.
         let took = event.times.took.filter(|_| self.start.is_some());
+        let returned = event.times.at.and_then(|at| self.at(at + took.unwrap_or_default()));
         let took = took.map(|took| format!("took {}", length(took)));
         self.closing = match &event.action {
             Action::Call(call) if call.name == WAITS => vec![],
@@ -280,7 +283,7 @@ impl Builder {
                 let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
                 step.call = call.to_owned();
                 step.result = Some(result.to_owned());
-                (step.at, step.took) = (at, took);
+                (step.at, step.returned, step.took) = (at, returned, took);
                 steps.push(step.named(&mut self.numbers));
             }
             Action::End(end) => {
