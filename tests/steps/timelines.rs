@@ -175,7 +175,7 @@ fn a_server_is_ended_when_its_client_has_gone() {
     let client = program("07_chat_client");
     let arguments = ["--svg", svg, "--states", "--", server, "--with", "--", client];
     let Some(timeline) = trace(&arguments, "quit\n") else { return };
-    let end = "\n(07_chat_server still waited in accept4(FD1), and was ended)\n  \
+    let end = "\n(07_chat_server still waited in accept4(FD1), and was ended by SIGTERM)\n  \
                call    (07_chat_server: killed by SIGTERM)\n  \
                state     FD1, at 8090: LISTEN -> CLOSED\n";
     assert!(timeline.ends_with(end), "{timeline}");

@@ -74,8 +74,9 @@ fn who_is_killed_is_said_to_be_and_its_last_packets_are_shown() {
     assert!(timeline.contains(" FIN ACK\n"), "{timeline}");
     assert!(timeline.contains("LISTEN -> CLOSED\n"), "{timeline}");
     let name = Path::new(python).file_name().expect("a name").to_str().expect("UTF-8");
-    let slept =
-        format!("\nsleeps\n({name} still slept, and was ended)\n  call    (killed by SIGTERM)\n");
+    let slept = format!(
+        "\nsleeps\n({name} still slept, and was ended by SIGTERM)\n  call    (killed by SIGTERM)\n"
+    );
     assert!(timeline.contains(&slept), "{timeline}");
 
     // By itself, and with another program.
@@ -107,7 +108,8 @@ fn a_server_that_polls_is_ended_like_others() {
     let Some(timeline) = trace(&["--wait", "2", "--", python, "-c", &program], "") else { return };
     assert!(timeline.contains("\npolls\n  call    "), "{timeline}");
     assert!(timeline.contains("= 0 (Timeout)\n  ...     "), "{timeline}");
-    let end = " still waited in poll(FD1), and was ended)\n  call    (killed by SIGTERM)\n";
+    let end =
+        " still waited in poll(FD1), and was ended by SIGTERM)\n  call    (killed by SIGTERM)\n";
     assert!(timeline.contains(end), "{timeline}");
 }
 
@@ -150,7 +152,7 @@ fn no_process_is_left_behind() {
     let arguments = ["--wait", "2", "--", python, "-c", LEAVES, &marker];
     let Some(timeline) = trace(&arguments, "") else { return };
     assert!(timeline.starts_with("left\n"), "{timeline}");
-    let end = "still slept, and was ended)\n  call    (killed by SIGKILL)\n";
+    let end = "still slept, and was ended by SIGTERM)\n  call    (killed by SIGKILL)\n";
     ends_with(&timeline, end);
     assert!(!is_there(&marker));
 }

@@ -25,7 +25,7 @@ fn who_waits_is_said_to_with_its_sockets_where_it_was_ended() {
     let name = last(python);
     let Some(timeline) = waits("print('waits'); server.recv(9)") else { return };
     let end = format!(
-        "\nwaits\n({name} still waited in recvfrom(FD3), and was ended)\n  \
+        "\nwaits\n({name} still waited in recvfrom(FD3), and was ended by SIGTERM)\n  \
          call    (killed by SIGTERM)\n  packet "
     );
     assert!(timeline.contains(&end), "{end}\n{timeline}");
@@ -35,7 +35,7 @@ fn who_waits_is_said_to_with_its_sockets_where_it_was_ended() {
                print('wait'); threading.Thread(target=lambda: client.recv(9)).start(); server.recv(9)";
     let Some(timeline) = waits(two) else { return };
     let said = regex(
-        r"\n\(\S+ still waited in recvfrom\((FD[23])\) and recvfrom\((FD[23])\), and was ended\)\n",
+        r"\n\(\S+ still waited in recvfrom\((FD[23])\) and recvfrom\((FD[23])\), and was ended by SIGTERM\)\n",
     );
     let said = said.captures(&timeline);
     assert!(said.is_some_and(|parts| parts[1] != parts[2]), "{timeline}");
@@ -69,7 +69,7 @@ fn scripts_are_called_by_their_names() {
         "\na_server.py: listens\n",
         "  call    a_client.py: connect(",
         "\n  call    (a_client.py: exited with 0)\n",
-        "\n(a_server.py still waited in accept4(FD1), and was ended)\n  \
+        "\n(a_server.py still waited in accept4(FD1), and was ended by SIGTERM)\n  \
          call    (a_server.py: killed by SIGTERM)\n",
     ] {
         assert!(timeline.contains(words), "{words}\n{timeline}");

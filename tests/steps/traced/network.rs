@@ -54,7 +54,7 @@ fn apart(options: &[&str], server: &str, client: &str) -> Option<(String, Vec<Se
     };
     let (mut sent, arrived) = (ends(false), ends(true));
     let ours = packets(&timeline);
-    if timeline.contains(", and was ended)\n") {
+    if timeline.contains(", and was ended by SIGTERM)\n") {
         // What the kernel still sends of the dead, tcpdump sees while it ends itself.
         sent.truncate(ours.len());
     }
@@ -183,7 +183,7 @@ fn a_cable_is_pulled() {
     let again = "  call    (the kernel, by itself)\n  packet    192.168.7.2:PORT1 -> \
                  192.168.7.1:8080  PSH ACK, again, lost  4 bytes \"ping\"\n";
     assert!(timeline.matches(again).count() >= 3, "{timeline}");
-    let waited = " still waited in recvfrom(FD2), and was ended)\n";
+    let waited = " still waited in recvfrom(FD2), and was ended by SIGTERM)\n";
     assert!(timeline.contains(waited), "{timeline}");
 
     // From the start.
@@ -196,7 +196,7 @@ fn a_cable_is_pulled() {
         r"  result  .*: connect = \? \(it still waited\)\n",
     ));
     assert!(call.is_match(&timeline), "{timeline}");
-    let waited = " still waited in connect(FD2), and was ended)\n";
+    let waited = " still waited in connect(FD2), and was ended by SIGTERM)\n";
     assert!(timeline.contains(waited), "{timeline}");
 }
 

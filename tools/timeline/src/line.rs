@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_no_program_printed_is_no_line_of_it() {
         for calls in ["accept4", "poll(FD1, FD2) and 2 calls of recvfrom(FD3)"] {
-            let line = format!("(server.py still waited in {calls}, and was ended)");
+            let line = format!("(server.py still waited in {calls}, and was ended by SIGTERM)");
             assert!(matches!(Line::read(&line), Some(Line::Note { .. })), "{line}");
         }
         assert!(matches!(Line::read("(not of these)"), Some(Line::Title(_))));

@@ -80,18 +80,7 @@ impl Event {
     ) -> Self {
         let (packets, is_unsure, readings, open) = (vec![], false, vec![], vec![]);
         let is_child = false;
-        Self {
-            program,
-            process,
-            action,
-            packets,
-            is_unsure,
-            readings,
-            open,
-            name,
-            is_child,
-            times,
-        }
+        Self { program, process, action, packets, is_unsure, readings, open, name, is_child, times }
     }
 
     fn has_effects(&self) -> bool {
@@ -564,7 +553,7 @@ impl Recorder<'_> {
         }
         // Where that cannot be read, it is not shown.
         let _ = self.note_waiting();
-        let how = if send { "was ended".to_owned() } else { format!("got {signal}") };
+        let how = if send { format!("was ended by {signal}") } else { format!("got {signal}") };
         for index in 0..self.programs.len() {
             if !self.programs[index].has_ended {
                 self.note_wait(index, &how);

@@ -1573,7 +1573,7 @@ mod tests {
     fn what_a_program_waited_for_stands_where_it_was_ended() {
         let waits = Call {
             name: WAITS.to_owned(),
-            text: format!("(a still waited in recv({OPEN}fd:5{CLOSE}), and was ended)"),
+            text: format!("(a still waited in recv({OPEN}fd:5{CLOSE}), and was ended by SIGTERM)"),
             sockets: vec![(5, 100)],
             wakes: false,
         };
@@ -1585,7 +1585,7 @@ mod tests {
                 ends(1, "killed by SIGTERM", true, true),
             ],
         );
-        let end = "\n(a still waited in recv(FD1), and was ended)\n  call    (killed by SIGTERM)\n";
+        let end = "\n(a still waited in recv(FD1), and was ended by SIGTERM)\n  call    (killed by SIGTERM)\n";
         assert!(text.ends_with(end), "{text}");
     }
 }
