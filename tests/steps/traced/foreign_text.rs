@@ -146,3 +146,19 @@ fn the_end_of_a_thread_or_of_a_helper_is_not_that_of_the_program() {
         "{timeline}"
     );
 }
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_process_is_called_by_what_it_runs_now() {
+    let Some(python) = python() else { return };
+    let program = connected(
+        "if os.fork() == 0:\n    \
+             os.dup2(server.fileno(), 0); os.execvp('sh', ['sh', '-c', 'read line; exit'])\n\
+         client.send(b'x\\n'); os.wait()",
+    );
+    let Some(timeline) = trace(&["--", python, "-c", &program], "") else { return };
+    let before = regex(r"\n  call    \S+ \[2\]: dup[23]\(FD3, 0");
+    assert!(before.is_match(&timeline), "{timeline}");
+    assert!(timeline.contains("\n  call    sh: read("), "{timeline}");
+    assert!(!timeline.contains("[2]: exited"), "{timeline}");
+}

@@ -632,6 +632,7 @@ impl Recorder<'_> {
         let has_effects = before != (self.packets.len(), self.readings.len());
         for Line { thread, action, waited_since, times } in lines {
             if matches!(&action, Action::Call(call) if call.is_of_no_socket()) && !has_effects {
+                self.forget_name(index, thread, &action);
                 continue;
             }
             let mut action = self.end_of_running(thread, action);
@@ -646,6 +647,7 @@ impl Recorder<'_> {
                     self.programs[index].forget(thread);
                 }
             }
+            self.forget_name(index, thread, &action);
             let event = Event::new((index, process), name, action, times);
             match waited_since {
                 Some(since) => self.note_woken(thread, event, since),
@@ -654,6 +656,16 @@ impl Recorder<'_> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// A process that runs another program is called otherwise from its next call on.
+    fn forget_name(&mut self, index: usize, thread: Option<u32>, action: &Action) {
+        let Action::Call(call) = action else { return };
+        if call.name.starts_with("execve") && call.text.ends_with(" = 0") {
+            let member = self.programs[index].member(thread);
+            let process = member.map_or(thread.unwrap_or_default(), |member| member.process);
+            self.processes.remove(&(index, process));
+        }
     }
 
     /// Of a program that ran already, the end of a thread is none of a process.
