@@ -78,7 +78,7 @@ dump = subprocess.Popen(['tcpdump', '-i', 'lo', '-n', '-U', '--immediate-mode', 
 until(lambda: b'listening on' in text('log') or dump.poll() is not None)
 assert dump.poll() is None, text('log')
 
-one = follow('--all')
+one = follow('--all', '--pcap', 'ours')
 stranger = connect(others, b'secret'); stranger.close()
 first.close()
 if kind == 'threads':
@@ -136,8 +136,13 @@ fn text(folder: &TempDir, name: &str) -> String {
 
 /// What tcpdump has seen.
 fn dumped(folder: &TempDir) -> String {
-    let file = folder.path().join("packets");
-    let capture = command("tcpdump").args(["-n", "-t", "-r"]).arg(file).output();
+    read(folder, "packets", &["-t"])
+}
+
+/// What tcpdump says of a file.
+fn read(folder: &TempDir, name: &str, how: &[&str]) -> String {
+    let file = folder.path().join(name);
+    let capture = command("tcpdump").arg("-n").args(how).arg("-r").arg(file).output();
     String::from_utf8_lossy(&capture.expect("it starts").stdout).into_owned()
 }
 
@@ -164,6 +169,18 @@ fn a_server_that_runs_is_followed_and_left() {
     let Some(folder) = scene("") else { return };
     let (timeline, capture) = (text(&folder, "whole"), dumped(&folder));
     assert_eq!(packets(&timeline), captured(&capture), "{timeline}\n{capture}");
+
+    // Byte for byte, and when it came.
+    let [ours, theirs] = ["ours", "packets"].map(|name| read(&folder, name, &["-t", "-xx"]));
+    assert!(!ours.is_empty() && theirs.starts_with(&ours), "{ours}\n{theirs}");
+    let [ours, theirs] = ["ours", "packets"].map(|name| {
+        let packets = read(&folder, name, &["-tt"]);
+        let times = packets.lines().filter_map(|line| line.split(' ').next()?.parse().ok());
+        times.collect::<Vec<f64>>()
+    });
+    for (one, other) in ours.iter().zip(&theirs) {
+        assert!((one - other).abs() < 0.02, "{ours:?} {theirs:?}");
+    }
 
     // What there was before, as `ss` says it.
     let (before, _) = timeline.split_once("\n  call    recvfrom(").expect(&timeline);

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process;
 use std::str::FromStr as _;
@@ -20,8 +20,7 @@ use nix::net::if_::if_indextoname;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket,
-    sockopt,
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, setsockopt, socket, sockopt,
 };
 use nix::unistd::{Uid, User, geteuid};
 use procfs::process::{FDTarget, Process};
@@ -30,7 +29,7 @@ use regex_lite::Regex;
 use crate::namespace;
 use crate::strace::{regex, thread_of};
 use crate::tables::{Change, Ends, Family, Row, canonical};
-use crate::tap::{Kind, Packet};
+use crate::tap::{ETH_P_IP, ETH_P_IPV6, Kind, Packet, receive};
 
 /// The name of a process that can be followed, as far as that can be known before it is tried.
 pub fn find(pid: i32) -> Result<String, String> {
@@ -520,6 +519,9 @@ const PACKET_OTHERHOST: u8 = 3;
 const PACKET_OUTGOING: u8 = 4;
 const ARPHRD_LOOPBACK: u16 = 772;
 
+/// The length of an Ethernet header: two addresses, and the kind of what follows.
+const ETHERNET: usize = 14;
+
 impl Tap {
     fn open() -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -527,6 +529,8 @@ impl Tap {
         let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, all)?;
         // (The kernel gives as much as it allows.)
         setsockopt(&socket, sockopt::RcvBuf, &(1 << 24))?;
+        // The kernel says when each packet came.
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         let (parts, known) = (BTreeSet::new(), BTreeSet::new());
         Ok(Self { socket, buffer: vec![0; 1 << 17], parts, known })
     }
@@ -534,15 +538,15 @@ impl Tap {
     fn drain(&mut self) -> io::Result<Vec<Packet>> {
         let mut packets = vec![];
         loop {
-            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut self.buffer) {
-                Ok((length, Some(place))) => {
-                    if !self.is_twice(&place) {
-                        packets.extend(Packet::from_ip(&self.buffer[..length]));
-                    }
-                }
-                Ok((_, None)) | Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(packets),
-                Err(error) => return Err(error.into()),
+            let (ethernet, packet) = self.buffer.split_at_mut(ETHERNET);
+            let Some((length, time, place)) = receive(&self.socket, packet)? else {
+                return Ok(packets);
+            };
+            // What an interface puts in front is different things: here, what loopback does.
+            let kind = if packet[0] >> 4 == 6 { ETH_P_IPV6 } else { ETH_P_IP };
+            ethernet[ETHERNET - 2..].copy_from_slice(&kind.to_be_bytes());
+            if place.is_some_and(|place| !self.is_twice(&place)) {
+                packets.extend(Packet::read(&self.buffer[..ETHERNET + length], time));
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
@@ -27,8 +27,8 @@ const SOCK_RAW: i32 = 3;
 /// The two kinds of packets to ask for, by their numbers in an Ethernet header. Asking for all
 /// kinds would show each packet twice: once as it leaves, once as it arrives.
 const KINDS: [u16; 2] = [ETH_P_IP, ETH_P_IPV6];
-const ETH_P_IP: u16 = 0x0800;
-const ETH_P_IPV6: u16 = 0x86DD;
+pub const ETH_P_IP: u16 = 0x0800;
+pub const ETH_P_IPV6: u16 = 0x86DD;
 
 /// The longest packet on the loopback interface, with its Ethernet header.
 pub const LONGEST: usize = 65_536 + 14;
@@ -71,7 +71,7 @@ impl Tap {
             // Two that were there at the same time may have been given their times in the other
             // order.
             let mut latest = Duration::ZERO;
-            while let Some((length, time)) = receive(socket, &mut self.buffer)? {
+            while let Some((length, time, _)) = receive(socket, &mut self.buffer)? {
                 latest = latest.max(time);
                 let packet = Packet::read(&self.buffer[..length], time);
                 packets.extend(packet.map(|packet| (latest, packet)));
@@ -82,12 +82,15 @@ impl Tap {
     }
 }
 
-/// The length of the next frame, and when it came; `None`: there is none.
-fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<(usize, Duration)>> {
+/// The length of the next frame, when it came, and where; `None`: there is none.
+pub fn receive(
+    socket: &impl AsRawFd,
+    buffer: &mut [u8],
+) -> io::Result<Option<(usize, Duration, Option<LinkAddr>)>> {
     let mut space = nix::cmsg_space!(TimeSpec);
     let mut whole = [IoSliceMut::new(buffer)];
     let message =
-        recvmsg::<()>(socket.as_raw_fd(), &mut whole, Some(&mut space), MsgFlags::empty());
+        recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut whole, Some(&mut space), MsgFlags::empty());
     let message = match message {
         Err(Errno::EAGAIN) => return Ok(None),
         other => other?,
@@ -96,7 +99,7 @@ fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<(usize, Dura
         ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
         _ => None,
     });
-    Ok(Some((message.bytes, time.unwrap_or_else(now))))
+    Ok(Some((message.bytes, time.unwrap_or_else(now), message.address)))
 }
 
 /// Since the beginning of 1970, as the kernel and strace count.
@@ -176,12 +179,6 @@ impl Packet {
     /// As it was on the wire.
     pub fn frame(&self) -> Vec<u8> {
         [&self.headers[..], &self.data].concat()
-    }
-
-    /// The same, without what an interface puts in front.
-    pub fn from_ip(packet: &[u8]) -> Option<Self> {
-        let sliced = LaxSlicedPacket::from_ip(packet).ok()?;
-        Self::from_slices(&sliced)
     }
 
     fn from_slices(sliced: &LaxSlicedPacket<'_>) -> Option<Self> {
