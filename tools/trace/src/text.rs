@@ -1258,6 +1258,8 @@ mod tests {
         // Refused, and then not; and a connection to itself.
         assert_eq!(shown(&["RST", "ACK"], 0, ""), (false, false));
         assert_eq!(shown(&["ACK"], 12, ""), (false, false));
+        assert_eq!(shown(&["SYN"], last - 3, ""), (false, false));
+        assert_eq!(shown(&["RST", "ACK"], 0, ""), (false, false));
         assert_eq!(shown(&["SYN"], 500, ""), (false, false));
         assert_eq!(shown(&["SYN", "ACK"], 500, ""), (false, false));
         assert_eq!(shown(&["SYN", "ACK"], 500, ""), (true, false));
