@@ -1,8 +1,7 @@
 //! A network of one's own, and processes of one's own: what a program leaves behind ends with them.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd as _;
-use std::process::{self, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -144,16 +143,14 @@ pub fn machine(number: usize, rights: &Rights, acks_late: bool) -> Result<(), St
     network()?;
     set_up(rights, acks_late)?;
     let quickack = if acks_late { "" } else { " quickack 1" };
-    let (cable, here) =
-        (CABLES[number], format!("/proc/{}/fd/{}", process::id(), here.as_raw_fd()));
+    let cable = CABLES[number];
     let hardware = |machine| format!("02:00:00:00:00:0{}", machine + 1);
     let _ = rights.with(Capability::CAP_NET_ADMIN);
     // A packet of its own for each segment; nothing that is of no program.
     let quiet = "gso_max_segs 1 addrgenmode none";
-    ip(&format!(
-        "link add eth0 address {} type veth peer name {cable} netns {here}",
-        hardware(number)
-    ))?;
+    // An ordinary user's `ip` must not look into this process: it has the file as its input.
+    let link = format!("link add eth0 address {} type veth peer", hardware(number));
+    ip_with(&format!("{link} name {cable} netns /proc/self/fd/0"), here.into())?;
     ip(&format!("link set eth0 {quiet} up"))?;
     let (own, others) = match number {
         0 => ([FIRST, SECOND].concat(), OTHER.to_vec()),
@@ -193,9 +190,13 @@ pub fn connect(rights: &Rights) -> Result<(), String> {
 pub const OWN: &str = "/proc/self/ns/net";
 
 fn ip(arguments: &str) -> Result<(), String> {
+    ip_with(arguments, Stdio::null())
+}
+
+fn ip_with(arguments: &str, input: Stdio) -> Result<(), String> {
     let output = Command::new("ip")
         .args(arguments.split(' '))
-        .stdin(Stdio::null())
+        .stdin(input)
         .output()
         .map_err(|error| format!("ip: {error}"))?;
     if output.status.success() {
