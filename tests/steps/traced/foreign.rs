@@ -383,3 +383,61 @@ fn what_a_process_does_stands_in_its_order() {
         assert_eq!(calls, expected, "{timeline}");
     }
 }
+
+/// The SYN of a `connect` that waits for ever is its own, and no end of the program has sent it.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn what_a_call_sends_that_never_returns_stands_with_it() {
+    let Some(python) = python() else { return };
+    let program = "import socket\n\
+         listener = socket.socket(); listener.bind(('127.0.0.1', 7100)); listener.listen(0)\n\
+         one = socket.create_connection(('127.0.0.1', 7100))\n\
+         two = socket.socket(); two.connect(('127.0.0.1', 7100))";
+    let Some(timeline) = trace(&["--wait", "3", "--", python, "-c", program], "") else { return };
+    let call = regex(concat!(
+        r"\n  call    connect\(FD3, 127.0.0.1:7100\) \.\.\.\n  packet    PORT2 -> 7100  SYN\n",
+        r"(  packet    PORT2 -> 7100  SYN, again\n)+  result  connect = \? \(it still waited\)\n",
+    ));
+    assert!(call.is_match(&timeline), "{timeline}");
+    let (_, end) = timeline.split_once("still waited in connect(FD3)").expect(&timeline);
+    assert!(!end.contains("SYN, again"), "{timeline}");
+}
+
+/// Who waits by asking again and again waits, too: the second program starts, and both go on.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn the_second_program_starts_when_the_first_one_asks_in_vain() {
+    let Some(python) = python() else { return };
+    let client = "import socket; client = socket.create_connection(('127.0.0.1', 7801))\n\
+         for _ in '12': client.send(b'ping'); print('got', client.recv(9).decode())";
+    for then in ["pass", "time.sleep(.01)"] {
+        let server = format!(
+            "import socket, time\n\
+             listener = socket.create_server(('127.0.0.1', 7801)); listener.setblocking(False)\n\
+             def ask(what):\n    \
+                 while True:\n        \
+                     try: return what()\n        \
+                     except BlockingIOError: {then}\n\
+             one, _ = ask(listener.accept); one.setblocking(False)\n\
+             while ask(lambda: one.recv(9)): one.send(b'pong')"
+        );
+        let both = ["--", python, "-c", &server, "--with", "--", python, "-c", client];
+        let Some(timeline) = trace(&both, "") else { return };
+        assert_eq!(timeline.matches(": got pong\n").count(), 2, "{timeline}");
+        assert!(!timeline.contains("was ended"), "{timeline}");
+    }
+    // Nobody comes; and who is never started, that is said of.
+    let server = "import socket; one = socket.create_server(('127.0.0.1', 7801))\n\
+         one.setblocking(False)\n\
+         while True:\n    \
+             try: one.accept()\n    \
+             except BlockingIOError: pass";
+    let timeline = trace(&["--wait", "1", "--", python, "-c", server], "").expect("as before");
+    assert!(timeline.contains(" still asked again and again, and was ended"), "{timeline}");
+    let both = ["--", python, "-c", "while True: pass", "--with", "--", "true"];
+    let timeline = trace(&[&["--wait", "1"], &both[..]].concat(), "").expect("as before");
+    assert!(
+        timeline.ends_with("(true was not started: python3 had not waited yet)\n"),
+        "{timeline}"
+    );
+}

@@ -231,6 +231,28 @@ fn who_acknowledges_late_makes_a_program_slow() {
     assert!(!timeline.contains("by itself"), "{timeline}");
 }
 
+/// Connects to an address that nobody has: the kernel asks for it, and sends no packet.
+const TO_NOBODY: &str = "
+import select, socket
+client = socket.socket(); client.setblocking(False)
+print(client.connect_ex(('192.168.7.9', 9000)))
+select.select([], [client], []); print(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+";
+
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn who_connects_to_nobody_has_sent_nothing_and_waits() {
+    let Some(python) = python() else { return };
+    let both = ["--", python, "-c", "", "--with", "--", python, "-c", TO_NOBODY];
+    let Some(timeline) = trace(&[&["--apart"], &both[..]].concat(), "") else { return };
+    let state = regex(concat!(
+        r": connect\(FD1, 192.168.7.9:9000\) = EINPROGRESS\n",
+        r"  state     FD1, 192.168.7.2:PORT1 to 192.168.7.9:9000: CLOSED -> SYN-SENT\n",
+    ));
+    assert!(state.is_match(&timeline), "{timeline}");
+    assert_eq!(printed(&timeline).last(), Some(&"113"), "{timeline}");
+}
+
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn what_needs_two_machines_says_so() {

@@ -17,7 +17,7 @@ use crate::strace::{
     self, Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, WAITS, finds_nothing, sockets_in,
     thread_of,
 };
-use crate::tables::{Backlog, Change, Family, Known, Others, Row};
+use crate::tables::{Backlog, Change, Family, Known, Others, Row, canonical};
 use crate::tap::{Kind, Packet};
 use crate::tracee::{Phase, Tracee};
 
@@ -42,6 +42,10 @@ const FROM_THE_KEYBOARD: Duration = Duration::from_millis(200);
 
 /// What there is to see is shown when nothing has happened for so long, if somebody looks on.
 const MOMENT: Duration = Duration::from_millis(200);
+
+/// Who has asked so often, one time after the other, and was told each time that there is nothing,
+/// asks until somebody else does something.
+const IN_VAIN: u32 = 3;
 
 /// So many events are kept back until it is clear what stands before them.
 const MOST: usize = 1000;
@@ -167,6 +171,8 @@ struct Recorder<'a> {
     looked_at_all: Instant,
     /// A wait was looked at.
     looked: bool,
+    /// How often each program has asked, one time after the other, and there was nothing.
+    in_vain: Vec<u32>,
     /// How many calls had begun when all programs slept.
     slept: Option<usize>,
     /// No call has sent what was seen last.
@@ -231,6 +237,7 @@ pub fn record(
         known: Known::default(),
         looked_at_all: Instant::now(),
         looked: false,
+        in_vain: vec![0; 2],
         slept: None,
         by_itself: false,
         is_unsure: false,
@@ -312,19 +319,31 @@ impl Recorder<'_> {
                 // Busy with something else than sockets; or it asks again and again.
                 self.begin_to_end(Signal::SIGTERM, true);
             }
+            let all = phases.len();
+            // Who asks again and again may wait for one of the others.
+            let asks = waited > 2 * LONG && self.asks_in_vain(current);
+            let is_missing = all < self.order.programs.len() && self.ending == Ending::NotYet;
             // With several programs, only one goes on at a time.
-            if phases.contains(&Phase::Run) {
+            if phases.contains(&Phase::Run) && !(asks && is_missing) {
                 continue;
             }
             rounds = 0;
-            let all = phases.len();
+            if asks && is_missing {
+                self.start(all)?;
+                current = all;
+                self.quiet = Instant::now();
+                continue;
+            }
+            if asks {
+                current = (current + 1) % all;
+            }
             let mut next = (current..all).chain(0..current.min(all));
             if let Some(index) = next.find(|index| phases[*index] == Phase::Halt) {
                 current = index;
                 self.step(index)?;
                 continue;
             }
-            if all < self.order.programs.len() && self.ending == Ending::NotYet {
+            if is_missing {
                 // The others wait, or have ended.
                 self.start(all)?;
                 current = all;
@@ -424,13 +443,13 @@ impl Recorder<'_> {
 
     /// Who has to end may be in a call that has sent something.
     fn note_waiting(&mut self) -> Result<(), String> {
-        if !self.machines.have_timers || self.packets.is_empty() {
+        let Some(index) = self.programs.iter().position(Self::may_send) else { return Ok(()) };
+        self.look()?;
+        if self.packets.is_empty() {
             return Ok(());
         }
-        let Some(index) = self.programs.iter().position(Self::may_send) else { return Ok(()) };
         let beginning = self.programs[index].beginning.trim_end_matches([',', ' ']);
         let line = format!("{beginning}) = ? (it still waited)");
-        self.look()?;
         for Line { thread, action, times, .. } in self.lines[index].read(&line, &mut |_| vec![])? {
             let (process, name) = self.process(index, thread, &action);
             self.note(thread, Event::new((index, process), name, action, times));
@@ -447,6 +466,11 @@ impl Recorder<'_> {
     fn patience(&self) -> Duration {
         let limit = if self.running.is_some() { FOR_EVER } else { PATIENCE };
         self.order.patience.unwrap_or(limit)
+    }
+
+    /// Whether a program asks again and again for what is not there.
+    fn asks_in_vain(&self, index: usize) -> bool {
+        self.in_vain[index] >= IN_VAIN
     }
 
     /// Starts a program. The last one has the keyboard.
@@ -569,7 +593,11 @@ impl Recorder<'_> {
     fn note_wait(&mut self, index: usize, how: &str) {
         let program = &mut self.programs[index];
         let sleeps = program.sleeps();
-        let (at, sockets) = self.lines[index].at(&program.beginning, sleeps);
+        let (mut at, sockets) = self.lines[index].at(&program.beginning, sleeps);
+        let is_in_call = sleeps && !program.beginning.is_empty();
+        if self.in_vain[index] >= IN_VAIN && !is_in_call {
+            "still asked again and again".clone_into(&mut at);
+        }
         let text = format!("({} {at}, and {how})", self.names[index]);
         let call = Call { name: WAITS.to_owned(), text, sockets, wakes: false };
         self.is_unsure = false;
@@ -621,7 +649,10 @@ impl Recorder<'_> {
         let reader = &mut self.lines[index];
         reader.events = self.told + self.events.len();
         reader.free_since = program.free_since;
-        if !finds_nothing(&text) {
+        if finds_nothing(&text) {
+            self.in_vain[index] += 1;
+        } else {
+            self.in_vain = vec![0; 2];
             self.quiet = Instant::now();
             self.shown.0 = false;
         }
@@ -720,6 +751,13 @@ impl Recorder<'_> {
         let before = if self.machines.have_timers { 0 } else { self.packets.len() };
         loop {
             self.drain()?;
+            let is_to_it = |packet: &Packet| {
+                address.is_some_and(|address| canonical(packet.to) == canonical(address))
+            };
+            if call.starts_with("connect(") && !self.packets.iter().any(is_to_it) {
+                // It may have begun all the same, and nobody can say yet with which port.
+                return self.look();
+            }
             let mut ends = self.known.ends_of(&numbers, accepts);
             let mut involve = |packet: &Packet| {
                 ends.extend([(packet.from, packet.to), (packet.to, packet.from)]);
@@ -1025,6 +1063,10 @@ impl Recorder<'_> {
             if !self.struck.contains(&number) {
                 self.endings.push(format!("({} never struck)", fault.as_option()));
             }
+        }
+        for name in &self.names[self.programs.len().min(self.names.len())..] {
+            let first = self.names[0];
+            self.endings.push(format!("({name} was not started: {first} had not waited yet)"));
         }
         let not_shown = self.running.as_ref().map_or(&[][..], |running| &running.not_shown);
         self.endings.extend(not_shown.iter().map(|what| format!("(not shown: {what})")));
