@@ -122,6 +122,40 @@ fn a_datagram_is_lost_comes_twice_or_late() {
     }
 }
 
+/// What is longer than a frame comes in several, and is one datagram all the same.
+#[test]
+#[ignore = "takes a while: see CONTRIBUTING.md"]
+fn a_datagram_in_parts_is_one() {
+    let Some(python) = python() else { return };
+    let server = "
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); one.bind(('0.0.0.0', 9000))
+length = 0
+while length != 3: length = len(one.recv(9999)); print('got', length)
+";
+    let client = "
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for length in (1, 5000, 2, 3): one.sendto(b'x' * length, ('192.168.7.1', 9000))
+";
+    let both = ["--", python, "-c", server, "--with", "--", python, "-c", client];
+    for (option, fate, got) in [
+        ("--apart", "", &[1, 5000, 2, 3][..]),
+        ("--drop=2", ", lost", &[1, 2, 3]),
+        ("--double=2", ", twice", &[1, 5000, 5000, 2, 3]),
+        ("--swap=2", ", late", &[1, 2, 5000, 3]),
+    ] {
+        let arguments = [&["--apart", option][usize::from(option == "--apart")..], &both].concat();
+        let Some(timeline) = trace(&arguments, "") else { return };
+        let got: Vec<String> = got.iter().map(|length| format!("got {length}")).collect();
+        assert_eq!(printed(&timeline), got, "{option}\n{timeline}");
+        let packet = format!(" -> 192.168.7.1:9000  datagram{fate}  5000 bytes \"x");
+        assert_eq!(timeline.matches(&packet).count(), 1, "{option}\n{timeline}");
+        assert_eq!(timeline.matches("  packet ").count(), 4, "{option}\n{timeline}");
+        assert!(timeline.contains("\n(1 datagram came in parts, "), "{option}\n{timeline}");
+    }
+}
+
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_broadcast_arrives_and_an_answer_may_come_from_elsewhere() {

@@ -134,6 +134,12 @@ impl Machines {
         }
     }
 
+    /// How many datagrams came in parts.
+    pub fn in_parts(&self) -> usize {
+        let wire = self.wire.as_ref().map_or(0, |wire| wire.parts.whole);
+        wire + self.all.iter().map(|machine| machine.tap.parts.whole).sum::<usize>()
+    }
+
     /// Whether a packet is on its way.
     pub fn are_busy(&self) -> bool {
         self.wire.as_ref().is_some_and(Wire::is_busy)

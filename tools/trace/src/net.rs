@@ -19,7 +19,7 @@ use socket2::Socket;
 
 use crate::network::Network;
 use crate::tables::Backlog;
-use crate::tap::{Fate, Kind, LONGEST, Packet, now, packet_socket};
+use crate::tap::{Content, Fate, Kind, LONGEST, Packet, Parts, now, packet_socket};
 
 /// All kinds of frames. (What one sends oneself, one doesn't get.)
 const ETH_P_ALL: u16 = 3;
@@ -39,12 +39,12 @@ const LONG: Duration = Duration::from_millis(50);
 /// A program that computes for longer is not waited for: the kernel would send again.
 const BUSY: Duration = Duration::from_millis(150);
 
-/// A frame on its way.
+/// A frame on its way, or several that are the parts of one datagram.
 struct Flying {
     due: Instant,
     /// To which end.
     to: usize,
-    frame: Vec<u8>,
+    frames: Vec<Vec<u8>>,
 }
 
 pub struct Wire {
@@ -55,6 +55,9 @@ pub struct Wire {
     /// So many packets were sent, and so many with data.
     sent: u32,
     sent_with_data: u32,
+    /// What comes in parts, and those from each end that wait for the rest.
+    pub parts: Parts,
+    waiting: [Vec<Vec<u8>>; 2],
     flying: VecDeque<Flying>,
     /// Those that have to come after the next one.
     held: Vec<Flying>,
@@ -81,7 +84,21 @@ impl Wire {
         let (flying, held) = (VecDeque::new(), vec![]);
         let (buffer, backlog) = (vec![0; LONGEST], Backlog::open());
         let (sent, sent_with_data) = (0, 0);
-        Ok(Self { socket, ends, wishes, dice, sent, sent_with_data, flying, held, buffer, backlog })
+        let (parts, waiting) = (Parts::default(), [vec![], vec![]]);
+        Ok(Self {
+            socket,
+            ends,
+            wishes,
+            dice,
+            sent,
+            sent_with_data,
+            parts,
+            waiting,
+            flying,
+            held,
+            buffer,
+            backlog,
+        })
     }
 
     /// Whether a frame is on its way.
@@ -152,7 +169,19 @@ impl Wire {
     /// Decides what becomes of a frame. `None`: it is nothing to be shown.
     fn send(&mut self, from: usize, frame: Vec<u8>) -> Option<Packet> {
         let is_cut = self.is_cut();
-        let packet = Packet::read(&frame, now());
+        let time = now();
+        // All parts of a datagram have the same fate.
+        let (packet, mut frames) = match self.parts.add(&frame, time) {
+            Content::Whole => (Packet::read(&frame, time), vec![]),
+            Content::Part => {
+                self.waiting[from].push(frame);
+                return None;
+            }
+            Content::Last(whole) => {
+                (Packet::read(&whole, time), std::mem::take(&mut self.waiting[from]))
+            }
+        };
+        frames.push(frame);
         let mut fate = Fate::Arrives;
         let mut has_data = false;
         if let Some(packet) = &packet {
@@ -176,16 +205,16 @@ impl Wire {
         }
         let to = 1 - from;
         let due = Instant::now() + self.wishes.delay;
-        let flying = |frame| Flying { due, to, frame };
+        let flying = |frames| Flying { due, to, frames };
         match fate {
-            Fate::Arrives => self.flying.push_back(flying(frame)),
+            Fate::Arrives => self.flying.push_back(flying(frames)),
             Fate::Twice => {
-                self.flying.push_back(flying(frame.clone()));
-                self.flying.push_back(flying(frame));
+                self.flying.push_back(flying(frames.clone()));
+                self.flying.push_back(flying(frames));
             }
             Fate::Lost => {}
             Fate::Late => {
-                self.held.push(Flying { due: due + HELD, to, frame });
+                self.held.push(Flying { due: due + HELD, to, frames });
                 has_data = false;
             }
         }
@@ -216,10 +245,12 @@ impl Wire {
             let may = at_once || (may && !any) || now.saturating_duration_since(next.due) > BUSY;
             may && next.due <= now
         }) {
-            let Some(Flying { to, frame, .. }) = self.flying.pop_front() else { break };
+            let Some(Flying { to, frames, .. }) = self.flying.pop_front() else { break };
             let socket = self.socket.as_raw_fd();
-            sendto(socket, &frame, &self.ends[to], MsgFlags::empty())
-                .map_err(|error| format!("the cable: {error}"))?;
+            for frame in frames {
+                sendto(socket, &frame, &self.ends[to], MsgFlags::empty())
+                    .map_err(|error| format!("the cable: {error}"))?;
+            }
             any = true;
         }
         Ok(any)

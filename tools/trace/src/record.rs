@@ -1064,6 +1064,12 @@ impl Recorder<'_> {
                 self.endings.push(format!("({} never struck)", fault.as_option()));
             }
         }
+        let text = match self.machines.in_parts() {
+            0 => None,
+            1 => Some("(1 datagram came in parts, and is shown as one packet)".to_owned()),
+            many => Some(format!("({many} datagrams came in parts: each is shown as one packet)")),
+        };
+        self.endings.extend(text);
         for name in &self.names[self.programs.len().min(self.names.len())..] {
             let first = self.names[0];
             self.endings.push(format!("({name} was not started: {first} had not waited yet)"));

@@ -29,7 +29,7 @@ use regex_lite::Regex;
 use crate::namespace;
 use crate::strace::{regex, thread_of};
 use crate::tables::{Change, Ends, Family, Row, canonical};
-use crate::tap::{ETH_P_IP, ETH_P_IPV6, Kind, Packet, receive};
+use crate::tap::{ETH_P_IP, ETH_P_IPV6, ETHERNET, Kind, Packet, Parts, receive};
 
 /// The name of a process that can be followed, as far as that can be known before it is tried.
 pub fn find(pid: i32) -> Result<String, String> {
@@ -509,6 +509,7 @@ fn datagrams(row: &Row) -> (SocketAddr, SocketAddr, u64) {
 struct Tap {
     socket: OwnedFd,
     buffer: Vec<u8>,
+    datagrams: Parts,
     /// The interfaces that are part of another one, which has the same packets.
     parts: BTreeSet<usize>,
     known: BTreeSet<usize>,
@@ -518,9 +519,6 @@ struct Tap {
 const PACKET_OTHERHOST: u8 = 3;
 const PACKET_OUTGOING: u8 = 4;
 const ARPHRD_LOOPBACK: u16 = 772;
-
-/// The length of an Ethernet header: two addresses, and the kind of what follows.
-const ETHERNET: usize = 14;
 
 impl Tap {
     fn open() -> Result<Self, Errno> {
@@ -532,7 +530,8 @@ impl Tap {
         // The kernel says when each packet came.
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         let (parts, known) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { socket, buffer: vec![0; 1 << 17], parts, known })
+        let (buffer, datagrams) = (vec![0; 1 << 17], Parts::default());
+        Ok(Self { socket, buffer, datagrams, parts, known })
     }
 
     fn drain(&mut self) -> io::Result<Vec<Packet>> {
@@ -546,7 +545,7 @@ impl Tap {
             let kind = if packet[0] >> 4 == 6 { ETH_P_IPV6 } else { ETH_P_IP };
             ethernet[ETHERNET - 2..].copy_from_slice(&kind.to_be_bytes());
             if place.is_some_and(|place| !self.is_twice(&place)) {
-                packets.extend(Packet::read(&self.buffer[..ETHERNET + length], time));
+                packets.extend(self.datagrams.read(&self.buffer[..ETHERNET + length], time));
             }
         }
     }

@@ -12,7 +12,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
 
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::defrag::IpDefragPool;
+use etherparse::{
+    IpFragOffset, LaxNetSlice, LaxSlicedPacket, NetSlice, SlicedPacket, TransportSlice,
+};
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, bind, recvmsg, setsockopt, sockopt,
@@ -30,12 +33,16 @@ const KINDS: [u16; 2] = [ETH_P_IP, ETH_P_IPV6];
 pub const ETH_P_IP: u16 = 0x0800;
 pub const ETH_P_IPV6: u16 = 0x86DD;
 
+/// The length of an Ethernet header: two addresses, and the kind of what follows.
+pub const ETHERNET: usize = 14;
+
 /// The longest packet on the loopback interface, with its Ethernet header.
-pub const LONGEST: usize = 65_536 + 14;
+pub const LONGEST: usize = 65_536 + ETHERNET;
 
 pub struct Tap {
     sockets: Vec<Socket>,
     buffer: Vec<u8>,
+    pub parts: Parts,
 }
 
 impl Tap {
@@ -56,12 +63,12 @@ impl Tap {
             Ok(socket)
         };
         let sockets: io::Result<Vec<Socket>> = KINDS.map(open).into_iter().collect();
-        Ok(Self { sockets: sockets?, buffer: vec![0; LONGEST] })
+        Ok(Self { sockets: sockets?, buffer: vec![0; LONGEST], parts: Parts::default() })
     }
 
     /// Listens to nothing.
     pub fn none() -> Self {
-        Self { sockets: vec![], buffer: vec![] }
+        Self { sockets: vec![], buffer: vec![], parts: Parts::default() }
     }
 
     /// The packets since the last call, oldest first.
@@ -73,7 +80,7 @@ impl Tap {
             let mut latest = Duration::ZERO;
             while let Some((length, time, _)) = receive(socket, &mut self.buffer)? {
                 latest = latest.max(time);
-                let packet = Packet::read(&self.buffer[..length], time);
+                let packet = self.parts.read(&self.buffer[..length], time);
                 packets.extend(packet.map(|packet| (latest, packet)));
             }
         }
@@ -118,6 +125,75 @@ pub fn packet_socket(kind: u16) -> io::Result<Socket> {
     // (The kernel gives as much as it allows.)
     socket.set_recv_buffer_size(1 << 24)?;
     Ok(socket)
+}
+
+/// Puts together what was sent in parts (fragments), because it is longer than a frame may be.
+#[derive(Default)]
+pub struct Parts {
+    pool: IpDefragPool<Duration>,
+    /// How many were put together.
+    pub whole: usize,
+}
+
+/// What is in a frame.
+pub enum Content {
+    Whole,
+    /// A part of something, and more of it comes.
+    Part,
+    /// The last part of this.
+    Last(Vec<u8>),
+}
+
+/// The kernel doesn't wait for longer for what is missing, either.
+const MISSING: Duration = Duration::from_secs(60);
+
+impl Parts {
+    /// Takes in a frame. What was in parts is as if it had been in a single one.
+    pub fn add(&mut self, frame: &[u8], time: Duration) -> Content {
+        let Ok(sliced) = SlicedPacket::from_ethernet(frame) else { return Content::Whole };
+        if !sliced.ip_payload().is_some_and(|part| part.fragmented) {
+            return Content::Whole;
+        }
+        self.pool.retain(|since| time.saturating_sub(*since) < MISSING);
+        let all = match self.pool.process_sliced_packet(&sliced, time, ()) {
+            Ok(Some(all)) => all,
+            Ok(None) => return Content::Part,
+            Err(_) => return Content::Whole,
+        };
+        let mut whole = frame[..ETHERNET].to_vec();
+        match &sliced.net {
+            Some(NetSlice::Ipv4(ip)) => {
+                let mut header = ip.header().to_header();
+                (header.more_fragments, header.fragment_offset) = (false, IpFragOffset::ZERO);
+                if header.set_payload_len(all.payload.len()).is_err() {
+                    return Content::Whole;
+                }
+                header.header_checksum = header.calc_header_checksum();
+                whole.extend(header.to_bytes());
+            }
+            Some(NetSlice::Ipv6(ip)) => {
+                let mut header = ip.header().to_header();
+                header.next_header = all.ip_number;
+                if header.set_payload_length(all.payload.len()).is_err() {
+                    return Content::Whole;
+                }
+                whole.extend(header.to_bytes());
+            }
+            _ => return Content::Whole,
+        }
+        self.whole += 1;
+        whole.extend(all.payload);
+        Content::Last(whole)
+    }
+
+    /// The packet in a frame, or the one that it completes.
+    pub fn read(&mut self, frame: &[u8], time: Duration) -> Option<Packet> {
+        match self.add(frame, time) {
+            Content::Whole => Packet::read(frame, time),
+            Content::Part => None,
+            Content::Last(whole) => Packet::read(&whole, time),
+        }
+    }
 }
 
 /// A segment, a datagram, or the kernel's message that one was refused.
