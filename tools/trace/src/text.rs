@@ -777,7 +777,9 @@ pub fn quoted(bytes: &[u8]) -> String {
         Err(_) => {
             let cut = &bytes[..bytes.len().min(SHOWN)];
             let more = if bytes.len() > SHOWN { "..." } else { "" };
-            return format!("\"{}\"{more}", cut.escape_ascii());
+            // Between double quotes, a single one needs no escape.
+            let text = cut.escape_ascii().to_string().replace(r"\'", "'");
+            return format!("\"{text}\"{more}");
         }
     };
     let cut: String = text.chars().take(SHOWN).collect();
