@@ -34,6 +34,9 @@ const QUICK: u32 = 10;
 /// What ran already may go on: a hundred years.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// What was sent between two machines is there by then, or nothing was.
+const SHORTLY: Duration = Duration::from_millis(20);
+
 /// A wait this long is looked at while it lasts.
 const LONG: Duration = Duration::from_millis(50);
 
@@ -636,6 +639,7 @@ impl Recorder<'_> {
                 self.begin()?;
             }
             let line = self.lines[index].whole(&line);
+            self.await_packets(&line)?;
             if line.contains("+++ ") { self.look() } else { self.look_at(&line) }?;
             self.find_open(before.1, &line);
         }
@@ -796,7 +800,38 @@ impl Recorder<'_> {
         };
         let any = !late.is_empty();
         self.packets.extend(late);
+        if any && self.machines.are_two() {
+            self.let_them_rest()?;
+        }
         Ok(any)
+    }
+
+    /// Whom a packet from the other machine has woken gets what came, before the tables are read.
+    fn let_them_rest(&mut self) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            let phases: Result<Vec<_>, _> = self.programs.iter_mut().map(Tracee::phase).collect();
+            if !phases?.contains(&Phase::Run) || start.elapsed() > LONG {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    /// Between two machines, what a call has sent may come a moment after the call has returned.
+    fn await_packets(&mut self, line: &str) -> Result<(), String> {
+        let call = thread_of(line).1;
+        let sends = strace::wakes(call) && call.contains('(') && !call.contains(" = -1 ");
+        if !self.machines.are_two() || !sends {
+            return Ok(());
+        }
+        let start = Instant::now();
+        while self.packets.is_empty() && start.elapsed() < SHORTLY {
+            if !self.take_more()? {
+                thread::sleep(Duration::from_micros(200));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the new packets.
