@@ -154,6 +154,13 @@ for length in (1, 5000, 2, 3): one.sendto(b'x' * length, ('192.168.7.1', 9000))
         assert_eq!(timeline.matches("  packet ").count(), 4, "{option}\n{timeline}");
         assert!(timeline.contains("\n(1 datagram came in parts, "), "{option}\n{timeline}");
     }
+    let alone = "
+import socket
+one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); one.bind(('::1', 7700))
+one.sendto(b'x' * 65507, ('::1', 7700)); print(len(one.recv(70000)))
+";
+    let timeline = trace(&["--", python, "-c", alone], "").expect("as before");
+    assert!(timeline.contains(":7700  datagram  65507 bytes \"x"), "{timeline}");
 }
 
 #[test]

@@ -7,14 +7,16 @@
 //! Opening one needs the right to look at everybody's packets (CAP_NET_RAW). In a network namespace
 //! of one's own, one has it.
 
+use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
 
-use etherparse::defrag::IpDefragPool;
+use etherparse::defrag::IpDefragBuf;
 use etherparse::{
-    IpFragOffset, LaxNetSlice, LaxSlicedPacket, NetSlice, SlicedPacket, TransportSlice,
+    IpFragOffset, IpNumber, IpPayloadSlice, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket,
+    NetSlice, SlicedPacket, TransportSlice,
 };
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -130,7 +132,8 @@ pub fn packet_socket(kind: u16) -> io::Result<Socket> {
 /// Puts together what was sent in parts (fragments), because it is longer than a frame may be.
 #[derive(Default)]
 pub struct Parts {
-    pool: IpDefragPool<Duration>,
+    /// What has begun, and when it last came on: by its two ends, its number and its protocol.
+    open: HashMap<([IpAddr; 2], u32, IpNumber), (IpDefragBuf, Duration)>,
     /// How many were put together.
     pub whole: usize,
 }
@@ -154,18 +157,28 @@ impl Parts {
         if !sliced.ip_payload().is_some_and(|part| part.fragmented) {
             return Content::Whole;
         }
-        self.pool.retain(|since| time.saturating_sub(*since) < MISSING);
-        let all = match self.pool.process_sliced_packet(&sliced, time, ()) {
-            Ok(Some(all)) => all,
-            Ok(None) => return Content::Part,
-            Err(_) => return Content::Whole,
+        let Some((ends, number, offset, has_more, part)) = part(&sliced) else {
+            return Content::Whole;
         };
+        self.open.retain(|_, (_, last)| time.saturating_sub(*last) < MISSING);
+        let key = (ends, number, part.ip_number);
+        let new = || (IpDefragBuf::new(part.ip_number, vec![], vec![]), time);
+        let (open, last) = self.open.entry(key).or_insert_with(new);
+        *last = time;
+        if open.add(offset, has_more, part.payload).is_err() {
+            return Content::Whole;
+        }
+        if !open.is_complete() {
+            return Content::Part;
+        }
+        let Some((open, _)) = self.open.remove(&key) else { return Content::Whole };
+        let (payload, _) = open.take_bufs();
         let mut whole = frame[..ETHERNET].to_vec();
         match &sliced.net {
             Some(NetSlice::Ipv4(ip)) => {
                 let mut header = ip.header().to_header();
                 (header.more_fragments, header.fragment_offset) = (false, IpFragOffset::ZERO);
-                if header.set_payload_len(all.payload.len()).is_err() {
+                if header.set_payload_len(payload.len()).is_err() {
                     return Content::Whole;
                 }
                 header.header_checksum = header.calc_header_checksum();
@@ -173,8 +186,8 @@ impl Parts {
             }
             Some(NetSlice::Ipv6(ip)) => {
                 let mut header = ip.header().to_header();
-                header.next_header = all.ip_number;
-                if header.set_payload_length(all.payload.len()).is_err() {
+                header.next_header = part.ip_number;
+                if header.set_payload_length(payload.len()).is_err() {
                     return Content::Whole;
                 }
                 whole.extend(header.to_bytes());
@@ -182,7 +195,7 @@ impl Parts {
             _ => return Content::Whole,
         }
         self.whole += 1;
-        whole.extend(all.payload);
+        whole.extend(payload);
         Content::Last(whole)
     }
 
@@ -193,6 +206,35 @@ impl Parts {
             Content::Part => None,
             Content::Last(whole) => Packet::read(&whole, time),
         }
+    }
+}
+
+/// Of a part: its two ends, the number that all parts have, where it belongs, whether more follows,
+/// and what it is.
+type Part<'a> = ([IpAddr; 2], u32, IpFragOffset, bool, &'a IpPayloadSlice<'a>);
+
+fn part<'a>(sliced: &'a SlicedPacket<'_>) -> Option<Part<'a>> {
+    match sliced.net.as_ref()? {
+        NetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            let ends = [header.source_addr().into(), header.destination_addr().into()];
+            let (number, offset) = (header.identification(), header.fragments_offset());
+            Some((ends, number.into(), offset, header.more_fragments(), ip.payload()))
+        }
+        NetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            let ends = [header.source_addr().into(), header.destination_addr().into()];
+            let part = ip.extensions().clone().into_iter().find_map(|part| match part {
+                Ipv6ExtensionSlice::Fragment(part) => Some(part),
+                _ => None,
+            })?;
+            // (What etherparse 0.19 takes for the place and for the flag are other bits.)
+            let [_, _, high, low, ..] = *part.slice() else { return None };
+            let both = u16::from_be_bytes([high, low]);
+            let offset = IpFragOffset::try_new(both >> 3).ok()?;
+            Some((ends, part.identification(), offset, both & 1 == 1, ip.payload()))
+        }
+        NetSlice::Arp(_) => None,
     }
 }
 
