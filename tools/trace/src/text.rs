@@ -1272,6 +1272,7 @@ mod tests {
         assert_eq!(quoted("\u{4f60}\"\n\u{1}".as_bytes()), r#""你\"\n\x01""#);
         assert_eq!(quoted(&[b'a'; 30]), format!("\"{}\"...", "a".repeat(24)));
         assert_eq!(quoted(&[0xFF, b'a']), r#""\xffa""#);
+        assert_eq!(quoted(b"\xFF'\"\\'"), r#""\xff'\"\\'""#);
         // What would turn the text around, end the line, or delete.
         let hidden = "a\u{202e}b\u{2028}\u{85}\u{7f}";
         assert_eq!(quoted(hidden.as_bytes()), r#""a\xe2\x80\xaeb\xe2\x80\xa8\xc2\x85\x7f""#);
