@@ -45,15 +45,31 @@ for client, server in [connect() for _ in range(int(sys.argv[1]))]:
     client.close(); server.recv(1); server.close()
 ";
 
+/// What else the machine does at that time counts, too: one of three times is enough. `None`: it
+/// cannot be done here.
+fn in_one_of_three(attempt: impl Fn() -> Option<Result<(), String>>) {
+    let mut said = vec![];
+    while said.len() < 3 {
+        match attempt() {
+            Some(Err(words)) => said.push(words),
+            _ => return,
+        }
+    }
+    assert!(said.is_empty(), "{said:?}");
+}
+
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
 fn a_call_takes_no_longer_where_many_connections_are_open() {
     let Some(python) = python() else { return };
     let time = |number: &str| traced(python, CONNECTIONS, number).map(|(time, _)| time);
-    let (Some(none), Some(few), Some(many)) = (time("0"), time("50"), time("400")) else { return };
-    // 5 times as much, when all are looked at after each call.
-    let (few, many) = ((few - none) / 50.0, (many - none) / 400.0);
-    assert!(many < 3.0 * few, "{many} s for each of many, {few} s for each of few");
+    in_one_of_three(|| {
+        let (none, few, many) = (time("0")?, time("100")?, time("500")?);
+        // 5 times as much, when all are looked at after each call.
+        let (few, many) = ((few - none) / 100.0, (many - none) / 500.0);
+        let holds = many < 2.5 * few;
+        Some(holds.then_some(()).ok_or(format!("{many} s for each of many, {few} s of few")))
+    });
 }
 
 const TO_AND_FRO: &str = "
@@ -75,11 +91,13 @@ fn it_takes_a_few_times_what_strace_takes() {
         measured(python, &all).map(|(time, _)| time)
     };
     let tool = |number: &str| traced(python, TO_AND_FRO, number).map(|(time, _)| time);
-    // What it takes to start is not counted.
-    let (Some(all), Some(start)) = (strace("2000"), strace("0")) else { return };
-    let least = all - start;
-    let (Some(all), Some(start)) = (tool("2000"), tool("0")) else { return };
-    assert!(all - start < 8.0 * least, "{} s, strace alone {least} s", all - start);
+    in_one_of_three(|| {
+        // What it takes to start is not counted.
+        let least = strace("2000")? - strace("0")?;
+        let own = tool("2000")? - tool("0")?;
+        let holds = own < 8.0 * least;
+        Some(holds.then_some(()).ok_or(format!("{own} s, strace alone {least} s")))
+    });
 }
 
 #[test]
