@@ -58,6 +58,13 @@ fn network() -> Result<(), String> {
     Ok(())
 }
 
+/// Whether there are routes to somebody else: then this is the network of the machine.
+pub fn leads_elsewhere() -> bool {
+    // Below the names of the columns there is a line for each.
+    let routes = fs::read_to_string("/proc/self/net/route");
+    routes.is_ok_and(|routes| routes.lines().nth(1).is_some())
+}
+
 /// The next process that this one starts is the first of a namespace of processes.
 pub fn processes() -> Result<(), String> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(refused)

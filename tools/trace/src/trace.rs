@@ -55,6 +55,9 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     try_files(&order)?;
     let rights = Rights::read()?;
     // What runs already is where it is.
+    if order.inside && namespace::leads_elsewhere() {
+        return Err("--inside: this network leads elsewhere, and would be changed".to_owned());
+    }
     if order.pid.is_none() && !order.inside {
         namespace::enter()?;
     }
