@@ -31,21 +31,26 @@ const EXAMPLES: [&str; 14] = [
 /// tcpdump as root wants to become another user, which a namespace has not.
 pub const NOT_ROOT: [&str; 4] = ["-Un", "--map-user=1000", "--map-group=1000", "--keep-caps"];
 
-/// In a namespace: tcpdump ($1: its file) watches while `cargo trace` (the other arguments)
-/// runs a program. The last datagram says that tcpdump has seen all. It gets room, or it loses some.
-const WATCHED: &str = r#"
+/// In a namespace: tcpdump, with these options (its file is $1), watches while `cargo trace` (the
+/// other arguments) runs. In its file the last datagram, which has `last` in it, says that it has
+/// seen all. It gets room, or it loses some.
+pub fn beside_tcpdump(options: &str, last: &str) -> String {
+    format!(
+        r#"
 ip link set lo up || exit
-tcpdump -i lo -n -U --immediate-mode --time-stamp-precision=nano -B 32768 -s 200 -w "$1" 2>"$1.log" &
-for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
 file=$1
 shift
+tcpdump -n --immediate-mode -B 32768 {options} 2>"$file.log" &
+for i in $(seq 200); do grep -q listening "$file.log" && break; sleep 0.02; done
 "$@"
 status=$?
 echo that is all >/dev/udp/127.0.0.1/9
-for i in $(seq 200); do grep -qa 'that is all' "$file" && break; sleep 0.02; done
+for i in $(seq 200); do grep -qa '{last}' "$file" && break; sleep 0.02; done
 kill %1; wait
 exit $status
-"#;
+"#
+    )
+}
 
 #[test]
 #[ignore = "takes a while: see CONTRIBUTING.md"]
@@ -77,7 +82,9 @@ fn watch(arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
 /// The same, and keeps what tcpdump has written.
 pub fn watch_into(file: &Path, arguments: &[&str], in_order: bool) -> Option<(i32, String)> {
     let mut watched = command("unshare");
-    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(file);
+    let script =
+        beside_tcpdump(r#"-i lo -U --time-stamp-precision=nano -s 200 -w "$file""#, "that is all");
+    watched.args(NOT_ROOT).args(["bash", "-c", &script, "bash"]).arg(file);
     let run = watched.arg(tool("trace")).arg("--inside").args(arguments).output();
     let run = run.expect("it starts");
     let errors = String::from_utf8_lossy(&run.stderr);

@@ -6,26 +6,10 @@ use std::fs;
 use tempfile::tempdir;
 
 use super::python;
-use crate::beside::{NOT_ROOT, Seen, captured, packets};
+use crate::beside::{NOT_ROOT, Seen, beside_tcpdump, captured, packets};
 use crate::machine::{command, missing, tool};
 use crate::support::regex;
 use crate::timelines::trace;
-
-/// In a namespace: tcpdump (its file is $1) watches all interfaces while `cargo trace` (the other
-/// arguments) runs. The last datagram says that tcpdump has seen all.
-const WATCHED: &str = r#"
-ip link set lo up || exit
-tcpdump -i any -n -t -l --immediate-mode -B 32768 >"$1" 2>"$1.log" &
-for i in $(seq 200); do grep -q listening "$1.log" && break; sleep 0.02; done
-file=$1
-shift
-"$@"
-status=$?
-echo that is all >/dev/udp/127.0.0.1/9
-for i in $(seq 200); do grep -q ' 127.0.0.1.9: ' "$file" && break; sleep 0.02; done
-kill %1; wait
-exit $status
-"#;
 
 /// Runs two programs in Python on two machines, three times: the timeline is the same. In the first
 /// run, tcpdump must see the same packets. Gives the timeline, what was sent, and what arrived.
@@ -36,7 +20,9 @@ fn apart(options: &[&str], server: &str, client: &str) -> Option<(String, Vec<Se
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("packets");
     let mut watched = command("unshare");
-    watched.args(NOT_ROOT).args(["bash", "-c", WATCHED, "bash"]).arg(&file);
+    // All interfaces.
+    let script = beside_tcpdump(r#"-i any -t -l >"$file""#, " 127.0.0.1.9: ");
+    watched.args(NOT_ROOT).args(["bash", "-c", &script, "bash"]).arg(&file);
     let run = watched.arg(tool("trace")).arg("--inside").args(&arguments).output();
     let run = run.expect("it starts");
     let errors = String::from_utf8_lossy(&run.stderr);

@@ -208,17 +208,27 @@ impl Tracee {
         let child = helper::spawn(&mut strace, rights)?;
         let number = |pid: u32| i32::try_from(pid).unwrap_or_default();
         let tasks = Tasks::new(number(child.id()), number(keeper));
-        Ok(Self {
+        Ok(Self::new(output, child, tasks, (out, glass)))
+    }
+
+    /// Nothing is known of it yet.
+    fn new(
+        output: Output,
+        strace: Child,
+        tasks: Tasks,
+        (pipe, glass): (OwnedFd, (OwnedFd, OwnedFd)),
+    ) -> Self {
+        Self {
             output,
             bytes: vec![],
-            strace: child,
+            strace,
             threads_of: HashMap::new(),
             only: None,
             first: None,
             attached: None,
             tasks,
             used: HashMap::new(),
-            pipe: out,
+            pipe,
             glass,
             beginning: String::new(),
             end_of_line: String::new(),
@@ -231,7 +241,7 @@ impl Tracee {
             has_ended: false,
             begun: 0,
             status: None,
-        })
+        }
     }
 
     /// Has strace follow a process that runs already. It prints where it always did.
@@ -250,30 +260,10 @@ impl Tracee {
         let child = strace.spawn().map_err(|error| format!("strace cannot be started: {error}"))?;
         let strace = i32::try_from(child.id()).unwrap_or_default();
         let tasks = Tasks::of_running(strace, pid);
-        Ok(Self {
-            output: Output::none().map_err(no_pipe)?,
-            bytes: vec![],
-            strace: child,
-            threads_of: HashMap::new(),
-            only: None,
-            first: u32::try_from(pid).ok(),
-            attached: Some(pid),
-            tasks,
-            used: HashMap::new(),
-            pipe: out,
-            glass,
-            beginning: String::new(),
-            end_of_line: String::new(),
-            threads: false,
-            since: None,
-            halts: false,
-            last: Instant::now(),
-            free_since: Duration::ZERO,
-            freed: now(),
-            has_ended: false,
-            begun: 0,
-            status: None,
-        })
+        let output = Output::none().map_err(no_pipe)?;
+        let mut tracee = Self::new(output, child, tasks, (out, glass));
+        (tracee.first, tracee.attached) = (u32::try_from(pid).ok(), Some(pid));
+        Ok(tracee)
     }
 
     /// strace is asked to leave the program, which goes on.
