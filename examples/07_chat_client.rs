@@ -14,6 +14,7 @@
 //!     cargo run --example 07_chat_client -- 127.0.0.1:8090 --lang zh
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use socket_steps::chat::{
     Lang, Progress, Refusal, greeting_progress, is_quit, reply_progress,
     to_send,
 };
-use socket_steps::{At, Failure, line, lines, run_chat};
+use socket_steps::{At, Failure, Typed, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How long the connection may take, and each reply, all of it. The server may
@@ -50,9 +51,12 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     let hello = lang.client_greeting();
     exchange(&mut server, lang, hello).at(address)?;
 
-    // Step 5, again and again: send a line, receive the reply.
-    for typed in lines(lang.prompt()) {
-        let typed = typed?;
+    // Step 5, again and again: send a line, receive the reply. While nothing is
+    // typed, look whether the server is still there.
+    let keyboard = Typed::new(lang.prompt())?;
+    while let Some(typed) =
+        keyboard.wait(|| still_there(&server)).at(address)?
+    {
         match to_send(&typed) {
             Ok("") => line(lang.not_sent(&Refusal::Empty)),
             Ok(text) if is_quit(text) => break,
@@ -68,6 +72,23 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     drop(server);
     line(lang.client_closed());
     Ok(())
+}
+
+/// Looks for the end of the connection, and takes nothing (`MaybeUninit` is
+/// room for a byte). Called ten times a second, it must not wait. (That is good
+/// enough for one socket: step 24. Step 25 waits for both at once.)
+fn still_there(server: &Socket) -> io::Result<()> {
+    server.set_nonblocking(true)?;
+    let seen = server.peek(&mut [MaybeUninit::uninit()]);
+    server.set_nonblocking(false)?;
+    match seen {
+        Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Sends a text, all of it, and receives the reply to it.

@@ -21,6 +21,7 @@ mod words;
 pub use arguments::{run, run_at, run_chat};
 pub use failure::{At, Failure};
 pub use transcript::{
-    Line, descriptor, invite, line, lines, reachable, say, wait_for_enter,
+    Line, Typed, descriptor, invite, line, lines, reachable, say,
+    wait_for_enter,
 };
 pub use words::{Refusal, answer, in_words};

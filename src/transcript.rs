@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::{iter, process};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+use std::{iter, process, thread};
 
 use crate::lang::{Lang, Words};
 use crate::words::in_words;
@@ -79,6 +81,51 @@ pub fn lines(prompt: Words) -> impl Iterator<Item = io::Result<Line>> {
         }
         line
     })
+}
+
+/// The same lines, for a program that has to look at something else while it
+/// waits for one: a thread reads them.
+pub struct Typed {
+    ask: mpsc::Sender<()>,
+    given: mpsc::Receiver<Option<io::Result<Line>>>,
+    is_person: bool,
+}
+
+impl Typed {
+    /// Asks for each line with `prompt`, as [`lines`] does.
+    pub fn new(prompt: Words) -> io::Result<Self> {
+        let (ask, asked) = mpsc::channel();
+        let (give, given) = mpsc::channel();
+        let is_person = io::stdin().is_terminal();
+        thread::Builder::new().spawn(move || {
+            let mut lines = lines(prompt);
+            while asked.recv().is_ok() && give.send(lines.next()).is_ok() {}
+        })?;
+        Ok(Self { ask, given, is_person })
+    }
+
+    /// Waits for the next line; `None`: the input has ended. Calls `meanwhile`
+    /// ten times a second. Its error ends the wait.
+    pub fn wait(
+        &self,
+        mut meanwhile: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<Option<Line>> {
+        let _ = self.ask.send(());
+        loop {
+            match self.given.recv_timeout(Duration::from_millis(100)) {
+                Err(RecvTimeoutError::Timeout) => {}
+                line => return line.ok().flatten().transpose(),
+            }
+            let seen = meanwhile();
+            if seen.is_err() {
+                if self.is_person {
+                    // It leaves the prompt's line.
+                    print("\n", Lang::En);
+                }
+                seen?;
+            }
+        }
+    }
 }
 
 /// Reads one line to its end. `None`: the input has ended.

@@ -4,57 +4,6 @@
 const chinese = document.documentElement.lang.startsWith("zh");
 const say = (en, zh) => (chinese ? zh : en);
 
-// The stepper: shows one item of an <ol class="stepper"> at a time.
-for (const list of document.querySelectorAll("ol.stepper")) {
-    const steps = Array.from(list.children);
-    const box = document.createElement("div");
-    const buttons = document.createElement("div");
-    const place = document.createElement("span");
-    let now = 0;
-
-    const go = (to) => {
-        now = Math.max(0, Math.min(steps.length - 1, to));
-        steps.forEach((step, at) => step.classList.toggle("now", at === now));
-        place.textContent = say(
-            `${now + 1} of ${steps.length}`, `第 ${now + 1} 步，共 ${steps.length} 步`,
-        );
-        previous.setAttribute("aria-disabled", now === 0);
-        next.setAttribute("aria-disabled", now === steps.length - 1);
-    };
-    const button = (text, by) => {
-        const made = document.createElement("button");
-        made.type = "button";
-        made.textContent = text;
-        made.addEventListener("click", () => go(now + by));
-        buttons.append(made);
-        return made;
-    };
-    const previous = button(say("Previous", "上一步"), -1);
-    const next = button(say("Next", "下一步"), 1);
-
-    buttons.className = "stepper-buttons";
-    buttons.append(place);
-    box.className = "stepper-box";
-    box.tabIndex = 0;
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", list.getAttribute("aria-label"));
-    list.setAttribute("aria-live", "polite");
-    steps.forEach((step, at) => (step.value = at + 1));
-    list.replaceWith(box);
-    box.append(buttons, list);
-
-    box.addEventListener("keydown", (event) => {
-        const to = {
-            ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1,
-        }[event.key];
-        if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
-        event.preventDefault();
-        event.stopPropagation(); // mdBook would turn the page.
-        go(to);
-    });
-    go(0);
-}
-
 // What mdBook leaves out for people without a mouse, or without a screen.
 {
     // Code that is too wide scrolls, so it must take the focus.

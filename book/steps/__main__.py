@@ -8,9 +8,10 @@ that is up to date (see follow.py).
 import json
 import re
 import sys
+from collections import Counter
 
-from . import atlas, follow
-from .directives import BEHIND, Directives
+from . import atlas, examples, follow, guesses, records
+from .directives import BEHIND, Directives, Shared
 from .drawings import draw
 from .edition import Edition
 from .files import Mistake
@@ -18,6 +19,7 @@ from .markdown import DIRECTIVE, fold, parts
 
 # The parts that answer the reader's guesses: they open after these.
 ANSWER = "What the kernel did"
+PREDICT, ANSWERED, CHECKPOINT = "predict", "what-the-kernel-did", "checkpoint"
 
 
 def chapters(items):
@@ -50,6 +52,53 @@ class Chapter:
         else:
             own = edition.pages / self.path
             self.page = follow.page_of(chapter["content"], own, follow.difference)
+            self.keep_together()
+        self.shared = Shared(chapter["content"])
+
+    def sections(self):
+        """The parts that ask, each with the one that answers: their places on the page."""
+        places = {pair.english.name: at for at, pair in enumerate(self.page.pairs)}
+        for name, at in places.items():
+            section, _, last = name.rpartition("/")
+            if last == CHECKPOINT:
+                yield at, at
+            elif last == PREDICT:
+                yield at, places.get(f"{section}/{ANSWERED}".lstrip("/"), at)
+
+    def keep_together(self):
+        """Guesses and what is said of them are in one language."""
+        for pair in (tuple(self.page.pairs[at] for at in places) for places in self.sections()):
+            behind = [one for one in pair if one.trouble]
+            if behind and guesses.are_there(pair[0].english.body):
+                for one in pair:
+                    one.trouble = one.trouble or f"stands with {behind[0].english.name}, which {behind[0].trouble}"
+
+    def with_guesses(self, texts, directives):
+        """The texts with their questions marked, and what is said of each behind the answers."""
+        numbers, scripts = Counter(), {}
+        for asking, answering in self.sections():
+            edition, questions = texts[asking]
+            _, answers = texts[answering]
+            name = self.page.pairs[asking].english.name
+            if not guesses.are_there(questions):
+                if guesses.ANSWER.search(answers):
+                    raise Mistake(f"{name}: there is an answer, and no question that has choices or asks for a number")
+                continue
+            section = re.sub(r".*?(\d\d_\w+)$", r"\1", name.rpartition("/")[0]) or name
+            is_checkpoint = asking == answering
+            if is_checkpoint:
+                questions, fold_, answers = questions.partition("<details>")
+                section = CHECKPOINT
+            try:
+                found = guesses.Guesses(
+                    questions, answers, f"{self.path.removesuffix('.md')}/{section}",
+                    expand=directives[edition].expand, numbers=numbers, is_checkpoint=is_checkpoint,
+                )
+            except Mistake as mistake:
+                raise Mistake(f"{name}: {mistake}") from None
+            texts[asking] = edition, found.asked() + (fold_ + answers if is_checkpoint else "")
+            scripts[answering] = found.script()
+        return scripts
 
     def texts(self):
         for pair in self.page.pairs:
@@ -63,17 +112,22 @@ class Chapter:
         for one, text in self.texts():
             if one is edition:
                 for what, arguments in DIRECTIVE.findall(text):
+                    parts = [part.strip() for part in arguments.split("//")]
                     if what == "sequence":
-                        yield tuple(part.strip() for part in arguments.split("//"))
+                        yield tuple(parts)
+                    elif what == "player":
+                        yield examples.picture_of(*parts)
 
     def text(self, drawings):
-        directives = {one: Directives(one, drawings[one]) for one in {self.edition, self.english}}
-        text = []
-        for pair, (edition, body) in zip(self.page.pairs, self.texts()):
+        directives = {one: Directives(one, drawings[one], self.shared) for one in {self.edition, self.english}}
+        text, texts = [], list(self.texts())
+        scripts = self.with_guesses(texts, directives)
+        for at, (pair, (edition, body)) in enumerate(zip(self.page.pairs, texts)):
             heading = pair.english.line
             body = directives[edition].expand(body)
             if pair.english.heading == ANSWER:
                 body = f"\n{fold(edition.word('open'), body.strip())}\n\n"
+            body += scripts.get(at, "")
             if edition is not self.edition:
                 heading = f"{'#' * pair.english.level} {pair.english.heading} {{#{pair.english.id} lang=en}}\n"
                 note = "newer part" if self.page.is_translated else None
@@ -87,8 +141,8 @@ class Chapter:
         return switch(self.path, self.edition.language) + "".join(text)
 
 
-def process(book, language):
-    """Puts what belongs there into the pages of a book; gives the mistakes."""
+def process(book, language, keep=lambda models: None):
+    """Puts what belongs there into the pages of a book; gives the mistakes. `keep` gets the records of the players."""
     for chapter in chapters(book["items"]):
         chapter["content"] = chapter["content"].replace("\r\n", "\n")
     english = Edition()
@@ -97,7 +151,8 @@ def process(book, language):
     home = {  # in which chapter an example is
         name: chapter["path"]
         for chapter in chapters(book["items"])
-        for name in re.findall(r"\{\{#example (\w+)\}\}", chapter["content"])
+        for name in re.findall(r"\{\{#(?:example|player) (\w+)", chapter["content"])
+        if chapter["path"] and re.match(r"\d", chapter["path"])
     }
     pages = []
     for chapter in chapters(book["items"]):
@@ -106,9 +161,12 @@ def process(book, language):
         except Mistake as mistake:
             mistakes.append(f"{chapter['path']}: {mistake}")
     drawings = {}
-    for one in {edition, english}:
+    players = records.orders(chapter["content"] for chapter, _ in pages)
+    for one in dict.fromkeys([edition, english]):
         pictures = dict.fromkeys(name for _, page in pages for name in page.pictures(one))
-        drawings[one] = draw(list(pictures), one.drawing)
+        drawings[one], models = draw(list(pictures), one.drawing, players if one is edition else ())
+        if one is edition:
+            keep(models)
     for chapter, page in pages:
         try:
             chapter["content"] = page.text(drawings)
@@ -130,7 +188,7 @@ def main():
         stream.reconfigure(encoding="utf-8")
     context, book = json.load(sys.stdin)
     try:
-        mistakes = process(book, context["config"]["book"]["language"].split("-")[0])
+        mistakes = process(book, context["config"]["book"]["language"].split("-")[0], records.write)
     except Mistake as mistake:
         mistakes = [mistake]
     for mistake in mistakes:

@@ -1,19 +1,26 @@
 """The directives of a page: what stands on it and comes from elsewhere.
 
-A directive stands on a line of its own (`line`, `code` and `call` may stand inside a line):
+A directive stands on a line of its own (`line`, `code`, `call` and `number` may stand inside a line):
 
     {{#step 04_accept // Step 4: accept.}}
         The paragraph of examples/04_accept.rs that starts with this comment,
         up to the next blank line, or the whole function where the comment is
         that of a function. More paragraphs: `// First. // Second.`
-    {{#lines 04_accept // Step 4: accept.}}
-        The same, folded, after a line that names the Rust in it that the reader
-        may not know (rust.py).
     {{#block 09_glued_messages // The cure, the receiver's half}}
         The same, past blank lines to the end of the block that follows: a whole
         function, a whole loop.
     {{#example 04_accept}}
-        The whole file, folded, after such a line.
+        The whole file, folded, after a line that names the Rust in it that the reader
+        may not know (rust.py).
+    {{#player 04_accept // Step 4: accept.}}
+        The run of an example step by step: the whole file, what it prints, and what the
+        kernel did as a picture, each folded; look/player.js makes one thing of them and of
+        the record (see records.py). The words: how the new paragraphs of the file begin.
+        `// picture: client connect`: a part of a long run is in the picture, as `sequence` has it.
+    {{#answer 04_accept // accept4(FD1 // = FD3}}, {{#at 04_accept // accept4(FD1}}
+        At the head of an item: it answers the reader's guess (see guesses.py), or it
+        explains a step of that run: the one with the line of the timeline that has these
+        words. More words: they, too, stand in the timeline.
     {{#transcript 04_accept}}, {{#transcript 04_accept@two_terminals}}
         What the run prints: examples/transcripts/NAME.snap without its header.
         Where there is a NAME@windows.snap, it follows, folded.
@@ -21,7 +28,8 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         The same, folded, for a run that the reader is to predict.
     {{#change 01_create.second_socket // What it shows, in a sentence.}}
         A change for the reader to make: examples/changes/NAME.patch; and folded
-        what comes of it, and the words.
+        what comes of it, and the words. Its title is the bold type at the head of the
+        paragraph before: the player of the page offers the change, if there is a record.
     {{#line 04_accept // nothing yet}}
         The one line of that transcript with these words in it.
     {{#file your_own/tcp_client.rs}}, {{#file your_own/tcp_client.snap}}
@@ -53,6 +61,13 @@ A directive stands on a line of its own (`line`, `code` and `call` may stand ins
         The line of examples/languages/calls.py that ends with the mark `# accept`,
         for a cell of a table: without the mark, the semicolon, and a `let x =`.
 
+    {{#measured active}}
+        A plot of what `cargo measure` has found, with its numbers, folded, and the name of the
+        machine: tools/measure/results/NAME.svg and NAME.csv.
+    {{#number active // ratio to C, epoll // 25_poll_server // 1000}}
+        The one value in that CSV of this kind, of the server with this in its name, with so many
+        clients. It may stand inside a line.
+
 A file, a comment, a line or a mark that is not there exactly once, an empty code
 block and a directive that is left over fail the build.
 """
@@ -61,8 +76,9 @@ import html
 import json
 import re
 import textwrap
+from collections import Counter
 
-from . import atlas, examples, rust
+from . import atlas, examples, measured, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
@@ -85,12 +101,28 @@ def cell(code):
     return "`" + code.rstrip(";").replace("|", r"\|") + "`"
 
 
+class Shared:
+    """What a page has, whatever the language of its parts: its players, and how many answers each has had."""
+
+    def __init__(self, text=""):
+        names = [arguments.split("//")[0].strip() for what, arguments in DIRECTIVE.findall(text) if what == "player"]
+        self.players = {name: examples.programs(name) for name in names if examples.has_timeline(name)}
+        self.answers = Counter()
+
+    def player_of(self, example):
+        """The player on this page that shows this example."""
+        found = [name for name, programs in self.players.items() if example in programs]
+        return example if example in found else next(iter(found), None)
+
+
 class Directives:
     """Those of one page, in one edition; `drawings` has the picture of each `sequence`."""
 
-    def __init__(self, edition, drawings):
+    def __init__(self, edition, drawings, shared=None):
         self.edition = edition
         self.drawings = drawings
+        self.shared = shared or Shared()
+        self.before = ""  # what stands above the directive
         self.has_translated_code = False
         self.table = {
             name.removeprefix("put_"): getattr(self, name)
@@ -113,6 +145,7 @@ class Directives:
         what, arguments = match.groups()
         if what not in self.table:
             raise Mistake(f"left over: {match[0]}")
+        self.before = match.string[:match.start()]
         # The words of these two may have a link in them.
         most = 1 if what in ("change", "your_turn") else -1
         try:
@@ -124,8 +157,12 @@ class Directives:
 
     def rust(self, program):
         """With the comments in the language of this edition."""
+        return self.numbered_rust(program)[0]
+
+    def numbered_rust(self, program):
+        """And the numbers that its lines have in the program; None: those are their own."""
         if self.edition.is_english:
-            return fence("rust,ignore", program)
+            return fence("rust,ignore", program), None
         untranslated = []
 
         def translation(text):
@@ -133,14 +170,17 @@ class Directives:
             untranslated.extend([] if chinese else [text])
             return chinese
 
-        code = examples.translate(program, translation, self.edition.help.get)
+        lines = examples.translated(program, translation, self.edition.help.get)
+        code = "\n".join(line for line, _ in lines)
+        numbers = [number for _, number in lines]
+        numbers = None if numbers == list(range(1, len(lines) + 1)) else numbers
         block = fence("rust,ignore", code)
         if untranslated:
             block += f"\n\n{BEHIND}{self.edition.word('newer comment')}</p>"
-        if code == program.rstrip("\n") or self.has_translated_code:
-            return block
-        self.has_translated_code = True
-        return f"{block}\n\n{self.edition.word('comments')}"
+        if code != program.rstrip("\n") and not self.has_translated_code:
+            self.has_translated_code = True
+            block += f"\n\n{self.edition.word('comments')}"
+        return block, numbers
 
     def put_errors(self, names):
         """What each system calls these errors, with its own number: book/errors.json."""
@@ -162,30 +202,70 @@ class Directives:
         """Its lines are known when the whole page is."""
         return atlas.INDEX
 
-    def with_names(self, program):
-        """With a line that names the Rust in it that the reader may not know."""
+    def names(self, program):
+        """A line that names the Rust in it that the reader may not know."""
         places = dict(rust.places())
         names = [f"[`{name}`](glossary.md#{places.get(name)})" for name in rust.used(program)]
-        note = self.edition.word("rust", ", ".join(names)) + "\n\n" if names else ""
-        return note + self.rust(program)
+        return self.edition.word("rust", ", ".join(names)) + "\n\n" if names else ""
+
+    def with_names(self, program):
+        return self.names(program) + self.rust(program)
 
     def put_step(self, name, *starts):
         return self.rust(examples.paragraphs(name, *starts))
 
-    def put_lines(self, name, *starts):
-        return fold(self.edition.word("code"), self.with_names(examples.paragraphs(name, *starts)))
-
     def put_block(self, name, start):
         return self.rust(examples.block(name, start))
 
-    def put_example(self, name):
+    def put_example(self, name, *starts):
+        program = examples.source(name)
         summary = self.edition.word("whole file", f"<code>examples/{name}.rs</code>")
-        return fold(summary, self.with_names(examples.source(name)))
+        code, numbers = self.numbered_rust(program)
+        attributes = f' class="file" data-file="{name}.rs"'
+        if numbers:
+            attributes += f' data-lines="{",".join(map(str, numbers))}"'
+        if starts:
+            new = ",".join(f"{first}-{last}" for first, last in examples.new_lines(name, *starts))
+            attributes += f' data-new="{new}"'
+        return fold(summary, self.names(program) + code, attributes)
+
+    # ---- A run, step by step.
+
+    def put_player(self, name, *words):
+        starts = [some for some in words if not some.startswith(examples.IN_PICTURE)]
+        if not examples.has_timeline(name):
+            raise Mistake(f"there is no timeline of {name}")
+        programs = examples.programs(name)
+        # Of several programs, each stands where it is started.
+        folds = [self.put_example(name, *starts)] if programs == [name] else []
+        if starts and not folds:
+            raise Mistake(f"the player of {name} shows several programs, so it cannot say what is new in them")
+        if is_recorded(EXAMPLES / "transcripts", name):
+            folds.append(fold(self.edition.word("result"), self.put_transcript(name), ' class="output"'))
+        folds.append(fold(self.edition.word("kernel"), self.put_sequence(*examples.picture_of(name, *words)), ' class="kernel"'))
+        files = " ".join(f"{program}.rs" for program in programs)
+        return "\n\n".join([
+            f'<section class="player" id="player-{name}" data-name="{name}" data-record="player/{name}.js" '
+            f'data-files="{files}">', *folds, "</section>",
+        ])
+
+    def at_step(self, kind, name, words, number=""):
+        if name not in self.shared.players:
+            raise Mistake(f"no player of {name} is on this page")
+        step = examples.step(name, *words or [""])
+        return f'<span class="{kind}" data-player="{name}" data-step="{step}"{number}></span>'
+
+    def put_at(self, name, *words):
+        return self.at_step("at", name, words)
+
+    def put_answer(self, name, *words):
+        self.shared.answers[name] += 1
+        return self.at_step("answer", name, words, f' data-number="{self.shared.answers[name]}"')
 
     def put_file(self, path):
         folder, _, file = path.rpartition("/")
         name, _, ending = file.rpartition(".")
-        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text"}.get(ending)
+        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text", "cfg": "text", "patch": "diff"}.get(ending)
         if kind is None:
             raise Mistake(f"{path} is neither a program nor what it prints")
         folder = EXAMPLES / folder
@@ -258,6 +338,8 @@ class Directives:
     def put_change(self, title, why=""):
         """A change to make, and what comes of it (see tests/steps/book/changes.rs)."""
         name = title.split(".")[0]
+        player = self.shared.player_of(name) if examples.has_timeline(title) else None
+        what_if = self.what_if(player, title) if player else ""
         folder = EXAMPLES / "changes"
         header, *hunks = re.split(
             r"^@@ -(\d+).*\n", read(folder / f"{title}.patch"), flags=re.MULTILINE
@@ -273,7 +355,18 @@ class Directives:
             to_do = fence("sh", self.command(name, what))
         outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
         content = fence("text", outcome) + "\n\n" + why
-        return to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
+        return what_if + to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
+
+    def what_if(self, player, title):
+        """The player offers this change by the words that stand above it."""
+        paragraph = re.split(r"\n\s*\n", self.before.rstrip())[-1].strip()
+        bold = re.match(r"\*\*(.+?)\*\*", paragraph, re.DOTALL)
+        if not bold:
+            raise Mistake(f"the paragraph above the change {title} does not begin with its title in bold type")
+        words = html.escape(re.sub("[`*]", "", squeeze(bold[1])))
+        return (
+            f'<span class="what-if" data-player="{player}" data-record="player/{title}.js" data-title="{words}"></span>\n\n'
+        )
 
     def command(self, name, header):
         """What to type for a change that is no change of the code."""
@@ -321,6 +414,22 @@ class Directives:
 
         svg = read(PAGES / "img" / f"{name}.svg").rstrip()
         return svg if self.edition.is_english else LABEL.sub(label, svg)
+
+    # ---- What was measured.
+
+    def put_measured(self, name):
+        rows = measured.rows(name)
+        if rows is None:
+            return self.edition.word("not measured")
+        machine = self.edition.word("machine", html.escape(measured.machine(rows)))
+        return (
+            f"<figure>\n{measured.plot(name)}\n<figcaption>{machine}</figcaption>\n</figure>\n\n"
+            + fold(self.edition.word("numbers"), measured.table(rows))
+        )
+
+    def put_number(self, name, what, server, clients=""):
+        number = measured.number(name, what, server, clients)
+        return self.edition.word("not measured") if number is None else number
 
     # ---- An exercise.
 

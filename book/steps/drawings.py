@@ -12,30 +12,33 @@ CARGO = os.environ.get("CARGO", "cargo")
 DRAW = [CARGO, "run", "--quiet", "--locked", "--package", "socket-steps-timeline", "--bin", "draw"]
 
 
-def run(words, pictures, *arguments):
+def run(words, pictures, *arguments, players=()):
     try:
         return subprocess.run(
             [*DRAW, *arguments], cwd=ROOT, encoding="utf-8", capture_output=True,
-            input=json.dumps({"words": words, "pictures": pictures}),
+            input=json.dumps({"words": words, "pictures": pictures, "players": list(players)}),
         )
     except FileNotFoundError:
         raise Mistake("the pictures are drawn by a program in Rust: this needs cargo (https://rustup.rs)") from None
 
 
-def draw(names, words):
+def draw(names, words, players=()):
     """The SVG of each (name, line of the transcript ...), in these words of a language:
-    in English, if the drawing has others by now."""
-    if not names:
-        return {}
+    in English, if the drawing has others by now. And the model of each player."""
+    if not names and not players:
+        return {}, []
     pictures = [
         {"name": name, "timeline": timeline(name), "lines": lines} for name, *lines in names
     ]
-    done = run(words, pictures)
+    done = run(words, pictures, players=players)
     if done.returncode and words:
-        done = run({}, pictures)
+        done = run({}, pictures, players=players)
     if done.returncode:
         raise Mistake(f"the pictures cannot be drawn: {done.stderr.strip()}")
-    return dict(zip(names, json.loads(done.stdout)))
+    drawn = json.loads(done.stdout)
+    if len(drawn["players"]) != len(players):
+        raise Mistake(f"{len(players)} players were asked for, and {len(drawn['players'])} came")
+    return dict(zip(names, drawn["pictures"])), drawn["players"]
 
 
 def troubles(words):

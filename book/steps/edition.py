@@ -10,8 +10,8 @@ from .files import BOOK, ROOT, Mistake, read, squeeze
 
 # What the tools themselves put on a page.
 WORDS = {
-    "code": "The code of this step",
     "whole file": "The whole file: {}",
+    "kernel": "What the kernel did, as a picture",
     "rust": "Rust that you may not know: {}.",
     "windows": "On Windows",
     "result": "What it prints",
@@ -24,6 +24,9 @@ WORDS = {
     "printed": "The program prints: {}",
     "how to read": "How to read it",
     "open": "Open this when you have guessed and run it",
+    "numbers": "The numbers",
+    "machine": "Measured on: {}.",
+    "not measured": "(not measured yet)",
     "write": "Write it in {}, and check it ([how that works](your-turn.md)):",
     "tries": "What the grader tries",
     "solution": "A solution",

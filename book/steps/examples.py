@@ -34,14 +34,15 @@ def comment_line(name, lines, start):
 def block(name, start):
     """From the comment to the closing brace of what follows it."""
     lines = source(name).splitlines()
-    return textwrap.dedent(to_closing_brace(name, lines, comment_line(name, lines, start)))
+    first = comment_line(name, lines, start)
+    return textwrap.dedent("\n".join(lines[first:to_closing_brace(name, lines, first)]))
 
 
 def to_closing_brace(name, lines, first):
     end = " " * indentation(lines[first]) + "}"
     for last in range(first, len(lines)):
         if lines[last].rstrip(",;") == end:
-            return "\n".join(lines[first:last + 1])
+            return last + 1
     raise Mistake(f"{name}.rs: no block below line {first + 1}")
 
 
@@ -50,23 +51,30 @@ def paragraphs(name, *starts):
     if not starts:
         raise Mistake("say where the paragraph starts: {{#step NAME // Words}}")
     lines = source(name).splitlines()
-    code = "\n\n".join(paragraph(name, lines, start) for start in starts)
+    code = "\n\n".join("\n".join(lines[slice(*span(name, lines, start))]) for start in starts)
     if code.count("{") != code.count("}"):
         raise Mistake(f"{name}.rs: a block that does not close below '// {starts}'")
     return textwrap.dedent(code)
 
 
-def paragraph(name, lines, start):
+def new_lines(name, *starts):
+    """The numbers of the first and the last line of each paragraph, from 1."""
+    lines = source(name).splitlines()
+    return [(first + 1, last) for first, last in (span(name, lines, start) for start in starts)]
+
+
+def span(name, lines, start):
+    """From which line of the file to which one a paragraph goes."""
     first = last = comment_line(name, lines, start)
     if lines[first].startswith("///"):
-        return to_closing_brace(name, lines, first)
+        return first, to_closing_brace(name, lines, first)
     # Up to a blank line, or to the end of the block that it stands in.
     indent = indentation(lines[first])
     while last < len(lines) and lines[last].strip() and indentation(lines[last]) >= indent:
         last += 1
     if all(line.strip().startswith("//") for line in lines[first:last]):
         raise Mistake(f"{name}.rs: no code below '// {start}'")
-    return "\n".join(lines[first:last])
+    return first, last
 
 
 # ---- Comments in another language, in their places.
@@ -76,12 +84,17 @@ COMMENT_BEHIND = re.compile(r"(.*[^:\"/]\s+// )(.*)")
 
 
 def translate(program, translation, whole=lambda paragraph: None):
-    """The same code, with each comment as `translation` has it (None: as it is).
+    """The same code, with each comment as `translation` has it (None: as it is)."""
+    return "\n".join(line for line, _ in translated(program, translation, whole))
+
+
+def translated(program, translation, whole=lambda paragraph: None):
+    """Its lines, each with its number in the program; 0: it stands in no line there.
 
     A paragraph of comment is one text without its line breaks, and an indented
     command ends it. `whole` is asked first, for the paragraph with its commands.
     """
-    output, paragraph = [], []  # of (mark, text, line)
+    output, paragraph = [], []  # of (line, number), and of (mark, text, (line, number))
 
     def put(piece):
         text = translation(squeeze(" ".join(text for _, text, _ in piece))) if piece else None
@@ -89,12 +102,12 @@ def translate(program, translation, whole=lambda paragraph: None):
             output.extend(line for *_, line in piece)
         else:
             mark = piece[0][0] + " "
-            output.extend(mark + line for line in wrap(text, WIDTH - len(mark)))
+            output.extend((mark + line, 0) for line in wrap(text, WIDTH - len(mark)))
 
     def end():
         text = whole(squeeze(" ".join(text for _, text, _ in paragraph))) if paragraph else None
         if text is not None:
-            output.extend(f"{paragraph[0][0]} {line}" for line in text.splitlines())
+            output.extend((f"{paragraph[0][0]} {line}", 0) for line in text.splitlines())
         else:
             commands = [at for at, (_, text, _) in enumerate(paragraph) if text.startswith("    ")]
             start = 0
@@ -104,17 +117,17 @@ def translate(program, translation, whole=lambda paragraph: None):
                 start = at + 1
         paragraph.clear()
 
-    for line in program.splitlines():
+    for number, line in enumerate(program.splitlines(), start=1):
         comment = COMMENT.fullmatch(line)
         if comment and comment[2].strip():
-            paragraph.append((comment[1], comment[2], line))
+            paragraph.append((comment[1], comment[2], (line, number)))
             continue
         end()
         behind = None if comment else COMMENT_BEHIND.fullmatch(line)
         text = behind and translation(behind[2])
-        output.append(line if text is None else behind[1] + text)
+        output.append((line if text is None else behind[1] + text, number))
     end()
-    return "\n".join(output)
+    return output
 
 
 def comments(program, whole=lambda paragraph: None):
@@ -224,9 +237,101 @@ THE_END = "the end"  # as the drawing has it: what came after the last line of t
 MARK = re.compile(r"\d+: ")  # of a legend: no part of the timeline
 
 
+# At the end of a call, of its result: the line of the program. And the line above what is printed.
+LINE_OF_CODE = re.compile(r"^(  .*?)  \[[^][]+:\d+\]$", re.MULTILINE)
+PRINTS = re.compile(r"^  prints  .*\n", re.MULTILINE)
+
+
+def record(name):
+    """The text of a timeline, with the lines of code in it."""
+    return recorded(EXAMPLES / "timelines", name)
+
+
+def without_code(text):
+    """As a reader sees it: without the lines of code."""
+    return LINE_OF_CODE.sub(r"\1", PRINTS.sub("", text))
+
+
+def has_timeline(name):
+    return is_recorded(EXAMPLES / "timelines", name)
+
+
+def is_example(name):
+    return (EXAMPLES / f"{name}.rs").is_file()
+
+
+def programs(name):
+    """The examples of a timeline: those that it names, in the order in which they act, or that of its own name."""
+    named = re.findall(r"^(?:  \w+ +)?(\w+): ", without_code(record(name)), re.MULTILINE)
+    named = dict.fromkeys(named) if any(map(is_example, named)) else [name.split(".")[0]]
+    found = [one for one in named if is_example(one)]
+    if not found:
+        raise Mistake(f"{name}: there is no such example, and its timeline names none")
+    return found
+
+
+def steps(name):
+    """Each line of a timeline as a reader sees it, with the number of its step.
+
+    A step is one event of it. Lines of state and queue that stand together are
+    one: they were read from the kernel's table at one time.
+    """
+    number, before, found = 0, "", []
+    for line in without_code(record(name)).splitlines():
+        if not line.strip():
+            continue
+        kind = "look" if re.match("  (?:state|queue) ", line) else ""
+        number += not kind or kind != before
+        before = kind
+        found.append((number, line))
+    return found
+
+
+def step(name, words, *more):
+    """The step of the one line that has these words; `more` words stand anywhere in the timeline."""
+    if not has_timeline(name):
+        raise Mistake(f"{name} has no timeline")
+    found = steps(name)
+    lines = [line for _, line in found]
+    for some in more:
+        if not some or not any(squeeze(some) in squeeze(line) for line in lines):
+            raise Mistake(f"the timeline of {name}: no line has '{some}'")
+    # (FD1 is not FD1b: of several lines, the one where the words end as words do.)
+    whole = [line if re.search(rf"{re.escape(squeeze(words))}(?!\w)", squeeze(line)) else "" for line in lines]
+    return found[the_line(whole if any(whole) else lines, words, f"the timeline of {name}")][0]
+
+
+def changed(title):
+    """The file of an example with one of the changes in it, as a program; None: that changes no code."""
+    name = title.split(".")[0]
+    _, *hunks = re.split(r"^@@ -(\d+)(?:,\d+)? .*\n", read(EXAMPLES / "changes" / f"{title}.patch"), flags=re.MULTILINE)
+    if not hunks:
+        return None
+    lines = source(name).splitlines()
+    output, done = [], 0
+    for start, hunk in zip(map(int, hunks[0::2]), hunks[1::2]):
+        before, after = ([line[1:] for line in hunk.splitlines() if line[:1] not in mark] for mark in ("+", "-"))
+        # As patch does: where it fits, the nearest to the line that it names.
+        fits = [at for at in range(done, len(lines)) if lines[at:at + len(before)] == before]
+        if not fits:
+            raise Mistake(f"{title}.patch does not fit {name}.rs from line {start} on")
+        place = min(fits, key=lambda at: abs(at + 1 - start))
+        output += lines[done:place] + after
+        done = place + len(before)
+    return "\n".join(output + lines[done:]) + "\n"
+
+
+IN_PICTURE = "picture: "
+
+
+def picture_of(name, *words):
+    """What the picture of a player shows: all, or what its directive says with `picture: `, as `sequence` has it."""
+    return name, *(some.removeprefix(IN_PICTURE) for some in words if some.startswith(IN_PICTURE))
+
+
 def groups(name):
     """Each line of the program with what led to it, which stands above it, and what came after the last one."""
-    text = recorded(EXAMPLES / "timelines", name)
+    text = without_code(record(name))
     found = re.findall(r"(?:^ .*\n)*^[^ ].*\n|(?:^ .*\n)+", text, flags=re.MULTILINE)
     last = len(found)
     while last and re.fullmatch(r"\(.*\)", found[last - 1].splitlines()[-1]):  # how a program ended

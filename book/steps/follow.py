@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from . import guesses
 from .files import EXAMPLES, Mistake, read
 from .markdown import DIRECTIVE, FENCE, Part, parts, reader_words
 
@@ -155,6 +156,12 @@ def numbers(text):
     return [" ".join(one for one in row if one not in ("Linux", "Windows", "Kind")) for row in given]
 
 
+def choices(text):
+    """How many choices each question has, or how many wrong answers an answer speaks of."""
+    _, items = guesses.numbered(text)
+    return [str(len(one.nested) or bool(guesses.NUMBER.search(one.text))) for one in items] if guesses.are_there(text) else []
+
+
 def names(text):
     """States, flags and calls that the words of a part name."""
     return set(re.findall(r"\b[A-Z]{3,}(?:-[A-Z\d]+)*\b|`\w+`", DIRECTIVE.sub("", text)))
@@ -164,7 +171,10 @@ def difference(english, chinese):
     """What one of them shows and the other does not: the words alone may differ."""
     if english.level != chinese.level:
         return f"its heading has the level {chinese.level}, not {english.level}"
-    same = [("directives", directives), ("links", links), ("code", code), ("HTML tags", tags), ("numbers", numbers)]
+    same = [
+        ("directives", directives), ("links", links), ("code", code), ("HTML tags", tags), ("numbers", numbers),
+        ("choices", choices),
+    ]
     for what, of in same:
         model, actual = of(english.body), of(chinese.body)
         if actual != model:

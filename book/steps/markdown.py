@@ -18,8 +18,8 @@ def fence(kind, text):
     return f"```{kind}\n{text.rstrip()}\n```"
 
 
-def fold(summary, content):
-    return f"<details>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
+def fold(summary, content, attributes=""):
+    return f"<details{attributes}>\n<summary>{summary}</summary>\n\n{content}\n\n</details>"
 
 
 def slug(heading):

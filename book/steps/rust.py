@@ -33,10 +33,15 @@ NAMES = {
     "move": r"\bmove \|",
     "impl Fn": r"\bimpl Fn\b",
     "matches!": r"\bmatches!\(",
+    "async": r"\basync (?:fn|move|\{)",
+    ".await": r"\.await\b",
+    "select!": r"\bselect! ",
+    "oneshot": r"\boneshot\b",
     "spawn": r"\bspawn\(",
     "join": r"\.join\(\)",
     "mpsc": r"\bmpsc\b",
     "Arc": r"\bArc\b",
+    "Mutex": r"\bMutex\b",
     "AtomicBool": r"\bAtomic\w+",
 }
 

@@ -1,6 +1,7 @@
 // Looks at the built book, both editions, in Chromium: script errors, requests
-// that leave the book, sideways scrolling on a phone, accessibility, the stepper,
-// the way from one edition to the other, Chinese words in the search, and every error.
+// that leave the book, sideways scrolling on a phone, accessibility, the players and
+// guesses (see players.mjs), the way from one edition to the other, Chinese words in
+// the search, and every error.
 
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
@@ -9,12 +10,14 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
+import { counts, inTheMiddle, players } from "./players.mjs";
+
 const HTML = join(dirname(fileURLToPath(import.meta.url)), "..", "html");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PHONE = { width: 375, height: 667 };
 const DESK = { width: 1280, height: 800 };
-// One page of each kind: prose, pictures, a step, the stepper, tables, a long
-// list of definitions.
+// One page of each kind: prose, pictures, a step, a long explanation of a run, tables,
+// a long list of definitions.
 const KINDS = [
     "index.html", "what-is-a-socket.html", "04-accept-connect.html", "connection.html",
     "error-atlas.html", "glossary.html", "other-languages.html",
@@ -174,6 +177,8 @@ const USUAL = ["socket", "backlog", "connection", "the connection", "step 13", "
 // The light and the dark theme; of the three to choose besides, the colours.
 const THEMES = ["light", "navy", "rust", "coal", "ayu"];
 const WHOLE = ["light", "navy"];
+// With their players in the middle of a run.
+const WITH_PLAYERS = ["04-accept-connect.html", "connection.html", "15-datagrams.html", "zh/04-accept-connect.html"];
 const SMALLEST_TEXT = 10; // pixels, in a picture on a phone
 
 const mistakes = [];
@@ -209,6 +214,7 @@ const browser = await chromium.launch({
 async function open(options) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
+    page.setDefaultTimeout(60000); // (Other things may run on this machine.)
     page.on("pageerror", (error) => mistake(page.url(), `script error: ${error.message}`));
     page.on("console", (message) => {
         if (message.type() === "error") mistake(page.url(), `console: ${message.text()}`);
@@ -219,44 +225,6 @@ async function open(options) {
         }
     });
     return page;
-}
-
-/** Walks through the stepper by click, by touch and by key. */
-async function walk() {
-    const shown = (page) =>
-        page.$$eval("ol.stepper > li", (items) =>
-            items.map((item, at) => (item.checkVisibility() ? at + 1 : 0)).filter(Boolean).join(" "));
-    const touch = await open({ viewport: PHONE, hasTouch: true });
-    const [previous, next] = [".stepper-buttons :text('Previous')", ".stepper-buttons :text('Next')"];
-    touch.setDefaultTimeout(15000);
-    await touch.goto(base + STEPPER);
-    count = await touch.$$eval("ol.stepper > li", (items) => items.length);
-    const all = Array.from({ length: count }, (_, at) => at + 1).join(" ");
-    must(count >= 8, "it has at least 8 steps");
-    must((await shown(touch)) === "1", "it begins with its first step");
-    await touch.click(next);
-    must((await shown(touch)) === "2", "a click on Next goes on");
-    await touch.tap(next);
-    must((await shown(touch)) === "3", "a tap on Next goes on");
-    await touch.click(previous);
-    must((await shown(touch)) === "2", "a click on Previous goes back");
-    await touch.focus(".stepper-box");
-    await touch.keyboard.press("ArrowRight");
-    must((await shown(touch)) === "3", "the right arrow goes on");
-    await touch.keyboard.press("End");
-    await touch.keyboard.press("ArrowRight");
-    must((await shown(touch)) === String(count), "it stays at its last step");
-    await touch.keyboard.press("Home");
-    await touch.keyboard.press("ArrowLeft");
-    must((await shown(touch)) === "1", "it stays at its first step");
-    await touch.waitForTimeout(100);
-    must(touch.url() === base + STEPPER, "its arrow keys do not turn the page");
-    await touch.emulateMedia({ media: "print" });
-    must((await shown(touch)) === all, "in print it is the whole list");
-    must(!(await touch.isVisible(previous)), "in print it has no buttons");
-    const plain = await open({ viewport: PHONE, javaScriptEnabled: false });
-    await plain.goto(base + STEPPER);
-    must((await shown(plain)) === all, "without scripts it is the whole list");
 }
 
 const files = [
@@ -270,7 +238,6 @@ const pages = files.filter(
 /** From a heading of one edition to that heading of the other, and back. */
 async function change() {
     const page = await open({ viewport: DESK });
-    page.setDefaultTimeout(30000);
     const place = () => new URL(page.url()).pathname + new URL(page.url()).hash;
     for (const [name, heading] of [
         ["04-accept-connect.html", "#break-it"], ["glossary.html", "#rust-in-the-examples-that-you-may-not-know"],
@@ -297,7 +264,6 @@ async function change() {
 /** What is typed there is found, first on the page that explains it. */
 async function search() {
     const page = await open({ viewport: DESK });
-    page.setDefaultTimeout(30000);
     for (const [word, wanted] of Object.entries(SEARCHES)) {
         // (A page that is newer than its translation has less of it to find.)
         if ((await readFile(join(HTML, "zh", wanted), "utf8")).includes('class="behind"')) continue;
@@ -450,7 +416,9 @@ async function onPhone() {
                 return parseFloat(getComputedStyle(text).fontSize) * scale;
             });
             // (For those who hear the page: not seen, and not hidden from them.)
-            const unsaid = [...document.querySelectorAll(".as-text")].filter((text) => !text.checkVisibility({
+            // (Where there is a player, it has said all.)
+            const pictures = [...document.querySelectorAll(".as-text")].filter((text) => !text.closest("section.player.scripted"));
+            const unsaid = pictures.filter((text) => !text.checkVisibility({
                 visibilityProperty: true }) || text.closest("[aria-hidden]") || text.clientWidth > 1);
             return {
                 unsaid: unsaid.length,
@@ -479,8 +447,9 @@ async function accessible(theme) {
     const page = await open({ viewport: DESK });
     await page.addInitScript((name) => localStorage.setItem("mdbook-theme", name), theme);
     const whole = WHOLE.includes(theme);
-    for (const name of whole ? KINDS : ["04-accept-connect.html", "zh/04-accept-connect.html"]) {
+    for (const name of new Set([...(whole ? KINDS : []), ...WITH_PLAYERS])) {
         await page.goto(base + name);
+        await inTheMiddle(page);
         await page.evaluate(() => {
             for (const folded of document.querySelectorAll("details")) folded.open = true;
         });
@@ -498,11 +467,11 @@ async function accessible(theme) {
     }
 }
 
-const STEPPER = "connection.html";
-let [count, looked] = [0, 0];
-const tried = [walk, change, search, errors].map((part) =>
+let looked = 0;
+const tried = [change, search, errors].map((part) =>
     part().catch((error) => mistake(part.name, error.message.split("\n")[0])));
-await Promise.all([onPhone(), ...tried, ...THEMES.map(accessible)]);
+const book = { open, base, must, mistake, html: HTML, browser };
+await Promise.all([onPhone(), ...tried, ...players(book), ...THEMES.map(accessible)]);
 if (rules === 0) mistake("axe-core", "checked nothing");
 
 await browser.close();
@@ -510,6 +479,7 @@ server.close();
 for (const one of mistakes) console.error(`mistake: ${one}`);
 console.log(
     `browser: ${pages.length} pages on a phone, ${KINDS.length} kinds in ${THEMES.length} themes, ` +
-        `${count} steps, ${looked} searches for an error, ${mistakes.length} mistakes`,
+        `${counts.players} players and ${counts.whatIfs} changes with ${counts.steps} steps, ${counts.guesses} guesses, ` +
+        `${looked} searches for an error, ${mistakes.length} mistakes`,
 );
 process.exit(mistakes.length ? 1 : 0);

@@ -12,16 +12,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from steps import examples, rust
+from steps import examples, guesses, rust
 from steps.files import BOOK, EXAMPLES, PAGES, ROOT, is_recorded
 
 HTML = BOOK / "html"
 
 LARGEST_PAGE = 120_000  # bytes, in either edition
 # Of prose, in the open: what a reader must open is left out, but for the answers to the
-# guesses, which everybody opens.
+# guesses, which everybody opens. What is said to a wrong guess is for those who made it.
 MOST_WORDS = 900
-MOST_WORDS_ON = {"error-atlas.md": 6_500, "glossary.md": 1_200}  # where one looks things up
+MOST_WORDS_ON = {"error-atlas.md": 6_500, "glossary.md": 1_500}  # where one looks things up
 MOST_WORDS_OF_A_TASK = 320
 MOST_WORDS_OF_A_REASON = 60  # why a solution is as it is
 
@@ -30,6 +30,13 @@ PROGRAM = [
     "> **The question.** ", "\n### Predict\n", "\n### Run\n", "{{#example ",
     "<summary>What ", "\n### What the kernel did\n",
 ]
+# Where there is a timeline, one thing shows the code, what it prints and what the kernel did.
+PLAYER = [
+    "> **The question.** ", "\n### Predict\n", "\n### Run\n", "{{#player ", "\n### What the kernel did\n",
+]
+# Whether every page is as it should be by now: a player for each timeline, and guesses that answer back.
+ALL_HAVE_PLAYERS = True
+MOST_OF_THE_PLAYER = 60_000  # bytes, its script and its style together
 # And then each page of a step.
 LAST = ["Break it", "What can go wrong", "Two terminals", "Checkpoint", "Your turn"]
 
@@ -65,6 +72,7 @@ class Page(HTMLParser):
         super().__init__()
         self.ids, self.links, self.loads, self.text = [], [], [], []
         self.prose = []  # without code
+        self.records = []  # of players
         self.in_script = False
         self.in_code = 0
         self.feed(path.read_text(encoding="utf-8"))
@@ -73,6 +81,8 @@ class Page(HTMLParser):
         attributes = dict(attributes)
         if "id" in attributes:
             self.ids.append(attributes["id"])
+        if attributes.get("data-record"):
+            self.records.append(attributes["data-record"])
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
         for name in ("src", "href", "srcset", "data"):
@@ -117,8 +127,14 @@ def check_links(pages):
                 mistake(name, f"leads nowhere: {link}")
             elif parts.fragment and target.suffix == ".html":
                 other = pages.get(target.resolve().relative_to(HTML).as_posix())
-                if other and unquote(parts.fragment) not in other.ids:
+                if other and unquote(parts.fragment) not in other.ids and not is_step(other, parts.fragment):
                     mistake(name, f"no such place: {link}")
+
+
+def is_step(page, fragment):
+    """Whether this is a step of a player on that page: the script goes there (look/player.js)."""
+    step = re.fullmatch(r"(\w+)-step-(\d+)", fragment)
+    return bool(step) and f"player-{step[1]}" in page.ids and int(step[2]) <= examples.steps(step[1])[-1][0]
 
 
 def check_pages(pages):
@@ -154,8 +170,8 @@ def check_shown(texts):
     for name in re.findall(r"\{\{#\w+ (\S+@zh)\}\}", text):
         mistake("transcripts", f"{name} is on an English page")
     for folder, ending, directives in [
-        (".", "rs", "example"), ("transcripts", "snap", "transcript|result"),
-        ("timelines", "snap", "sequence"), ("changes", "patch", "change"), ("your_turn", "rs", "your_turn"),
+        (".", "rs", "example|player"), ("transcripts", "snap", "transcript|result|player"),
+        ("timelines", "snap", "sequence|player|change"), ("changes", "patch", "change"), ("your_turn", "rs", "your_turn"),
     ]:
         shown = set(re.findall(rf"\{{\{{#(?:{directives}) ([^ }}]+)", text))
         # What Windows prints comes below what the others print, and on a Chinese
@@ -209,21 +225,45 @@ def check_program(name, section):
     """One program: question, guess, run, code, output, explanation."""
     heading = section.splitlines()[0]
     for example in re.findall(r"`(\w+)`", heading):
-        if f"{{{{#example {example}}}}}" not in section:
+        if not re.search(rf"\{{\{{#(?:example|player) {example}[ }}]", section):
             mistake(name, f"'{heading}' does not show {example}.rs")
+        if ALL_HAVE_PLAYERS and examples.has_timeline(example) and not re.search(rf"\{{\{{#player {example}[ }}]", section):
+            mistake(name, f"'{heading}' has no player, and there is a timeline")
+    has_player = "{{#player " in section
+    if has_player and (more := re.findall(r"\{\{#(?:lines|result|sequence) ", section)):
+        mistake(name, f"'{heading}' has a player, and {more} besides")
+    check_guesses(name, heading, section, has_player)
     # A result is folded by its directive.
     section = re.sub(r"\{\{#result [^}]*\}\}", "<summary>What </summary>", section)
-    places = [section.find(part) for part in PROGRAM]
+    places = [section.find(part) for part in (PLAYER if has_player else PROGRAM)]
     if -1 in places or places != sorted(places):
         mistake(name, f"'{heading}' has not all parts in their order: {places}")
     # Nothing is given away: code and output are folded until they are explained.
     question = section[: places[-1]]
     open_text = re.sub(r"<details>.*?</details>", "", question, flags=re.DOTALL)
-    answers = re.findall(r"\{\{#(?!lines |example )\w+|^```(?!sh$|$).*", open_text, re.MULTILINE)
+    answers = re.findall(r"\{\{#(?!example |player )\w+|^```(?!sh$|$).*", open_text, re.MULTILINE)
     for what in answers:
         mistake(name, f"'{heading}' gives the answer away: {what}")
-    if "{{#line " not in section[places[-1] :]:
+    if not re.search(r"\{\{#(?:line|answer) ", section[places[-1] :]):
         mistake(name, f"'{heading}' explains no line of what it prints")
+
+
+def check_guesses(name, heading, section, has_player):
+    """Each question can be answered, and the run of the player says whether that is right.
+    (That the answers fit: steps/guesses.py.)"""
+    predict = section.partition("\n### Predict\n")[2].partition("\n### ")[0]
+    if not guesses.are_there(predict):
+        if ALL_HAVE_PLAYERS or has_player:
+            mistake(name, f"'{heading}' asks nothing that can be answered by a choice or a number")
+        return
+    (start, end), asked = guesses.numbered(predict)
+    # (With choices that are open to see, the questions of a bulleted list would have none.)
+    if loose := re.findall(r"^- .*\?$", predict[:start] + predict[end:], re.MULTILINE):
+        mistake(name, f"'{heading}' asks without choices: {loose}")
+    _, answered = guesses.numbered(section.partition("\n### What the kernel did\n")[2])
+    for at, one in enumerate(answered[: len(asked)], start=1):
+        if has_player and not guesses.ANSWER.search(one.text):
+            mistake(name, f"'{heading}': no step of the run decides question {at}")
 
 
 def check_kernel(texts):
@@ -238,17 +278,20 @@ def check_kernel(texts):
                 example for example in re.findall(r"\{\{#example (\w+)\}\}", section)
                 if is_recorded(folder, example)
             ]
-            drawings = re.findall(r"\{\{#sequence (\w+)(?: // .*)?\}\}", prose)
+            players = re.findall(r"\{\{#player (\w+)", section)
+            drawings = players + re.findall(r"\{\{#sequence (\w+)(?: // .*)?\}\}", prose)
             if set(programs) - set(drawings):
                 mistake(name, f"no picture of {sorted(set(programs) - set(drawings))}")
             if not drawings:
                 continue
-            if not prose.lstrip().startswith("{{#sequence"):
+            if not players and not prose.lstrip().startswith("{{#sequence"):
                 mistake(name, f"words before the picture of {drawings[0]}")
             timeline = "".join(map(examples.timeline, drawings))
             for named in sorted(set(examples.NAMED.findall(prose)) - set(examples.NAMED.findall(timeline))):
                 mistake(name, f"{named} is not in the timeline of {' and '.join(drawings)}")
             prose = re.sub(r"\{\{#[^}]*\}\}|\([^)]*\)", "", prose)
+            # (What somebody might think: it is said to be wrong.)
+            prose = re.sub(r"^ +- \*[^*]+\*", "", prose, flags=re.MULTILINE)
             prose = re.sub(r"^\|.*$", "", prose, flags=re.MULTILINE)
             names = {word: word for word in re.findall(STATES_AND_FLAGS, prose)}
             names |= {
@@ -257,6 +300,26 @@ def check_kernel(texts):
             for word, trace in sorted(names.items()):
                 if trace not in timeline and (name, word) not in NOT_DONE:
                     mistake(name, f"{word} is not in the timeline of {' and '.join(drawings)}")
+
+
+def check_players(pages):
+    """Each timeline has a player, and each recorded change is offered by one. Each record is there."""
+    timelines = {path.stem for path in (EXAMPLES / "timelines").glob("*.snap")}
+    for edition in ("", "zh/"):
+        records = set()
+        for name, page in pages.items():
+            if name.startswith("zh/") == bool(edition) and Path(name).name != "print.html":
+                records |= set(page.records)
+        for record in sorted(records):
+            if not (HTML / edition / record).is_file():
+                mistake(edition or "en", f"{record} is not there")
+        for timeline in sorted(timelines):
+            if f"player/{timeline}.js" not in records and (ALL_HAVE_PLAYERS or "." in timeline):
+                mistake("timelines", f"no player shows {timeline}, in the edition '{edition or 'en'}'")
+    size = sum(path.stat().st_size for path in (BOOK / "look").glob("player.*"))
+    if size > MOST_OF_THE_PLAYER:
+        mistake("player", f"{size} bytes of script and style; {MOST_OF_THE_PLAYER} are allowed")
+    return size
 
 
 def check_changes(texts):
@@ -305,7 +368,8 @@ def count_words(text):
 def check_length(texts):
     """Gives the longest page, in words that are in the open."""
     fold = re.compile(r"^<details>.*?^</details>", re.MULTILINE | re.DOTALL)
-    counts = {name: count_words(fold.sub("", text)) for name, text in texts.items()}
+    wrong = re.compile(r"^ +- \*[^*].*(?:\n {5,}\S.*)*", re.MULTILINE)
+    counts = {name: count_words(wrong.sub("", fold.sub("", text))) for name, text in texts.items()}
     for name, count in counts.items():
         most = MOST_WORDS_ON.get(name, MOST_WORDS)
         if count > most:
@@ -335,8 +399,8 @@ def check_rust(texts, pages):
     explained = [name for name, _ in rust.places()]
     leading = {}
     for page, text in texts.items():
-        for example in re.findall(r"\{\{#example (\w+)\}\}", text):
-            for name in rust.used(examples.source(example)):
+        for example in re.findall(r"\{\{#(?:example|player) (\w+)", text):
+            for name in rust.used(examples.source(example)) if examples.is_example(example) else []:
                 leading.setdefault(name, set()).add(page)
     for name in explained:
         if name not in rust.NAMES:
@@ -386,6 +450,7 @@ def main():
     check_shape(texts)
     check_kernel(texts)
     check_changes(texts)
+    player = check_players(pages)
     check_exercises(texts)
     words, longest = check_length(texts)
     sizes = {name: (HTML / name).stat().st_size for name in pages if Path(name).name != "print.html"}
@@ -395,7 +460,7 @@ def main():
     links = sum(len(page.links) for page in pages.values())
     print(
         f"structure: {len(pages)} pages, {words} words at most ({longest}), "
-        f"{sizes[largest]} bytes at most ({largest}), {links} links, {len(mistakes)} mistakes"
+        f"{sizes[largest]} bytes at most ({largest}), {player} for the player, {links} links, {len(mistakes)} mistakes"
     )
     sys.exit(1 if mistakes else 0)
 

@@ -1,14 +1,16 @@
 """What puts the pages together: python3 -m unittest tests/test_*.py, in book/."""
 
+import json
+import re
 import subprocess
 import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import atlas, drawings, examples, follow, po, rust
+from steps import atlas, drawings, examples, follow, guesses, measured, po, records, rust
 from steps.__main__ import process
-from steps.directives import Directives
+from steps.directives import Directives, Shared
 from steps.edition import Edition
 from steps.files import EXAMPLES, PAGES, Mistake, is_recorded, read, recorded, squeeze
 from steps.markdown import parts, state
@@ -123,7 +125,7 @@ class Following(unittest.TestCase):
         for there, instead, what in [
             ("(x.md)", "(y.md)", "links"), ("no heading", "another", "code"),
             ("再猜。", "<b>再猜。</b>", "HTML tags"), ("## 另一个", "### 另一个", "level"),
-            ("再猜。", "{{#line a // b}}", "directives"),
+            ("再猜。", "{{#line a // b}}", "directives"), ("再猜。", "1. 猜？\n   - 甲\n   - 乙\n", "choices"),
         ]:
             found = troubles(ENGLISH, CHINESE.replace(there, instead))
             self.assertIn(what, " ".join(found.values()))
@@ -293,18 +295,22 @@ class Drawings(unittest.TestCase):
         return unittest.mock.patch.object(drawings, "run", side_effect=done)
 
     def test_a_picture_for_each_name(self):
-        with self.answer((0, '["<svg>"]', "")):
-            self.assertEqual(drawings.draw([("04_accept", "client")], {}), {("04_accept", "client"): "<svg>"})
-        self.assertEqual(drawings.draw([], {}), {})
+        with self.answer((0, '{"pictures": ["<svg>"], "players": [{"name": "x"}]}', "")) as run:
+            drawn = drawings.draw([("04_accept", "client")], {}, [{"name": "x", "timeline": ""}])
+            self.assertEqual(drawn, ({("04_accept", "client"): "<svg>"}, [{"name": "x"}]))
+            self.assertEqual(run.call_args.kwargs["players"], [{"name": "x", "timeline": ""}])
+        with self.answer((0, '{"pictures": [], "players": []}', "")), self.assertRaisesRegex(Mistake, "1 players .* 0 came"):
+            drawings.draw([], {}, [{"name": "x", "timeline": ""}])
+        self.assertEqual(drawings.draw([], {}), ({}, []))
 
     def test_with_old_words_it_is_english(self):
-        with self.answer((1, "", "no such word"), (0, '["<svg>"]', "")) as run:
+        with self.answer((1, "", "no such word"), (0, '{"pictures": ["<svg>"], "players": []}', "")) as run:
             drawings.draw([("04_accept",)], {"old": "旧"})
             self.assertEqual([call.args[0] for call in run.call_args_list], [{"old": "旧"}, {}])
 
     def test_a_picture_is_there_as_text_too(self):
         shown = Directives(Edition(), {("06_close_udp",): "<svg>\n"}).expand("{{#sequence 06_close_udp}}")
-        first, second, *lines = recorded(EXAMPLES / "timelines", "06_close_udp").splitlines()
+        first, second, *lines = examples.timeline("06_close_udp").splitlines()
         self.assertIn(f"<p>{squeeze(first)}<br>{squeeze(second)}<br>", shown)
         printed = next(line for line in lines if not line.startswith(" "))
         self.assertIn(f"<br>The program prints: {squeeze(printed)}</p>\n", shown)
@@ -323,6 +329,42 @@ class Drawings(unittest.TestCase):
             drawings.draw([("04_accept",)], {})
         with unittest.mock.patch.object(drawings, "DRAW", ["no-such-cargo"]), self.assertRaisesRegex(Mistake, "needs cargo"):
             drawings.draw([("04_accept",)], {})
+
+
+class Measured(unittest.TestCase):
+    CSV = (
+        "what,server,clients,bytes,value,unit,low,high,times,machine\n"
+        "round trips,\"C, epoll\",1000,,123456.0,1/s,120000.0,130000.0,15,a machine\n"
+        "zero,\"C, epoll\",1000,,1.002,,0.99,1.01,15,a machine\n"
+        "ratio,poll (25_poll_server),1000,,0.97,,0.96,0.98,15,a machine\n"
+    )
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        (Path(folder.name) / "active.csv").write_text(self.CSV, encoding="utf-8")
+        (Path(folder.name) / "active.svg").write_text("<svg></svg>\n", encoding="utf-8")
+        change = unittest.mock.patch.object(measured, "RESULTS", Path(folder.name))
+        change.start()
+        self.addCleanup(change.stop)
+        self.expand = Directives(Edition(), {}).expand
+
+    def test_a_plot_with_its_numbers(self):
+        text = self.expand("{{#measured active}}")
+        self.assertIn("<svg></svg>\n<figcaption>Measured on: a machine.</figcaption>", text)
+        self.assertIn("| round trips | C, epoll | 1,000 | 123,456 1/s | 120,000 to 130,000 |", text)
+        self.assertNotIn("zero", text)
+        self.assertNotIn("buffer", text)
+
+    def test_a_number_inside_a_line(self):
+        self.assertEqual(self.expand("It is {{#number active // ratio // 25_poll // 1000}}."), "It is 0.97.")
+        for wrong in ("ratio // tokio // 1000", "ratio // 25_poll // 10", "round // 25_poll // 1000"):
+            with self.assertRaisesRegex(Mistake, "0 rows"):
+                self.expand("{{#number active // " + wrong + "}}")
+
+    def test_what_was_not_measured(self):
+        self.assertEqual(self.expand("{{#measured silent}}"), "(not measured yet)")
+        self.assertEqual(self.expand("{{#number silent // x // y}}"), "(not measured yet)")
 
 
 class Timelines(unittest.TestCase):
@@ -371,6 +413,259 @@ class Timelines(unittest.TestCase):
         self.assertGreater(both, 20)
 
 
+# A record with lines of code, as `cargo trace --code` writes it.
+RECORD = """  call    socket() = FD1  [a.rs:3]
+  state     FD1, at PORT1: CLOSED -> LISTEN
+  call    connect(FD2) ...  [a.rs:5]
+  packet    PORT2 -> PORT1  SYN
+  result  connect = 0 ([{fd=FD2, revents=POLLOUT}])  [a.rs:5]
+  queue     FD1, at PORT1: accept queue 0 -> 1
+  state     FD2, PORT2 to PORT1: CLOSED -> ESTABLISHED
+  prints  [a.rs:7]
+client  connect  a line  [b.rs:9]
+  ...     49 times in all
+  prints  [a.rs:8]
+client  done
+"""
+
+
+class Steps(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "timelines").mkdir()
+        self.record("a", RECORD)
+        (self.folder / "a.rs").write_text("fn main() {\n    one();\n    // Two.\n    two();\n}\n")
+        patch = unittest.mock.patch.object(examples, "EXAMPLES", self.folder)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def record(self, name, text):
+        (self.folder / "timelines" / f"{name}.snap").write_text(f"---\nsource: x\n---\n{text}")
+
+    def test_a_reader_sees_no_lines_of_code(self):
+        text = examples.timeline("a")
+        self.assertNotIn("a.rs", text)
+        self.assertNotIn("prints", text)
+        self.assertIn("  result  connect = 0 ([{fd=FD2, revents=POLLOUT}])\n", text)
+        self.assertIn("client  connect  a line  [b.rs:9]\n", text)  # the program's own
+        self.assertEqual(examples.printed("a"), ["client  connect  a line  [b.rs:9]", "client  done"])
+        self.assertIn("[a.rs:3]", examples.record("a"))
+
+    def test_a_step_is_an_event_and_what_was_seen_together(self):
+        self.assertEqual([number for number, _ in examples.steps("a")], [1, 2, 3, 4, 5, 6, 6, 7, 8, 9])
+        for words, number in [("socket() =", 1), ("accept queue 0 -> 1", 6), ("CLOSED ->  ESTABLISHED", 6), ("done", 9)]:
+            self.assertEqual(examples.step("a", words), number)
+
+    def test_words_that_are_not_in_the_record(self):
+        for words, what in [
+            (["PORT1"], "lines have 'PORT1'"), (["no such"], "0 lines have"), ([""], "0 lines|lines have"),
+            (["SYN", "no such"], "no line has 'no such'"), (["SYN", ""], "no line has ''"),
+            (["a.rs:3"], "0 lines have"),
+        ]:
+            with self.assertRaisesRegex(Mistake, what):
+                examples.step("a", *words)
+        with self.assertRaisesRegex(Mistake, "b has no timeline"):
+            examples.step("b", "x")
+
+    def test_the_words_end_as_words_do(self):
+        self.record("a", "  call    socket() = FD1\n  call    socket() = FD1b\nPORT22\n")
+        self.assertEqual([examples.step("a", words) for words in ("= FD1", "= FD1b", "PORT2")], [1, 2, 3])
+
+    def test_the_programs_of_a_run(self):
+        self.assertEqual(examples.programs("a"), ["a"])
+        (self.folder / "b.rs").write_text("")
+        self.record("both", "  call    b: socket() = FD1\na: hello\n  state     FD1, at 8090: CLOSED -> LISTEN\n")
+        self.assertEqual(examples.programs("both"), ["b", "a"])
+        self.record("c", "  call    socket() = FD1\n")
+        with self.assertRaisesRegex(Mistake, "c: there is no such example"):
+            examples.programs("c")
+
+    def test_a_change_is_made_in_the_program(self):
+        (self.folder / "changes").mkdir()
+        path = self.folder / "changes" / "a.twice.patch"
+        patch = "words\n--- a/examples/a.rs\n+++ b/examples/a.rs\n@@ -2,2 +2,2 @@\n     one();\n-    // Two.\n+    one();\n"
+        path.write_text(patch)
+        self.assertEqual(examples.changed("a.twice"), "fn main() {\n    one();\n    one();\n    two();\n}\n")
+        path.write_text(patch.replace(" one();\n-", " three();\n-"))
+        with self.assertRaisesRegex(Mistake, "a.twice.patch does not fit a.rs from line 2 on"):
+            examples.changed("a.twice")
+        path.write_text("with: 127.0.0.1:8090\n")
+        self.assertIsNone(examples.changed("a.twice"))
+
+    def test_each_change_of_the_book_fits(self):
+        self.doCleanups()
+        paths = list((EXAMPLES / "changes").glob("*.patch"))
+        self.assertGreater(len([path for path in paths if examples.changed(path.stem)]), 50)
+
+    def test_what_the_players_ask_for(self):
+        asked = records.orders(["{{#player a}} {{#change a.none}}", "{{#player nothing}}"])
+        self.assertEqual(asked, [{"name": "a", "timeline": RECORD}])
+        (self.folder / "changes").mkdir()
+        (self.folder / "changes" / "a.x.patch").write_text("@@ -4 +4 @@\n-    two();\n+    three();\n")
+        self.record("a.x", RECORD)
+        _, other = records.orders(["{{#player a}} {{#change a.x // Words.}}"])
+        self.assertEqual((other["name"], other["files"][0]["name"]), ("a.x", "a.rs"))
+        self.assertIn("three();", other["files"][0]["text"])
+        # The page shows neither program.
+        (self.folder / "b.rs").write_text("b\n")
+        self.record("both", "a: hello\nb: hello\n")
+        (both,) = records.orders(["{{#player both}} {{#example a}}"])
+        self.assertEqual([file["name"] for file in both["files"]], ["a.rs", "b.rs"])
+        (both,) = records.orders(["{{#player both}} {{#example a}} {{#example b}}"])
+        self.assertNotIn("files", both)
+
+
+class Records(unittest.TestCase):
+    def test_only_what_differs_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder) / "player"
+            one, two = {"name": "a", "steps": []}, {"name": "b", "steps": ["\u2028</script>", "你好"]}
+            records.write([one, two], folder)
+            self.assertEqual((folder / "a.js").read_text(), 'socketSteps.record("a", {"name":"a","steps":[]});\n')
+            self.assertIn('"\\u2028</script>","你好"', (folder / "b.js").read_text(encoding="utf-8"))
+            before = (folder / "a.js").stat().st_mtime_ns
+            records.write([one], folder)
+            self.assertEqual([path.name for path in folder.iterdir()], ["a.js"])
+            self.assertEqual((folder / "a.js").stat().st_mtime_ns, before)
+            records.write([one | {"steps": [1]}], folder)
+            self.assertIn("[1]", (folder / "a.js").read_text())
+            records.write([], folder)
+            self.assertEqual(list(folder.iterdir()), [])
+            records.write([], Path(folder) / "no-such")
+
+
+QUESTIONS = """
+Words.
+
+1. `accept` returns a socket. Which one?
+   - The listener, which
+     is connected now.
+   - Another one, for this client alone.
+2. How many bytes wait then? *(a number)*
+
+More words.
+"""
+ANSWERS = """
+1. {{#answer 04_accept // = FD3}} **Another one, for this client
+   alone.** A second [descriptor](x.md#y).
+
+   {{#line 04_accept // server accept descriptor}}
+
+   - *The listener, which is connected now.* One might think so.
+     It is not.
+2. {{#answer 04_accept // Recv-Q 0 -> 1}} **1 byte.** The FIN.
+
+   - *0.* Nothing was sent.
+3. {{#at 04_accept // = EAGAIN}} No question.
+"""
+
+
+class Guesses(unittest.TestCase):
+    def made(self, questions=QUESTIONS, answers=ANSWERS, **more):
+        expand = Directives(Edition(), {}, Shared("{{#player 04_accept}}")).expand
+        return guesses.Guesses(
+            questions, answers, "04-accept-connect/04_accept", expand=expand, **more
+        )
+
+    def test_a_choice_and_a_number(self):
+        choice, number = self.made().guesses
+        steps = dict((squeeze(line), at) for at, line in examples.steps("04_accept"))
+        self.assertEqual(choice["step"], steps["call accept4(FD1, 127.0.0.1:PORT2, SOCK_CLOEXEC) = FD3"])
+        self.assertEqual(number["step"], steps["queue FD2, PORT2 to PORT1: Recv-Q 0 -> 1"])
+        self.assertEqual((choice["player"], choice["number"], number["number"]), ("04_accept", 1, 2))
+        self.assertEqual([choice["id"], number["id"]], [f"04-accept-connect/04_accept/{at}" for at in (1, 2)])
+        self.assertEqual(choice["question"], "<code>accept</code> returns a socket. Which one?")
+        self.assertEqual(choice["choices"], ["The listener, which is connected now.", "Another one, for this client alone."])
+        self.assertEqual((choice["kind"], choice["right"]), ("choice", 1))
+        self.assertEqual(choice["wrong"], {"0": "One might think so. It is not."})
+        self.assertTrue(choice["why"].startswith(
+            '<p><strong>Another one, for this client alone.</strong> A second <a href="x.html#y">descriptor</a>.</p><p><code>'
+        ), choice["why"])
+        self.assertEqual((number["kind"], number["value"], number["wrong"]), ("number", 1, {"0": "Nothing was sent."}))
+        self.assertEqual(number["question"], "How many bytes wait then?")
+
+    def test_broken_guesses(self):
+        for there, instead, what in [
+            # The questions.
+            ("   - The listener, which\n     is connected now.\n", "", "question 1: it has 1 choices; 2 to 4"),
+            ("   - Another", "   - The listener, which is connected now.\n   - Another", "question 1: two of its choices are"),
+            (" *(a number)*", "", "question 2 has neither choices nor the words"),
+            ("*(a number)*\n", "*(a number)*\n   - 1\n   - 2\n", "question 2: it asks for a number, and has choices, too"),
+            ("then? *", "<b>then</b>? *", "question 2: only code, emphasis and links can stand in a guess"),
+            ("then? *", "**then? *", "question 2: bold type without an end"),
+            # The answers.
+            ("2. {{#answer 04_accept // Recv-Q 0 -> 1}} **1 byte.** The FIN.\n\n   - *0.* Nothing was sent.\n3. {{#at 04_accept // = EAGAIN}} No question.\n",
+             "", "2 questions, but only 1 answers"),
+            ("**Another one, for this client\n   alone.**", "Another.", "question 1: its answer does not begin with the right one in bold"),
+            ("**Another one, for this client\n   alone.**", "**Another.**", "question 1: the answer 'Another' is none of its choices"),
+            ("   - *The listener, which is connected now.* One might think so.\n     It is not.\n", "",
+             "question 1: no sentence on the wrong choice 'The listener, which is connected now'"),
+            (" One might think so.\n     It is not.", "", "question 1: no sentence on the wrong answer 'The listener"),
+            ("   - *The listener, which is", "   - *Another one, for this client alone.* Two.\n   - *The listener, which is",
+             "question 1: 'Another one, for this client alone' is the right choice, and has a sentence"),
+            ("   - *The listener, which is", "   - *The third.* x\n   - *The listener, which is", "question 1: 'The third' is none of its"),
+            ("   - *The listener, which is", "   - *The listener, which is connected now.* x\n   - *The listener, which is",
+             "question 1: two sentences on 'The listener"),
+            ("   - *The listener, which is connected now.*", "   - The listener:", "question 1: a line on a wrong answer begins"),
+            ("**1 byte.**", "**One byte.**", "question 2: 'One byte.' does not begin with a number"),
+            ("*0.*", "*none*", "question 2: 'none' does not begin with a number"),
+            ("*0.*", "*1.*", "question 2: '1' is the right number, and has a sentence"),
+            ("\n\n   - *0.* Nothing was sent.", "", "question 2: no sentence on any wrong number"),
+            ("// = FD3", "// = FD9", "question 1: the timeline of 04_accept: 0 lines have '= FD9'"),
+            ("// = FD3", "// FD1", r"question 1: the timeline of 04_accept: \d+ lines have 'FD1'"),
+            ("// = FD3", "// = FD3 // no such", "question 1: the timeline of 04_accept: no line has 'no such'"),
+            ("// = FD3", "", "question 1: the timeline of 04_accept: .* lines have ''"),
+            ("#answer 04_accept // = FD3", "#answer no_such // = FD3", "question 1: no_such has no timeline"),
+            ("{{#at 04_accept // = EAGAIN}}", "{{#answer 04_accept // = EAGAIN}}", "answers no question"),
+            ("2. {{#answer 04_accept // Recv", "2. {{#answer 04_accept // = FD3}} {{#answer 04_accept // Recv", "more than one"),
+            ("**1 byte.** The FIN.", "**1 byte.** The FIN.\n\n   | a |\n", "question 2: only paragraphs, code and lists"),
+        ]:
+            with self.subTest(instead=instead, there=there):
+                self.assertIn(there, QUESTIONS + ANSWERS)
+                with self.assertRaisesRegex(Mistake, what):
+                    self.made(QUESTIONS.replace(there, instead), ANSWERS.replace(there, instead))
+
+    def test_the_questions_stay_as_they_are_in_a_frame(self):
+        shown = self.made().asked()
+        self.assertRegex(shown, r'^\nWords\.\n\n<div class="guesses" data-ids="04-accept-connect/04_accept/1 \S+/2">\n\n1\. ')
+        self.assertTrue(shown.endswith("*(a number)*\n\n</div>\n\nMore words.\n"), shown)
+        self.assertEqual(squeeze(re.sub("</?div[^>]*>", "", shown)), squeeze(QUESTIONS))
+
+    def test_what_the_script_reads_is_json(self):
+        script = self.made().script().strip()
+        self.assertEqual(script.count("<"), 2)
+        found = re.fullmatch(r'<script type="application/json" class="guesses">(.*)</script>', script)
+        self.assertEqual(json.loads(found[1]), self.made().guesses)
+
+    def test_a_checkpoint_may_ask_without_choices(self):
+        open_one = "1. What tells them apart?\n"
+        made = self.made(open_one + QUESTIONS.partition("1. ")[2].join(["2. ", ""]).replace("\n2. How", "\n3. How"),
+                         "1. The ports.\n" + ANSWERS.replace("\n1. {{#answer 04_accept // = FD3}}", "\n2.").replace("\n2. {", "\n3. {"),
+                         is_checkpoint=True)
+        self.assertEqual(made.ids, ["-", "04-accept-connect/04_accept/2", "04-accept-connect/04_accept/3"])
+        self.assertEqual([one["player"] for one in made.guesses], [None, "04_accept"])
+
+    def test_markdown(self):
+        for text, wanted in [
+            ("a `<b> & *c*` *d* **e**", "a <code>&lt;b&gt; &amp; *c*</code> <em>d</em> <strong>e</strong>"),
+            ("[`x` and *y*](a.md#b) [z](https://a.md/b.md)",
+             '<a href="a.html#b"><code>x</code> and <em>y</em></a> <a href="https://a.md/b.md">z</a>'),
+            ("1 < 2 & 3 &amp; 4, 2 * 3, \\*x", "1 &lt; 2 &amp; 3 &amp; 4, 2 * 3, *x"),
+            ("``a`b``, **`c`**", "<code>a`b</code>, <strong><code>c</code></strong>"),
+        ]:
+            self.assertEqual(guesses.inline(text), wanted)
+        self.assertEqual(
+            guesses.blocks("One\ntwo.\n\n- a\n- b\n\n```text\nx < y\n\nz\n```\n"),
+            "<p>One two.</p><ul><li>a</li><li>b</li></ul><pre><code>x &lt; y\n\nz</code></pre>",
+        )
+
+    def test_numbers(self):
+        for text, value in [("8.", 8), ("1,000 bytes", 1000), ("0.5 s", 0.5), ("-1", -1)]:
+            self.assertEqual(guesses.number(text), value)
+
+
 class OnThePages(unittest.TestCase):
     def test_mistakes_of_a_page(self):
         for text, what in [
@@ -380,6 +675,9 @@ class OnThePages(unittest.TestCase):
             ("{{#call Basic accept}}", "no language"), ("{{#picture none}}", "cannot read"),
             ("{{#your_turn 05_echo}}", "say why"), ("```\nx\n```", "without a language"), ("```sh\n```", "empty"),
             ("{{#line 04_accept // a // b}}", "positional"),
+            ("{{#player 16_one_at_a_time}}", "no timeline"), ("{{#player 04_accept // No such}}", "0 comments start"),
+            ("{{#at 04_accept // = FD3}}", "no player of 04_accept"), ("{{#answer 04_accept // = FD3}}", "no player of"),
+            ("{{#player 07_chat // Words}}", "several programs"),
             ("{{#include ../../tools/grade/src/exercises/e05_echo.rs:no_check}}", "0 parts"),
         ]:
             with self.assertRaisesRegex(Mistake, what, msg=text):
@@ -423,6 +721,104 @@ class OnThePages(unittest.TestCase):
     def test_english_stays_as_it_is(self):
         text = self.build("# A page\n\nWords.\n\n## Section\n", "en")["content"]
         self.assertTrue(text.endswith("\n\n# A page\n\nWords.\n\n## Section\n"), text)
+
+    PAGE = (
+        "# A\n\n## B: `04_accept`\n\n### Predict\n" + QUESTIONS + "\n### Run\n\n{{#player 04_accept // Step 4: accept.}}\n"
+        "\n### What the kernel did\n" + ANSWERS + "\n## Checkpoint\n\n1. What?\n   - A.\n   - B.\n\n<details>\n"
+        "<summary>Answers</summary>\n\n1. **B.** So.\n\n   - *A.* No.\n\n</details>\n"
+    )
+
+    def with_players(self, content, language="en"):
+        """The page, without the drawing."""
+        def draw(names, words, players=()):
+            return {name: "<svg>\n" for name in names}, [{"name": one["name"]} for one in players]
+
+        with unittest.mock.patch("steps.__main__.draw", draw):
+            return self.build(content, language, "04-a.md")["content"]
+
+    def test_a_page_with_a_player_and_guesses(self):
+        text = self.with_players(self.PAGE)
+        first, last = examples.new_lines("04_accept", "Step 4: accept.")[0]
+        for wanted in [
+            '<section class="player" id="player-04_accept" data-name="04_accept" data-record="player/04_accept.js" data-files="04_accept.rs">\n\n<details',
+            f'<details class="file" data-file="04_accept.rs" data-new="{first}-{last}">\n<summary>',
+            '<details class="output">\n<summary>What it prints</summary>',
+            '<details class="kernel">\n<summary>What the kernel did, as a picture</summary>\n\n<figure>',
+            '</details>\n\n</section>',
+            '<div class="guesses" data-ids="04-a/04_accept/1 04-a/04_accept/2">', 'data-ids="04-a/checkpoint/1"',
+            f'<span class="answer" data-player="04_accept" data-step="{examples.step("04_accept", "= FD3")}" data-number="1"></span> **Another',
+            f'data-step="{examples.step("04_accept", "Recv-Q 0 -> 1")}" data-number="2"></span> **1 byte',
+            f'<span class="at" data-player="04_accept" data-step="{examples.step("04_accept", "= EAGAIN")}"></span> No question',
+        ]:
+            self.assertIn(wanted, text)
+        scripts = [json.loads(one) for one in re.findall(r'class="guesses">(\[.*\])</script>', text)]
+        self.assertEqual([[one["id"] for one in some] for some in scripts],
+                         [["04-a/04_accept/1", "04-a/04_accept/2"], ["04-a/checkpoint/1"]])
+        self.assertEqual(scripts[1][0]["player"], None)
+        fold = text.index("### What the kernel did")
+        self.assertLess(text.index("</details>", fold), text.index("<script", fold))
+
+    def test_a_mistake_in_a_guess_names_its_section(self):
+        chapter = {"name": "A", "path": "04-a.md", "content": self.PAGE.replace("// = FD3", "// = FD9"), "sub_items": []}
+        with unittest.mock.patch("steps.__main__.draw", lambda *_: ({("04_accept",): ""}, [])):
+            (mistake,) = process({"items": [{"Chapter": chapter}]}, "en")
+        self.assertRegex(mistake, r"^04-a\.md: b-04_accept/predict: question 1: the timeline of 04_accept: 0 lines")
+
+    def test_answers_without_questions(self):
+        chapter = {"name": "A", "path": "04-a.md", "content": self.PAGE.replace(QUESTIONS, "\n- What?\n"), "sub_items": []}
+        with unittest.mock.patch("steps.__main__.draw", lambda *_: ({("04_accept",): ""}, [])):
+            (mistake,) = process({"items": [{"Chapter": chapter}]}, "en")
+        self.assertIn("there is an answer, and no question", mistake)
+
+    def test_lines_of_code_keep_their_numbers_in_chinese(self):
+        edition, program = Edition("zh"), examples.source("04_accept").rstrip("\n").splitlines()
+        shown = Directives(edition, {}).expand("{{#example 04_accept}}")
+        numbers = [int(one) for one in re.search(r'data-lines="([\d,]+)"', shown)[1].split(",")]
+        lines = re.search(r"```rust,ignore\n(.*?)\n```", shown, re.DOTALL)[1].splitlines()
+        self.assertEqual(len(numbers), len(lines))
+        for number, line in zip(numbers, lines):
+            if number and "//" not in line:
+                self.assertEqual(line, program[number - 1])
+            self.assertTrue(number or line.strip().startswith("//"), line)
+        code = [at for at, line in enumerate(program, start=1) if line.strip() and "//" not in line]
+        self.assertEqual([one for one in numbers if one in code], code)
+        self.assertNotIn("data-lines", Directives(Edition(), {}).expand("{{#example 04_accept}}"))
+
+    def test_guesses_and_their_answers_are_in_one_language(self):
+        def chinese(text):
+            return noted(text.replace("Words.", "猜两个问题。").replace("No question", "没有问题"), self.PAGE)
+
+        with tempfile.TemporaryDirectory() as folder:
+            for page, is_english in [
+                (chinese(self.PAGE), False),
+                (chinese(self.PAGE).replace("- Another one", "- 另一个"), False),
+                (chinese(self.PAGE).replace("// = EAGAIN", "// F_SETFL, O_RDWR|O"), True),
+            ]:
+                (Path(folder) / "04-a.md").write_text(page, encoding="utf-8")
+                edition = Edition("zh")
+                edition.pages = Path(folder)
+                with unittest.mock.patch("steps.__main__.Edition", lambda *language: edition if language else Edition()):
+                    if "另一个" in page:
+                        with self.assertRaisesRegex(AssertionError, "is none of its choices"):
+                            self.with_players(self.PAGE, "zh")
+                        continue
+                    text = self.with_players(self.PAGE, "zh")
+                self.assertEqual("猜两个问题。" in text, not is_english)
+                self.assertEqual(text.count('<div lang="en">'), 2 * is_english)
+                self.assertEqual(text.count('class="guesses">['), 2)
+
+    def test_a_change_with_a_record_is_offered(self):
+        page = "# A\n\n{{#player 04_accept}}\n\n**Send on `it`.** Words.\n\n{{#change 04_accept.send_on_the_listener // Why.}}\n"
+        with unittest.mock.patch.object(examples, "has_timeline", lambda name: name.startswith("04_accept")):
+            directives = Directives(Edition(), {("04_accept",): ""}, Shared(page))
+            self.assertIn(
+                '<span class="what-if" data-player="04_accept" data-record="player/04_accept.send_on_the_listener.js" '
+                'data-title="Send on it."></span>\n\nIn `04_accept`', directives.expand(page),
+            )
+            with self.assertRaisesRegex(Mistake, "does not begin with its title in bold type"):
+                directives.expand(page.replace("**", ""))
+        self.assertNotIn("what-if", Directives(Edition(), {("04_accept",): ""}, Shared(page)).expand(page)
+                         if not examples.has_timeline("04_accept.send_on_the_listener") else "")
 
     def test_the_answer_is_folded(self):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]

@@ -5,7 +5,9 @@
 //! `cargo test --test steps -- --ignored book`.
 
 #[cfg(target_os = "linux")]
-mod changes;
+pub mod beyond;
+#[cfg(target_os = "linux")]
+pub mod changes;
 pub mod languages;
 #[cfg(target_os = "linux")]
 mod tutorial;

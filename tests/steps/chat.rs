@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use socket_steps::chat::{Decoder, Ending, Lang, Refusal, shown};
 use socket_steps::in_words;
+use socket2::SockRef;
 
 use crate::hostile::greeted;
 use crate::machine::{PYTHON, has, launch, queues};
 use crate::support::{
     Terminal, accept, as_ipv4, compare, connect, expect, families, rest, run, run_with, succeeds,
-    top, wait_for_bytes,
+    top, wait_for_bytes, within_limit,
 };
 
 /// Both languages of the chat.
@@ -343,6 +344,35 @@ fn a_server_that_resets_is_told() {
         peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
         wait_for_bytes(&peer);
     });
+}
+
+/// While the client waits for the keyboard, and nobody types; at first, and after a reply.
+#[test]
+fn a_server_that_ends_while_nobody_types_is_told_at_once() {
+    for (typed, is_reset) in [(None, false), (Some("hi"), false), (Some("hi"), true)] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let here = listener.local_addr().expect("an address").to_string();
+        let mut client = Terminal::start("07_chat_client", &[&here]);
+        let (mut peer, _) = accept(&listener);
+        peer.write_all(Lang::En.server_greeting().as_bytes()).expect("sent");
+        for text in [Some(Lang::En.client_greeting()), typed].into_iter().flatten() {
+            if typed == Some(text) {
+                client.type_line(text);
+            }
+            expect(&peer, text);
+            peer.write_all(Lang::En.reply(text).as_bytes()).expect("sent");
+            client.wait_for(&Lang::En.server_says(&Lang::En.reply(text)).to_string());
+        }
+        // It goes on waiting as long as the server is there.
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(client.status(), None);
+        if is_reset {
+            SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("a linger");
+        }
+        drop(peer);
+        let status = within_limit(|| client.status()).expect("an end");
+        assert_eq!(status.code(), Some(1));
+    }
 }
 
 #[test]

@@ -12,13 +12,11 @@ use std::time::{Duration, Instant};
 use socket_steps::chat::Lang;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::chat::python;
-use crate::hostile::{
-    TCP, UDP, each, greeted, leave, start, still_serves, talk, talk_udp, udp_client,
-};
-use crate::machine::{descriptors, has, launch, missing, program, queues, skip, spawn};
+use crate::hostile::{UDP, each, greeted, leave, start, still_serves, talk, talk_udp, udp_client};
+use crate::machine::{has, launch, program, skip, spawn};
+use crate::served::{Room, Server, served};
 use crate::support::{
-    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, receive, rest, within_limit,
+    HANG_LIMIT, Terminal, accept, connect, datagrams, expect, receive, within_limit,
 };
 
 /// An ordinary client over UDP.
@@ -45,7 +43,7 @@ fn threads(id: u32) -> Vec<Vec<String>> {
 
 /// Waits until all threads of a program are in one of these states: `S` waits
 /// in the kernel, `T` is stopped.
-fn until(id: u32, states: &str) {
+pub fn until(id: u32, states: &str) {
     let in_one = || {
         let mut threads = threads(id).into_iter();
         threads.all(|thread| states.contains(&thread[0])).then_some(())
@@ -113,17 +111,23 @@ fn strace(id: u32, options: &[&str], during: impl FnOnce()) -> Option<String> {
     Some(String::from_utf8_lossy(&words).into_owned())
 }
 
+/// All servers over TCP, each with its name.
+fn tcp() -> Vec<(&'static str, &'static Server)> {
+    served().map(|server| (server.name, server)).collect()
+}
+
 /// A server waits for a client, and for what it says; a conversation goes on.
 fn servers_go_on_after(event: Event) {
-    each(&TCP, |name, _| {
-        let (terminal, server) = start(name);
-        event(terminal.id());
-        let peer = greeted(server);
-        event(terminal.id());
-        talk(&peer, "hi");
-        event(terminal.id());
-        leave(&peer);
-        still_serves(server);
+    each(&tcp(), |_, server| {
+        let running = server.start();
+        event(running.id());
+        let mut room = Room::of(&running);
+        let guest = room.join();
+        event(running.id());
+        room.talk(guest, "hi");
+        event(running.id());
+        room.leave(guest);
+        room.still_serves();
     });
     each(&UDP, |name, ()| {
         let (terminal, server) = start(name);
@@ -221,11 +225,13 @@ fn who_is_traced_for_a_moment_goes_on() {
     all_go_on_after(traced);
 }
 
+const STEP_16: [&str; 2] = ["16_one_at_a_time", "16_clean_stop"];
+
 /// Both limits of step 16, as the kernel is given them. Nobody waits five
 /// minutes for the first; the second has a test of its own.
 #[test]
 fn step_16_asks_for_five_minutes_and_for_a_second() {
-    each(&TCP[2..], |name, _| {
+    each(&[(STEP_16[0], ()), (STEP_16[1], ())], |name, ()| {
         let (terminal, server) = start(name);
         let options = ["-xx", "-e", "trace=setsockopt"];
         let calls = strace(terminal.id(), &options, || {
@@ -251,7 +257,7 @@ pub fn ticks(id: u32) -> u64 {
 }
 
 /// A server that waits for better times says so a few times a second, and leaves the CPU to others.
-fn does_not_spin(terminal: &mut Terminal) {
+pub fn does_not_spin(terminal: &mut Terminal) {
     terminal.lines_within(Duration::ZERO);
     let (began, before) = (Instant::now(), ticks(terminal.id()));
     let lines = terminal.lines_within(Duration::from_millis(300));
@@ -260,58 +266,6 @@ fn does_not_spin(terminal: &mut Terminal) {
     let lines = u128::try_from(lines).expect("few");
     assert!(lines <= 5 + waited / 50, "{lines} lines in {waited} ms");
     assert!(u128::from(spent) <= 2 + waited / 50, "{spent} ticks");
-}
-
-/// With so many descriptors `accept` fails, for a server of one client without any, for one of
-/// eight with three. They come back by a new limit, or when clients leave.
-#[test]
-fn servers_that_are_out_of_descriptors_for_a_while_go_on() {
-    each(&TCP, |name, places| {
-        let descriptors = if places == 1 { "4" } else { "7" };
-        let limit = "ulimit -S -n $0 && exec \"$@\"";
-        let arguments = ["-c", limit, descriptors, program(name)];
-        let mut terminal = Terminal::open(launch("sh").args(arguments).arg("127.0.0.1:0"));
-        let server = terminal.invited_to();
-        let fit = if places == 1 { 0 } else { 3 };
-        let served: Vec<_> = (0..fit).map(|_| greeted(server)).collect();
-        let queued = [(); 2].map(|()| connect(server));
-        terminal.wait_for("too many open files");
-        does_not_spin(&mut terminal);
-        if places == 1 {
-            let id = terminal.id().to_string();
-            let prlimit = ["--pid", &id, "--nofile=64:"];
-            if !has(&["prlimit"]) {
-                return;
-            }
-            assert!(Command::new("prlimit").args(prlimit).status().expect("it").success());
-        }
-        served.iter().for_each(leave);
-        drop(served);
-        for peer in queued {
-            expect(&peer, Lang::En.server_greeting());
-            talk(&peer, "hi");
-            leave(&peer);
-        }
-        still_serves(server);
-    });
-}
-
-/// Far more in the queue than there are descriptors: a stop tells every one that it is over.
-#[test]
-fn a_stop_resets_nobody_in_the_queue() {
-    let limit = "ulimit -S -n 30 && exec \"$0\" 127.0.0.1:0";
-    let mut terminal = Terminal::open(launch("sh").args(["-c", limit, program("16_clean_stop")]));
-    let server = terminal.invited_to();
-    let served: Vec<_> = (0..8).map(|_| greeted(server)).collect();
-    let queued: Vec<_> = (0..60).map(|_| connect(server)).collect();
-    terminal.type_line("");
-    terminal.wait_for("go on");
-    for client in &queued {
-        assert_eq!(rest(client), "");
-    }
-    served.iter().for_each(leave);
-    let shown = terminal.finish();
-    assert!(shown.ends_with(" 0 cut off\n"), "{shown}");
 }
 
 /// What the kernel itself loses is sent again as well: here the first datagram of the cure is said
@@ -338,7 +292,7 @@ fn step_15_sends_again_what_is_really_lost() {
 /// this limit is for all of them. So the servers run as users of their own.
 #[test]
 fn step_16_goes_on_when_it_can_start_no_thread() {
-    each(&[(TCP[2].0, 0), (TCP[3].0, 1)], |name, more| {
+    each(&[(STEP_16[0], 0), (STEP_16[1], 1)], |name, more| {
         let user = 61_000 + 2 * (std::process::id() % 1000) + more;
         let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
         // Two conversations; one thread accepts, and perhaps one waits for Enter.
@@ -453,6 +407,54 @@ fn servers_do_not_answer_each_other_for_ever() {
     });
 }
 
+/// The same with those of step 28, whose limits end it at once.
+#[test]
+fn servers_with_limits_answer_each_other_a_few_times_at_most() {
+    let Some(raw) = raw() else { return };
+    let start = || {
+        let mut server = Terminal::start("28_many_peers_udp", &["127.0.0.1:0"]);
+        let here = server.invited_to();
+        (server, here)
+    };
+    let (mut one, first) = start();
+    let (two, second) = start();
+    for number in 0..200 {
+        let (from, to) = match number % 3 {
+            0 => (first, first),
+            1 => (first, second),
+            _ => (second, first),
+        };
+        let packet = forged_datagram(from, to, b"help");
+        raw.send_to(&packet, &to.into()).expect("sent");
+    }
+    for id in [one.id(), two.id()] {
+        falls_silent(id);
+    }
+
+    // And now from everywhere: what is remembered of them has a bound, and who comes is served.
+    let size = |id: u32| {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a line");
+        line.split_whitespace().nth(1).and_then(|size| size.parse::<u32>().ok()).expect("in kB")
+    };
+    let flood = |from: u32, to: u32| {
+        for number in from..to {
+            let [_, high, middle, low] = number.to_be_bytes();
+            let from = SocketAddr::from(([127, 2 + high, middle, low], 4000));
+            raw.send_to(&forged_datagram(from, first, b"help"), &first.into()).expect("sent");
+            if number % 100 == 0 {
+                // What finds no room in its buffer is lost: it has time to receive.
+                talk_udp(&udp_client(first), "hi", true);
+            }
+        }
+        size(one.id())
+    };
+    let (before, after) = (flood(0, 3000), flood(3000, 30_000));
+    assert!(after < before + 600, "{before} kB after 3,000 of them, {after} kB after 30,000");
+    still_serves_udp(first);
+    assert!(one.wait_for("no room").contains("forget"));
+}
+
 /// It neither runs nor is woken, for a while.
 fn falls_silent(id: u32) {
     let turns = || {
@@ -524,36 +526,6 @@ fn the_udp_client_finds_a_server_that_comes_back() {
     assert!(client.shown().contains(&Lang::En.trying_again(2, 3).to_string()));
     client.type_line("quit");
     client.finish();
-}
-
-/// Six hundred are connected before the server looks at the first of them:
-/// there is room for all in the queue, so none is lost. For the other server
-/// fewer do, more than fit into a queue of std's length, 128.
-#[test]
-fn a_crowd_before_the_door_is_greeted() {
-    let most = descriptors().1;
-    if most < 650 {
-        return missing(&format!("a crowd of 600 needs 650 descriptors, not {most} (ulimit -n)"));
-    }
-    if !has(&["python3"]) || !queues(600) {
-        return;
-    }
-    each(&[(TCP[2].0, 600), (TCP[3].0, 150)], |name, crowd| {
-        let number = crowd.to_string();
-        let (terminal, server) = start(name);
-        until(terminal.id(), "S");
-        signal("STOP", terminal.id());
-        until(terminal.id(), "T");
-        let (ip, port) = (server.ip().to_string(), server.port());
-        let arguments = [&ip, &port.to_string(), &number];
-        let arguments = arguments.map(String::as_str);
-        let mut crowd = Terminal::open(&mut python("crowd.py", &arguments));
-        crowd.wait_for(&format!("connected {number}"));
-        signal("CONT", terminal.id());
-        let shown = crowd.finish();
-        assert!(shown.ends_with(&format!("served {number}\n")), "{shown}");
-        still_serves(server);
-    });
 }
 
 /// What is typed before Enter is not kept.

@@ -28,34 +28,59 @@ pub fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     files
 }
 
-/// The list of the examples is written here: whoever adds one, or takes one out, runs the tests
+/// The lists of the examples are written here: whoever adds one, or takes one out, runs the tests
 /// twice.
 #[test]
 fn the_list_names_every_example() {
-    let path = top().join("tests/steps/examples.in");
-    let list = fs::read_to_string(&path).expect("a list").replace("\r\n", "\n");
-    let [mut chat, mut lessons] = [const { String::new() }; 2];
-    for (name, _) in files("examples", "rs") {
+    let [mut chat, mut lessons, mut ours, mut theirs] = [const { String::new() }; 4];
+    for (name, text) in files("examples", "rs") {
         match name.starts_with("07_chat_") {
             true => chat += &format!("    {name:?}\n"),
             false => lessons += &format!("    step_{name} {name:?}\n"),
         }
+        match needs_more(&text) {
+            true => theirs += &format!("\n[[example]]\nname = {name:?}\npath = \"../{name}.rs\"\n"),
+            false => ours += &format!("\n[[example]]\nname = {name:?}\n"),
+        }
     }
-    let wanted = format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n");
-    if list != wanted {
-        // A checkout may be read-only.
-        let written = env::var_os("CI").is_none() && fs::write(&path, wanted).is_ok();
-        let then = if written { "It does now: run the tests again, and commit it." } else { "" };
-        unreachable!("tests/steps/examples.in did not name what is in examples/. {then}");
+    let read = |path: &str| {
+        let text = fs::read_to_string(top().join(path)).expect(path);
+        text.replace("\r\n", "\n")
+    };
+    let before = |path: &str| {
+        let text = read(path);
+        text.split("\n[[example]]\n").next().expect("a manifest").to_owned()
+    };
+    let manifests = ["Cargo.toml", "examples/many_clients/Cargo.toml"];
+    let mut differ = vec![];
+    for (path, wanted) in [
+        (manifests[0], before(manifests[0]) + &ours),
+        (manifests[1], before(manifests[1]) + &theirs),
+        ("tests/steps/examples.in", format!("lessons! {{\n{lessons}}}\n\nchat! {{\n{chat}}}\n")),
+    ] {
+        if read(path) != wanted {
+            // A checkout may be read-only.
+            let written =
+                env::var_os("CI").is_none() && fs::write(top().join(path), wanted).is_ok();
+            let then = if written { " does now: run the tests again, and commit it" } else { "" };
+            differ.push(format!("{path}{then}"));
+        }
     }
+    assert!(differ.is_empty(), "these did not name what is in examples/: {differ:?}");
+}
+
+/// Whether an example of Part 4 needs a package beside socket2.
+fn needs_more(text: &str) -> bool {
+    let more = ["mio::", "rustix::", "tokio::"];
+    code(text).any(|line| more.iter().any(|name| line.contains(name)))
 }
 
 /// The other end of such an example is the reader, whom a test plays.
 #[test]
 fn who_invites_a_peer_is_tested_with_one() {
     for name in LESSONS {
-        // Those of steps 7 and 16 have tests of their own, with several.
-        let special = ["07", "16"].contains(&&name[..2]);
+        // Those of steps 7, 16 and 25 to 27 have tests of their own, with several.
+        let special = ["07", "16", "25", "26", "27"].contains(&&name[..2]);
         let tested = snapshot_path(TRANSCRIPTS, &format!("{name}@two_terminals")).exists();
         let invites = source(name).contains("invite(");
         assert!(tested || special || !invites, "{name}: no test in two_terminals.rs");
@@ -146,8 +171,10 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 fn an_example_fits_the_class_room() {
     for (name, text) in files("examples", "rs") {
         let most = match &name[..2] {
-            "15" => 135,
-            "16" => 185,
+            "15" | "28" => 135,
+            "16" | "25" | "26" => 185,
+            // A protocol of several, and both ends of it.
+            "27" => 325,
             _ => 110,
         };
         let length = code(&text).count();
@@ -210,11 +237,11 @@ fn most_lines_are_the_lesson() {
     assert!(errors * 100 <= all * 3, "{errors} of {all} lines");
 }
 
-/// The course's figure. 13 and 14 need small queues, 16 a large one.
+/// The course's figure. 13 and 14 need small queues, those for many clients a large one.
 #[test]
 fn a_listener_has_a_backlog_of_100() {
     for (name, text) in files("examples", "rs") {
-        let special = ["13", "14", "16"].contains(&&name[..2]);
+        let special = ["13", "14", "16", "25", "26", "27"].contains(&&name[..2]);
         if text.contains(".listen(") && !special {
             let named =
                 text.contains(".listen(BACKLOG)") && text.contains("const BACKLOG: i32 = 100;");

@@ -11,7 +11,7 @@ use crate::command_line::servers;
 use crate::machine::{launch, program, spawn};
 use crate::support::{accept, connect, rest, source, within_limit};
 
-const TIME_WAIT: &str = "06";
+pub const TIME_WAIT: &str = "06";
 const LISTEN: &str = "0A";
 
 /// Every listener of the course on a port that has a connection in TIME_WAIT: SO_REUSEADDR lets it

@@ -4,8 +4,8 @@
 
 use std::thread;
 
-use crate::machine::{beside_busy_loops, queues};
-use crate::support::{compare, succeeds};
+use crate::machine::{beside_busy_loops, queues, skip};
+use crate::support::{compare, only_wine_differs, succeeds};
 
 /// One test per lesson, named by it, and the list of all of them.
 macro_rules! lessons {
@@ -31,6 +31,10 @@ macro_rules! chat {
 include!("examples.in");
 
 fn compare_with_transcript(name: &str) {
+    // Whether it ends is not known there, either.
+    if let (true, Some(why)) = (name.starts_with("27"), only_wine_differs(name)) {
+        return skip(&format!("{name}: {why}"));
+    }
     compare_alone(name, &succeeds(name, &[], ""));
 }
 

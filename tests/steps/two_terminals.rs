@@ -12,7 +12,7 @@ use socket2::SockRef;
 use crate::hostile::{greeted, hear, talk, udp_client};
 use crate::support::{
     HANG_LIMIT, Terminal, accept, as_ipv4, compare, connect, datagrams, expect, families, receive,
-    rest, run, source, succeeds,
+    regex, rest, run, source, succeeds,
 };
 use crate::transcripts::{LESSONS, compare_alone};
 
@@ -284,11 +284,33 @@ fn step_16_one_at_a_time() {
     }
 }
 
+/// How often it asks is the machine's affair; all calls but those three are for nothing.
+#[test]
+fn step_24_busy_loop() {
+    for family in families() {
+        let mut terminal = Terminal::start("24_busy_loop", &[family]);
+        let server = terminal.invited_to();
+        let [mut anna, ben] = [connect(server), connect(server)];
+        for text in ["hi\n", "你好\n"] {
+            anna.write_all(text.as_bytes()).expect("room");
+            terminal.wait_for(&format!("{} bytes", text.len()));
+        }
+        drop(ben);
+        let shown = terminal.finish();
+        let counts = regex(r"(\d+) calls, (\d+) for nothing");
+        let found = counts.captures(&shown).expect("two numbers");
+        let [calls, for_nothing] = [1, 2].map(|at| found[at].parse::<u64>().expect("a number"));
+        assert_eq!(calls, for_nothing + 3, "{shown}");
+        compare_both("24_busy_loop", &counts.replace(&shown, "N calls, N - 3 for nothing"));
+    }
+}
+
 /// Those that play both ends wherever they are: the same transcript on the
 /// address that they are given, and again at once on the same port.
 #[test]
 fn part_3_plays_on_the_address_that_it_is_given() {
-    let alone = |name: &&&str| **name > "08" && !source(name).contains("invite(");
+    let with_you = |name: &str| name == "25_keyboard" || source(name).contains("invite(");
+    let alone = |name: &&&str| **name > "08" && !with_you(name);
     let part_3 = LESSONS.iter().filter(alone);
     thread::scope(|scope| {
         for name in part_3 {

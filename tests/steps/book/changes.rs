@@ -10,7 +10,7 @@
 //! - `a client`: it is the chat's server, and what its client shows counts; or
 //!   `two clients`: what the second one shows.
 //! - `type: ...`: it is the chat's server, and its client is this command.
-//! - `number differs`: one with seven digits does, from machine to machine.
+//! - `number differs`: one with seven or eight digits does, from machine to machine.
 //! - `it stays the same`: as without the change.
 //!
 //! What comes of it is `examples/changes/EXAMPLE.NAME.snap`: what the compiler
@@ -21,7 +21,9 @@
 //! patch still fits.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use socket_steps::chat::Lang;
@@ -29,10 +31,12 @@ use socket_steps::chat::Lang;
 use crate::chat::LANGS;
 use crate::hostile_linux::ticks;
 use crate::machine::{command, has, launch, program, side_by_side};
-use crate::patched::{Program, build_all, original, patched, program_name, titles};
+use crate::patched::{
+    Lines, Program, build_all, numbers_fit, original, patched, program_name, titles,
+};
 use crate::support::{
-    TRANSCRIPTS, Terminal, assert_snapshot, closed_tcp_port, closed_udp_port, numbered, snapshot,
-    source, top,
+    TRANSCRIPTS, Terminal, assert_snapshot, closed_tcp_port, closed_udp_port, numbered, regex,
+    snapshot, source, top,
 };
 
 /// Who prints nothing for so long, and does nothing, waits.
@@ -56,17 +60,24 @@ const HEADER: [&str; 8] = [
     "it stays the same",
 ];
 
-struct Change {
+pub struct Change {
     /// `EXAMPLE.NAME`
-    title: String,
-    example: String,
+    pub title: String,
+    pub example: String,
     header: Vec<String>,
     /// The changed text of the example.
-    text: String,
+    pub text: String,
 }
 
 fn folder() -> PathBuf {
     top().join("examples/changes")
+}
+
+/// All of them.
+pub fn all() -> Vec<Change> {
+    let changes = titles(&folder(), ".patch").into_iter().map(Change::read);
+    let changes: Result<Vec<_>, _> = changes.collect();
+    changes.expect("every change fits")
 }
 
 impl Change {
@@ -90,27 +101,50 @@ impl Change {
         all.filter(|lang| is_chat || *lang == "en").collect()
     }
 
-    fn says(&self, words: &str) -> bool {
+    pub fn says(&self, words: &str) -> bool {
         self.header.iter().any(|line| line == words)
     }
 
-    fn argument(&self, key: &str) -> Option<&str> {
+    pub fn argument(&self, key: &str) -> Option<&str> {
         self.header.iter().find_map(|line| line.strip_prefix(key))
+    }
+
+    /// Its program.
+    pub fn program(&self) -> PathBuf {
+        BUILT.0.join(program_name(&self.title))
+    }
+
+    /// What the compiler says of it.
+    fn warnings(&self) -> &[String] {
+        BUILT.1.get(&program_name(&self.title)).map_or(&[], Vec::as_slice)
     }
 }
 
-/// All the changed examples, built: where their programs are, and what the
-/// compiler says of each.
-fn build(changes: &[Change]) -> (PathBuf, BTreeMap<String, Vec<String>>) {
-    let needs = format!(
+/// All the changed examples, built once for all tests: where their programs
+/// are, and what the compiler says of each.
+static BUILT: LazyLock<(PathBuf, BTreeMap<String, Vec<String>>)> = LazyLock::new(build);
+
+/// What the manifest of changed examples says that they need.
+pub fn needs() -> String {
+    let mut needs = format!(
         "socket2 = \"*\"\nsocket-steps = {{ path = {:?} }}\n",
         top().canonicalize().expect("a path")
     );
-    let programs: Vec<_> = changes
-        .iter()
-        .map(|change| Program { title: change.title.clone(), text: change.text.clone() })
-        .collect();
-    let (programs, output) = build_all("changes", &needs, &programs);
+    // And what some examples of Part 4 need.
+    let many = fs::read_to_string(top().join("examples/many_clients/Cargo.toml"));
+    for line in many.expect("a manifest").lines() {
+        if ["mio =", "rustix =", "tokio ="].iter().any(|name| line.starts_with(name)) {
+            needs += &format!("{line}\n");
+        }
+    }
+    needs
+}
+
+fn build() -> (PathBuf, BTreeMap<String, Vec<String>>) {
+    let programs = all().into_iter();
+    let programs: Vec<_> =
+        programs.map(|change| Program { title: change.title, text: change.text }).collect();
+    let (programs, output) = build_all("changes", &needs(), Lines::Known, &programs);
     let mut warnings = BTreeMap::<_, Vec<_>>::new();
     for line in output.lines() {
         // PROGRAM/EXAMPLE.rs:LINE:COLUMN: warning: ...
@@ -141,7 +175,7 @@ enum End {
 fn start(program: &Path, arguments: &str) -> Terminal {
     let mut shell = launch("sh");
     shell.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
-    Terminal::open(shell.args(arguments.split_whitespace()))
+    Terminal::open(shell.args(arguments.split_whitespace()).env("RUST_BACKTRACE", "0"))
 }
 
 /// Watches a program until it ends, or is seen to wait or to go on forever.
@@ -241,22 +275,23 @@ fn with_clients(change: &Change, lang: &str, server: &Path) -> String {
     format!("{}({} 1)\n", client.shown(), exit_status(lang))
 }
 
-fn what_comes_of(change: &Change, lang: &str, programs: &Path, warnings: &[String]) -> String {
-    let program = programs.join(program_name(&change.title));
+fn what_comes_of(change: &Change, lang: &str) -> String {
     let output = match change.example.as_str() {
-        "07_chat_server" => with_clients(change, lang, &program),
-        _ => alone(change, lang, &program),
+        "07_chat_server" => with_clients(change, lang, &change.program()),
+        _ => alone(change, lang, &change.program()),
     };
-    let mut all = warnings.join("\n");
+    let mut all = change.warnings().join("\n");
     if !all.is_empty() {
         all += "\n\n";
     }
-    all += &numbered(&output);
+    // A panic: newer Rust tells the number of the thread.
+    let output = regex(r"thread 'main' \(\d+\)").replace_all(&output, "thread 'main'");
+    all += &numbered(&output.replace(&format!("{}/", program_name(&change.title)), ""));
     if change.says("number differs") {
         let is_number = |word: &str| word.parse::<u64>().is_ok();
         let words = all.split(' ').map(|word| match word {
-            "8000000" => word,
-            _ if word.len() == 7 && is_number(word) => "MORE",
+            "8000000" | "20000000" => word,
+            _ if [7, 8].contains(&word.len()) && is_number(word) => "MORE",
             _ => word,
         });
         all = words.collect::<Vec<_>>().join(" ");
@@ -274,6 +309,8 @@ fn every_change_still_fits() {
     let mut outcomes = Vec::new();
     for change in changes.into_iter().flatten() {
         outcomes.extend(change.langs().iter().map(|lang| change.outcome(lang)));
+        let path = folder().join(format!("{}.patch", change.title));
+        assert_eq!(numbers_fit(&path, &source(&change.example)), Ok(()));
         let typed = change.argument("type: ").is_some() || change.says("two clients");
         let same = change.text == source(&change.example);
         let other = typed || change.argument("with: ").is_some();
@@ -291,15 +328,12 @@ fn every_change_still_fits() {
 #[test]
 #[ignore = "takes a minute: cargo test --test steps -- --ignored book"]
 fn changes() {
-    let changes = titles(&folder(), ".patch").into_iter().map(Change::read);
-    let changes: Result<Vec<_>, _> = changes.collect();
-    let mut changes = changes.expect("every change fits");
+    let mut changes = all();
     assert!(changes.len() > 50, "only {}", changes.len());
     if !has(&["nc"]) {
         changes.retain(|change| change.argument("type: ").is_none());
     }
-    let (programs, warnings) = build(&changes);
-    let none = Vec::new();
+    LazyLock::force(&BUILT);
 
     // Those that take long begin first.
     let in_langs = |change| {
@@ -307,11 +341,10 @@ fn changes() {
         langs.map(move |lang| (change, lang))
     };
     let mut left: Vec<_> = changes.iter().flat_map(in_langs).collect();
-    let long = ["16_one_at_a_time", "07_chat_server"];
+    let long = ["16_one_at_a_time", "16_thread_pool", "07_chat_server"];
     left.sort_by_key(|(change, _)| long.contains(&change.example.as_str()));
     let is_in_the_book = |(change, lang): &(&Change, &str)| {
-        let warnings = warnings.get(&program_name(&change.title)).unwrap_or(&none);
-        let output = what_comes_of(change, lang, &programs, warnings);
+        let output = what_comes_of(change, lang);
         assert_snapshot("changes", &change.outcome(lang), &output);
     };
     let failed = side_by_side(left, AT_A_TIME, is_in_the_book);

@@ -27,7 +27,7 @@ const READ_TO_THE_END: &str = "CLOSE-WAIT      0";
 const RUNS: usize = 20;
 
 /// Set in the network.
-const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
+pub const INSIDE: &str = "SOCKET_STEPS_IN_A_NETWORK";
 
 /// Runs `test`, which is the caller, once more in a network of its own, and `scene` there.
 pub fn in_a_network(test: &str, tools: &[&str], scene: impl FnOnce()) {

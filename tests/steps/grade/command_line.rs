@@ -25,10 +25,16 @@ impl Copy {
     fn new() -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("copy");
         fs::create_dir_all(&folder).expect("a folder");
-        let mut copy = Command::new("cp");
-        copy.current_dir(top()).arg("-r");
-        let files = ["Cargo.toml", "Cargo.lock", ".cargo", "examples", "src", "tests", "tools"];
-        succeeds(copy.args(files).arg(&folder));
+        // (The page of a check has the player of the book.)
+        fs::create_dir_all(folder.join("book")).expect("a folder");
+        for (files, to) in [
+            (&["Cargo.toml", "Cargo.lock", ".cargo", "examples", "src", "tests", "tools"][..], ""),
+            (&["book/look"], "book"),
+        ] {
+            let mut copy = Command::new("cp");
+            copy.current_dir(top()).arg("-r").args(files).arg(folder.join(to));
+            succeeds(&mut copy);
+        }
         let _ = fs::remove_file(folder.join("examples/your_turn/.progress"));
         Self(folder)
     }

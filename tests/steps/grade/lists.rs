@@ -18,7 +18,8 @@ fn read(path: &str) -> String {
 fn grade_lists_name_every_exercise() {
     let tasks = titles(&top().join("examples/your_turn"), ".rs");
     let mut missing = Vec::new();
-    let [mut bins, mut modules, mut rows, mut lessons] = [const { String::new() }; 4];
+    let [mut bins, mut solutions, mut modules, mut rows, mut lessons] =
+        [const { String::new() }; 5];
     let pages = titles(&top().join("book/src"), ".md");
     let pages = pages.iter().map(|page| (page, read(&format!("book/src/{page}.md"))));
     let pages: Vec<_> = pages.collect();
@@ -33,6 +34,9 @@ fn grade_lists_name_every_exercise() {
         }
         bins += &format!(
             "\n[[bin]]\nname = {task:?}\npath = \"{task}.rs\"\ntest = false\ndoc = false\n"
+        );
+        solutions += &format!(
+            "\n[[bin]]\nname = \"solution-{task}\"\npath = \"{task}.rs\"\ntest = false\ndoc = false\n"
         );
         modules += &format!("mod e{task};\n");
         let directive = format!("{{{{#your_turn {task} ");
@@ -65,6 +69,8 @@ fn grade_lists_name_every_exercise() {
 
     let manifest = read("examples/your_turn/Cargo.toml");
     let (by_hand, _) = manifest.split_once("\n[[bin]]\n").expect("a list");
+    let solved = read("tools/grade/solutions/Cargo.toml");
+    let (of_solutions, _) = solved.split_once("\n[[bin]]\n").expect("a list");
     let list = read("tools/grade/src/exercises.rs");
     let (head, _) = list.split_once("mod e").expect("the modules");
     // In the order of the book: a step may have several pages.
@@ -87,6 +93,7 @@ fn grade_lists_name_every_exercise() {
     let (_, after) = rest.split_once("\n\n").expect("its end");
     for (path, text) in [
         ("examples/your_turn/Cargo.toml", format!("{by_hand}{bins}")),
+        ("tools/grade/solutions/Cargo.toml", format!("{of_solutions}{solutions}")),
         (
             "tools/grade/src/exercises.rs",
             format!("{head}{modules}\nexercises! {{\n{rows}}}\n\n{chapters}"),

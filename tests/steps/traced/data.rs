@@ -58,7 +58,7 @@ fn a_record_shows_what_the_run_has_shown() {
     let Some(python) = python() else { return };
     let (talks, several) = (connected(TALKS), connected(SEVERAL));
     let runs: [(&[&str], &[&str]); 6] = [
-        (&[], &["--", program("06_close")]),
+        (&["--code"], &["--", program("06_close")]),
         (&["--all"], &["--", python, "-c", &talks]),
         (&["--time"], &["--", python, "-c", &several]),
         (&["--packets", "--time"], &["--", program("04_connect_udp")]),
@@ -262,7 +262,7 @@ fn one_line_says_what_is_wrong_with_a_file() {
         assert!(run.stdout.is_empty());
     };
     let (nowhere, touched) = (path("none").join("file"), path("touched"));
-    for option in ["--json", "--pcap", "--svg"] {
+    for option in ["--json", "--pcap", "--svg", "--page"] {
         says(&[option, "--", "true"], &format!("{option}: which file?"));
         let arguments = [option, text(&nowhere), "--", "touch", text(&touched)];
         says(&arguments, &format!("cannot write {}: No such file", text(&nowhere)));
@@ -289,7 +289,7 @@ fn one_line_says_what_is_wrong_with_a_file() {
     let before = fs::read(&file).expect("it");
     let link = path("link");
     symlink(&file, &link).expect("a link");
-    for other in ["--svg", "--pcap"] {
+    for other in ["--svg", "--pcap", "--page"] {
         let arguments = ["--from", text(&file), other, text(&link)];
         says(&arguments, &format!("{} is named twice", text(&link)));
         assert_eq!(fs::read(&file).expect("it"), before);
@@ -335,8 +335,8 @@ fn each_file_is_whole_where_another_one_is_full() {
     let path = |name: &str| folder.path().join(name);
     let program = connected("client.send(b'x')");
     let mut packets = None;
-    for full in ["--svg", "--json", "--pcap", ""] {
-        let files = ["json", "pcap", "svg"].map(|name| (format!("--{name}"), path(name)));
+    for full in ["--svg", "--json", "--pcap", "--page", ""] {
+        let files = ["json", "pcap", "svg", "page"].map(|name| (format!("--{name}"), path(name)));
         let mut run = launch(tool("trace"));
         for (option, file) in &files {
             let file = if option == full { Path::new("/dev/full") } else { file };
@@ -354,8 +354,9 @@ fn each_file_is_whole_where_another_one_is_full() {
         for (option, file) in files.iter().filter(|(option, _)| option != full) {
             let written = fs::read(file).expect("it");
             match &**option {
-                "--json" => assert!(written.ends_with(b"\"notes\":[]}\n"), "{full}"),
+                "--json" => assert!(written.ends_with(b"]}\n"), "{full}"),
                 "--svg" => assert!(written.ends_with(b"</svg>\n"), "{full}"),
+                "--page" => assert!(written.ends_with(b"</html>\n"), "{full}"),
                 _ => assert_eq!(*packets.get_or_insert(written.len()), written.len(), "{full}"),
             }
         }

@@ -8,7 +8,7 @@ use lexopt::Arg;
 use crate::catalogue::{self, Meant, table};
 use crate::exercise::Exercise;
 use crate::say::complain;
-use crate::{Reader, typed};
+use crate::{Reader, step_by_step, typed};
 
 pub const USAGE: &str = include_str!("usage.txt");
 
@@ -24,6 +24,8 @@ pub struct Wish {
     pub solution: bool,
     pub task: bool,
     pub watch: bool,
+    /// Where the page of the check that fails goes.
+    pub page: Option<PathBuf>,
     /// Where the page of a class goes, and what it is made of.
     pub report: Option<PathBuf>,
     pub records: Vec<PathBuf>,
@@ -57,6 +59,10 @@ impl Reader {
                 Arg::Long("report") => {
                     let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
                     wish.report = Some(file.into());
+                }
+                Arg::Long("page") => {
+                    let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
+                    wish.page = Some(file.into());
                 }
                 Arg::Value(path) if Path::new(&path).extension() == Some("json".as_ref()) => {
                     wish.records.push(path.into());
@@ -109,6 +115,9 @@ impl Reader {
         if is_graded {
             typed::look_at(command.unwrap_or_default(), &format!("{call} {name} --"))?;
         }
+        if let Some(file) = &wish.page {
+            step_by_step::try_to_write(file, self.course.as_ref())?;
+        }
         Ok(Some(wish))
     }
 
@@ -139,8 +148,8 @@ fn is_no_exercise(word: &OsStr) -> bool {
     catalogue::exercise(&word.to_string_lossy()).is_none()
 }
 
-const OPTIONS: [&str; 9] =
-    ["all", "help", "hint", "json", "report", "seed", "solution", "task", "watch"];
+const OPTIONS: [&str; 10] =
+    ["all", "help", "hint", "json", "page", "report", "seed", "solution", "task", "watch"];
 
 /// The option that has nearly this name.
 fn like(option: &str) -> Option<&'static str> {
@@ -163,6 +172,11 @@ fn check_together(wish: &Wish) -> Result<(), &'static str> {
             Err("--watch is for one exercise after the other")
         }
         Wish { watch: true, command: Some(_), .. } if !one => Err("which exercise?"),
+        Wish { page: Some(_), all, watch, json, .. }
+            if is_text || *all || *watch || *json || !one =>
+        {
+            Err("--page shows the check of one exercise that fails: --page FILE with a check")
+        }
         Wish { report: None, records, .. } if !records.is_empty() => {
             Err("the page goes to a file: --report class.html")
         }

@@ -136,7 +136,8 @@ mod tests {
             let both = vec!["04_doorman", "04_own_address_udp"];
             assert_eq!(meant(typed), Meant::OneOf(both), "{typed}");
         }
-        assert_eq!(meant("chat"), Meant::OneOf(vec!["07_chat_client", "16_group_chat"]));
+        let chats = vec!["07_chat_client", "16_group_chat", "27_group_chat_many"];
+        assert_eq!(meant("chat"), Meant::OneOf(chats));
         for (typed, like) in [
             ("05_ecko", "05_echo"),
             ("ehco", "05_echo"),

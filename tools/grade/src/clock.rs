@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::marks;
 use crate::processor::lost;
 use crate::wrong::{Wrong, seconds};
 
@@ -183,7 +184,7 @@ impl Clock {
 
     /// A wait that begins now.
     pub fn wait(&self, patience: Duration) -> Wait<'_> {
-        Wait { clock: self, since: Moment::now(), patience }
+        Wait { clock: self, since: Moment::now(), patience: patience * marks::factor() }
     }
 }
 

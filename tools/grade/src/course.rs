@@ -9,6 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::report;
+#[cfg(target_os = "linux")]
+use crate::say;
 
 pub struct Course {
     top: PathBuf,
@@ -46,11 +48,25 @@ impl Course {
     /// as well. Cargo runs in the current folder, where a relative target folder begins, and names
     /// the program that it has built.
     pub fn build(&self, exercise: &str) -> (Option<String>, Vec<u8>) {
+        self.cargo(["--package", "your-turn", "--bin", exercise])
+    }
+
+    /// A program of another package of the course.
+    #[cfg(target_os = "linux")]
+    pub fn build_tool(&self, package: &str, program: &str) -> Option<PathBuf> {
+        let (program, words) = self.cargo(["--package", package, "--bin", program]);
+        if program.is_none() {
+            say::print_error(String::from_utf8_lossy(&words));
+        }
+        program.map(PathBuf::from)
+    }
+
+    fn cargo(&self, what: [&str; 4]) -> (Option<String>, Vec<u8>) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
         build.arg("--manifest-path").arg(self.top.join("Cargo.toml"));
-        build.args(["--package", "your-turn", "--bin", exercise]);
+        build.args(what);
         if report::has_colours(&stderr()) {
             build.env("CARGO_TERM_COLOR", "always");
         }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -14,14 +15,17 @@ use crate::exercise::Check;
 use crate::groups::end_orphans;
 use crate::language::Language;
 use crate::machine;
+use crate::marks::{self, mark};
 use crate::program::{Program, last_words};
 use crate::stop_and_wait::Opponent;
 use crate::wire::{Bench, Datagrams, Peer};
-use crate::wrong::{Explain as _, How, Outcome, Wrong};
+use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds};
 
 /// Ports that no system gives away by itself (Linux from 32768 on, the others
 /// from 49152 on), so that nobody takes one between two runs of a program.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// The next one that a grader gives who is watched: the first is that of the tasks' texts.
+static NEXT: AtomicU16 = AtomicU16::new(20_817);
 
 /// A run of the program that is left alone while other checks go on, and perhaps a client of it.
 pub struct Aside {
@@ -40,6 +44,10 @@ pub struct Grading {
     pub by_chance: bool,
     /// Whether any connection to the program was made.
     has_connected: Cell<bool>,
+    /// Whether a check has left something for later ones.
+    pub has_left: bool,
+    /// Whether it has gone on from what others had left.
+    pub goes_on: bool,
 }
 
 const ONLY_THE_LINE: &str = "Your program is at the address that it was given: what is missing is \
@@ -67,6 +75,8 @@ impl Grading {
             chance: Rng::with_seed(seed),
             by_chance: false,
             has_connected: Cell::new(false),
+            has_left: false,
+            goes_on: false,
         }
     }
 
@@ -94,6 +104,16 @@ impl Grading {
     pub fn chance(&mut self) -> &mut Rng {
         self.by_chance = true;
         &mut self.chance
+    }
+
+    /// What chance gives from now on is known by this number.
+    pub fn chance_now(&self) -> u64 {
+        self.chance.get_seed()
+    }
+
+    /// Chance, as it was somewhere else.
+    pub fn set_chance(&mut self, chance: Rng) {
+        self.chance = chance;
     }
 
     /// Starts the program with an address that nobody has, and waits until it is ready.
@@ -240,6 +260,7 @@ impl Grading {
     /// hardly any time.
     pub fn set_aside(&mut self, program: Rc<Program>, peer: Option<Peer>) {
         self.bench.programs.borrow_mut().retain(|other| !Rc::ptr_eq(other, &program));
+        self.has_left = true;
         self.aside.push(Aside { program, peer, since: Instant::now() });
     }
 
@@ -248,6 +269,7 @@ impl Grading {
     pub fn set_apart(&mut self, opponent: Opponent) {
         let program = Rc::clone(&opponent.program);
         self.bench.programs.borrow_mut().retain(|other| !Rc::ptr_eq(other, &program));
+        self.has_left = true;
         self.apart.push(opponent);
     }
 
@@ -256,6 +278,7 @@ impl Grading {
         if self.apart.is_empty() {
             return Err(Wrong::machine("a check could not be run that this one goes on from"));
         }
+        self.goes_on = true;
         let opponent = self.apart.remove(0);
         self.bench.programs.borrow_mut().push(Rc::clone(&opponent.program));
         Ok(opponent)
@@ -263,11 +286,13 @@ impl Grading {
 
     /// What was set aside, in that order, when it was left alone for so long.
     pub fn after(&mut self, time: Duration) -> Outcome<Vec<Aside>> {
+        self.goes_on = true;
         let aside = std::mem::take(&mut self.aside);
         if aside.is_empty() {
             return Err(Wrong::machine("a check could not be run that this one goes on from"));
         }
         let left = aside.iter().map(|it| time.saturating_sub(it.since.elapsed())).max();
+        mark!("waits for {}", seconds(left.unwrap_or_default()));
         std::thread::sleep(left.unwrap_or_default());
         self.bench.programs.borrow_mut().extend(aside.iter().map(|it| Rc::clone(&it.program)));
         Ok(aside)
@@ -366,10 +391,16 @@ pub fn free_address() -> Outcome<SocketAddr> {
 /// The first of so many ports in a row that nobody has.
 pub fn free_addresses(number: u16, address: Ipv4Addr) -> Outcome<u16> {
     let at = |port| SocketAddr::from((address, port));
+    let is_watched = marks::are_wanted();
     for _ in 0..200 {
-        let first = fastrand::u16(PORTS.start..PORTS.end - number);
+        // Who is watched has a network of its own, where all are free: the same ones in each run.
+        let first = match is_watched {
+            true => NEXT.fetch_add(number + 1, Ordering::Relaxed),
+            false => fastrand::u16(PORTS.start..PORTS.end - number),
+        };
+        let are_free = || is_watched || (first..first + number).all(|port| is_free(at(port)));
         // With its bytes the wrong way round a port must be another one.
-        if first.swap_bytes() != first && (first..first + number).all(|port| is_free(at(port))) {
+        if first.swap_bytes() != first && are_free() {
             return Ok(first);
         }
     }

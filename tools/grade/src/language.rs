@@ -45,6 +45,12 @@ impl Language {
         })
     }
 
+    /// Whether each of its calls has a line of code that can be found.
+    #[cfg(target_os = "linux")]
+    pub fn is_compiled(self) -> bool {
+        matches!(self, Rust | C | Go | Unknown)
+    }
+
     fn is_named(self, names: &str) -> bool {
         let name = ALL.iter().find(|(language, ..)| *language == self).map(|(_, name, ..)| *name);
         names.split('|').any(|one| one == "else" || Some(one) == name)

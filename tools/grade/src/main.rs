@@ -29,7 +29,9 @@ mod guard;
 mod keeper;
 mod language;
 mod machine;
+mod marks;
 mod memory;
+mod one_check;
 mod page;
 mod patience;
 mod processor;
@@ -39,6 +41,8 @@ mod record;
 mod report;
 mod say;
 mod sockets;
+#[cfg_attr(not(target_os = "linux"), path = "step_by_step/elsewhere.rs")]
+mod step_by_step;
 mod stop_and_wait;
 mod terminal;
 mod typed;
@@ -75,7 +79,7 @@ struct Reader {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = keeper::work() {
+    if let Some(code) = keeper::work().or_else(one_check::work) {
         return code;
     }
     let course = Course::find();
@@ -248,6 +252,36 @@ impl Reader {
         }
     }
 
+    /// What is to be typed for a page of the check that fails; `None`: there is none on this
+    /// machine, or it was typed already.
+    fn page_command(&self, exercise: &Exercise, wish: &Wish) -> Option<String> {
+        if wish.page.is_some() || !step_by_step::is_possible(self.course.as_ref()) {
+            return None;
+        }
+        let page = format!("{} {} --page FILE", self.call(), exercise.name);
+        Some(match &wish.command {
+            Some(command) => format!("{page} -- {}", command.join(" ")),
+            None => page,
+        })
+    }
+
+    /// Writes the page of the check that has failed, if one has, and says what came of that.
+    fn step_by_step(&self, file: &Path, verdict: &Verdict, command: &[String]) {
+        let (Some(again), Some(title)) = (&verdict.again, verdict.failed) else {
+            if !verdict.is_busy {
+                say!("  No check fails, so there is no page.");
+            }
+            return;
+        };
+        let course = self.course.as_ref();
+        let expected = verdict.failure.as_ref().map_or("", |it| &it.expected);
+        let shown = step_by_step::Shown { again, title, expected, command, course };
+        match shown.write(file) {
+            Ok(words) => say!("\n{}", report::wrap(&words, "  ")),
+            Err(words) => say!("\n{}", report::wrap(&format!("No page. {words}"), "  ")),
+        }
+    }
+
     /// The reader's file as a command, if it compiles. What the compiler says is shown, if that is
     /// wanted.
     fn build(&self, exercise: &Exercise, tell: bool) -> Option<Vec<String>> {
@@ -263,9 +297,14 @@ impl Reader {
     fn grade_one(&mut self, exercise: &Exercise, wish: &Wish) -> ExitCode {
         let (seed, tell) = (wish.seed.unwrap_or_else(new_seed), !wish.json);
         let command = wish.command.clone().or_else(|| self.build(exercise, true));
-        let told = tell.then(|| Told::Once { hint: self.hint_command(exercise, wish) });
+        let hint = self.hint_command(exercise, wish);
+        let page = self.page_command(exercise, wish);
+        let told = tell.then_some(Told::Once { hint, page });
         let grade = |command| grade(exercise, command, seed, told.as_ref());
-        let verdict = command.map_or_else(Verdict::default, grade);
+        let verdict = command.clone().map_or_else(Verdict::default, grade);
+        if let (Some(file), Some(command)) = (&wish.page, &command) {
+            self.step_by_step(file, &verdict, command);
+        }
         if wish.json {
             say!("{}", verdict.record(exercise).as_json());
         }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Moment;
+use crate::marks;
 use crate::processor::time_of;
 use crate::program::Program;
 use crate::wire::Peer;
@@ -58,7 +59,10 @@ impl Pace {
     pub fn answered(&mut self) -> Outcome {
         self.answers += 1;
         let time = self.since.elapsed();
-        let is_slow = time > Duration::from_millis(1500) && time > SLUGGISH * self.answers;
+        // Each call of a program takes longer under a tracer.
+        let factor = if marks::are_wanted() { 10 } else { 1 };
+        let limit = (SLUGGISH * self.answers).max(Duration::from_millis(1500));
+        let is_slow = time > limit * factor;
         let computed = time_of(self.program.id()).saturating_sub(self.computed);
         if cfg!(not(target_os = "linux")) || !is_slow || computed > time / 4 {
             return Ok(());

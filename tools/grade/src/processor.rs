@@ -13,7 +13,9 @@ pub fn lost() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
-pub use linux::{Look, has_ended, is_busy, open_files, processes, time_of, turns_of, watch};
+pub use linux::{
+    Look, has_ended, is_busy, open_files, processes, thread_number, time_of, turns_of, watch,
+};
 
 #[cfg(not(target_os = "linux"))]
 pub fn watch() {}
@@ -71,6 +73,12 @@ pub fn has_ended(_: u32) -> bool {
 /// How many open files a program has, and all that it has started, as far as it is known.
 #[cfg(not(target_os = "linux"))]
 pub fn open_files(_: u32) -> usize {
+    0
+}
+
+/// How many threads a program has, and all that it has started, as far as it is known.
+#[cfg(not(target_os = "linux"))]
+pub fn thread_number(_: u32) -> usize {
     0
 }
 
@@ -204,6 +212,10 @@ mod linux {
     pub fn open_files(id: u32) -> usize {
         let files = |id: u32| Some(read_dir(format!("/proc/{id}/fd")).ok()?.count());
         processes(id).into_iter().filter_map(files).sum()
+    }
+
+    pub fn thread_number(id: u32) -> usize {
+        threads(id).len()
     }
 
     pub fn turns_of(id: u32) -> u64 {

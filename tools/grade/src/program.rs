@@ -22,6 +22,7 @@ use crate::groups;
 #[cfg(unix)]
 use crate::keeper;
 use crate::machine;
+use crate::marks::{self, mark};
 use crate::processor::{Doing, Look, is_busy};
 use crate::sockets::{self, Held};
 use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
@@ -135,7 +136,9 @@ pub struct Program {
 impl Program {
     /// Starts it with one more argument: what the exercise gives.
     pub fn start(command: &[String], argument: &str, clock: &Rc<Clock>) -> Outcome<Rc<Self>> {
-        machine::allow_loopback()?;
+        if !marks::are_wanted() {
+            machine::allow_loopback()?;
+        }
         machine::allow_files(FILES)?;
         machine::allow_processes(PROCESSES)?;
         let (program, arguments) = command.split_first().expect("a command is not empty");
@@ -160,6 +163,7 @@ impl Program {
         command.wrap(ProcessGroup::leader());
         #[cfg(windows)]
         command.wrap(JobObject);
+        mark!("starts the program, with the argument {}", quote(argument));
         let started = Instant::now();
         let mut child = command.spawn().map_err(|error| {
             if machine::is_full(&error) {
@@ -245,15 +249,17 @@ impl Program {
     /// Waits for its line `ready`.
     pub fn wait_until_ready(&self) -> Outcome {
         let expected = "the line \"ready\" on standard output";
+        mark!("expects {expected}");
         let start = Instant::now();
         let wait = self.clock.wait(AT_MOST_UNTIL_READY);
+        let asleep = ASLEEP_UNTIL_READY * marks::factor();
         let (mut look, mut last) = (Look::at(self.id()), Moment::now());
         let [mut slept, mut worked] = [Duration::ZERO; 2];
         let stop = loop {
             if self.is_ready.get() {
                 return Ok(());
             }
-            let Some(left) = wait.left().filter(|_| slept < ASLEEP_UNTIL_READY) else {
+            let Some(left) = wait.left().filter(|_| slept < asleep) else {
                 break RecvTimeoutError::Timeout;
             };
             match self.receive_line(left.min(LOOK)) {
@@ -277,7 +283,7 @@ impl Program {
         // The end of all the time, and no limit of its own.
         let was_cut = stop == RecvTimeoutError::Timeout
             && self.clock.is_up()
-            && slept < ASLEEP_UNTIL_READY
+            && slept < asleep
             && wait.elapsed() < AT_MOST_UNTIL_READY;
         self.count_start(self.started.elapsed());
         if was_cut {
@@ -298,6 +304,7 @@ impl Program {
 
     /// The next line that it prints and that has not been asked for (without `ready`).
     pub fn next_line(&self, expected: &str) -> Outcome<String> {
+        mark!("expects {}", the_line(expected));
         let start = Instant::now();
         let wait = self.clock.wait(self.patience());
         loop {
@@ -387,6 +394,7 @@ impl Program {
     /// Waits for a line. `ready` goes to nobody else.
     fn receive_line(&self, left: Duration) -> Result<(), RecvTimeoutError> {
         let (came, line) = self.lines.recv_timeout(left)?;
+        mark!("reads {} from the program", the_line(&line));
         self.said.borrow_mut().push(line.clone());
         match line.trim() {
             "ready" if !self.is_ready.replace(true) => {
@@ -459,6 +467,7 @@ impl Program {
     pub fn type_line(&self, line: &str) -> Outcome {
         // In one write, as a terminal does it: a program that reads without
         // a buffer gets the line and its ending together.
+        mark!("types {}", the_line(line));
         self.type_part(&format!("{line}\n")).after(the_line(line) + " (typed)")
     }
 
@@ -476,6 +485,7 @@ impl Program {
     /// Puts all of this on its standard input, and ends that. Not for more
     /// than the 64 KB that a pipe holds, unless the program reads.
     pub fn type_all(&self, bytes: &[u8]) {
+        mark!("types {}, and ends the input", show(bytes));
         let stdin = self.stdin.borrow_mut().take();
         let bytes = bytes.to_vec();
         // It may end before it has read all of it.
@@ -484,6 +494,7 @@ impl Program {
 
     /// Puts these bytes on its standard input.
     pub fn type_bytes(&self, bytes: &[u8]) {
+        mark!("types {}", show(bytes));
         // It may have ended.
         let _ = self.stdin.borrow_mut().as_mut().map(|to| to.write_all(bytes));
     }
@@ -505,11 +516,13 @@ impl Program {
 
     /// Ends its standard input: Ctrl-D.
     pub fn end_input(&self) {
+        mark!("ends the program's input");
         self.stdin.borrow_mut().take();
     }
 
     /// How it ends by itself.
     pub fn expect_end(&self) -> Outcome<ExitStatus> {
+        mark!("expects the end of the program");
         let start = Instant::now();
         self.ends_within(self.patience()).ok_or_else(|| {
             let got = format!("a program that still runs after {}", seconds(start.elapsed()));
@@ -593,6 +606,7 @@ impl Program {
         if self.killed.replace(true) {
             return;
         }
+        mark!("ends the program");
         let mut child = self.child.borrow_mut();
         let _ = child.start_kill();
         let _ = child.wait();

@@ -12,6 +12,7 @@ use crate::exercise::Exercise;
 use crate::exercises::CHAPTERS;
 use crate::record::Failure;
 use crate::say::{say, try_to_print};
+use crate::step_by_step::can_be_shown;
 
 const WIDTH: usize = 78;
 
@@ -125,8 +126,8 @@ pub fn too_busy(title: &str) {
 
 /// How the reader is told.
 pub enum Told {
-    /// On a command. A hint is had by this one.
-    Once { hint: String },
+    /// On a command. A hint is had by this one; and a page, if one can be made here.
+    Once { hint: String, page: Option<String> },
     /// Whenever a file is saved; keys give the rest.
     AgainAndAgain,
 }
@@ -149,8 +150,11 @@ pub fn failed(title: &str, failure: &Failure, exercise: &Exercise, told: &Told) 
         say!("");
     }
     say!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
-    if let Told::Once { hint } = told {
+    if let Told::Once { hint, page } = told {
         say!("  A hint: {hint}");
+        if let Some(page) = page.as_ref().filter(|_| can_be_shown(exercise.name, title)) {
+            say!("  Step by step: {page}");
+        }
     }
 }
 

@@ -232,10 +232,8 @@ impl Opponent {
         self.strangers.push(grading.datagrams()?);
         let port = own.map_or(0, |own| own.port());
         let other = format!("127.0.0.2:{port}");
-        if cfg!(target_os = "linux")
-            && let Ok(stranger) = grading.datagrams_at(&other)
-        {
-            self.strangers.push(stranger);
+        if cfg!(target_os = "linux") {
+            self.strangers.extend(grading.datagrams_at(&other));
         }
         Ok(())
     }
@@ -306,10 +304,12 @@ impl Opponent {
             let got = "nothing, for much longer than a try";
             return Err(self.wrong(How::Silent, awaited, got));
         }
+        let has_noise = self.noise.is_some();
+        let stray = (is_early && !has_noise).then(|| self.strays.pop_front()).flatten();
         if let Some(noise) = &mut self.noise {
             noise.make(wire, &mut self.strangers)?;
             self.sent = format!("{}, again and again", noise.words);
-        } else if is_early && let Some(stray) = self.strays.pop_front() {
+        } else if let Some(stray) = stray {
             self.stray(stray)?;
         } else if self.has_to_pause() {
             // The program must wait for it.

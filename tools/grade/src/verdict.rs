@@ -7,6 +7,7 @@ use crate::cause;
 use crate::exercise::{Check, Exercise};
 use crate::grading::Grading;
 use crate::guard::guarded;
+use crate::one_check::Again;
 use crate::record::{Failure, Record};
 use crate::report::{self, Told, Waiting};
 use crate::say::say;
@@ -19,7 +20,9 @@ pub struct Verdict {
     /// The title of the check that failed.
     pub failed: Option<&'static str>,
     /// What was wrong there.
-    failure: Option<Failure>,
+    pub failure: Option<Failure>,
+    /// How that check is run once more.
+    pub again: Option<Again>,
     /// Checks that this machine does not allow: neither passed nor failed.
     not_run: usize,
     /// The machine was too busy: then nothing failed.
@@ -74,7 +77,10 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
     }
     let mut verdict = Verdict { compiles: true, seed, ..Verdict::default() };
     let mut reason = String::new();
-    for check in exercise.checks {
+    let mut earlier = Vec::new();
+    for (number, check) in exercise.checks.iter().enumerate() {
+        let chance = grading.chance_now();
+        (grading.has_left, grading.goes_on) = (false, false);
         let waiting = told.map(|_| Waiting::on(check.title));
         let result = match grading.bench().clock.is_up() {
             true => Err(grading.bench().clock.time_was_up()),
@@ -107,6 +113,9 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
                 let advice = advice(check, wrong, &grading, verdict.passed == 0);
                 let advice = grading.language().words(&advice);
                 verdict.failed = Some(check.title);
+                let earlier = if grading.goes_on { earlier.clone() } else { vec![] };
+                verdict.again =
+                    Some(Again { exercise: exercise.name, check: number, chance, earlier });
                 verdict.failure = Some(Failure::new(wrong, advice, last_words));
             }
         }
@@ -124,6 +133,9 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
                 let failure = verdict.failure.clone().unwrap_or_default();
                 report::failed(check.title, &failure, exercise, told);
             }
+        }
+        if grading.has_left || grading.goes_on {
+            earlier.push(number);
         }
         grading.clear();
         let is_over = result.is_err() && grading.bench().clock.is_up();
@@ -150,7 +162,7 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
 }
 
 /// Runs one check, within the time that there is.
-fn run(check: &Check, grading: &mut Grading) -> Outcome {
+pub fn run(check: &Check, grading: &mut Grading) -> Outcome {
     let clock = Rc::clone(&grading.bench().clock);
     let (result, was_ended) = guarded(&clock, || (check.run)(grading));
     match was_ended {

@@ -16,6 +16,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::clock::{Clock, FIRST_START, LIMIT, PATIENCE};
 use crate::machine;
+use crate::marks::{self, mark};
 use crate::program::{Program, one_is_busy};
 use crate::wrong::{How, Outcome, Scene, Stream, Wrong, in_words, plural, quoted, seconds, show};
 
@@ -122,6 +123,7 @@ impl Peer {
         bench.close_dropped();
         let waiting = u32::try_from(Rc::strong_count(&bench.connected) - 1).unwrap_or(u32::MAX);
         machine::allow_queue(waiting.max(FEW))?;
+        mark!("connects to {to}");
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         set_up(&socket)?;
         let wait = bench.clock.wait(PATIENCE);
@@ -210,6 +212,9 @@ impl Peer {
 
     fn put(&mut self, bytes: &[u8]) -> Outcome {
         self.bench.close_dropped();
+        if !bytes.is_empty() {
+            mark!("sends {}", show(bytes));
+        }
         self.all_sent.extend(bytes);
         let start = Instant::now();
         let clock = &self.bench.clock;
@@ -240,6 +245,7 @@ impl Peer {
 
     /// Ends the grader's direction, and goes on receiving: a half-close.
     pub fn finish(&mut self) {
+        mark!("ends its direction, and goes on receiving");
         // If the connection is broken, the next receive tells.
         let _ = self.stream.shutdown(Shutdown::Write);
         self.has_finished = true;
@@ -251,12 +257,14 @@ impl Peer {
 
     /// Breaks the connection off: the program gets a reset.
     pub fn reset(self) {
+        mark!("breaks the connection off");
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         self.close();
     }
 
     /// Closes it now, and not when the grader goes on.
     pub fn close(self) {
+        mark!("closes the connection");
         let bench = Rc::clone(&self.bench);
         drop(self);
         bench.close_dropped();
@@ -339,6 +347,7 @@ impl Peer {
     pub fn send_meanwhile(&mut self, pieces: Vec<Vec<u8>>) -> Outcome {
         let (stream, is_done) = (self.stream.try_clone()?, Arc::clone(&self.is_done));
         let bytes: usize = pieces.iter().map(Vec::len).sum();
+        mark!("sends {bytes} bytes from now on, and receives nothing meanwhile");
         self.call_it(format!("{bytes} bytes, by a client that receives nothing for a while"));
         thread::Builder::new().spawn(move || {
             for piece in pieces {
@@ -354,6 +363,7 @@ impl Peer {
 
     /// Receives what was not received meanwhile, and the rest.
     pub fn expect_late(&mut self, expected: &[u8]) -> Outcome {
+        mark!("receives now, and expects {}", show(expected));
         let (got, stop) = self.receive_in_lumps(expected.len());
         self.is_done.store(true, Ordering::Relaxed);
         self.compare(expected, &got, &stop)
@@ -380,6 +390,7 @@ impl Peer {
         receive: impl FnOnce(&mut Self, &AtomicUsize) -> (Vec<u8>, Stop),
     ) -> Outcome {
         let stream = self.stream.try_clone()?;
+        mark!("sends in pieces, and receives meanwhile");
         let (taken, is_done) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (got, stop) = thread::scope(|scope| {
             scope.spawn(|| {
@@ -405,6 +416,7 @@ impl Peer {
 
     /// A line up to `\n`, without that. At most 4096 bytes.
     pub fn receive_line(&mut self, expected: &str) -> Outcome<String> {
+        mark!("expects the line {}", quoted(expected.as_bytes()));
         let mut line = Vec::new();
         loop {
             let (got, stop) = self.receive(1);
@@ -429,6 +441,7 @@ impl Peer {
 
     /// The stream must end here, in order: no more bytes, no reset.
     pub fn expect_end(&mut self) -> Outcome {
+        mark!("expects the end of the stream");
         let (got, stop) = self.receive(1);
         let (how, got) = match stop {
             Stop::End => return Ok(()),
@@ -447,6 +460,7 @@ impl Peer {
 
     /// Whatever may still come: then the connection is closed, or broken off.
     pub fn expect_close(&mut self) -> Outcome {
+        mark!("expects the end of the connection");
         loop {
             match self.receive(1 << 16).1 {
                 Stop::Full => {}
@@ -475,6 +489,7 @@ impl Peer {
 
     /// All that comes up to the end of the stream, and no more than so many bytes.
     pub fn up_to_the_end(&mut self, most: usize) -> Outcome<Vec<u8>> {
+        mark!("expects the end of the stream");
         let (got, stop) = self.receive(most);
         let (how, then) = match stop {
             Stop::End | Stop::Full => return Ok(got),
@@ -489,6 +504,7 @@ impl Peer {
 
     /// Nothing must have come, up to now.
     pub fn expect_nothing(&mut self) -> Outcome {
+        mark!("expects that nothing more has come");
         match &self.all_that_is_there(&[])[..] {
             [] => Ok(()),
             got => Err(self.wrong(How::More, "nothing yet", show(got))),
@@ -535,8 +551,11 @@ impl Peer {
     /// A program that sends an answer in two pieces waits for an
     /// acknowledgement between them, which the kernel delays by 40 ms.
     fn acknowledge_at_once(&self) {
+        // (The network of a grader that is watched does it by itself.)
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&self.stream).set_tcp_quickack(true);
+        if !marks::are_wanted() {
+            let _ = SockRef::from(&self.stream).set_tcp_quickack(true);
+        }
     }
 
     /// Up to this many bytes, and what it stopped at.
@@ -546,6 +565,9 @@ impl Peer {
 
     /// As many bytes as are expected. When others come, the rest of those is not waited for.
     fn receive_as(&mut self, expected: &[u8]) -> (Vec<u8>, Stop) {
+        if !expected.is_empty() {
+            mark!("expects {}", show(expected));
+        }
         let is_right = |at: usize, bytes: &[u8]| expected[at..].starts_with(bytes);
         self.receive_while(expected.len(), is_right)
     }
@@ -675,6 +697,7 @@ pub fn put_all(
 /// Waits for the program to connect.
 pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
     bench.close_dropped();
+    mark!("expects a connection to {}", listener.local_addr()?);
     listener.set_nonblocking(true)?;
     let start = Instant::now();
     let wait = bench.clock.wait(bench.clock.patience_to_start().max(PATIENCE + FIRST_START));

@@ -2,9 +2,24 @@
 
 use crate::words;
 
+/// May stand in front of a line that a program printed: then it is no line of ours, whatever it
+/// looks like. No program prints it.
+pub const PRINTED: char = '\u{1}';
+
 /// A timeline, read from its text.
 pub struct Timeline<'a> {
     pub(crate) lines: Vec<(&'a str, Line<'a>)>,
+    /// What is known of each of them besides.
+    pub(crate) besides: Vec<Besides<'a>>,
+}
+
+/// What a picture does not say.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Besides<'a> {
+    /// The program's file and its line that did it (`--code`).
+    pub place: Option<(&'a str, u32)>,
+    /// When it was (`--time`).
+    pub times: Option<&'a str>,
 }
 
 pub(crate) enum Line<'a> {
@@ -34,12 +49,14 @@ pub(crate) enum Line<'a> {
         fate: Option<&'a str>,
         /// Who says that there is no way.
         by: Option<&'a str>,
-        /// How many bytes it carries.
+        /// How many bytes it carries, and which: quoted, and cut if they are many.
         length: Option<&'a str>,
+        data: Option<&'a str>,
     },
-    /// Whose state it is, and what it is now.
+    /// Whose state it is, what it was, if that is said, and what it is now.
     State {
         of: Socket<'a>,
+        before: &'a str,
         state: &'a str,
         /// What else is said of its descriptor.
         holder: &'a str,
@@ -57,6 +74,7 @@ pub(crate) enum Line<'a> {
 }
 
 /// An end that the kernel's tables have.
+#[derive(Clone, Copy)]
 pub(crate) struct Socket<'a> {
     pub descriptor: Option<&'a str>,
     /// Its port, and its peer's.
@@ -68,8 +86,43 @@ impl<'a> Timeline<'a> {
     /// Reads what `cargo trace` printed.
     #[must_use]
     pub fn read(text: &'a str) -> Self {
-        let read = |line| Some((line, Line::read(line)?));
-        Self { lines: text.lines().map(without_times).filter_map(read).collect() }
+        let (mut lines, mut besides) = (vec![], vec![]);
+        // That of the next line that is printed.
+        let mut prints = None;
+        for line in text.lines() {
+            if let Some(printed) = line.strip_prefix(PRINTED) {
+                lines.push((printed, Line::Title(printed)));
+                besides.push(Besides { place: prints.take(), times: None });
+                continue;
+            }
+            let (line, times) = without_times(line);
+            let (line, mut place) = without_place(line);
+            if place.is_some() && line.starts_with(PRINTS) {
+                prints = place;
+                continue;
+            }
+            let read = Line::read(line).unwrap_or(Line::Note { label: None, text: line.trim() });
+            if matches!(read, Line::Title(_)) {
+                place = prints.take();
+            }
+            lines.push((line, read));
+            besides.push(Besides { place, times });
+        }
+        Self { lines, besides }
+    }
+
+    /// The text without lines of code.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for ((line, _), besides) in self.lines.iter().zip(&self.besides) {
+            text.push_str(line);
+            if let Some(times) = besides.times {
+                text.extend(["  [", times, "]"]);
+            }
+            text.push('\n');
+        }
+        text
     }
 }
 
@@ -112,6 +165,7 @@ impl<'a> Line<'a> {
                 let (from, to) = ends.split_once(" -> ")?;
                 let (kind, carries) = what.split_once("  ").unwrap_or((what, ""));
                 let length = carries.split_once(" byte").map(|(length, _)| length);
+                let data = carries.find('"').map(|at| &carries[at..]);
                 let (kind, fate) = match kind.rsplit_once(", ") {
                     Some((kind, fate @ ("lost" | "late" | "twice"))) => (kind, Some(fate)),
                     _ => (kind, None),
@@ -122,7 +176,7 @@ impl<'a> Line<'a> {
                 };
                 let first = kind.strip_suffix(", again");
                 let (kind, again) = (first.unwrap_or(kind), first.is_some());
-                Self::Packet { from, to, kind, again, fate, by, length }
+                Self::Packet { from, to, kind, again, fate, by, length, data }
             }
             "state" | "queue" => {
                 let (who, what) = rest.split_once(": ")?;
@@ -135,14 +189,21 @@ impl<'a> Line<'a> {
                 let (before, after) = what.split_once(" -> ").unwrap_or(("", what));
                 if kind == "state" {
                     let (state, holder) = after.split_once(", ").unwrap_or((after, ""));
-                    Self::State { of, state, holder }
+                    Self::State { of, before, state, holder }
                 } else {
-                    let whole = || before.rsplit_once(' ').map(|(name, _)| name);
-                    let name = before.strip_suffix(" not empty").or_else(whole)?;
-                    Self::Queue { of, name, length: after }
+                    // What was there before we came has no arrow: "Recv-Q 5".
+                    let first = if before.is_empty() { after } else { before };
+                    let name = match first.strip_suffix(" not empty") {
+                        Some(name) => name,
+                        None => first.rsplit_once(' ')?.0,
+                    };
+                    let length = if before.is_empty() { first[name.len()..].trim() } else { after };
+                    Self::Queue { of, name, length }
                 }
             }
-            _ => Self::Note { label: None, text: rest },
+            "..." => Self::Note { label: None, text: rest },
+            // A line of the program's own, which begins with spaces as well.
+            _ => Self::Title(line),
         })
     }
 }
@@ -152,13 +213,34 @@ fn labelled(call: &str) -> (Option<&str>, &str) {
     call.rsplit_once(": ").map_or((None, call), |(label, name)| (Some(label), name))
 }
 
-/// A line of ours without what `--time` has put at its end: "[at 0.1 s, took 0.1 ms]".
-fn without_times(line: &str) -> &str {
-    let found = line.strip_suffix(']').filter(|line| line.starts_with("  "));
-    match found.and_then(|line| line.rsplit_once("  [")) {
-        Some((line, times)) if times.starts_with("at ") || times.starts_with("took ") => line,
-        _ => line,
+/// A line of ours without what `--time` has put at its end, "[at 0.1 s, took 0.1 ms]", and that.
+fn without_times(line: &str) -> (&str, Option<&str>) {
+    match bracketed(line) {
+        Some((line, times)) if times.starts_with("at ") || times.starts_with("took ") => {
+            (line, Some(times))
+        }
+        _ => (line, None),
     }
+}
+
+/// Stands above a line that a program printed, and says where it did.
+const PRINTS: &str = "  prints";
+
+/// A call, its result or `prints` without what `--code` has put at its end, "[04_accept.rs:35]",
+/// and that.
+fn without_place(line: &str) -> (&str, Option<(&str, u32)>) {
+    let has_one = ["  call ", "  result ", PRINTS].iter().any(|kind| line.starts_with(kind));
+    let found = bracketed(line).filter(|_| has_one).and_then(|(line, place)| {
+        let (file, number) = place.rsplit_once(':')?;
+        Some((line, (file, number.parse().ok()?)))
+    });
+    found.map_or((line, None), |(line, place)| (line, Some(place)))
+}
+
+/// A line of ours, and what stands in brackets at its end.
+fn bracketed(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_suffix(']').filter(|line| line.starts_with("  "))?;
+    line.rsplit_once("  [")
 }
 
 #[cfg(test)]
@@ -170,10 +252,60 @@ mod tests {
         let line =
             r#"  packet    1 -> 2  PSH ACK  4 bytes "pong"  [at 0.5 s, 40.1 ms after "ping"]"#;
         let plain = r#"  packet    1 -> 2  PSH ACK  4 bytes "pong""#;
-        assert_eq!(without_times(line), plain);
-        assert_eq!(without_times(plain), plain);
+        assert_eq!(without_times(line), (plain, Some("at 0.5 s, 40.1 ms after \"ping\"")));
+        assert_eq!(without_times(plain), (plain, None));
         let printed = "a line  [at 0.5 s]";
-        assert_eq!(without_times(printed), printed);
+        assert_eq!(without_times(printed), (printed, None));
+    }
+
+    #[test]
+    fn nor_which_line_of_the_program_it_was() {
+        let text = "  call    bind(FD1, A:0) = 0  [a b.rs:35]  [at 0.1 s]
+  prints  [a.py:7]
+a line  [x.rs:1]
+another
+  prints  [a.py:8]
+
+  packet    1 -> 2  PSH ACK  4 bytes \"  [a:1]\"
+  call    poll([{fd=FD1, revents=POLLIN}])
+";
+        let read = Timeline::read(text);
+        let places: Vec<_> = read.besides.iter().map(|one| one.place).collect();
+        let (of, at, none) = (Some(("a b.rs", 35)), Some(("a.py", 7)), None);
+        assert_eq!(places, [of, at, none, Some(("a.py", 8)), none, none]);
+        assert_eq!(read.lines[0].0, "  call    bind(FD1, A:0) = 0");
+        assert_eq!(read.lines[1].0, "a line  [x.rs:1]");
+    }
+
+    #[test]
+    fn what_a_program_printed_may_be_marked() {
+        let text = "  call    x() = 0  [a.rs:1]  [at 0.1 s]
+  prints  [a.rs:2]
+\u{1}  call    y() = 0  [a.rs:3]
+\u{1}(exited with 7)
+";
+        let read = Timeline::read(text);
+        assert!(read.lines[1..].iter().all(|(_, line)| matches!(line, Line::Title(_))));
+        assert_eq!(read.besides[1].place, Some(("a.rs", 2)));
+        let plain = "  call    x() = 0  [at 0.1 s]\n  call    y() = 0  [a.rs:3]\n(exited with 7)\n";
+        assert_eq!(read.text(), plain);
+    }
+
+    #[test]
+    fn a_queue_may_have_been_there() {
+        for (line, said) in [
+            ("accept queue 2", ("accept queue", "2")),
+            ("Recv-Q not empty", ("Recv-Q", "not empty")),
+            ("Recv-Q empty -> not empty", ("Recv-Q", "not empty")),
+            ("Recv-Q not empty -> empty", ("Recv-Q", "empty")),
+            ("Send-Q 0 -> 5", ("Send-Q", "5")),
+        ] {
+            let line = format!("  queue     FD1, at 8090: {line}");
+            let Some(Line::Queue { name, length, .. }) = Line::read(&line) else {
+                unreachable!("no queue")
+            };
+            assert_eq!((name, length), said);
+        }
     }
 
     #[test]
@@ -187,6 +319,14 @@ mod tests {
         let line = Line::read("  call    (python3: exited with 7)");
         let Some(Line::Note { label, text }) = line else { unreachable!("no note") };
         assert_eq!((label, text), (Some("python3"), "(python3: exited with 7)"));
+    }
+
+    #[test]
+    fn a_program_may_print_spaces_in_front() {
+        let own = "  line 33: let socket = Socket::new()?;";
+        assert!(matches!(Line::read(own), Some(Line::Title(text)) if text == own));
+        let many = Line::read("  ...     9 times in all");
+        assert!(matches!(many, Some(Line::Note { text: "9 times in all", .. })));
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn row(sides: &Sides<'_>, index: usize, line: &Line<'_>, words: &Words) -> Optio
         Line::Result { name, result, .. } => {
             What::Result { side, text: (*name).to_owned(), result: (*result).to_owned() }
         }
-        Line::Packet { from, to, kind, again, fate, by, length } => {
+        Line::Packet { from, to, kind, again, fate, by, length, .. } => {
             let sides = (sides.of_port(from), sides.of_port(to));
             let mut text = match by {
                 Some(by) => words.fill("ICMP: host unreachable, says {address}", &[by]),
@@ -159,7 +159,7 @@ fn row(sides: &Sides<'_>, index: usize, line: &Line<'_>, words: &Words) -> Optio
             }
             What::Packet { from: sides.0, to: sides.1, text, lost: *fate == Some("lost") }
         }
-        Line::State { of, state, holder } => {
+        Line::State { of, state, holder, .. } => {
             let now = words.of(state);
             let text = match (of.descriptor, sides.had(index)) {
                 (Some(name), _) if *state == "LISTEN" => {
@@ -235,8 +235,13 @@ fn call(name: &str, arguments: &str, result: Option<&str>, words: &Words) -> (St
 fn only_asks(name: &str, arguments: &str, result: Option<&str>) -> bool {
     let sets = arguments.contains("F_SETFL") || result.is_some_and(|made| made.starts_with("FD"));
 
+    // What is no socket has no state: the player shows it, with what it gives.
+    let other = |text: &str| ["EPOLL", "EVENT"].iter().any(|start| text.starts_with(start));
+
     ["getsockname", "getpeername", "getsockopt"].contains(&name)
         || name.contains("poll")
+        || other(arguments)
+        || result.is_some_and(other)
         || (name == "fcntl" && !sets)
 }
 
@@ -289,6 +294,10 @@ client  connect  exited with 7, 5 bytes
 (it still slept, and goes on)
 (--fault accept=EMFILE never struck)
 (not shown: what epoll_wait gave)
+(no lines of code: it has no debug information)
+(it was not started: another one had not waited yet)
+(1 datagram came in parts, and is shown as one packet)
+(2 datagrams came in parts: each is shown as one packet)
   ...     of this call, or of another at the same time:
   call    (killed by SIGSEGV)
 ";
@@ -441,6 +450,22 @@ client  connect  exited with 7, 5 bytes
         let svg = picture(twice, &[]).expect("a picture");
         let texts: Vec<_> = texts(&svg).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["program", "kernel", "fcntl FD1", "FD2"]);
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_to_the_player() {
+        let text = "  call    epoll_create1(EPOLL_CLOEXEC) = EPOLL1
+  call    eventfd2(0, EFD_NONBLOCK) = EVENT1
+  call    socket(AF_INET) = FD1
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, FD1, {events=EPOLLIN, data=0}) = 0
+  call    fcntl(EPOLL1, F_DUPFD_CLOEXEC, 3) = EPOLL2
+  call    write(EVENT1, [1], 8) = 8
+  call    epoll_wait(EPOLL1, [{events=EPOLLIN, data=0}], 8, -1) = 1 (FD1)
+  call    close(EPOLL1) = 0
+";
+        let svg = picture(text, &[]).expect("a picture");
+        let texts: Vec<_> = texts(&svg).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["program", "kernel", "socket", "FD1"]);
     }
 
     #[test]

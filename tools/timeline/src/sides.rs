@@ -10,6 +10,15 @@ pub(crate) enum Side {
     Right,
 }
 
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
 pub(crate) struct Sides<'a> {
     /// Of each line: whose doing it is. Packets, states and queues are that of the call above.
     acting: Vec<Option<Side>>,
@@ -22,12 +31,34 @@ pub(crate) struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     pub fn new(lines: &[(&'a str, Line<'a>)]) -> Self {
+        let first = Self::read(lines, HashMap::new());
+        // Where the call that made a descriptor is left out, its port says on which side it is.
+        let seen = lines.iter().filter_map(|(_, line)| match line {
+            Line::State { of, .. } | Line::Queue { of, .. } => {
+                Some((of.descriptor?, *first.ports.get(of.port)?))
+            }
+            _ => None,
+        });
+        let mut descriptors: HashMap<_, _> = seen.collect();
+        for (_, line) in lines {
+            if let Line::Call { result: Some(made), .. } | Line::Result { result: made, .. } = line
+            {
+                descriptors.remove(made);
+            }
+        }
+        match descriptors.is_empty() {
+            true => first,
+            false => Self::read(lines, descriptors),
+        }
+    }
+
+    fn read(lines: &[(&'a str, Line<'a>)], mut descriptors: HashMap<&'a str, Side>) -> Self {
         let mut ports = HashMap::new();
-        // Those of ports that the tables never had.
-        let mut guessed = HashMap::new();
+        // Who sent something to whom, and on which side that call was: for ports that the tables
+        // never had.
+        let mut sent = vec![];
         let mut names: HashMap<&str, &str> = HashMap::new();
         let mut had = HashMap::new();
-        let mut descriptors: HashMap<&str, Side> = HashMap::new();
         let mut programs: HashMap<&str, Side> = HashMap::new();
         let mut called = vec![];
         let mut acting = vec![];
@@ -36,9 +67,22 @@ impl<'a> Sides<'a> {
             match line {
                 Line::Call { label, name, arguments, result } => {
                     let made = result.filter(|result| result.starts_with("FD"));
-                    let of = descriptor(arguments);
-                    let side = match made {
+                    let of = epoll_at(arguments).unwrap_or_else(|| descriptor(arguments));
+                    if let Some(set) = result.and_then(epoll_at) {
+                        // An epoll is of who looks at these.
+                        let first = first_in(set, &lines[index + 1..]);
+                        let known = first.map(|first| {
+                            let known = descriptors.get(first).copied();
+                            known.unwrap_or_else(|| side_of(first, &lines[index + 1..]))
+                        });
+                        descriptors.extend(known.map(|side| (set, side)));
+                    }
+                    let side = match made.or(result.and_then(epoll_at)) {
                         Some(_) if name.starts_with("accept") => Side::Right,
+                        Some(set) if name.starts_with("epoll_") => {
+                            let now = descriptors.get(set).copied().or(now);
+                            now.unwrap_or(Side::Right)
+                        }
                         Some(made) if *name == "socket" => side_of(made, &lines[index + 1..]),
                         _ => {
                             let program = label.and_then(|label| programs.get(label));
@@ -74,22 +118,22 @@ impl<'a> Sides<'a> {
                         }
                     }
                 }
-                Line::Packet { from, to, .. } => {
-                    // What is sent first in a call is sent by its own side.
-                    if let Some(side) = now {
-                        let other = if side == Side::Left { Side::Right } else { Side::Left };
-                        guessed.entry(*from).or_insert(side);
-                        guessed.entry(*to).or_insert(other);
-                    }
-                }
+                Line::Packet { from, to, .. } => sent.extend(now.map(|side| (*from, *to, side))),
                 Line::Title(title) => now = by_its_word(title).or(now),
                 Line::Note { text, .. } if text.starts_with('(') => now = None,
                 _ => {}
             }
             acting.push(now);
         }
-        for (port, side) in guessed {
-            ports.entry(port).or_insert(side);
+        for (from, to, side) in sent {
+            let known = |port| ports.get(port).copied();
+            // What is sent first in a call is sent by its own side.
+            let side = match (known(from), known(to)) {
+                (None, Some(other)) => other.other(),
+                _ => side,
+            };
+            let side = *ports.entry(from).or_insert(side);
+            ports.entry(to).or_insert(side.other());
         }
         // Which side a program is on may be known only after its first lines.
         for (now, (_, line)) in acting.iter_mut().zip(lines) {
@@ -124,26 +168,74 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// The examples say who acts; other lines are of whoever made the last call.
-fn by_its_word(title: &str) -> Option<Side> {
-    let words = [("client", Side::Left), ("server", Side::Right)];
-    let starts = |(word, _): &(&str, _)| title.starts_with(word);
-    words.into_iter().find(starts).map(|(_, side)| side)
+/// The examples say who acts, in a column of its own ("client", "clients", "client 2"); other lines are
+/// of whoever made the last call. (A server, too, may say "client connected".)
+pub(crate) fn by_its_word(title: &str) -> Option<Side> {
+    let (who, _) = title.split_once("  ")?;
+    let who = who.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end();
+    match who.strip_suffix('s').unwrap_or(who) {
+        "client" => Some(Side::Left),
+        "server" => Some(Side::Right),
+        _ => None,
+    }
 }
 
-/// The first argument: most calls' descriptor. FD1; FD1b and FD1-27 are other sockets of the same
-/// number.
+/// The first argument: most calls' descriptor.
 pub(crate) fn descriptor(arguments: &str) -> &str {
-    let first = arguments.find("FD").map_or("", |at| &arguments[at..]);
-    let mut end = first.len().min(2);
+    arguments.find("FD").map_or("", |at| name_at(&arguments[at..]))
+}
+
+/// All descriptors in a call, but for what looks like one in a string.
+pub(crate) fn descriptors(call: &str) -> Vec<&str> {
+    let (mut found, mut before, mut in_string, mut escaped) = (vec![], ' ', false, false);
+    for (at, character) in call.char_indices() {
+        if in_string {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character == '"' {
+            in_string = true;
+        } else if character == 'F' && !before.is_ascii_alphanumeric() && before != '_' {
+            let name = name_at(&call[at..]);
+            if name.len() > "FD".len() && !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        before = character;
+    }
+    found
+}
+
+/// The name of a descriptor with which a text begins. FD1; FD1b and FD1-27 are other sockets of
+/// the same number.
+fn name_at(text: &str) -> &str {
+    let Some(number) = text.strip_prefix("FD") else { return "" };
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    end += digits(&first[end..]);
-    match first.as_bytes().get(end) {
+    let mut end = "FD".len() + digits(number);
+    match text.as_bytes().get(end) {
         Some(b'b'..=b'z') => end += 1,
-        Some(b'-') => end += 1 + digits(&first[end + 1..]),
+        Some(b'-') => end += 1 + digits(&text[end + 1..]),
         _ => {}
     }
-    &first[..end]
+    &text[..end]
+}
+
+/// The name of an epoll with which a text begins.
+fn epoll_at(text: &str) -> Option<&str> {
+    let number =
+        text.strip_prefix("EPOLL").filter(|it| it.starts_with(|c: char| c.is_ascii_digit()))?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let end = number.find(|c| !is_name(c)).unwrap_or(number.len());
+    Some(&text[..text.len() - number.len() + end])
+}
+
+/// The first socket that it is to look at.
+fn first_in<'a>(set: &str, later: &[(&'a str, Line<'a>)]) -> Option<&'a str> {
+    later.iter().find_map(|(_, line)| match line {
+        Line::Call { name: "epoll_ctl", arguments, .. } if epoll_at(arguments) == Some(set) => {
+            Some(descriptor(arguments)).filter(|name| !name.is_empty())
+        }
+        _ => None,
+    })
 }
 
 /// On which side a new socket will be: a client connects, or sends before it receives.
@@ -154,8 +246,12 @@ fn side_of(new: &str, later: &[(&str, Line<'_>)]) -> Side {
             continue;
         }
         match *name {
-            "connect" | "send" | "sendto" | "sendmsg" | "write" => return Side::Left,
-            "listen" | "recv" | "recvfrom" | "recvmsg" | "read" => return Side::Right,
+            "connect" | "send" | "sendto" | "sendmsg" | "write" => {
+                return Side::Left;
+            }
+            "listen" | "recv" | "recvfrom" | "recvmsg" | "read" => {
+                return Side::Right;
+            }
             _ => {}
         }
     }
@@ -178,6 +274,40 @@ mod tests {
         ] {
             assert_eq!(descriptor(arguments), name, "{arguments}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_is_no_descriptor() {
+        for (call, names) in [
+            (r#"sendto(FD1, "FD2 \" FD3", 9, 0, NULL, 0) = 9"#, &["FD1"][..]),
+            ("poll([{fd=FD1, events=POLLIN}, {fd=FD2-27}]) = 1 ([{fd=FD1}])", &["FD1", "FD2-27"]),
+            ("fcntl(FD3b, F_DUPFD_CLOEXEC, FD_CLOEXEC) = FD4", &["FD3b", "FD4"]),
+        ] {
+            assert_eq!(descriptors(call), names);
+        }
+    }
+
+    #[test]
+    fn who_waits_in_an_epoll_is_who_looks_at_its_first_socket() {
+        let text = "  call    epoll_create1(EPOLL_CLOEXEC) = EPOLL1
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, EVENT1, {events=EPOLLIN, data=0}) = 0
+  call    socket(AF_INET) = FD1
+  call    listen(FD1, 1) = 0
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, FD1, {events=EPOLLIN, data=1}) = 0
+  call    socket(AF_INET) = FD2
+  call    connect(FD2) = 0
+  call    epoll_wait(EPOLL1, [{events=EPOLLIN, data=1}], 8, -1) = 1 (FD1)
+  call    close(FD2) = 0
+  call    close(EPOLL1) = 0
+  call    epoll_create1(EPOLL_CLOEXEC) = EPOLL1b
+";
+        let sides = Sides::new(&crate::Timeline::read(text).lines);
+        let marks = (0..11).map(|index| match sides.acting(index) {
+            Some(Side::Left) => 'l',
+            Some(Side::Right) => 'r',
+            None => '-',
+        });
+        assert_eq!(marks.collect::<String>(), "rrrrrllrlrr");
     }
 
     #[test]

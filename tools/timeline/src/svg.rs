@@ -356,7 +356,7 @@ fn wrapped(title: &str, most: usize) -> Vec<String> {
     all
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     // XML has no other control characters.
     let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     let text = text.replace(odd, "\u{fffd}").replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");

@@ -39,7 +39,7 @@ pub(crate) const ENGLISH: [&str; 31] = [
 ];
 
 /// Lines of a timeline that no program printed.
-pub(crate) const NOTES: [&str; 20] = [
+pub(crate) const NOTES: [&str; 24] = [
     "(the kernel, by itself)",
     "(exited with {status})",
     "(a process ended)",
@@ -55,6 +55,10 @@ pub(crate) const NOTES: [&str; 20] = [
     "(killed by {signal})",
     "({option} never struck)",
     "(not shown: {what})",
+    "(no lines of code: {why})",
+    "({program} was not started: {other} had not waited yet)",
+    "(1 datagram came in parts, and is shown as one packet)",
+    "({number} datagrams came in parts: each is shown as one packet)",
     "of this call, or of another at the same time:",
     "all of this, {number} times in all",
     "all of this, {number} times in all, each with its own {own}",

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::order::Program;
 use crate::record::{Event, Outcome, Sink};
+use crate::source::Source;
 use crate::strace::{Action, CLOSE, Call, End, OPEN, Times};
 use crate::tables::{Change, Row};
 use crate::tap::{Fate, Kind, Packet};
@@ -67,6 +68,8 @@ struct EventObject {
     at: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     took: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<(String, u32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,6 +196,7 @@ impl<'a> Writer<'a> {
             child: event.is_child,
             at: event.times.at.map(since),
             took: event.times.took.map(|time| time.as_secs_f64()),
+            source: event.source.as_ref().map(|it| (it.file.to_string(), it.line)),
             unsure: event.is_unsure,
             packets: event
                 .packets
@@ -246,6 +250,8 @@ impl<'a> Writer<'a> {
 pub struct Reader {
     /// What its programs are called.
     pub names: Vec<String>,
+    /// What was run.
+    pub programs: Vec<Program>,
     /// When it began.
     pub start: Duration,
     file: String,
@@ -279,14 +285,20 @@ impl Reader {
         let Ok(Object::Record { start, programs, .. }) = serde_json::from_slice(&line) else {
             return Err(none());
         };
-        let names = programs.into_iter().map(|program| program.name).collect();
+        let names = programs.iter().map(|program| program.name.clone()).collect();
+        let program = |ProgramObject { path, arguments, .. }| Program {
+            name: path,
+            arguments,
+            foreign: true,
+        };
+        let programs = programs.into_iter().map(program).collect();
         let start = seconds(&start).ok_or_else(none)?;
-        Ok(Self { names, start, file, lines })
+        Ok(Self { names, programs, start, file, lines })
     }
 
     /// Tells of all events, as the recorder did.
     pub fn tell(self, sink: &mut dyn Sink) -> Result<Outcome, String> {
-        let Self { names, start, file, lines } = self;
+        let Self { names, start, file, lines, .. } = self;
         let index = |name: &String| names.iter().position(|one| one == name);
         for (number, line) in lines.enumerate() {
             let line = line.map_err(|error| format!("cannot read {file}: {error}"))?;
@@ -358,6 +370,7 @@ impl EventObject {
                 at: self.at.and_then(length).and_then(|at| start.checked_add(at)),
                 took: self.took.and_then(length),
             },
+            source: self.source.map(|(file, line)| Source { file: file.into(), line }),
         })
     }
 }
@@ -530,5 +543,5 @@ fn hex(bytes: &[u8]) -> String {
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let both = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    (hex.len() % 2 == 0).then(|| hex.as_bytes().chunks(2).map(both).collect())?
+    (hex.len().is_multiple_of(2)).then(|| hex.as_bytes().chunks(2).map(both).collect())?
 }

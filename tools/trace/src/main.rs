@@ -18,11 +18,15 @@ mod network;
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only its errors are of use"))]
 mod order;
 #[cfg(target_os = "linux")]
+mod page;
+#[cfg(target_os = "linux")]
 mod pcap;
 #[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
 mod running;
+#[cfg(target_os = "linux")]
+mod source;
 #[cfg(target_os = "linux")]
 mod strace;
 #[cfg(target_os = "linux")]
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(target_os = "linux")]
-        Wish::Trace(order) => trace::trace(order),
+        Wish::Trace(order) => trace::trace(*order),
         #[cfg(not(target_os = "linux"))]
         Wish::Trace(_) => Err("cargo trace needs Linux: its namespaces, its packet sockets and \
                                strace (in a virtual machine or a container it works, too)"

@@ -13,7 +13,7 @@ use crate::network::{self, Network};
 pub enum Wish {
     Help,
     Version,
-    Trace(Order),
+    Trace(Box<Order>),
 }
 
 /// What to run, and what to show of it.
@@ -23,6 +23,10 @@ pub struct Order {
     pub show: Show,
     pub faults: Vec<Fault>,
     pub svg: Option<PathBuf>,
+    /// The player, with all that was seen and the code.
+    pub page: Option<PathBuf>,
+    /// Whether each call is to have its line of code.
+    pub stacks: bool,
     /// The process to follow, which runs already.
     pub pid: Option<i32>,
     /// The record, for other programs; and the packets, for those that read such files.
@@ -46,10 +50,20 @@ pub struct Program {
     pub foreign: bool,
 }
 
+/// What strace is asked for.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub faults: &'a [Fault],
+    /// When each thing happened.
+    pub times: bool,
+    /// Who called whom.
+    pub stacks: bool,
+}
+
 impl Order {
-    /// Whether strace has to say when each thing happened.
-    pub fn times(&self) -> bool {
-        self.show.times || self.json.is_some() || self.pcap.is_some()
+    pub fn asked(&self) -> Asked<'_> {
+        let times = self.show.times || self.json.is_some() || self.pcap.is_some();
+        Asked { faults: &self.faults, times, stacks: self.stacks }
     }
 }
 
@@ -70,18 +84,26 @@ pub struct Show {
     pub folds_nothing: bool,
     /// When it happened.
     pub times: bool,
+    /// Which line of code did it.
+    pub code: bool,
 }
 
 impl Show {
     /// All kinds of lines.
-    pub const ALL: Self =
-        Self { calls: true, packets: true, states: true, folds_nothing: false, times: false };
+    pub const ALL: Self = Self {
+        calls: true,
+        packets: true,
+        states: true,
+        folds_nothing: false,
+        times: false,
+        code: false,
+    };
 
     /// All kinds, if none was asked for.
     fn or_all(self) -> Self {
         match self.calls || self.packets || self.states {
             true => self,
-            false => Self { folds_nothing: self.folds_nothing, times: self.times, ..Self::ALL },
+            false => Self { calls: true, packets: true, states: true, ..self },
         }
     }
 }
@@ -138,7 +160,9 @@ impl Wish {
                 }
                 Some(Long("with")) => second = Some(parser.value()?.string()?),
                 Some(Long("time")) => order.show.times = true,
+                Some(Long("code")) => order.show.code = true,
                 Some(Long("svg")) => order.svg = Some(file(&mut parser, "svg")?),
+                Some(Long("page")) => order.page = Some(file(&mut parser, "page")?),
                 Some(Long("json")) => order.json = Some(file(&mut parser, "json")?),
                 Some(Long("pcap")) => order.pcap = Some(file(&mut parser, "pcap")?),
                 Some(Long("from")) => order.from = Some(file(&mut parser, "from")?),
@@ -161,7 +185,7 @@ impl Wish {
                 return Err(ONLY_FROM.into());
             }
             order.show = order.show.or_all();
-            return Ok(Self::Trace(order));
+            return Ok(Self::Trace(Box::new(order)));
         }
         if order.pid.is_some() {
             let runs = first.is_some() || second.is_some();
@@ -169,7 +193,7 @@ impl Wish {
                 return Err(ONLY_PID.into());
             }
             order.show = order.show.or_all();
-            return Ok(Self::Trace(order));
+            return Ok(Self::Trace(Box::new(order)));
         }
         let (name, foreign) = first
             .ok_or("which program? cargo trace -- python3 server.py, or cargo trace --help")?;
@@ -191,7 +215,7 @@ impl Wish {
         order.programs.extend(in_front);
         order.network.check()?;
         order.show = order.show.or_all();
-        Ok(Self::Trace(order))
+        Ok(Self::Trace(Box::new(order)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::helper::{Keeper, Rights};
 use crate::machines::Machines;
 use crate::order::Order;
 use crate::running::{self, Running};
+use crate::source::{Source, Sources, Stack};
 use crate::strace::{
     self, Action, BEFORE, CLOSE, Call, Line, Lines, OPEN, Times, WAITS, finds_nothing, sockets_in,
     thread_of,
@@ -75,6 +76,8 @@ pub struct Event {
     /// And it is not the first one of its program.
     pub is_child: bool,
     pub times: Times,
+    /// The line of code that did it.
+    pub source: Option<Source>,
 }
 
 impl Event {
@@ -86,8 +89,19 @@ impl Event {
         times: Times,
     ) -> Self {
         let (packets, is_unsure, readings, open) = (vec![], false, vec![], vec![]);
-        let is_child = false;
-        Self { program, process, action, packets, is_unsure, readings, open, name, is_child, times }
+        Self {
+            program,
+            process,
+            action,
+            packets,
+            is_unsure,
+            readings,
+            open,
+            name,
+            is_child: false,
+            times,
+            source: None,
+        }
     }
 
     fn has_effects(&self) -> bool {
@@ -129,6 +143,19 @@ pub struct Outcome {
     pub status: u8,
 }
 
+/// What is known of the lines of code of a program.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Code {
+    NotAsked,
+    /// It has no debug information.
+    NotThere,
+    /// It has some, but the file of its `main` is not here.
+    Elsewhere,
+    /// It is, but no stack has led there.
+    NotFound,
+    Found,
+}
+
 /// How far it is with the programs that don't end by themselves.
 #[derive(Clone, Copy, PartialEq)]
 enum Ending {
@@ -160,6 +187,9 @@ struct Recorder<'a> {
     running: Option<Running>,
     /// Of each program.
     lines: Vec<Lines>,
+    sources: Sources,
+    /// Of each program: whether any line of code was found, or at least debug information.
+    code: Vec<Code>,
     sink: &'a mut dyn Sink,
     /// Those that the sink does not know yet, and how many it knows.
     events: Vec<Event>,
@@ -209,7 +239,7 @@ pub fn record(
     // strace first: it has to be where we are, and then we may go into another network.
     let mut attached = vec![];
     if let Some(pid) = order.pid {
-        attached.push(Tracee::attach(pid, &order.faults, order.times())?);
+        attached.push(Tracee::attach(pid, order.asked())?);
     }
     let running = order.pid.map(|pid| Running::new(pid, names[0]));
     machines.begin_to_ask();
@@ -230,6 +260,8 @@ pub fn record(
         families: BTreeSet::new(),
         programs: attached,
         lines,
+        sources: order.pid.map_or(Sources::default(), Sources::of_running),
+        code: order.programs.iter().map(|_| Code::NotAsked).collect(),
         sink,
         events: vec![],
         told: 0,
@@ -480,10 +512,9 @@ impl Recorder<'_> {
     fn start(&mut self, index: usize) -> Result<(), String> {
         let is_last = index + 1 == self.order.programs.len();
         let input = if is_last { Stdio::inherit() } else { Stdio::null() };
-        let (what, faults) = (&self.order.programs[index], &self.order.faults);
+        let (what, asked) = (&self.order.programs[index], self.order.asked());
         let (rights, keeper) = (self.rights, self.keeper.as_ref().map_or(0, Keeper::pid));
-        let times = self.order.times();
-        let start = || Tracee::start(what, faults, times, input, rights, keeper);
+        let start = || Tracee::start(what, asked, input, rights, keeper);
         let program = self.machines.on(index, start)?;
         self.lines.push(Lines::new(program.output_name()));
         self.programs.push(program);
@@ -653,6 +684,7 @@ impl Recorder<'_> {
         let reader = &mut self.lines[index];
         reader.events = self.told + self.events.len();
         reader.free_since = program.free_since;
+        reader.stack = program.stack.take();
         if finds_nothing(&text) {
             self.in_vain[index] += 1;
         } else {
@@ -665,7 +697,7 @@ impl Recorder<'_> {
         let sends = |line: &&Line| matches!(&line.action, Action::Call(call) if call.wakes);
         self.is_unsure = self.others_send() || lines.iter().filter(sends).count() > 1;
         let has_effects = before != (self.packets.len(), self.readings.len());
-        for Line { thread, action, waited_since, times } in lines {
+        for Line { thread, action, waited_since, times, stack } in lines {
             if matches!(&action, Action::Call(call) if call.is_of_no_socket()) && !has_effects {
                 self.forget_name(index, thread, &action);
                 continue;
@@ -683,7 +715,8 @@ impl Recorder<'_> {
                 }
             }
             self.forget_name(index, thread, &action);
-            let event = Event::new((index, process), name, action, times);
+            let mut event = Event::new((index, process), name, action, times);
+            event.source = self.source(index, stack.as_ref());
             match waited_since {
                 Some(since) => self.note_woken(thread, event, since),
                 None => self.note(thread, event),
@@ -691,6 +724,23 @@ impl Recorder<'_> {
         }
         self.tell();
         Ok(())
+    }
+
+    /// The line of code that did it, if that was asked for, and is known.
+    fn source(&mut self, program: usize, stack: Option<&Stack>) -> Option<Source> {
+        let stack = stack?;
+        let source = self.sources.find(stack);
+        let code = self.code.get_mut(program)?;
+        if source.is_some() {
+            *code = Code::Found;
+        } else if *code < Code::NotFound {
+            *code = match self.sources.have(stack) {
+                (_, true) => Code::NotFound,
+                (true, false) => Code::Elsewhere,
+                _ => Code::NotThere.max(*code),
+            };
+        }
+        source
     }
 
     /// A process that runs another program is called otherwise from its next call on.
@@ -1071,8 +1121,10 @@ impl Recorder<'_> {
         for lines in &mut self.lines {
             lines.begun_at += usize::from(lines.begun_at > self.told + at);
         }
-        let (action, times) = (Action::Text(text), Times::default());
-        self.add(at, None, Event::new((program, 0), None, action, times));
+        let stack = self.lines[program].printed_by.take();
+        let mut event = Event::new((program, 0), None, Action::Text(text), Times::default());
+        event.source = self.source(program, stack.as_ref());
+        self.add(at, None, event);
     }
 
     /// What the kernel still does when the programs have ended.
@@ -1084,9 +1136,11 @@ impl Recorder<'_> {
         }
         self.look()?;
         for index in 0..self.lines.len() {
-            for Line { thread, action, times, .. } in self.lines[index].rest() {
+            for Line { thread, action, times, stack, .. } in self.lines[index].rest() {
                 let (process, name) = self.process(index, thread, &action);
-                self.note(thread, Event::new((index, process), name, action, times));
+                let mut event = Event::new((index, process), name, action, times);
+                event.source = self.source(index, stack.as_ref());
+                self.note(thread, event);
             }
         }
         let mut unfinished: Vec<usize> = (0..self.lines.len()).collect();
@@ -1108,6 +1162,19 @@ impl Recorder<'_> {
         for name in &self.names[self.programs.len().min(self.names.len())..] {
             let first = self.names[0];
             self.endings.push(format!("({name} was not started: {first} had not waited yet)"));
+        }
+        for (program, code) in self.order.programs.iter().zip(&self.code) {
+            let name = program.short_name();
+            let why = match code {
+                Code::NotAsked if self.order.page.is_none() || self.order.stacks => continue,
+                Code::Found => continue,
+                Code::NotThere | Code::NotAsked => format!("{name} has no debug information"),
+                Code::Elsewhere => format!("{name} has its code elsewhere"),
+                Code::NotFound => {
+                    format!("it is not seen who makes the calls of {name}: see --help")
+                }
+            };
+            self.endings.push(format!("(no lines of code: {why})"));
         }
         let not_shown = self.running.as_ref().map_or(&[][..], |running| &running.not_shown);
         self.endings.extend(not_shown.iter().map(|what| format!("(not shown: {what})")));

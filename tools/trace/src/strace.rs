@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use regex_lite::{Captures, Regex};
 
+use crate::source::Stack;
 use crate::tables::Family;
 use crate::text::quoted;
 use crate::{namespace, running};
@@ -16,6 +17,12 @@ use crate::{namespace, running};
 /// between two characters that no program prints.
 pub const OPEN: char = '\u{1}';
 pub const CLOSE: char = '\u{2}';
+
+/// What stands in front of the number in such a mark of what is no socket: an epoll, an eventfd; and of
+/// what a program has an epoll remember of a descriptor.
+pub const SET: &str = "epoll";
+pub const EVENT: &str = "event";
+pub const DATA: &str = "data";
 
 /// What a program did that is to be shown.
 pub enum Action {
@@ -65,8 +72,10 @@ impl Call {
     /// Whether no packet can be of it, but for one that says that there is room again.
     pub fn never_sends(&self) -> bool {
         let names = ["accept", "recv", "read", "preadv", "poll", "ppoll", "select", "pselect"];
-        let more = ["epoll_", "dup", "fcntl", "getsock", "getpeer", "socket", "bind", "listen"];
-        names.iter().chain(&more).any(|name| self.name.starts_with(name))
+        let more = ["epoll_", "eventfd", "dup", "fcntl", "getsock", "getpeer", "socket", "bind"];
+        let is_asking =
+            names.iter().chain(&more).chain(&["listen"]).any(|name| self.name.starts_with(name));
+        is_asking || [SET, EVENT].iter().any(|kind| self.text.contains(&format!("({OPEN}{kind}:")))
     }
 }
 
@@ -77,7 +86,7 @@ pub fn finds_nothing(text: &str) -> bool {
     text.lines().all(|line| {
         let line = without_length(line).0;
         let asks = thread_of(line).1.trim_start_matches("<... ");
-        let asks = ["poll", "ppoll", "select", "pselect6", "epoll"]
+        let asks = ["poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait"]
             .iter()
             .any(|name| asks.starts_with(name));
         nothing.iter().any(|end| line.contains(end)) || (asks && line.ends_with("= 0"))
@@ -92,6 +101,8 @@ pub struct Line {
     /// began.
     pub waited_since: Option<usize>,
     pub times: Times,
+    /// Who called whom, if that was asked for.
+    pub stack: Option<Stack>,
 }
 
 /// When something happened, if that was asked for.
@@ -141,18 +152,24 @@ pub struct Lines {
     /// The process that ran already: it prints where it always did.
     attached: Option<i32>,
     /// What another thread has brought about that is not through itself.
-    later: Vec<(Option<u32>, Action, Times)>,
+    later: Vec<Line>,
+    /// An epoll that was made just now.
+    made: Option<Line>,
     /// The calls that signals have interrupted, by thread, and when they began.
     interrupted: BTreeMap<Option<u32>, (String, Option<Duration>)>,
     /// Since when the program may go on: what strace writes down before that has not begun.
     pub free_since: Duration,
+    /// Who called whom in what is read next, at its end; and where a line was printed that has no
+    /// end yet.
+    pub stack: Option<Stack>,
+    pub printed_by: Option<Stack>,
 }
 
 /// Gives the next bytes that a program has printed, so many.
 pub type Printed<'a> = &'a mut dyn FnMut(usize) -> Vec<u8>;
 
 /// These can be of something else, and fail for reasons that have nothing to do with sockets.
-const NOT_FOR_SOCKETS_ALONE: [&str; 28] = [
+const NOT_FOR_SOCKETS_ALONE: [&str; 24] = [
     "read",
     "readv",
     "write",
@@ -170,10 +187,6 @@ const NOT_FOR_SOCKETS_ALONE: [&str; 28] = [
     "ppoll",
     "select",
     "pselect6",
-    "epoll_ctl",
-    "epoll_wait",
-    "epoll_pwait",
-    "epoll_pwait2",
     "sendfile",
     "splice",
     "io_uring_setup",
@@ -182,6 +195,10 @@ const NOT_FOR_SOCKETS_ALONE: [&str; 28] = [
     "execveat",
     "kill",
 ];
+
+/// Debian's strace can; not every system's.
+const NO_STACKS: &str = "cargo trace --code needs a strace that says who has called whom \
+                         (strace -k), and this one was built without";
 
 /// A pattern of ours, so a valid one.
 pub fn regex(text: &str) -> Regex {
@@ -234,6 +251,8 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
 static READY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"fd=\d+|(?:in|out|except) \[\d+(?: \d+)*\]"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\d+"));
+/// An epoll or an eventfd, marked.
+static OTHER: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(?:epoll|event):\\d+\u{2}"));
 
 impl Lines {
     pub fn new(output_name: &str) -> Self {
@@ -248,7 +267,13 @@ impl Lines {
     /// Reads what strace wrote: no event, or some.
     pub fn read(&mut self, text: &str, printed: Printed<'_>) -> Result<Vec<Line>, String> {
         let mut events = vec![];
-        for line in text.lines() {
+        // It is of what strace has written last.
+        let stack = self.stack.take();
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            if lines.peek().is_none() {
+                self.stack.clone_from(&stack);
+            }
             if let Some(complaint) = line.strip_prefix("strace: ") {
                 // Without seccomp it is only slower. It also does without where a signal comes as
                 // it tries that, such as that of a window that gets another size.
@@ -259,6 +284,9 @@ impl Lines {
                 if complaint.contains("PTRACE_") && complaint.contains("not permitted") {
                     return Err(self.attached.map_or_else(namespace::no_ptrace, running::refused));
                 }
+                if ["tack trace", "-- 'k'"].iter().any(|word| complaint.contains(word)) {
+                    return Err(NO_STACKS.to_owned());
+                }
                 return Err(format!("strace: {complaint}"));
             }
             let at = time_in(line).map(|time| time.max(self.free_since));
@@ -266,7 +294,38 @@ impl Lines {
             let (thread, line) = thread_of(line);
             self.read_line(thread, line, Times { at, took }, printed, &mut events);
         }
-        Ok(events)
+        Ok(self.without_trials(events))
+    }
+
+    /// Who only tries whether there is epoll closes it at once: as Python does, in each program that
+    /// knows of sockets. That is not shown.
+    fn without_trials(&mut self, events: Vec<Line>) -> Vec<Line> {
+        let mut shown = vec![];
+        for line in events {
+            let Action::Call(call) = &line.action else {
+                shown.extend(self.made.take());
+                shown.push(line);
+                continue;
+            };
+            let given = |made: &Line| match &made.action {
+                Action::Call(made) => made.text.rsplit_once(" = ").map(|(_, it)| it.to_owned()),
+                _ => None,
+            };
+            let made = self.made.take();
+            if let Some(set) = made.as_ref().and_then(given) {
+                if call.text == format!("close({set}) = 0") {
+                    continue;
+                }
+            }
+            shown.extend(made);
+            let is_made = call.name.starts_with("epoll_create") && call.text.ends_with(CLOSE);
+            if is_made {
+                self.made = Some(line);
+            } else {
+                shown.push(line);
+            }
+        }
+        shown
     }
 
     fn read_line(
@@ -335,9 +394,10 @@ impl Lines {
             // And who ends closes all that it had.
             let is_end = |call: &OpenCall| call.text.starts_with(EXIT) && finds_an_end(&text);
             let is_cause =
-                |call: &OpenCall| wakes(&call.text) && (call.order > order || is_end(call));
+                |call: &OpenCall| rouses(&call.text) && (call.order > order || is_end(call));
             if self.open.values().any(is_cause) {
-                self.later.push((thread, action, times));
+                let stack = self.stack.clone();
+                self.later.push(Line { thread, action, waited_since: None, times, stack });
             } else {
                 self.push(thread, action, times, waited_since, events);
             }
@@ -348,12 +408,11 @@ impl Lines {
     /// What was kept back, if nothing is at work any more that may have brought it about.
     fn push_rest(&mut self, events: &mut Vec<Line>) {
         // No thread waits for itself.
-        let is_free = |(thread, ..): &(Option<u32>, Action, Times)| {
-            !self.open.iter().any(|(key, call)| key != thread && wakes(&call.text))
+        let is_free = |line: &Line| {
+            !self.open.iter().any(|(key, call)| *key != line.thread && rouses(&call.text))
         };
         let free = self.later.iter().take_while(|one| is_free(one)).count();
-        let line = |(thread, action, times)| Line { thread, action, waited_since: None, times };
-        events.extend(self.later.drain(..free).map(line));
+        events.extend(self.later.drain(..free));
     }
 
     /// What a program sees of a call that a signal interrupts: the kernel begins it again; or it
@@ -399,19 +458,19 @@ impl Lines {
         waited_since: Option<usize>,
         events: &mut Vec<Line>,
     ) {
+        let stack = self.stack.clone();
         // Once it is alone, a thread has no number.
-        if self.later.iter().any(|(other, ..)| *other == thread || thread.is_none()) {
-            self.later.push((thread, action, times));
+        if self.later.iter().any(|other| other.thread == thread || thread.is_none()) {
+            self.later.push(Line { thread, action, waited_since: None, times, stack });
         } else {
-            events.push(Line { thread, action, waited_since, times });
+            events.push(Line { thread, action, waited_since, times, stack });
         }
     }
 
     /// What was kept back.
     pub fn rest(&mut self) -> Vec<Line> {
-        let later = std::mem::take(&mut self.later);
-        let line = |(thread, action, times)| Line { thread, action, waited_since: None, times };
-        later.into_iter().map(line).collect()
+        let made = self.made.take().into_iter();
+        made.chain(std::mem::take(&mut self.later)).collect()
     }
 
     /// What the program is at, when its last line begins so. Also gives the sockets in it.
@@ -424,10 +483,11 @@ impl Lines {
                 // The end of a call, or of a thread.
                 continue;
             }
-            let mut sockets = self.read_part(arguments, None).1;
+            let (marked, mut sockets) = self.read_part(arguments, None);
             sockets.dedup();
             let names = sockets.iter().map(|(number, _)| format!("{OPEN}fd:{number}{CLOSE}"));
-            let text = match &*names.collect::<Vec<_>>().join(", ") {
+            let others = OTHER.find_iter(&marked).map(|mark| mark.as_str().to_owned());
+            let text = match &*names.chain(others).collect::<Vec<_>>().join(", ") {
                 "" => name.to_owned(),
                 names => format!("{name}({names})"),
             };
@@ -498,12 +558,14 @@ impl Lines {
             "execve" => arguments.rsplit_once(", 0x").map_or(arguments, |(them, _)| them),
             _ => arguments,
         };
+        let count = count_in(name, arguments);
         let (shown, mut all) = self.read_part(&time_limit(name, arguments), None);
         let failed = result.starts_with('-');
         // Calls on what is no socket, or not open.
         let in_vain = ["-1 EBADF", "-1 ENOTSOCK"].iter().any(|error| result.starts_with(error))
             && !NOT_FOR_SOCKETS_ALONE.contains(&name);
-        if all.is_empty() && name != "socket" && !in_vain {
+        let is_set = name.starts_with("epoll_") || name.starts_with("eventfd");
+        if all.is_empty() && name != "socket" && !in_vain && !is_set && !OTHER.is_match(&shown) {
             self.leave_out(name, arguments);
             if !OF_NO_SOCKET.contains(&name) {
                 return vec![];
@@ -520,19 +582,27 @@ impl Lines {
                 let (text, given) = self.read_part(result, Some(&all));
                 self.sockets.extend(given.iter().map(|(_, inode)| *inode));
                 all.extend(given);
-                text
+                // Of these, too, strace gives the number alone.
+                OTHER.find_iter(&arguments).fold(text, |text, mark| {
+                    let number = mark.as_str().trim_start_matches(|c: char| !c.is_ascii_digit());
+                    let number = number.trim_end_matches(CLOSE);
+                    let ready = format!("{{fd={number}, revents=");
+                    text.replace(&ready, &format!("{{fd={}, revents=", mark.as_str()))
+                })
             }
         };
-        let wakes = wakes(text);
+        let wakes = rouses(text);
         let text = fixed(name, format!("{name}({arguments}) = {result}"));
+        let text = match (count, text.split_once(", \"")) {
+            (Some(count), Some((before, _))) => format!("{before}, [{count}], 8) = {result}"),
+            _ => text,
+        };
         vec![Action::Call(Call { name: name.to_owned(), text, sockets: all, wakes })]
     }
 
     /// Remembers what is not shown, and could be of interest.
     fn leave_out(&mut self, name: &str, arguments: &str) {
-        if name.starts_with("epoll_") {
-            self.left_out.insert("what epoll_wait gave");
-        } else if name.starts_with("io_uring") {
+        if name.starts_with("io_uring") {
             self.left_out.insert("what goes through io_uring");
         } else if arguments.contains("<socket:[") {
             self.left_out.insert("calls on other sockets than those of the internet");
@@ -585,7 +655,10 @@ impl Lines {
             } else if let Some(parts) = descriptor {
                 let inode = parts.get(2).and_then(|inode| inode.as_str().parse().ok());
                 let inode = inode.filter(|inode| given.is_some() || self.sockets.contains(inode));
+                let is = |what: &str| parts[0].ends_with(&format!("<anon_inode:[{what}]>"));
                 match (parts[1].parse(), inode) {
+                    _ if is("eventpoll") => plain += &format!("{OPEN}{SET}:{}{CLOSE}", &parts[1]),
+                    _ if is("eventfd") => plain += &format!("{OPEN}{EVENT}:{}{CLOSE}", &parts[1]),
                     (Ok(number), Some(inode)) => {
                         plain += &format!("{OPEN}fd:{}{CLOSE}", &parts[1]);
                         sockets.push((number, inode));
@@ -638,6 +711,7 @@ impl Lines {
             }
             // A character may come in two parts.
             self.beginning.extend(piece);
+            self.printed_by.clone_from(&self.stack);
             if piece.ends_with(b"\n") {
                 lines.extend(self.unfinished().map(Action::Text));
             }
@@ -725,6 +799,11 @@ pub fn wakes(text: &str) -> bool {
         && text.split_once('(').is_some_and(|(_, rest)| is_socket(rest))
 }
 
+/// The same, or by an eventfd.
+fn rouses(text: &str) -> bool {
+    wakes(text) || (text.starts_with("write(") && text.contains("<anon_inode:[eventfd]>, "))
+}
+
 /// The numbers of the sockets in a line, and the first address.
 pub fn sockets_in(line: &str) -> (Vec<u64>, Option<SocketAddr>) {
     let numbers = line.split("<socket:[").skip(1);
@@ -809,27 +888,44 @@ fn ends_a_number(text: &str) -> bool {
     text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// How long a `poll` or a `select` may still wait differs from run to run; and so does where
-/// something is in memory, which a program may have an epoll remember.
+/// How long a `poll` or a `select` may still wait differs from run to run; and what a program has an
+/// epoll remember may be where something is in memory.
 fn fixed(name: &str, text: String) -> String {
-    static WAIT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\], \d+), [1-9]\d*\) ="));
+    static WAIT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\], \d+), [1-9]\d*(, [^=]*)?\) ="));
     static LEFT: LazyLock<Regex> =
         LazyLock::new(|| regex(r"left \{tv_sec=\d+, tv_[a-z]+=\d+\}\)$"));
-    static DATA: LazyLock<Regex> = LazyLock::new(|| regex(r"data=\{u32=(\d+), u64=(\d+)\}"));
+    static LIMIT: LazyLock<Regex> = LazyLock::new(|| regex(r"\{tv_sec=\d+, tv_nsec=(\d+)\}"));
+    static REMEMBERED: LazyLock<Regex> = LazyLock::new(|| regex(r"data=\{u32=\d+, u64=(\d+)\}"));
     if name == "epoll_ctl" {
-        let data = |parts: &Captures<'_>| match (parts[1].parse(), parts[2].parse::<u64>()) {
-            // Most often a descriptor; or that, in a field half as long.
-            (Ok(small), Ok(all)) if u64::from(small) == all => parts[0].to_owned(),
-            (Ok(0..=0xFFFF_u32), _) => format!("data={{u32={}}}", &parts[1]),
-            _ => "data=POINTER".to_owned(),
-        };
-        return DATA.replace(&text, data).into_owned();
+        let data = format!("data={OPEN}{DATA}:$1{CLOSE}");
+        return REMEMBERED.replace(&text, &*data).into_owned();
     }
-    match (name.contains("poll"), name.contains("select")) {
-        (true, _) => WAIT.replace(&text, "$1, TIME) =").into_owned(),
-        (_, true) => LEFT.replace(&text, "left TIME)").into_owned(),
-        _ => text,
+    if !name.contains("poll") && !name.contains("select") {
+        return text;
     }
+    let text = LEFT.replace(&text, "left TIME)");
+    // One that is not round is what was left of it.
+    let limit = |parts: &Captures<'_>| match parts[1].parse::<u64>() {
+        Ok(time) if time % 1_000_000 == 0 => parts[0].to_owned(),
+        _ => "TIME".to_owned(),
+    };
+    let text = LIMIT.replace(&text, limit);
+    let text = WAIT.replace(&text, "$1, TIME$2) =");
+    let data = format!("data={OPEN}{DATA}:$1{CLOSE}");
+    let text = REMEMBERED.replace_all(&text, &*data).into_owned();
+    match name.contains("wait") && text.ends_with(") = 0") {
+        // What strace says of a poll.
+        true => text + " (Timeout)",
+        false => text,
+    }
+}
+
+/// What is written into an eventfd, and read from it, is a number.
+fn count_in(name: &str, arguments: &str) -> Option<u64> {
+    let (event, rest) = arguments.split_once(", ")?;
+    let is_count = event.ends_with("<anon_inode:[eventfd]>") && ["read", "write"].contains(&name);
+    let bytes = unescaped(string_in(rest).filter(|_| is_count)?.0);
+    bytes.try_into().ok().map(u64::from_ne_bytes)
 }
 
 /// An older strace shows the bytes of a time limit.
@@ -910,9 +1006,80 @@ mod tests {
         );
         let epoll =
             |data: &str| shown(&format!("epoll_ctl(5, EPOLL_CTL_ADD, 3<s>, {{data={data}}}) = 0"));
-        assert!(epoll("{u32=3, u64=3}").contains("{data={u32=3, u64=3}}"));
-        assert!(epoll("{u32=3, u64=94333189487619}").contains("{data={u32=3}}"));
-        assert!(epoll("{u32=2822765824, u64=94333189487872}").contains("{data=POINTER}"));
+        let mark = |data: u64| format!("{{data={OPEN}data:{data}>}}");
+        assert!(epoll("{u32=3, u64=3}").contains(&mark(3)));
+        assert!(epoll("{u32=3, u64=94334661689347}").contains(&mark(94_334_661_689_347)));
+        // How long it may wait: what a program has said, or what was left of that.
+        for (call, limit) in [
+            ("poll([{fd=3<s>, events=POLLIN}], 1, 100) = 0 (Timeout)", "1, TIME) = 0 (Timeout)"),
+            ("poll([{fd=3<s>, events=POLLIN}], 1, 0) = 0 (Timeout)", "1, 0) = 0 (Timeout)"),
+            ("poll([{fd=3<s>, events=POLLIN}], 1, -1) = -1 EINTR (x)", "1, -1) = EINTR"),
+            (
+                "ppoll([{fd=3<s>, events=POLLIN}], 1, {tv_sec=1, tv_nsec=0}, NULL, 8) = 1 \
+                 ([{fd=3, revents=POLLIN}], left {tv_sec=0, tv_nsec=999})",
+                "1, {tv_sec=1, tv_nsec=0}, NULL, 8) = 1 ([{fd=<3>, revents=POLLIN}], left TIME)",
+            ),
+            (
+                "pselect6(4, [3<s>], NULL, NULL, {tv_sec=0, tv_nsec=99912345}, NULL) = 0 (Timeout)",
+                "NULL, TIME, NULL) = 0 (Timeout)",
+            ),
+        ] {
+            assert!(shown(call).ends_with(limit), "{}", shown(call));
+        }
+    }
+
+    /// What is shown of these lines; an epoll and an eventfd are written as `4<e>` and `5<v>`.
+    fn all_shown(lines: &[&str]) -> Vec<String> {
+        let mut reader = Lines { sockets: [100].into(), ..Lines::new("<pipe:[1]") };
+        let mut events = vec![];
+        for line in lines {
+            let line = line.replace("3<s>", "3<socket:[100]>");
+            let line = line.replace("<e>", "<anon_inode:[eventpoll]>");
+            let line = line.replace("<v>", "<anon_inode:[eventfd]>");
+            events.extend(reader.read(&line, &mut |_| vec![]).expect("a line"));
+        }
+        events.extend(reader.rest());
+        let texts = events.into_iter().map(|line| match line.action {
+            Action::Call(call) => call.text.replace(OPEN, "<").replace(CLOSE, ">"),
+            _ => "another".to_owned(),
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn an_epoll_and_an_eventfd_are_marked_and_what_is_only_tried_is_not_shown() {
+        assert_eq!(
+            all_shown(&[
+                "epoll_create1(EPOLL_CLOEXEC) = 4<e>",
+                "close(4<e>) = 0",
+                "epoll_create1(0) = 4<e>",
+                "epoll_wait(4<e>, [], 8, 20) = 0",
+                "epoll_pwait(4<e>, [], 8, 20, NULL, 8) = 0",
+                "epoll_wait(4<e>, 0x7ffe4c1588d4, 8, -1) = -1 EINTR (Interrupted)",
+                "epoll_wait(9, 0x7ffe4c1588d4, 8, 0) = -1 EBADF (Bad)",
+                r#"write(5<v>, "\2\0\0\0\0\0\0\0", 8) = 8"#,
+                r#"read(5<v>, "\n\1\0\0\0\0\0\0", 8) = 8"#,
+                "read(5<v>, 0x7ffe4c1588d4, 8) = -1 EAGAIN (Again)",
+                "poll([{fd=5<v>, events=POLLIN}], 1, 7) = 1 ([{fd=5, revents=POLLIN}])",
+                "close(4<e>) = 0",
+                "epoll_create1(0) = 6<e>",
+            ]),
+            [
+                "epoll_create1(0) = <epoll:4>",
+                "epoll_wait(<epoll:4>, [], 8, TIME) = 0 (Timeout)",
+                "epoll_pwait(<epoll:4>, [], 8, TIME, NULL, 8) = 0 (Timeout)",
+                "epoll_wait(<epoll:4>, POINTER, 8, -1) = EINTR",
+                "epoll_wait(9, POINTER, 8, 0) = EBADF",
+                "write(<event:5>, [2], 8) = 8",
+                "read(<event:5>, [266], 8) = 8",
+                "read(<event:5>, POINTER, 8) = EAGAIN",
+                "poll([{fd=<event:5>, events=POLLIN}], 1, TIME) = 1 ([{fd=<event:5>, revents=POLLIN}])",
+                "close(<epoll:4>) = 0",
+                "epoll_create1(0) = <epoll:6>",
+            ]
+        );
+        assert!(finds_nothing("epoll_wait(4<e>, [], 8, 20) = 0"));
+        assert!(!finds_nothing("epoll_ctl(4<e>, EPOLL_CTL_DEL, 3<s>, NULL) = 0"));
     }
 
     #[test]
@@ -932,6 +1099,8 @@ mod tests {
         assert_eq!(at(&[], ""), "still slept");
         assert_eq!(at(&[], "recvfrom(3<s>, "), "still waited in recvfrom(<3>)");
         assert_eq!(at(&["read(0</dev/null>,"], ""), "still waited in read");
+        let set = "epoll_wait(4<anon_inode:[eventpoll]>, ";
+        assert_eq!(at(&[], set), "still waited in epoll_wait(\u{1}epoll:4>)");
         let polls = "poll([{fd=3<s>, events=POLLIN}, {fd=4<s>, events=POLLIN}], 2, -1";
         assert_eq!(at(&[polls], ""), "still waited in poll(<3>, <4>)");
         let two = at(&["accept(3<s>,", "accept(3<s>,"], "[pid 9] recvfrom(3<s>, ");

@@ -17,6 +17,16 @@ const SLEEPS: &[u8] = b"SZ";
 /// as for a disk (D).
 const RESTS: &[u8] = b"StZD";
 
+/// The kernel's number for `wait4`, in which strace waits for the program; another one on each kind of
+/// processor.
+const WAIT4: Option<&str> = if cfg!(target_arch = "x86_64") {
+    Some("61")
+} else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    Some("260")
+} else {
+    None
+};
+
 /// A file of `/proc`. To open it takes longer than to read it.
 enum Source {
     Open(File),
@@ -78,6 +88,8 @@ fn state(stat: &Source) -> Option<(u8, usize)> {
 /// strace, and the programs that it started, and those that they started.
 pub struct Tasks {
     strace: i32,
+    /// What it is at, once that is asked for alone.
+    of_strace: Option<Source>,
     /// The parent of those whose parent has ended.
     keeper: i32,
     /// The program, if it ran already: strace did not start it.
@@ -88,12 +100,12 @@ pub struct Tasks {
 
 impl Tasks {
     pub fn new(strace: i32, keeper: i32) -> Self {
-        Self { strace, keeper, program: None, threads: vec![] }
+        Self { strace, of_strace: None, keeper, program: None, threads: vec![] }
     }
 
     /// Of a program that ran already, without a keeper.
     pub fn of_running(strace: i32, program: i32) -> Self {
-        Self { strace, keeper: 0, program: Some(program), threads: vec![] }
+        Self { strace, of_strace: None, keeper: 0, program: Some(program), threads: vec![] }
     }
 
     /// Whether a thread of the program runs.
@@ -107,6 +119,20 @@ impl Tasks {
             let rests = state(&thread.stat).is_none_or(|(state, _)| RESTS.contains(&state));
             thread.computes = !rests;
         }
+    }
+
+    /// Whether strace waits for the program, or has ended. It may sleep at something else, too: as it
+    /// reads a file, or until there is room in a pipe. `None`: this system does not say.
+    pub fn strace_waits(&mut self) -> Option<bool> {
+        let strace = self.strace;
+        let open = || Source::new(PathBuf::from(format!("/proc/{strace}/syscall")), true);
+        let call = self.of_strace.get_or_insert_with(open);
+        let Some(call) = call.read() else {
+            // It has ended, or has rights that we have not.
+            return (!PathBuf::from(format!("/proc/{strace}")).exists()).then_some(true);
+        };
+        let number = from_utf8(&call).ok()?.split_whitespace().next()?;
+        Some(WAIT4? == number)
     }
 
     /// Whether strace and all threads of the program sleep, or have ended.

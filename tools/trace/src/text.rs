@@ -6,10 +6,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex_lite::{Captures, Regex};
+use timeline::PRINTED;
 
 use crate::order::Show;
 use crate::record::Event;
-use crate::strace::{Action, BEFORE, CLOSE, Call, End, OPEN, WAITS, regex};
+use crate::source::Names;
+use crate::strace::{Action, BEFORE, CLOSE, Call, EVENT, End, OPEN, SET, WAITS, regex};
 use crate::tables::{Change, Row};
 use crate::tap::{Fate, Kind, Packet};
 
@@ -31,6 +33,8 @@ struct Step {
     at: Option<String>,
     returned: Option<String>,
     took: Option<String>,
+    /// The line of code, as it is shown.
+    code: String,
 }
 
 impl Step {
@@ -56,15 +60,15 @@ impl Step {
         let is_shown = show.calls || ((packets || states) && is_note);
         // The packets stand between a call and its result, if they are its own.
         let is_split = packets && !self.is_unsure;
-        let Self { label, call, .. } = self;
+        let Self { label, call, code, .. } = self;
         if is_shown {
             let at = timed(&[&self.at]);
             lines.push(match &self.result {
-                None => format!("  call    {label}{call}{at}"),
-                Some(_) if is_split => format!("  call    {label}{call} ...{at}"),
+                None => format!("  call    {label}{call}{code}{at}"),
+                Some(_) if is_split => format!("  call    {label}{call} ...{code}{at}"),
                 Some(result) => {
                     let times = timed(&[&self.returned, &self.took]);
-                    format!("  call    {label}{call} = {result}{times}")
+                    format!("  call    {label}{call} = {result}{code}{times}")
                 }
             });
         }
@@ -78,7 +82,7 @@ impl Step {
         if let (true, true, Some(result)) = (show.calls, is_split, &self.result) {
             let name = call.split('(').next().unwrap_or(call);
             let times = timed(&[&self.returned, &self.took]);
-            lines.push(format!("  result  {label}{name} = {result}{times}"));
+            lines.push(format!("  result  {label}{name} = {result}{code}{times}"));
         }
         if states {
             let states = self.states.iter().map(|one| {
@@ -91,23 +95,33 @@ impl Step {
     }
 }
 
+/// What shows the text. A program may print what looks like a line of ours.
+#[derive(Clone, Copy)]
+pub enum Shows {
+    Text,
+    /// Such a line has no blanks in front.
+    Picture,
+    /// It is marked.
+    Page,
+}
+
 /// Makes the text, as events come.
 pub struct Writer {
     builder: Builder,
     show: Show,
-    /// A program may print what looks like a line of ours: then it has no blanks in front.
-    for_a_picture: bool,
+    shown: Shows,
     folder: Folder,
     text: String,
 }
 
 impl Writer {
-    pub fn new(names: &[&str], show: Show, start: Duration, for_a_picture: bool) -> Self {
+    pub fn new(names: &[&str], show: Show, start: Duration, shown: Shows) -> Self {
         let programs = names.iter().map(|name| (*name).to_owned()).collect();
         let start = show.times.then_some(start);
-        let builder = Builder { programs, start, ..Builder::default() };
+        let files = show.code.then(Names::default);
+        let builder = Builder { programs, start, files, ..Builder::default() };
         let folder = Folder { folds_nothing: show.folds_nothing, ..Folder::default() };
-        Self { builder, show, for_a_picture, folder, text: String::new() }
+        Self { builder, show, shown, folder, text: String::new() }
     }
 
     pub fn event(&mut self, event: &Event) {
@@ -121,16 +135,25 @@ impl Writer {
         let line = match &event.action {
             Action::Text(line) => {
                 let line = self.builder.line(owner, line);
-                Some(if self.for_a_picture { line.trim_start().to_owned() } else { line })
+                Some(match self.shown {
+                    Shows::Text => line,
+                    Shows::Picture => line.trim_start().to_owned(),
+                    Shows::Page => format!("{PRINTED}{line}"),
+                })
             }
             Action::Call(call) if call.name == WAITS => {
-                Some(plain(&self.builder.owned(call, owner)))
+                let text = self.builder.owned(call, owner);
+                Some(plain(&self.builder.name_others(&text, owner)))
             }
             _ => None,
         };
         if let Some(line) = line {
             self.folder.end();
             self.write_lines();
+            let code = plain(&self.builder.code(event));
+            if !code.is_empty() {
+                self.text += &format!("  prints{code}\n");
+            }
             self.text += line.trim_end();
             self.text.push('\n');
         }
@@ -151,6 +174,11 @@ impl Writer {
             self.text += line;
             self.text.push('\n');
         }
+    }
+
+    /// The files of code: what each is called, and where it is.
+    pub fn files(&self) -> Vec<(String, String)> {
+        self.builder.files.iter().flat_map(Names::all).collect()
     }
 
     /// What is written by now. Without marks.
@@ -179,6 +207,20 @@ struct Name {
     inode: u64,
 }
 
+/// An epoll or an eventfd: what its descriptor is called. It is no socket, and has no state.
+#[derive(Clone)]
+struct Other {
+    /// Marked.
+    name: String,
+    kind: &'static str,
+    base: usize,
+    /// Which set of descriptors it is, if it is an epoll: one may have several descriptors.
+    set: usize,
+}
+
+/// What a program has asked an epoll to look at: the descriptor's name, and what it is to remember.
+type Watched = Vec<(String, u64)>;
+
 #[derive(Default)]
 struct Builder {
     programs: Vec<String>,
@@ -193,6 +235,12 @@ struct Builder {
     named: HashMap<(usize, i32, u64), Name>,
     /// How many sockets had each base.
     bases: Vec<usize>,
+    /// What is no socket; and the same without the process: a child has what its parent had.
+    others: HashMap<Descriptor, Other>,
+    inherited: HashMap<(usize, i32, &'static str), Other>,
+    /// How many of each kind had each base.
+    other_bases: HashMap<&'static str, Vec<usize>>,
+    sets: Vec<Watched>,
     numbers: Numbers,
     /// Ports that a program asked for.
     asked: HashSet<u16>,
@@ -218,6 +266,8 @@ struct Builder {
     start: Option<Duration>,
     /// What was sent last in each direction and was not answered, and when.
     unanswered: HashMap<(SocketAddr, SocketAddr), (Duration, String)>,
+    /// What the files of code are called, if that is to be said.
+    files: Option<Names>,
 }
 
 impl Builder {
@@ -280,9 +330,12 @@ impl Builder {
             }
             Action::Call(call) => {
                 let text = self.owned(call, owner);
+                let text = self.name_others(&text, owner);
+                let text = self.watched(text);
                 let (call, result) = text.rsplit_once(" = ").unwrap_or((&text, ""));
                 step.call = call.to_owned();
                 step.result = Some(result.to_owned());
+                step.code = self.code(event);
                 (step.at, step.returned, step.took) = (at, returned, took);
                 steps.push(step.named(&mut self.numbers));
             }
@@ -432,17 +485,132 @@ impl Builder {
 
     /// The name of a socket: its number is a new one, or has been another's.
     fn new_name(&mut self, base: Option<usize>, inode: u64) -> Name {
-        let base = base.unwrap_or(self.bases.len());
-        if base == self.bases.len() {
-            self.bases.push(0);
-        }
-        self.bases[base] += 1;
-        let again = match self.bases[base] {
-            1 => String::new(),
-            few @ 2..=26 => ('a'..='z').nth(few - 1).map(String::from).unwrap_or_default(),
-            many => format!("-{many}"),
-        };
+        let (base, again) = next_name(&mut self.bases, base);
         Name { name: format!("{OPEN}fd:FD{}{again}{CLOSE}", base + 1), base, inode }
+    }
+
+    /// Puts the names of epolls and eventfds in the place of their marks.
+    fn name_others(&mut self, text: &str, owner: (usize, u32)) -> String {
+        static OTHER: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}(epoll|event):(\\d+)\u{2}"));
+        if !OTHER.is_match(text) {
+            return text.to_owned();
+        }
+        let given = text.rfind(" = ").unwrap_or(text.len());
+        let mut before: Option<Other> = None;
+        let mut named = String::new();
+        let mut rest = 0;
+        for parts in OTHER.captures_iter(text) {
+            let (Some(mark), Ok(number)) = (parts.get(0), parts[2].parse::<i32>()) else {
+                continue;
+            };
+            let kind = if &parts[1] == SET { SET } else { EVENT };
+            let is_new = mark.start() > given && !text[given..].contains('{');
+            let other = self.other(owner, number, kind, is_new, before.as_ref());
+            named += &text[rest..mark.start()];
+            named += &other.name;
+            rest = mark.end();
+            before = Some(other);
+        }
+        named += &text[rest..];
+        if named.starts_with("close(") && named.ends_with(" = 0") {
+            self.others.retain(|(program, process, _), other| {
+                (*program, *process) != owner || !named.contains(&other.name)
+            });
+        }
+        named
+    }
+
+    /// What a descriptor is that is no socket; one that was given just now `is_new`, of what stands
+    /// `before`, if that is the same.
+    fn other(
+        &mut self,
+        (program, process): (usize, u32),
+        number: i32,
+        kind: &'static str,
+        is_new: bool,
+        before: Option<&Other>,
+    ) -> Other {
+        let descriptor = (program, process, number);
+        let known = self.others.get(&descriptor).filter(|other| other.kind == kind);
+        if let Some(known) = known.filter(|_| !is_new) {
+            return known.clone();
+        }
+        let last = self.inherited.get(&(program, number, kind)).cloned();
+        let is_held = |last: &Other| self.others.values().any(|other| other.name == last.name);
+        let other = match &last {
+            Some(last) if !is_new && is_held(last) => last.clone(),
+            _ => {
+                let bases = self.other_bases.entry(kind).or_default();
+                let (base, again) = next_name(bases, last.map(|last| last.base));
+                let what = if kind == SET { "EPOLL" } else { "EVENT" };
+                let name = format!("{OPEN}fd:{what}{}{again}{CLOSE}", base + 1);
+                let set = before.filter(|before| before.kind == kind).map(|before| before.set);
+                let set = set.unwrap_or_else(|| {
+                    self.sets.push(vec![]);
+                    self.sets.len() - 1
+                });
+                Other { name, kind, base, set }
+            }
+        };
+        self.others.insert(descriptor, other.clone());
+        self.inherited.insert((program, number, kind), other.clone());
+        other
+    }
+
+    /// Follows what epolls look at, and says which descriptors are ready, as far as that was seen: the
+    /// kernel gives only what it was to remember.
+    fn watched(&mut self, text: String) -> String {
+        static CONTROL: LazyLock<Regex> = LazyLock::new(|| {
+            regex(concat!(
+                "^epoll_ctl\\((\u{1}fd:[^\u{2}]*\u{2}), EPOLL_CTL_(ADD|MOD|DEL), ",
+                "(\u{1}fd:[^\u{2}]*\u{2}|\\d+), (?:.*\u{1}data:(\\d+)\u{2})?.* = 0$"
+            ))
+        });
+        static WAIT: LazyLock<Regex> = LazyLock::new(|| {
+            regex("^epoll_p?wait2?\\((\u{1}fd:[^\u{2}]*\u{2}), \\[(.*)\\], .* = (\\d+)$")
+        });
+        static REMEMBERED: LazyLock<Regex> = LazyLock::new(|| regex("\u{1}data:(\\d+)\u{2}"));
+        if let Some(closed) = text.strip_prefix("close(").and_then(|it| it.strip_suffix(") = 0")) {
+            self.sets.iter_mut().for_each(|set| set.retain(|(name, _)| name != closed));
+        }
+        if !text.starts_with("epoll_") {
+            return text;
+        }
+        let set_of = |name: &str| {
+            let other = self.others.values().find(|other| other.name == name);
+            other.map(|other| other.set)
+        };
+        if let Some(parts) = CONTROL.captures(&text) {
+            if let Some(set) = set_of(&parts[1]) {
+                let data = parts.get(4).and_then(|data| data.as_str().parse().ok());
+                self.sets[set].retain(|(name, _)| *name != parts[3]);
+                self.sets[set].extend(data.map(|data| (parts[3].to_owned(), data)));
+            }
+        }
+        let mut ready = None;
+        if let Some(parts) = WAIT.captures(&text) {
+            let watched = set_of(&parts[1]).map_or(&[][..], |set| &self.sets[set]);
+            let name = |data: Captures<'_>| {
+                let data: u64 = data[1].parse().ok()?;
+                let mut all = watched.iter().filter(|(_, other)| *other == data);
+                // What two have in common tells neither.
+                all.next().filter(|_| all.next().is_none()).map(|(name, _)| &**name)
+            };
+            let names: Option<Vec<&str>> = REMEMBERED.captures_iter(&parts[2]).map(name).collect();
+            let all = |names: &Vec<&str>| {
+                !names.is_empty() && parts[3].parse::<usize>() == Ok(names.len())
+            };
+            ready = names.filter(all).map(|names| format!(" ({})", names.join(", ")));
+        }
+        let data = |parts: &Captures<'_>| match parts[1].parse::<u64>() {
+            Ok(few @ 0..=0xFFFF) => few.to_string(),
+            Ok(u64::MAX) => u64::MAX.to_string(),
+            // A descriptor in a field half as long.
+            Ok(all) if all & 0xFFFF_FFFF <= 0xFFFF => format!("{{u32={}}}", all & 0xFFFF_FFFF),
+            _ => "POINTER".to_owned(),
+        };
+        let text = REMEMBERED.replace_all(&text, data).into_owned();
+        text + ready.as_deref().unwrap_or_default()
     }
 
     /// The sockets that lose their last descriptor when a process ends.
@@ -493,7 +661,11 @@ impl Builder {
                 match self.names.get(&(program, process, number)) {
                     // The number may have been another socket's, or be free by now.
                     Some(known) => format!("descriptor FD{}", known.base + 1),
-                    None => parts[0].to_owned(),
+                    None => {
+                        let other = self.others.get(&(program, process, number));
+                        let name = other.map(|other| format!("descriptor {}", other.name));
+                        name.unwrap_or_else(|| parts[0].to_owned())
+                    }
                 }
             }
             (_, Some(_)) => format!("{OPEN}at:{}{CLOSE}", &parts[0]),
@@ -543,6 +715,16 @@ impl Builder {
             Kind::Unreachable { by } => {
                 format!("{ends}  ICMP: host unreachable, says {by}{fate}")
             }
+        }
+    }
+
+    /// The line of code that did it, as it stands at the end of a line, marked.
+    fn code(&mut self, event: &Event) -> String {
+        match (&event.source, &mut self.files) {
+            (Some(source), Some(names)) => {
+                format!("{ASIDE}  [{}:{}]{CLOSE}", names.of(&source.file), source.line)
+            }
+            _ => String::new(),
         }
     }
 
@@ -754,12 +936,13 @@ fn timed(times: &[&Option<String>]) -> String {
     let all: Vec<&str> = times.iter().filter_map(|time| time.as_deref()).collect();
     match all[..] {
         [] => String::new(),
-        _ => format!("{TIME}  [{}]{CLOSE}", all.join(", ")),
+        _ => format!("{ASIDE}  [{}]{CLOSE}", all.join(", ")),
     }
 }
 
-/// Begins a mark that says when something was: each time it is another time.
-const TIME: &str = "\u{1}time:";
+/// Begins a mark that says when something was, or where in the code: the same may come again at
+/// another time, and from another line.
+const ASIDE: &str = "\u{1}aside:";
 
 /// An address in a packet or a state: of 127.0.0.1, the port says it all.
 fn short(address: SocketAddr) -> String {
@@ -859,7 +1042,7 @@ impl Shown {
     fn new(lines: Vec<String>) -> Self {
         let nothing = ["= EAGAIN", "= ENOTCONN", "SO_ERROR, [0], [4]) = 0", "(Timeout)"];
         let asks = match &lines[..] {
-            [call] => nothing.iter().any(|end| timeless(call).ends_with(end)),
+            [call] => nothing.iter().any(|end| without_asides(call).ends_with(end)),
             _ => false,
         };
         let (mut shape, mut values) = (String::new(), vec![]);
@@ -896,7 +1079,7 @@ fn read_values(line: &str, shape: &mut String, values: &mut Vec<Value>) {
             Some(_) if next == OPEN => OPEN,
             Some(_) => CLOSE,
         });
-        if end.is_some() && !text.starts_with(TIME) {
+        if end.is_some() && !text.starts_with(ASIDE) {
             let kind = match text.strip_prefix(OPEN) {
                 Some(name) if name.starts_with("fd:") => ValueKind::Descriptor,
                 Some(_) => ValueKind::Port,
@@ -908,9 +1091,9 @@ fn read_values(line: &str, shape: &mut String, values: &mut Vec<Value>) {
     shape.push('\n');
 }
 
-/// A line without when it was.
-fn timeless(line: &str) -> &str {
-    line.split_once(TIME).map_or(line, |(line, _)| line)
+/// A line without when it was, and where in the code.
+fn without_asides(line: &str) -> &str {
+    line.split_once(ASIDE).map_or(line, |(line, _)| line)
 }
 
 impl Folder {
@@ -1143,6 +1326,21 @@ fn names(steps: &[Shown]) -> impl Iterator<Item = &str> {
 /// Above packets that another thread may have sent.
 const UNSURE: &str = "of this call, or of another at the same time:";
 
+/// The base of a name, and what stands behind it: its number is a new one, or has been another's.
+fn next_name(bases: &mut Vec<usize>, base: Option<usize>) -> (usize, String) {
+    let base = base.unwrap_or(bases.len());
+    if base == bases.len() {
+        bases.push(0);
+    }
+    bases[base] += 1;
+    let again = match bases[base] {
+        1 => String::new(),
+        few @ 2..=26 => ('a'..='z').nth(few - 1).map(String::from).unwrap_or_default(),
+        many => format!("-{many}"),
+    };
+    (base, again)
+}
+
 /// What happened without a call: a timer ran out.
 pub const BY_ITSELF: &str = "(the kernel, by itself)";
 
@@ -1157,7 +1355,7 @@ fn replaced(call: &Call) -> Option<i32> {
 
 /// Calls that cannot be the reason for a packet.
 pub fn only_asks(name: &str) -> bool {
-    ["getsockname", "getpeername", "getsockopt", "fcntl", WAITS].contains(&name)
+    ["getsockname", "getpeername", "getsockopt", "fcntl", "epoll_ctl", WAITS].contains(&name)
 }
 
 /// Lines of one call; what repeats itself is said once.
@@ -1316,13 +1514,17 @@ mod tests {
             }
             steps
         };
-        let start = std::time::Instant::now();
-        let read: Vec<Shown> = steps().into_iter().map(Shown::new).collect();
-        let reads = start.elapsed();
-        let start = std::time::Instant::now();
-        assert!(fold(steps()).len() > read.len() / 2);
-        let folds = start.elapsed();
-        assert!(folds < 60 * reads, "{folds:?} to fold what is read in {reads:?}");
+        // A busy machine interrupts now the one, now the other: the best of five counts.
+        let folds_in = || {
+            let start = std::time::Instant::now();
+            let read: Vec<Shown> = steps().into_iter().map(Shown::new).collect();
+            let reads = start.elapsed();
+            let start = std::time::Instant::now();
+            assert!(fold(steps()).len() > read.len() / 2);
+            start.elapsed().div_duration_f64(reads)
+        };
+        let best = (0..5).map(|_| folds_in()).fold(f64::MAX, f64::min);
+        assert!(best < 60.0, "{best} times as long as to read it");
     }
 
     #[test]
@@ -1413,6 +1615,7 @@ mod tests {
             name: None,
             is_child: false,
             times: crate::strace::Times::default(),
+            source: None,
         }
     }
 
@@ -1422,7 +1625,7 @@ mod tests {
     }
 
     fn shown(programs: &[&str], events: impl IntoIterator<Item = Event>) -> String {
-        let mut writer = Writer::new(programs, Show::ALL, Duration::ZERO, false);
+        let mut writer = Writer::new(programs, Show::ALL, Duration::ZERO, Shows::Text);
         events.into_iter().for_each(|event| writer.event(&event));
         writer.end(&[]);
         writer.take()
@@ -1496,6 +1699,78 @@ mod tests {
         assert!(
             text.ends_with("  state     FD2, PORT1 to 8: ESTABLISHED -> CLOSE-WAIT\n"),
             "{text}"
+        );
+    }
+
+    /// A call in which an epoll or an eventfd is marked, as the reader of strace does.
+    fn marked(text: &str, sockets: &[(i32, u64)]) -> Event {
+        let text = text.replace('<', "\u{1}").replace('>', "\u{2}");
+        let name = text.split('(').next().unwrap_or_default().to_owned();
+        event(1, Action::Call(Call { name, text, sockets: sockets.to_vec(), wakes: false }))
+    }
+
+    #[test]
+    fn what_is_ready_is_named_if_it_was_seen_to_be_asked_for() {
+        let socket = [(3, 100)];
+        let text = shown(
+            &["a"],
+            [
+                marked("socket() = <fd:3>", &socket),
+                marked("epoll_create1(0) = <epoll:4>", &[]),
+                marked("eventfd2(0) = <event:5>", &[]),
+                marked(
+                    "epoll_ctl(<epoll:4>, EPOLL_CTL_ADD, <fd:3>, {events=EPOLLIN, data=<data:0>}) = 0",
+                    &socket,
+                ),
+                marked(
+                    "epoll_ctl(<epoll:4>, EPOLL_CTL_ADD, <event:5>, {events=EPOLLIN, data=<data:94333189487872>}) = 0",
+                    &[],
+                ),
+                marked(
+                    "epoll_ctl(<epoll:4>, EPOLL_CTL_ADD, 0, {events=EPOLLIN, data=<data:94334661689347>}) = EPERM",
+                    &[],
+                ),
+                marked(
+                    "epoll_wait(<epoll:4>, [{events=EPOLLIN, data=<data:94333189487872>}, {events=EPOLLIN, data=<data:0>}], 8, -1) = 2",
+                    &[],
+                ),
+                // A duplicate is the same set, under another name.
+                marked("fcntl(<epoll:4>, F_DUPFD_CLOEXEC, 3) = <epoll:6>", &[]),
+                marked("epoll_wait(<epoll:6>, [{events=EPOLLIN, data=<data:0>}], 8, -1) = 1", &[]),
+                // Asked for by nobody; by two.
+                marked("epoll_wait(<epoll:6>, [{events=EPOLLIN, data=<data:7>}], 8, -1) = 1", &[]),
+                marked("epoll_ctl(<epoll:6>, EPOLL_CTL_ADD, 1, {data=<data:0>}) = 0", &[]),
+                marked("epoll_wait(<epoll:6>, [{events=EPOLLIN, data=<data:0>}], 8, -1) = 1", &[]),
+                // And again by one only.
+                marked("close(<fd:3>) = 0", &socket),
+                marked("epoll_wait(<epoll:4>, [{events=EPOLLIN, data=<data:0>}], 8, -1) = 1", &[]),
+                marked("close(<epoll:4>) = 0", &[]),
+                marked("epoll_create1(0) = <epoll:4>", &[]),
+                marked("epoll_wait(<epoll:4>, [{events=EPOLLIN, data=<data:0>}], 8, -1) = 1", &[]),
+                event(1, Action::Text("descriptor 4, descriptor 5, descriptor 3".to_owned())),
+            ],
+        );
+        assert_eq!(
+            text,
+            "  call    socket() = FD1
+  call    epoll_create1(0) = EPOLL1
+  call    eventfd2(0) = EVENT1
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, FD1, {events=EPOLLIN, data=0}) = 0
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, EVENT1, {events=EPOLLIN, data=POINTER}) = 0
+  call    epoll_ctl(EPOLL1, EPOLL_CTL_ADD, 0, {events=EPOLLIN, data={u32=3}}) = EPERM
+  call    epoll_wait(EPOLL1, [{events=EPOLLIN, data=POINTER}, {events=EPOLLIN, data=0}], 8, -1) = 2 (EVENT1, FD1)
+  call    fcntl(EPOLL1, F_DUPFD_CLOEXEC, 3) = EPOLL2
+  call    epoll_wait(EPOLL2, [{events=EPOLLIN, data=0}], 8, -1) = 1 (FD1)
+  call    epoll_wait(EPOLL2, [{events=EPOLLIN, data=7}], 8, -1) = 1
+  call    epoll_ctl(EPOLL2, EPOLL_CTL_ADD, 1, {data=0}) = 0
+  call    epoll_wait(EPOLL2, [{events=EPOLLIN, data=0}], 8, -1) = 1
+  call    close(FD1) = 0
+  call    epoll_wait(EPOLL1, [{events=EPOLLIN, data=0}], 8, -1) = 1 (1)
+  call    close(EPOLL1) = 0
+  call    epoll_create1(0) = EPOLL1b
+  call    epoll_wait(EPOLL1b, [{events=EPOLLIN, data=0}], 8, -1) = 1
+descriptor EPOLL1b, descriptor EVENT1, descriptor FD1
+"
         );
     }
 

@@ -21,9 +21,10 @@ use crate::helper::Rights;
 use crate::machines::Machines;
 use crate::order::{Order, Program, Show};
 use crate::record::{Event, Outcome, Sink, record};
+use crate::source::has_debug_information;
 use crate::tap::now;
-use crate::text::Writer;
-use crate::{course, json, namespace, pcap, running};
+use crate::text::{Shows, Writer};
+use crate::{course, json, namespace, page, pcap, running};
 
 /// What is needed, and the package that has it on Debian and Ubuntu.
 const TOOLS: [(&str, &str); 2] = [("strace", "strace"), ("ip", "iproute2")];
@@ -52,6 +53,13 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
             program.name = path.into_string().map_err(|path| format!("{path:?} is not UTF-8"))?;
         }
     }
+    // A stack for each call takes long: a page has none where there is no line to be found.
+    let may_have_lines = |program: &Program| {
+        !is_interpreter(program.short_name())
+            && fs::read(&program.name).map_or(true, |file| has_debug_information(&file))
+    };
+    order.stacks =
+        order.show.code || order.page.is_some() && order.programs.iter().any(may_have_lines);
     try_files(&order)?;
     let rights = Rights::read()?;
     // What runs already is where it is.
@@ -77,7 +85,7 @@ pub fn trace(mut order: Order) -> Result<ExitCode, String> {
     }
     let names = names(&order.programs);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut shown = Shown::new(&order, &names, now())?;
+    let mut shown = Shown::new(&order, &order.programs, &names, now())?;
     let outcome = record(&order, &names, &rights, &stop, machines, &mut shown)?;
     shown.end(&outcome)?;
     Ok(ExitCode::from(outcome.status))
@@ -91,11 +99,12 @@ fn ignores(signal: i32) -> bool {
 
 /// Shows a record.
 fn show_again(order: &Order, file: &Path) -> Result<ExitCode, String> {
-    let reader = json::Reader::open(file)?;
+    let mut reader = json::Reader::open(file)?;
     try_files(order)?;
     let names = reader.names.clone();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut shown = Shown::new(order, &names, reader.start)?;
+    let programs = std::mem::take(&mut reader.programs);
+    let mut shown = Shown::new(order, &programs, &names, reader.start)?;
     let outcome = reader.tell(&mut shown)?;
     shown.end(&outcome)?;
     Ok(ExitCode::SUCCESS)
@@ -106,7 +115,7 @@ fn try_files(order: &Order) -> Result<(), String> {
     // (A terminal, a pipe and the like may be named twice.)
     let which = |metadata: Metadata| metadata.is_file().then(|| (metadata.dev(), metadata.ino()));
     let mut all: BTreeSet<_> = order.from.iter().flat_map(fs::metadata).filter_map(which).collect();
-    for file in [&order.svg, &order.json, &order.pcap].into_iter().flatten() {
+    for file in [&order.svg, &order.page, &order.json, &order.pcap].into_iter().flatten() {
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(file);
         let metadata = opened.and_then(|opened| opened.metadata()).map_err(cannot_write(file))?;
         if which(metadata).is_some_and(|which| !all.insert(which)) {
@@ -126,6 +135,8 @@ struct Shown<'a> {
     names: &'a [&'a str],
     screen: Writer,
     picture: Option<Writer>,
+    page: Option<Writer>,
+    programs: &'a [Program],
     json: Option<json::Writer<'a>>,
     pcap: Option<pcap::Writer<'a>>,
     is_watched: bool,
@@ -139,8 +150,8 @@ impl Sink for Shown<'_> {
     fn event(&mut self, event: &Event) {
         self.screen.event(event);
         self.write(event);
-        if let Some(picture) = &mut self.picture {
-            picture.event(event);
+        for writer in [&mut self.picture, &mut self.page].into_iter().flatten() {
+            writer.event(event);
         }
     }
 
@@ -167,13 +178,21 @@ impl Sink for Shown<'_> {
     }
 
     fn is_over(&self) -> bool {
-        let writes = self.picture.is_some() || self.json.is_some() || self.pcap.is_some();
+        let draws = self.picture.is_some() || self.page.is_some();
+        let writes = draws || self.json.is_some() || self.pcap.is_some();
         self.error.is_some() && !writes
     }
 }
 
 impl<'a> Shown<'a> {
-    fn new(order: &'a Order, names: &'a [&'a str], start: Duration) -> Result<Self, String> {
+    fn new(
+        order: &'a Order,
+        programs: &'a [Program],
+        names: &'a [&'a str],
+        start: Duration,
+    ) -> Result<Self, String> {
+        let Show { folds_nothing, times, .. } = order.show;
+        let on_page = Show { folds_nothing, times, code: true, ..Show::ALL };
         let json = order.json.as_ref().map(|file| {
             json::Writer::begin(file, start, &order.programs, names).map_err(cannot_write(file))
         });
@@ -184,8 +203,13 @@ impl<'a> Shown<'a> {
         Ok(Self {
             order,
             names,
-            screen: Writer::new(names, order.show, start, false),
-            picture: order.svg.as_ref().map(|_| Writer::new(names, Show::ALL, start, true)),
+            screen: Writer::new(names, order.show, start, Shows::Text),
+            picture: order
+                .svg
+                .as_ref()
+                .map(|_| Writer::new(names, Show::ALL, start, Shows::Picture)),
+            page: order.page.as_ref().map(|_| Writer::new(names, on_page, start, Shows::Page)),
+            programs,
             json: json.transpose()?,
             pcap: pcap.transpose()?,
             is_watched: io::stdout().is_terminal(),
@@ -225,11 +249,19 @@ impl<'a> Shown<'a> {
             (Some(file), Some(mut all)) => draw(file, &all.take(), self.names),
             _ => Ok(()),
         };
-        timeline.and(self.failed.map_or(Ok(()), Err)).and(json).and(pcap).and(svg)
+        let page = match (&self.order.page, self.page) {
+            (Some(file), Some(mut all)) => {
+                let text = all.take();
+                page::write(file, self.programs, &text, &all.files()).map_err(cannot_write(file))
+            }
+            _ => Ok(()),
+        };
+        timeline.and(self.failed.map_or(Ok(()), Err)).and(json).and(pcap).and(svg).and(page)
     }
 
     fn end_timeline(&mut self, endings: &[String]) -> Result<(), String> {
-        for writer in [Some(&mut self.screen), self.picture.as_mut()].into_iter().flatten() {
+        let others = [&mut self.picture, &mut self.page].into_iter().flatten();
+        for writer in others.chain([&mut self.screen]) {
             writer.end(endings);
         }
         self.flush();

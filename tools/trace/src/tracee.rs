@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -24,16 +24,18 @@ use nix::unistd::{Pid, dup, pipe2, read, ttyname};
 use procfs::process::{FDTarget, ProcState, Process, Stat, Task};
 
 use crate::helper::{self, Rights};
-use crate::order::{Fault, Program};
+use crate::order::{Asked, Program};
+use crate::source::{FRAME, Stack};
 use crate::tap::now;
 use crate::tasks::Tasks;
 
 /// The calls to show: all on sockets, and those that a program can use for sockets and for files;
 /// and those with which sockets are closed, so that this does not stand at the call before.
 const CALLS: &str = "trace=%network,read,readv,write,writev,close,dup,dup2,\
-dup3,fcntl,ioctl,poll,ppoll,select,pselect6,epoll_ctl,epoll_wait,epoll_pwait,\
-?epoll_pwait2,?io_uring_setup,?io_uring_enter,sendfile,splice,?preadv2,\
-?pwritev2,?close_range,execve,?execveat,exit_group,kill,tgkill,rt_sigreturn";
+dup3,fcntl,ioctl,poll,ppoll,select,pselect6,?epoll_create,epoll_create1,\
+epoll_ctl,epoll_wait,epoll_pwait,?epoll_pwait2,?eventfd,eventfd2,\
+?io_uring_setup,?io_uring_enter,sendfile,splice,?preadv2,?pwritev2,\
+?close_range,execve,?execveat,exit_group,kill,tgkill,rt_sigreturn";
 
 /// When each call began, and how long it took.
 const TIMES: [&str; 2] = ["--absolute-timestamps=format:unix,precision:ns", "--syscall-times=ns"];
@@ -49,6 +51,11 @@ const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// A thread that computes for longer is not waited for, and not again until it has rested.
 const LONG: Duration = Duration::from_millis(500);
+
+/// For so long it is waited for the next line of a stack without looking what strace does, and for
+/// so long in all.
+const INSTANT: Duration = Duration::from_micros(200);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Of no more sockets is it remembered where they were.
 const MANY: usize = 100_000;
@@ -137,6 +144,9 @@ pub struct Tracee {
     pub free_since: Duration,
     freed: Duration,
     pub has_ended: bool,
+    /// Who called whom in the call of the last line, if that was asked for.
+    pub stack: Option<Stack>,
+    with_stacks: bool,
     /// How many calls have begun.
     pub begun: usize,
     /// strace ends as the program did.
@@ -176,8 +186,7 @@ impl Tracee {
     /// Starts a program under strace.
     pub fn start(
         program: &Program,
-        faults: &[Fault],
-        times: bool,
+        asked: Asked<'_>,
         input: Stdio,
         rights: &Rights,
         keeper: u32,
@@ -188,12 +197,7 @@ impl Tracee {
         // Ctrl-C is for the program: strace shows what it makes of it.
         strace.args(["-f", "-q", "-y", "--seccomp-bpf", "-I", "never"]);
         strace.args(["-s", STRING, "-e", CALLS]);
-        if times {
-            strace.args(TIMES);
-        }
-        for fault in faults {
-            strace.args(["-e", &fault.as_injection()]);
-        }
+        ask(&mut strace, asked);
         // What the program prints; strace's lines say when.
         let output = Output::open().map_err(no_pipe)?;
         let print = dup(&output.program).map_err(no_pipe)?;
@@ -208,7 +212,9 @@ impl Tracee {
         let child = helper::spawn(&mut strace, rights)?;
         let number = |pid: u32| i32::try_from(pid).unwrap_or_default();
         let tasks = Tasks::new(number(child.id()), number(keeper));
-        Ok(Self::new(output, child, tasks, (out, glass)))
+        let mut tracee = Self::new(output, child, tasks, (out, glass));
+        tracee.with_stacks = asked.stacks;
+        Ok(tracee)
     }
 
     /// Nothing is known of it yet.
@@ -239,23 +245,20 @@ impl Tracee {
             free_since: Duration::ZERO,
             freed: now(),
             has_ended: false,
+            stack: None,
+            with_stacks: false,
             begun: 0,
             status: None,
         }
     }
 
     /// Has strace follow a process that runs already. It prints where it always did.
-    pub fn attach(pid: i32, faults: &[Fault], times: bool) -> Result<Self, String> {
+    pub fn attach(pid: i32, asked: Asked<'_>) -> Result<Self, String> {
         let (out, into) = narrow_pipe().map_err(no_pipe)?;
         let glass = narrow_pipe().map_err(no_pipe)?;
         let mut strace = helper::follower("strace")?;
         strace.args(["-f", "-y", "-I", "2", "-s", LINE, "-e", CALLS, "-p", &pid.to_string()]);
-        if times {
-            strace.args(TIMES);
-        }
-        for fault in faults {
-            strace.args(["-e", &fault.as_injection()]);
-        }
+        ask(&mut strace, asked);
         strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(into);
         let child = strace.spawn().map_err(|error| format!("strace cannot be started: {error}"))?;
         let strace = i32::try_from(child.id()).unwrap_or_default();
@@ -263,6 +266,7 @@ impl Tracee {
         let output = Output::none().map_err(no_pipe)?;
         let mut tracee = Self::new(output, child, tasks, (out, glass));
         (tracee.first, tracee.attached) = (u32::try_from(pid).ok(), Some(pid));
+        tracee.with_stacks = asked.stacks;
         Ok(tracee)
     }
 
@@ -390,9 +394,41 @@ impl Tracee {
     pub fn line(&mut self) -> Result<String, String> {
         self.free_since = std::mem::replace(&mut self.freed, now());
         self.take()?;
+        let line = std::mem::take(&mut self.beginning);
+        if self.with_stacks {
+            self.stack = self.take_stack()?;
+            self.freed = now();
+        }
         self.since = None;
         self.halts = false;
-        Ok(std::mem::take(&mut self.beginning))
+        Ok(line)
+    }
+
+    /// Who called whom: strace writes that line by line behind that of the call, and lets the program
+    /// go on with the last one.
+    fn take_stack(&mut self) -> Result<Option<Stack>, String> {
+        let mut all = String::new();
+        let start = Instant::now();
+        let mut last = start;
+        while start.elapsed() < PATIENCE {
+            // Once it waits for the program, nothing more comes.
+            let waits = self.tasks.strace_waits();
+            match self.peek()? {
+                Some(part) if part.starts_with(FRAME.as_bytes()) => {
+                    let length = read(&self.pipe, &mut [0; PART]).map_err(broken)?;
+                    all += &String::from_utf8_lossy(&part[..length.min(part.len())]);
+                    last = Instant::now();
+                }
+                Some(_) => break,
+                None if waits.unwrap_or_else(|| last.elapsed() > A_MOMENT) => break,
+                None => {
+                    let pipe = PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN);
+                    let _ = ppoll(&mut [pipe], Some(TimeSpec::from_duration(INSTANT)), None);
+                }
+            }
+        }
+        let stack: Stack = all.lines().map(str::to_owned).collect();
+        Ok(Some(stack).filter(|stack| !stack.is_empty()))
     }
 
     fn take(&mut self) -> Result<(), String> {
@@ -566,6 +602,19 @@ impl Drop for Tracee {
             let _ = self.strace.kill();
             self.ends();
         }
+    }
+}
+
+/// Asks strace for what is to be known.
+fn ask(strace: &mut Command, asked: Asked<'_>) {
+    if asked.times {
+        strace.args(TIMES);
+    }
+    if asked.stacks {
+        strace.arg("-k");
+    }
+    for fault in asked.faults {
+        strace.args(["-e", &fault.as_injection()]);
     }
 }
 

@@ -265,7 +265,7 @@ const SERVERS: &str = "That is the server's own address ({Rust: local_addr}{else
      address of who has sent the datagram: {Rust: recv_from}{else: recvfrom} gives it, with the datagram.";
 
 /// Nothing came: asks again, for the cause.
-fn why_silent(wrong: Wrong, program: &Program, sender: &mut Datagrams) -> Outcome<Wrong> {
+pub fn why_silent(wrong: Wrong, program: &Program, sender: &mut Datagrams) -> Outcome<Wrong> {
     if program.ended_soon().is_some() {
         return Ok(wrong);
     }

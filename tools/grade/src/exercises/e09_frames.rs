@@ -439,9 +439,7 @@ fn keeps_nothing(grading: &mut Grading) -> Outcome {
         // Of the last parts, as much as one window.
         let sent = part * (grown.len() - 1);
         let [now, before] = [0, window / part].map(|back| grown.iter().nth_back(back));
-        if let (Some(now), Some(before)) = (now, before)
-            && *now - *before < window as u64 / 2
-        {
+        if now.zip(before).is_some_and(|(now, before)| now - before < window as u64 / 2) {
             return Ok(());
         }
         let is_slow = start.elapsed() > Duration::from_secs(2);

@@ -20,9 +20,9 @@ use crate::program::Program;
 use crate::wire::{Peer, put_all};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
-mod crowds;
+pub mod crowds;
 mod flood;
-mod members;
+pub mod members;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -420,21 +420,21 @@ const TOO_FAST: &str = "Somebody said some thousand lines at once, and a member 
      hold the lock meanwhile, so that the others can talk on; and put nobody out for less than a \
      second.";
 
-const KEPT: &str = "Members read nothing, and another one could say as much as it liked. Either \
+pub const KEPT: &str = "Members read nothing, and another one could say as much as it liked. Either \
      all of it is kept for them, more and more; or they miss lines, and are told nothing. When \
      1000 lines of one member wait in the queues, receive no more from it. And set a limit of one \
      second for the send to a member (step 13), and one for how long a line waits for it. When one \
      of them is reached, close its connection and tell the others that it leaves.";
 
-const MISSED: &str = "Somebody said 100 lines at once, and another one who reads did not hear all \
+pub const MISSED: &str = "Somebody said 100 lines at once, and another one who reads did not hear all \
      of them. Leave none out: when there is no room in a queue, wait until there is, and receive \
      no more from the one who speaks.";
 
-const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is \
+pub const STILL_OPEN: &str = "A member reads nothing, it was said to leave, and its connection is \
      still open: it waits for more, and nothing comes. To put it out is to close its connection. \
      (While another thread uses it: shut it down, in both directions.)";
 
-const SLOWLY: &str = "Each line gets to everybody, but one after the other, with pauses. Those who \
+pub const SLOWLY: &str = "Each line gets to everybody, but one after the other, with pauses. Those who \
      read hear at once what is said: wait for nothing between two sends, and do not look for new \
      lines from time to time, but sleep until there is one.";
 
@@ -442,7 +442,7 @@ const OUT_OF_ORDER: &str = "A line of one member came too early, or one is missi
      out, and keep their order: one thread reads from a member and puts its lines into the queues, \
      and one sends what is in a queue.";
 
-const HELD_UP: &str = "Some read nothing, and one who reads heard nothing either, as if everybody \
+pub const HELD_UP: &str = "Some read nothing, and one who reads heard nothing either, as if everybody \
      waited for them. Nobody may wait for a send to somebody else. Give each member a queue, and a \
      thread of its own that sends what is in it (or a non-blocking socket, with what it has not \
      taken yet beside it). Hold the lock of the list only while you put a line into the queues: \
@@ -459,15 +459,15 @@ const COUNTED_FOR_EVER: &str = "Members were put out, and after that nothing mor
      from the one who had spoken. What waited in their queues waits no more: count these lines \
      down as well, when a queue is thrown away.";
 
-const LAST_WORDS: &str = "Somebody spoke, and left. All that it has said goes out first, and then \
+pub const LAST_WORDS: &str = "Somebody spoke, and left. All that it has said goes out first, and then \
      the line that it leaves: read to its end, leave in the queues what waits there, and put that \
      line behind it, not ahead of it and not in its place. And nobody has to leave who talks fast.";
 
-const TWICE: &str = "A member left, and the others were told twice. Two may find that it has gone: \
+pub const TWICE: &str = "A member left, and the others were told twice. Two may find that it has gone: \
      who receives from it, and who sends to it. With the lock held, take it off the list; only who \
      has found it there tells the others.";
 
-const WHAT_WAITS: &str = "A client ended its direction, and did not get what was already said to \
+pub const WHAT_WAITS: &str = "A client ended its direction, and did not get what was already said to \
      it. It can still receive: send what is in its queue, and close then.";
 
 const SLOW: &str = "A member read some 300 lines a second, and another one said more. Each send \
@@ -475,12 +475,12 @@ const SLOW: &str = "A member read some 300 lines a second, and another one said 
      this member. Put with each line into the queue when that was. A line that has waited for more \
      than a second is a send that failed: put the member out.";
 
-const SILENT: &str = "A member said nothing for more than a second, and nobody else did; then it \
+pub const SILENT: &str = "A member said nothing for more than a second, and nobody else did; then it \
      was not heard, or gone. A member may be silent for as long as it likes. A limit for send must \
      not be one for receive as well: {Rust: set_write_timeout}{else: SO_SNDTIMEO} is for sends \
      alone. {Python: (settimeout is for both.)}";
 
-const ANYWHERE: &str = "One receive is not one line: it can end anywhere, even inside a character. \
+pub const ANYWHERE: &str = "One receive is not one line: it can end anywhere, even inside a character. \
      Gather bytes until there is a \"\\n\", and only then take them for text (steps 9 and 11).";
 
 const OVERTAKES: &str = "What carl says came ahead of the line that carl joins. What one member \
@@ -524,27 +524,27 @@ const ZERO: &str = "In this text there is a character 0, which has no meaning ei
      Functions for strings (strlen, strchr, printf) take it for the end: use the number of bytes \
      that recv gave, memchr and memcpy.}{else: It goes out as any other.}";
 
-const NO_LINE: &str = "A client has ended its direction in the middle of a line. What has no \
+pub const NO_LINE: &str = "A client has ended its direction in the middle of a line. What has no \
      \"\\n\" at its end is no line, and no name: it goes to nobody. (A loop over the lines of a \
      file gives the rest as a last one: look whether it ends in \"\\n\".)";
 
 const WHOLE: &str = "A line, and a name, can have 1000 bytes and \"\\n\". What goes out has both \
      of them in it, so it is longer: is a buffer too small, or does one receive have to bring it?";
 
-const TOO_LONG: &str = "A client sent 1100 bytes without \"\\n\". That is no line: close its \
+pub const TOO_LONG: &str = "A client sent 1100 bytes without \"\\n\". That is no line: close its \
      connection. If it was a member, it leaves. Nothing of it goes to anybody, and nothing that \
      comes after it.";
 
-const ONE_MORE: &str = "A line has at most 1000 bytes, and this one had 1001, with its \"\\n\" in \
+pub const ONE_MORE: &str = "A line has at most 1000 bytes, and this one had 1001, with its \"\\n\" in \
      the same piece. Its number of bytes counts, not only what waits for a \"\\n\": with that one \
      it has 1001 bytes at most. Whoever sends more is put out.";
 
-const ENDLESS: &str = "A client sends and sends, and no \"\\n\" is in it. Whoever waits for that \
+pub const ENDLESS: &str = "A client sends and sends, and no \"\\n\" is in it. Whoever waits for that \
      one gathers it all: one client is enough to fill the memory. After 1001 bytes without \"\\n\" \
      close its connection. ({Rust: read_until has}{Python: readline has}{else: What reads lines \
      has} no limit of its own: give it one.)";
 
-const WITHOUT_END: &str = "by dora, bytes without end, and no line ending";
+pub const WITHOUT_END: &str = "by dora, bytes without end, and no line ending";
 
 /// These mean something elsewhere.
 const OTHERS: &[&str] = &[
@@ -611,7 +611,7 @@ fn second_of_its_name(grading: &Grading, program: &Program, members: &mut Vec<Me
 
 /// Where a line may wait for a second because the machine is busy, nothing is certain: then it is
 /// done again. `false`: it was not certain, either.
-fn unless_busy(grading: &mut Grading, run: impl Fn(&mut Grading) -> Outcome<bool>) -> Outcome {
+pub fn unless_busy(grading: &mut Grading, run: impl Fn(&mut Grading) -> Outcome<bool>) -> Outcome {
     const MUCH: Duration = Duration::from_millis(500);
 
     for _ in 0..3 {
@@ -747,7 +747,7 @@ fn longest(grading: &Grading, program: &Program, members: &mut Vec<Member>) -> O
 const MOST_MEMORY: u64 = 64 << 20;
 
 /// Whether it did not. That is known on Linux only.
-fn takes_little(memory: &Memory) -> Outcome {
+pub fn takes_little(memory: &Memory) -> Outcome {
     let grown = memory.grown();
     if grown <= MOST_MEMORY {
         return Ok(());
@@ -758,7 +758,7 @@ fn takes_little(memory: &Memory) -> Outcome {
 }
 
 /// A line that does not end: the connection must be closed, after a little of it.
-fn push_without_end(peer: &Peer, program: &Rc<Program>) -> Outcome {
+pub fn push_without_end(peer: &Peer, program: &Rc<Program>) -> Outcome {
     const PIECE: usize = 1 << 20;
     const PIECES: usize = 256;
 
@@ -797,7 +797,7 @@ fn wait_in_the_queue(grading: &Grading, program: &Program) -> Outcome {
 }
 
 /// The first one talks, and one that reads pauses, and must get all.
-fn pauses(grading: &mut Grading) -> Outcome {
+pub fn pauses(grading: &mut Grading) -> Outcome {
     for _ in 0..5 {
         let (program, mut members) = chat(grading, &["anna", "ben"])?;
         welcome(grading.connect_narrowest(&program)?, &mut members, "carl")?;

@@ -9,6 +9,7 @@ use socket2::SockRef;
 
 use super::{Bench, is_timeout};
 use crate::clock::PATIENCE;
+use crate::marks::mark;
 use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
 
 /// A UDP socket of the grader's. Each datagram that it sends and gets is kept
@@ -50,6 +51,7 @@ impl Datagrams {
             [] => "an empty datagram".to_owned(),
             _ => format!("a datagram of {}", show(bytes)),
         };
+        mark!("sends {} to {to}", self.sent);
         self.socket.send_to(bytes, to)?;
         Ok(())
     }
@@ -93,6 +95,7 @@ impl Datagrams {
             [] => format!("an empty datagram from {from}"),
             _ => format!("a datagram from {from} of {}", show(bytes)),
         };
+        mark!("expects {}", words(expected, from));
         let start = Instant::now();
         let (how, got) = match self.receive(PATIENCE)? {
             Some((got, at)) if got == expected && at == from => return Ok(()),
