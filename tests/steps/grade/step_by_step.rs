@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use super::command_line::outcome;
 use super::{grader, joined};
-use crate::machine::{has, missing, quiet};
+use crate::machine::{has, missing, programs, quiet};
 use crate::support::top;
 use crate::traced::python;
 
@@ -37,6 +37,10 @@ fn grade_shows_a_failed_check_step_by_step() {
     let mut grade = grader(&folder.path().join("notes"));
     grade.current_dir(top()).args(["05_echo", "--page"]).arg(&page);
     grade.args(["--", python]).arg(&program);
+    // It builds both itself, but here it has a minute.
+    for package in ["socket-steps-trace", "socket-steps-solutions"] {
+        programs(package);
+    }
     let _quiet = quiet();
     let (mut status, mut shown, mut errors) = outcome(grade.output());
     // (Beside other tests, all may be too slow for it.)
