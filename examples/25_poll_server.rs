@@ -126,11 +126,8 @@ fn open(address: SocketAddr) -> Result<(Server, SocketAddr), Failure> {
     let mut listener = TcpListener::from_std(listener.into());
     let here = listener.local_addr()?;
     let (poll, events) = (Poll::new()?, Events::with_capacity(1024));
-    poll.registry().register(
-        &mut listener,
-        LISTENER,
-        Interest::READABLE,
-    )?;
+    let readable = Interest::READABLE;
+    poll.registry().register(&mut listener, LISTENER, readable)?;
     let (clients, looked) = (BTreeMap::new(), Instant::now());
     let listener = Some(listener);
     Ok((Server { poll, events, listener, clients, looked }, here))
@@ -253,10 +250,16 @@ fn with_you(address: SocketAddr) -> Result<(), Failure> {
     let _waker = thread::Builder::new().spawn(enter)?;
     while !server.turn()? {}
 
-    // As in step 16: nobody new is served, and who is being served has some
-    // time left. Then the server ends, and with it what is left. (Unlike
-    // there, who is in the queue for want of a place is reset.)
-    server.listener = None;
+    // As in step 16: nobody new is served, and who is still in the queue is
+    // told that nothing will come. Who is being served has some time left.
+    // Then the server ends, and with it what is left.
+    let mut too_late = Vec::new();
+    if let Some(queue) = server.listener.take() {
+        while let Ok((client, _)) = queue.accept() {
+            let _ = client.shutdown(Shutdown::Write);
+            too_late.push(client);
+        }
+    }
     let number = server.clients.len();
     say("server", "stop", format!("{number} go on, for {GRACE:?} at most"));
     let start = Instant::now();

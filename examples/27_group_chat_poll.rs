@@ -25,7 +25,9 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 // Not the lesson: `run` reads the command line, `say` prints a line, `at`
 // puts the address into an error.
-use socket_steps::{At, Failure, invite, run, say, wait_for_enter};
+use socket_steps::{
+    At, Failure, in_words, invite, run, say, wait_for_enter,
+};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// So many clients at once. Who comes after them waits in the kernel's queue.
@@ -191,16 +193,23 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => result?,
         }
-        let mut enter = false;
+        let (mut enter, mut is_called) = (false, false);
         for event in &self.events {
             enter |= event.token() == ENTER;
+            is_called |= event.token() == LISTENER;
             if let Some((_, it)) = self.clients.get_mut(&event.token()) {
                 it.readable |= event.is_readable();
                 it.writable |= event.is_writable();
                 self.busy.insert(event.token());
             }
         }
-        self.accept();
+        match self.accept() {
+            // (Once for who has come, and not in every turn.)
+            Err(e) if is_called && e.kind() != ErrorKind::WouldBlock => {
+                say("server", "accept", in_words(&e));
+            }
+            _ => {}
+        }
         for token in self.busy.clone() {
             self.receive(token);
         }
@@ -228,21 +237,20 @@ impl Server {
 
     /// Step 4: accept, until nobody is in the queue. A failure (there are too
     /// many open files) may be over in the next turn.
-    fn accept(&mut self) {
-        let Some(listener) = &self.listener else { return };
+    fn accept(&mut self) -> io::Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
         while self.clients.len() < PLACES {
-            let Ok((mut client, _)) = listener.accept() else { return };
+            let (mut client, _) = listener.accept()?;
             // (What waits goes out together, so nothing is won by more.)
             let _ = client.set_nodelay(true);
             let both = Interest::READABLE | Interest::WRITABLE;
             let token = Token(self.next);
             self.next += 1;
-            let registry = self.poll.registry();
-            if registry.register(&mut client, token, both).is_ok() {
-                let client = (BufReader::new(client), Client::default());
-                self.clients.insert(token, client);
-            }
+            self.poll.registry().register(&mut client, token, both)?;
+            let client = (BufReader::new(client), Client::default());
+            self.clients.insert(token, client);
         }
+        Ok(())
     }
 
     /// What a client has said: its name, and then lines. So many at a time,

@@ -23,7 +23,7 @@ class Client:
         self.connection = connection
         self.name = None
         self.received = b""  # of a line
-        self.said = b""
+        self.said = b""  # the last of it
         self.out = bytearray()
         self.since = 0.0  # when it last took something, if some waits
         self.done = False
@@ -96,7 +96,7 @@ class Client:
             if mistake == "nobody_leaves_the_queue" and not self.said:
                 raise
             return self.end()
-        self.said += text
+        self.said = (self.said + text)[-6:]
         self.heard = time.monotonic()
         if speaks == "chat":
             self.answer(text)
@@ -112,7 +112,7 @@ class Client:
             text = text[:4096]
         if text:
             self.tell(PREFIX + text)
-        words = [self.said[-6:]] if mistake == "remembers_what_was_said" else [text]
+        words = [self.said] if mistake == "remembers_what_was_said" else [text]
         self.done = any(word.endswith(QUIT) if words[0] != text else word in QUIT
                         for word in words)
 

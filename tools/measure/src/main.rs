@@ -116,6 +116,7 @@ fn measure(wish: &Wish, project: &Path, folder: &Path) -> Result<String, (u8, St
         name: "yours".to_owned(),
         command,
         places: usize::MAX,
+        at_once: usize::MAX,
         is_own: true,
     });
     programs.extend(own.clone());

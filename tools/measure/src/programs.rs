@@ -14,6 +14,8 @@ pub struct Program {
     pub command: Vec<String>,
     /// How many clients it serves at once, at the most.
     pub places: usize,
+    /// How many of them talk at once, at the most: with more, the machine does little else.
+    pub at_once: usize,
     /// The reader's own: nobody knows yet what it speaks.
     pub is_own: bool,
 }
@@ -23,6 +25,7 @@ pub struct Known {
     pub name: &'static str,
     from: From,
     places: usize,
+    at_once: usize,
 }
 
 enum From {
@@ -50,7 +53,7 @@ pub const KNOWN: [Known; 10] = [
     known(EPOLL, From::C("epoll"), MANY),
     known("poll (25_poll_server)", From::Example(OF_MANY, "25_poll_server"), MANY),
     known("tokio (26_async_server)", From::Example(OF_MANY, "26_async_server"), MANY),
-    known("threads, Rust", From::Rust("std_threads"), 10_000),
+    Known { at_once: 1_000, ..known("threads, Rust", From::Rust("std_threads"), 10_000) },
     known("pool (16_thread_pool)", From::Example(COURSE, "16_thread_pool"), 4),
     // (With 5,000, nobody is answered within five seconds.)
     known("threads, Python", From::Python("threads"), 100),
@@ -58,7 +61,7 @@ pub const KNOWN: [Known; 10] = [
 ];
 
 const fn known(name: &'static str, from: From, places: usize) -> Known {
-    Known { name, from, places }
+    Known { name, from, places, at_once: places }
 }
 
 /// Builds all that are here, and those that read and send for the throughput. Says which are not.
@@ -93,6 +96,7 @@ impl Workshop {
                     name: known.name.to_owned(),
                     command,
                     places: known.places,
+                    at_once: known.at_once,
                     is_own: false,
                 }),
                 Err(why) => missing.push(format!("{}: {why}", known.name)),
@@ -140,12 +144,21 @@ impl Workshop {
         }
         tell(&format!("building {name}"));
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.current_dir(&self.examples);
+        build.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
+        build.args(["--package", package, "--example", name]);
         // (The tests are not about speed.)
-        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-        let messages = run(Command::new(cargo)
-            .current_dir(&self.examples)
-            .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
-            .args(["--profile", profile, "--package", package, "--example", name]))?;
+        if !cfg!(debug_assertions) {
+            // As one builds what others are given: optimized in one piece, and without what the project's
+            // own settings add for `cargo trace` (frame pointers).
+            build.env("RUSTFLAGS", "").arg("--target-dir").arg(self.target.join("build"));
+            build.args(["--profile", "release"]);
+            for setting in ["lto=\"fat\"", "codegen-units=1"] {
+                build.arg("--config").arg(format!("profile.release.{setting}"));
+            }
+        }
+        let messages = run(&mut build)?;
         let mut programs = messages.lines().filter_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             let is_it = message["target"]["name"] == name;

@@ -26,7 +26,7 @@ impl Sink {
     pub fn start(place: &Place, name: &str, program: &str, size: usize) -> Result<Self, String> {
         let command = vec![program.to_owned(), size.to_string()];
         let name = format!("{name}, {size} bytes");
-        let program = Program { name: name.clone(), command, places: 1, is_own: false };
+        let program = Program { name: name.clone(), command, places: 1, at_once: 1, is_own: false };
         let server = Server::start(place, &program)?;
         server.network.enter()?;
         let failed = |error: std::io::Error| format!("{name}: {error}");
@@ -72,44 +72,54 @@ fn as_number(bytes: usize) -> f64 {
     bytes as f64
 }
 
-/// With buffers of one size: the server in C, in C once more, and in Rust. The rows, and whether the
-/// zero holds.
-pub fn throughput(
-    place: &Place,
-    [c, rust]: [&str; 2],
-    size: usize,
-    rounds: usize,
-    span: Duration,
-) -> Result<(Vec<Row>, f64), String> {
-    let mut sinks = [("C", c), ("C", c), ("Rust", rust)]
-        .into_iter()
-        .map(|(name, program)| Sink::start(place, name, program, size))
-        .collect::<Result<Vec<_>, _>>()?;
-    let failed = |error: std::io::Error| format!("{size} bytes at a time: {error}");
-    let amount = sinks[0].amount(span).map_err(failed)?;
-    let mut speeds = [const { Vec::new() }; 3];
-    for round in 0..=rounds {
-        for turn in 0..3 {
-            let at = (round + turn) % 3;
-            let speed = sinks[at].speed(amount).map_err(failed)?;
-            if round > 0 {
-                speeds[at].push(speed);
+/// What was measured, round by round: of the server in C, of it once more, and of the one in Rust.
+#[derive(Default)]
+pub struct Speeds([Vec<f64>; 3]);
+
+impl Speeds {
+    /// So many more rounds, with buffers of one size and with new processes.
+    pub fn add(
+        &mut self,
+        place: &Place,
+        [c, rust]: [&str; 2],
+        size: usize,
+        rounds: usize,
+        span: Duration,
+    ) -> Result<(), String> {
+        let mut sinks = [("C", c), ("C", c), ("Rust", rust)]
+            .into_iter()
+            .map(|(name, program)| Sink::start(place, name, program, size))
+            .collect::<Result<Vec<_>, _>>()?;
+        let failed = |error: std::io::Error| format!("{size} bytes at a time: {error}");
+        let amount = sinks[0].amount(span).map_err(failed)?;
+        for round in 0..=rounds {
+            for turn in 0..3 {
+                let at = (round + turn) % 3;
+                let speed = sinks[at].speed(amount).map_err(failed)?;
+                if round > 0 {
+                    self.0[at].push(speed);
+                }
             }
         }
+        Ok(())
     }
-    let [c, again, rust] = &speeds;
-    let zero = Spread::of_ratios(again, c).ok_or("no rounds")?;
-    let ratio = Spread::of_ratios(rust, c).ok_or("no rounds")?;
-    let speed = |values: &Vec<f64>| {
-        Spread::of(values.iter().copied()).map(|it| it.times(1e-6)).ok_or("no rounds")
-    };
-    let rows = [
-        Row::spread("throughput", "C", "MB/s", speed(c)?),
-        Row::spread("throughput", "Rust", "MB/s", speed(rust)?),
-        Row::spread("ratio to C", "Rust", "", ratio),
-        Row::spread("zero", "C", "", zero),
-    ];
-    Ok((rows.map(|row| row.of_size(size)).into(), zero.median))
+
+    /// The rows of all rounds, and the zero.
+    pub fn rows(&self, size: usize) -> Result<(Vec<Row>, f64), String> {
+        let [c, again, rust] = &self.0;
+        let zero = Spread::of_ratios(again, c).ok_or("no rounds")?;
+        let ratio = Spread::of_ratios(rust, c).ok_or("no rounds")?;
+        let speed = |values: &Vec<f64>| {
+            Spread::of(values.iter().copied()).map(|it| it.times(1e-6)).ok_or("no rounds")
+        };
+        let rows = [
+            Row::spread("throughput", "C", "MB/s", speed(c)?),
+            Row::spread("throughput", "Rust", "MB/s", speed(rust)?),
+            Row::spread("ratio to C", "Rust", "", ratio),
+            Row::spread("zero", "C", "", zero),
+        ];
+        Ok((rows.map(|row| row.of_size(size)).into(), zero.median))
+    }
 }
 
 /// A message of 40 bytes, in two pieces or in one, and an answer.
