@@ -115,9 +115,9 @@ pub const CHECKS: &[Check] = &[
     quick("who says nothing keeps nobody waiting", FOR_TWO, hostile::silent),
     // There a send may take all, however long.
     #[cfg(not(windows))]
-    quick("nor does who never reads, and says a lot", ALL, hostile::never_reads),
+    slow("nor does who never reads, and says a lot", ALL, hostile::never_reads),
     slow("who reads a byte a second gets all in the end", ALL, hostile::reads_a_byte_a_second),
-    quick("a crowd before the door is served", ALL, crowd::of_150),
+    slow("a crowd before the door is served", ALL, crowd::of_150),
     slow("200 members hear 20 messages of each", A_GROUP, crowd::all_talk),
     slow("a thousand are connected, and a hundred talk", ALL, crowd::of_1000),
     #[cfg(target_os = "linux")]
