@@ -104,13 +104,17 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub fn new(plan: Plan, place: &'a Place, programs: Vec<Program>) -> Self {
+        let mut machine = machine::describe();
+        if !plan.is_strict {
+            machine += "; to see whether it works: these numbers say little";
+        }
         Self {
             plan,
             place,
             programs,
             descriptors: machine::descriptors(),
             own_speech: Speech::chat(),
-            machine: machine::describe(),
+            machine,
             start: Instant::now(),
             overwhelmed: vec![],
             left_out: vec![],

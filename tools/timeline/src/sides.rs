@@ -87,7 +87,9 @@ impl<'a> Sides<'a> {
                         _ => {
                             let program = label.and_then(|label| programs.get(label));
                             let known = descriptors.get(of).or(program).copied();
-                            known.or(now).unwrap_or(Side::Right)
+                            // (An epoll that looks at both sides' sockets is of neither client.)
+                            let is_runtime = name.starts_with("epoll_");
+                            known.or(now.filter(|_| !is_runtime)).unwrap_or(Side::Right)
                         }
                     };
                     descriptors.extend(made.map(|made| (made, side)));
