@@ -16,8 +16,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 
 // Not the lesson: `run_at` reads the command line, `say` prints a line,
-// `answer` puts into words what the kernel answered.
-use socket_steps::{Failure, answer, run_at, say};
+// `answer` and `at` put into words what a call was answered, and where.
+use socket_steps::{At, Failure, answer, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const EVERY_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
@@ -94,7 +94,7 @@ fn listen(
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
     listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
+    listener.bind(&address.into()).at(address)?;
     listener.listen(100)?;
     Ok(listener)
 }

@@ -25,6 +25,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// RFC 8305 advises a quarter of a second.
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// And how long altogether. (Windows asks a closed port again, for two seconds,
+/// before it says "refused".)
+const PATIENCE: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     run_named(include_str!("17_names.rs"), lesson, with_you)
 }
@@ -54,9 +58,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let other = SocketAddr::from((Ipv6Addr::LOCALHOST, here.port()));
 
     // The failure: the first address, and no other. It is refused each time,
-    // and the server runs. The cure: go on with the next one. (The limit is
-    // long here: Windows asks again for two seconds before it says "refused".)
-    in_turn(&[other, here], Duration::from_secs(5));
+    // and the server runs. The cure: go on with the next one.
+    in_turn(&[other, here], PATIENCE);
 
     // The second failure: the first address doesn't refuse, it is silent, as
     // behind many a firewall. A full queue is silent, too (step 14). (Without
@@ -74,7 +77,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     in_turn(&[there, here], HEAD_START * 2);
 
     // The cure: do not wait for it. Try the next one meanwhile.
-    let winner = race(&[there, here], HEAD_START * 2)?;
+    let winner = race(&[there, here])?;
     let winner = winner.peer_addr()?.as_socket().ok_or("not IP")?;
     say("client", "race", format!("{winner}: answers first"));
     Ok(())
@@ -117,16 +120,13 @@ fn in_turn(addresses: &[SocketAddr], limit: Duration) {
 /// RFC 8305 ("Happy Eyeballs") in its simplest form. The next address is tried
 /// as soon as one has failed, or nothing has been heard for a while; and those
 /// before it go on, each in its thread. The first that answers wins.
-fn race(
-    addresses: &[SocketAddr],
-    limit: Duration,
-) -> Result<Socket, Failure> {
+fn race(addresses: &[SocketAddr]) -> Result<Socket, Failure> {
     let (tell, told) = mpsc::channel();
     let mut outcome = Err("the name has no address".into());
     for address in addresses.iter().copied() {
         let tell = tell.clone();
         thread::Builder::new()
-            .spawn(move || tell.send(connect(address, limit)))?;
+            .spawn(move || tell.send(connect(address, PATIENCE)))?;
         match told.recv_timeout(HEAD_START) {
             Ok(Ok(winner)) => return Ok(winner),
             Ok(failed) => outcome = failed,
@@ -150,7 +150,7 @@ fn with_you(name: &str) -> Result<(), Failure> {
     for address in &found {
         say("client", "lookup", format!("{name} is {address}"));
     }
-    let winner = race(&found, Duration::from_secs(10))?;
+    let winner = race(&found)?;
     let winner = winner.peer_addr()?.as_socket().ok_or("not IP")?;
     say("client", "race", format!("{winner}: answers first"));
     Ok(())

@@ -20,9 +20,9 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use socket_steps::answer;
+use socket_steps::{At, answer};
 // Not the lesson: `run_at` reads the command line, `say` prints a line,
-// `answer` puts into words what the kernel answered.
+// `answer` and `at` put into words what a call was answered, and where.
 use socket_steps::{Failure, run_at, say};
 #[cfg(target_os = "linux")]
 use socket2::{Domain, Protocol, Socket, Type};
@@ -139,7 +139,7 @@ fn listen(
     // (This lets a second run have the port again at once: see step 8.)
     listener.set_reuse_address(true)?;
     listener.set_reuse_port(reuse_port)?;
-    listener.bind(&address.into())?;
+    listener.bind(&address.into()).at(address)?;
     listener.listen(100)?;
     Ok(listener)
 }
