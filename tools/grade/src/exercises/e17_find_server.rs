@@ -294,7 +294,11 @@ fn talk(program: &Program, mut peer: Peer) -> Outcome {
 
 fn prints_and_ends(program: &Program, line: &str) -> Outcome {
     let after = show(format!("{line}\n").as_bytes());
-    program.expect_line(line).after(&after)?;
+    let printed = program.expect_line(line).map_err(|wrong| match wrong.how {
+        How::Silent | How::Exit => Wrong { how: How::Printed, ..wrong },
+        _ => wrong,
+    });
+    printed.after(&after)?;
     program.expect_success().after(&after)?;
     expect_no_line(program.last_lines().first(), "no other line").after(&after)
 }
