@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use crate::clock::PATIENCE;
 use crate::complaint::is_uncaught;
 use crate::exercise::{Check, advice};
 use crate::grading::Grading;
@@ -36,7 +37,7 @@ pub const CHECKS: &[Check] = &[
             let place = listener.local_addr()?.to_string();
             let (program, mut peer) = found_at(grading, &listener, &place)?;
             peer.expect_line("hello").advice_if(is_short, LINE_ENDING)?;
-            program.wait_until_ready()?;
+            is_ready(&program)?;
             peer.send_alone(b"you have ")?;
             peer.send(b"found me\n")?;
             prints_and_ends(&program, "you have found me")
@@ -158,7 +159,8 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start_unready(&format!("{},{refuses}", silent.address))?;
             sleep(Duration::from_millis(800));
             silent.has_room()?;
-            let peer = grading.accept(&silent.listener).advice_if(|_| program.ends_soon(), TOO_EARLY)?;
+            let peer =
+                grading.accept(&silent.listener).advice_if(|_| program.ends_soon(), TOO_EARLY)?;
             talk(&program, peer)
         },
     },
@@ -270,6 +272,23 @@ const TOO_EARLY: &str = "The program has ended, and the silent address might sti
 
 const READY: &str = "\"ready\" says that the program is connected. Print it when one of the attempts \
      has succeeded, and not before.";
+
+const SAY_READY: &str = "The connection is there, and \"hello\" has come: the line \"ready\" is missing. \
+     Print it on a line of its own as soon as there is a connection, ahead of \"hello\", and flush \
+     it if your language keeps its output for later.";
+
+/// Before the server has said anything.
+fn is_ready(program: &Program) -> Outcome {
+    let end = Instant::now() + PATIENCE;
+    while program.printed_up_to_now().is_empty() && !program.is_ready() {
+        if Instant::now() > end {
+            let wrong = Wrong::new(How::Printed, "the line \"ready\" on standard output", "none");
+            return Err(wrong.advice(SAY_READY));
+        }
+        sleep(Duration::from_millis(5));
+    }
+    program.wait_until_ready()
+}
 
 fn is_short(wrong: &Wrong) -> bool {
     wrong.how == How::Short
