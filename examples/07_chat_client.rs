@@ -15,7 +15,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -36,13 +36,22 @@ fn main() -> ExitCode {
     run_chat(include_str!("07_chat_client.rs"), lesson)
 }
 
-fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Step 1: create. Step 4, the client's half: connect.
-    line(lang.waiting(address));
-    let domain = Domain::for_address(address);
-    let mut server =
-        Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    server.connect_timeout(&address.into(), PATIENCE)?;
+fn lesson(name: &str, lang: Lang) -> Result<(), Failure> {
+    // You may give a name, too, as localhost:8090, and a name may have several
+    // addresses. Try each, until one answers. (Step 17 is about that, and
+    // doesn't wait so long for a silent one.)
+    let mut outcome = Err("the name has no address".into());
+    for address in name.to_socket_addrs()? {
+        line(lang.waiting(address));
+        outcome = connect(address).map(|server| (server, address));
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let (mut server, address) = outcome?;
+    if name != address.to_string() {
+        line(lang.answers(name, address));
+    }
 
     // Step 5: the server speaks first. Only then do we.
     let greeting =
@@ -72,6 +81,14 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     drop(server);
     line(lang.client_closed());
     Ok(())
+}
+
+/// Step 1: create. Step 4, the client's half: connect.
+fn connect(address: SocketAddr) -> Result<Socket, Failure> {
+    let domain = Domain::for_address(address);
+    let server = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    server.connect_timeout(&address.into(), PATIENCE).at(address)?;
+    Ok(server)
 }
 
 /// Looks for the end of the connection, and takes nothing (`MaybeUninit` is

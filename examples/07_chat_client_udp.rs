@@ -14,9 +14,8 @@
 //!     cargo run --example 07_chat_client_udp -- 127.0.0.1:8090 --lang zh
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::{process::ExitCode, time::Duration, time::Instant};
 
 // Not the lesson: the words of both languages, and what is a reply to what.
 use socket_steps::chat::{
@@ -32,16 +31,26 @@ fn main() -> ExitCode {
     run_chat(include_str!("07_chat_client_udp.rs"), lesson)
 }
 
-fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Step 1: create. Step 4, the client's half: connect, so that datagrams
-    // from strangers are kept away.
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.connect(&address.into())?;
-    let server = UdpSocket::from(socket);
+fn lesson(name: &str, lang: Lang) -> Result<(), Failure> {
+    // You may give a name, too, as localhost:8090, and a name may have several
+    // addresses: step 17. Try each, until one answers.
+    let is_name = name.parse::<SocketAddr>().is_err();
+    let mut outcome = Err("the name has no address".into());
+    for address in name.to_socket_addrs()? {
+        if is_name {
+            line(lang.tries(name, address));
+        }
+        outcome = greet(address, lang).map(|server| (server, address));
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let (server, address) = outcome?;
+    if is_name {
+        line(lang.answers(name, address));
+    }
 
-    // Step 5: the client speaks first. How else would the server know of it?
-    exchange(&server, lang.client_greeting(), lang).at(address)?;
+    // Step 5, again and again: send a line, receive the reply.
     for typed in lines(lang.prompt()) {
         let typed = typed?;
         match to_send(&typed) {
@@ -59,6 +68,18 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
     drop(server);
     line(lang.client_closed());
     Ok(())
+}
+
+/// Step 1: create. Step 4, the client's half: connect, so that datagrams from
+/// strangers are kept away. Step 5: the client speaks first. How else would the
+/// server know of it? And only its answer says that somebody is there.
+fn greet(address: SocketAddr, lang: Lang) -> Result<UdpSocket, Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.connect(&address.into()).at(address)?;
+    let server = UdpSocket::from(socket);
+    exchange(&server, lang.client_greeting(), lang).at(address)?;
+    Ok(server)
 }
 
 /// Sends a text until its reply comes, three times at most.

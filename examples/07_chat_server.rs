@@ -14,12 +14,12 @@
 //!     cargo run --example 07_chat_server -- 127.0.0.1:8090 --lang zh
 
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::{process::ExitCode, thread, time::Duration};
 
 // Not the lesson: the words of both languages, and when text is complete.
 use socket_steps::chat::{Decoder, Ending, Lang, RECV_LIMIT, is_quit};
-use socket_steps::{Failure, line, run_chat};
+use socket_steps::{At, Failure, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How long a send may wait for a client that does not receive.
@@ -29,15 +29,17 @@ fn main() -> ExitCode {
     run_chat(include_str!("07_chat_server.rs"), lesson)
 }
 
-fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Steps 1 to 3: create, bind, listen.
-    let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // (This lets a second run have the port again at once: see step 8.)
-    #[cfg(unix)]
-    listener.set_reuse_address(true)?;
-    listener.bind(&address.into())?;
-    listener.listen(100)?;
+fn lesson(name: &str, lang: Lang) -> Result<(), Failure> {
+    // You may give a name, too, as localhost:8090, and a name may have several
+    // addresses: step 17. This server takes the first that it can have.
+    let mut outcome = Err("the name has no address".into());
+    for address in name.to_socket_addrs()? {
+        outcome = listen(address);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let listener = outcome?;
     let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
     line(lang.listening(here));
 
@@ -65,6 +67,18 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
         };
         line(lang.disconnected(peer, end));
     }
+}
+
+/// Steps 1 to 3: create, bind, listen.
+fn listen(address: SocketAddr) -> Result<Socket, Failure> {
+    let domain = Domain::for_address(address);
+    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // (This lets a second run have the port again at once: see step 8.)
+    #[cfg(unix)]
+    listener.set_reuse_address(true)?;
+    listener.bind(&address.into()).at(address)?;
+    listener.listen(100)?;
+    Ok(listener)
 }
 
 /// Step 5: greet, then receive and answer until the end.

@@ -14,12 +14,12 @@
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::{process::ExitCode, thread, time::Duration};
 
 // Not the lesson: the words of both languages, and what is a text.
 use socket_steps::chat::{Ending, Lang, is_quit, to_answer};
-use socket_steps::{Failure, line, run_chat};
+use socket_steps::{At, Failure, line, run_chat};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many senders the server remembers. One that leaves without `quit` stays
@@ -30,13 +30,17 @@ fn main() -> ExitCode {
     run_chat(include_str!("07_chat_server_udp.rs"), lesson)
 }
 
-fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
-    // Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we
-    // use the same socket as std's UdpSocket: see step 3.)
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
+fn lesson(name: &str, lang: Lang) -> Result<(), Failure> {
+    // You may give a name, too, as localhost:8090, and a name may have several
+    // addresses: step 17. This server takes the first that it can have.
+    let mut outcome = Err("the name has no address".into());
+    for address in name.to_socket_addrs()? {
+        outcome = bind(address);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let socket = outcome?;
     line(lang.receiving(socket.local_addr()?));
 
     // Step 5, forever: receive a datagram, answer its sender. The buffer has
@@ -92,6 +96,15 @@ fn lesson(address: SocketAddr, lang: Lang) -> Result<(), Failure> {
             line(lang.disconnected(peer, Ending::Quit));
         }
     }
+}
+
+/// Steps 1 and 2: create, bind. (UDP has no steps 3 and 4. From here on we use
+/// the same socket as std's UdpSocket: see step 3.)
+fn bind(address: SocketAddr) -> Result<UdpSocket, Failure> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind(&address.into()).at(address)?;
+    Ok(UdpSocket::from(socket))
 }
 
 /// On Windows a receive also reports that an earlier reply reached nobody.

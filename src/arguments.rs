@@ -1,4 +1,5 @@
-//! The command line of an example: nothing, an address, or `--help`.
+//! The command line of an example: nothing, an address (from step 17 on also
+//! a name), or `--help`. Nothing is looked up here: that is the example's.
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,11 +31,11 @@ pub fn run<T, U>(
     lesson: impl FnOnce(SocketAddr) -> Result<T, Failure>,
     with_you: impl FnOnce(SocketAddr) -> Result<U, Failure>,
 ) -> ExitCode {
-    let lesson = |is_given, address, _| match is_given {
-        true => with_you(address).map(drop),
-        false => lesson(address).map(drop),
+    let lesson = |given: Option<&str>, _| match numbers(given) {
+        Some(address) => with_you(address).map(drop),
+        None => lesson(ANY_PORT).map(drop),
     };
-    start(source, false, Box::new(lesson))
+    start(source, Kind::Numbers, Box::new(lesson))
 }
 
 /// Runs an example that plays both ends at any address: as [`run`], with the
@@ -43,41 +44,73 @@ pub fn run_at(
     source: &str,
     lesson: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> ExitCode {
-    start(source, false, Box::new(|_, address, _| lesson(address)))
+    let lesson =
+        |given: Option<&str>, _| lesson(numbers(given).unwrap_or(ANY_PORT));
+    start(source, Kind::Numbers, Box::new(lesson))
 }
 
-/// Runs a program of the chat: as [`run_at`], with `--lang en|zh`, and at
-/// [`CHAT_ADDRESS`] unless another address is given.
+/// Runs an example of step 17: as [`run`], but `with_you` gets the text that
+/// was given, which is an address or a name with a port, and looks it up.
+pub fn run_named<T, U>(
+    source: &str,
+    lesson: impl FnOnce(SocketAddr) -> Result<T, Failure>,
+    with_you: impl FnOnce(&str) -> Result<U, Failure>,
+) -> ExitCode {
+    let lesson = |given: Option<&str>, _| match given {
+        Some(name) => with_you(name).map(drop),
+        None => lesson(ANY_PORT).map(drop),
+    };
+    start(source, Kind::Names, Box::new(lesson))
+}
+
+/// Runs a program of the chat: with `--lang en|zh`, and at [`CHAT_ADDRESS`]
+/// unless another address is given, or a name, for the program to look up.
 pub fn run_chat(
     source: &str,
-    lesson: impl FnOnce(SocketAddr, Lang) -> Result<(), Failure>,
+    lesson: impl FnOnce(&str, Lang) -> Result<(), Failure>,
 ) -> ExitCode {
-    start(source, true, Box::new(|_, address, lang| lesson(address, lang)))
+    let usual = CHAT_ADDRESS.to_string();
+    let lesson =
+        |given: Option<&str>, lang| lesson(given.unwrap_or(&usual), lang);
+    start(source, Kind::Chat, Box::new(lesson))
 }
 
-/// An example: whether it was given its address, that, and the language.
+/// An example: gets what it was given, and the language.
 type Lesson<'a> =
-    Box<dyn FnOnce(bool, SocketAddr, Lang) -> Result<(), Failure> + 'a>;
+    Box<dyn FnOnce(Option<&str>, Lang) -> Result<(), Failure> + 'a>;
+
+/// What a program takes: an address in numbers; a name as well; or, being a
+/// program of the chat, both of these and a language.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Numbers,
+    Names,
+    Chat,
+}
+
+/// The address in numbers that was given (which it is: it was looked at).
+fn numbers(given: Option<&str>) -> Option<SocketAddr> {
+    given.and_then(|text| text.parse().ok())
+}
 
 /// In a box, so that this is compiled once, and not for each example anew.
-fn start(source: &str, is_chat: bool, lesson: Lesson<'_>) -> ExitCode {
-    let (without, arguments) = match is_chat {
-        true => (CHAT_ADDRESS, "[ADDRESS] [--lang en|zh]"),
-        false => (ANY_PORT, "[ADDRESS]"),
+fn start(source: &str, kind: Kind, lesson: Lesson<'_>) -> ExitCode {
+    let (without, arguments) = match kind {
+        Kind::Chat => (CHAT_ADDRESS, "[ADDRESS] [--lang en|zh]"),
+        _ => (ANY_PORT, "[ADDRESS]"),
     };
     let mut words = Vec::new();
     for word in env::args_os() {
         words.push(word.to_string_lossy().into_owned());
     }
-    let (lang, request) =
-        parse(words.get(1..).unwrap_or_default(), is_chat);
+    let (lang, request) = parse(words.get(1..).unwrap_or_default(), kind);
     let error = lang.text("error");
     match request {
         Ok(Request::Help) => print(&help(source, lang), lang),
         Ok(Request::Run(given)) => {
-            let address = given.unwrap_or(without);
-            if let Err(failure) = lesson(given.is_some(), address, lang) {
-                let reason = failure.explain(source, address, lang);
+            if let Err(failure) = lesson(given.as_deref(), lang) {
+                let given = given.unwrap_or(without.to_string());
+                let reason = failure.explain(source, &given, lang);
                 eprint(&format!("{error}: {reason}"));
                 return ExitCode::FAILURE;
             }
@@ -124,7 +157,7 @@ fn help(source: &str, lang: Lang) -> String {
 #[derive(Debug)]
 enum Request {
     Help,
-    Run(Option<SocketAddr>),
+    Run(Option<String>),
 }
 
 /// What is wrong with a command line, and with which word of it.
@@ -150,10 +183,7 @@ impl Mistake {
 
 /// Reads the command line to its end: the language counts for a mistake, too,
 /// wherever it stands. Of the rest counts what comes first.
-fn parse(
-    words: &[String],
-    is_chat: bool,
-) -> (Lang, Result<Request, Mistake>) {
+fn parse(words: &[String], kind: Kind) -> (Lang, Result<Request, Mistake>) {
     let mut lang = Lang::En;
     let mut address = None;
     let mut request = None;
@@ -175,7 +205,7 @@ fn parse(
                 let named = value.and_then(Lang::named);
                 lang = named.unwrap_or(lang);
                 match value {
-                    _ if !is_chat => mistake(
+                    _ if kind != Kind::Chat => mistake(
                         "only the chat of step 7 speaks two languages: \
                          cargo run --example 07_chat_server -- --lang zh",
                         "",
@@ -196,22 +226,47 @@ fn parse(
             _ if address.is_some() => {
                 mistake("unexpected argument {quoted}", word)
             }
-            _ => match word.parse() {
-                Ok(given) => {
-                    address = Some(given);
-                    continue;
-                }
-                Err(_) => mistake(
-                    "{quoted} is not an address: {problem}\n\
+            _ => match word.parse::<SocketAddr>() {
+                Err(_) if kind == Kind::Numbers || !is_name(word) => {
+                    mistake(
+                        "{quoted} is not an address: {problem}\n\
                      an address looks like this: 127.0.0.1:8090 or \
                      [::1]:8090",
-                    word,
-                ),
+                        word,
+                    )
+                }
+                _ => {
+                    address = Some(word.clone());
+                    continue;
+                }
             },
         };
         request.get_or_insert(next);
     }
     (lang, request.unwrap_or(Ok(Request::Run(address))))
+}
+
+/// The host and the port of a text: what stands before the last colon, if
+/// there is one, and behind it.
+fn host_and_port(text: &str) -> (Option<&str>, &str) {
+    match text.rsplit_once(':') {
+        Some((host, port)) => (Some(host), port),
+        None => (None, text),
+    }
+}
+
+/// Whether a host is no number: it has a letter, and no colon.
+fn has_name(host: &str) -> bool {
+    host.contains(char::is_alphabetic) && !host.contains(':')
+}
+
+/// Whether this is a name and a port, which can be looked up.
+fn is_name(text: &str) -> bool {
+    let (host, port) = host_and_port(text);
+    let is_host = host.is_some_and(|host| {
+        has_name(host) && !host.contains(['/', '[', ' '])
+    });
+    is_host && port.parse::<u16>().is_ok()
 }
 
 /// What is wrong with an IP address and a port.
@@ -227,21 +282,18 @@ fn problem(text: &str) -> &'static str {
         Ok(_) => return "the port is missing",
         Err(_) => {}
     }
-    let mut port = text;
-    while let Some((_, behind)) = port.split_once(':') {
-        port = behind;
-    }
-    let Some(host) = text[..text.len() - port.len()].strip_suffix(':')
-    else {
-        return "an IP address, a colon and a port are needed";
-    };
-    let has_letter = host.bytes().any(|byte| byte.is_ascii_alphabetic());
-    if port.parse::<u16>().is_err() {
-        "a port is a number from 0 to 65535"
-    } else if has_letter && host.bytes().all(|byte| byte != b':') {
-        "this course uses numbers, not names"
-    } else {
-        "an IP address, a colon and a port are needed"
+    match host_and_port(text) {
+        (None, host) if has_name(host) => "the port is missing",
+        (None, _) => "an IP address, a colon and a port are needed",
+        (_, port) if port.parse::<u16>().is_err() => {
+            "a port is a number from 0 to 65535"
+        }
+        (Some(host), _) if has_name(host) => {
+            "it is a name, which has to be looked up first (step 17). For \
+             localhost write 127.0.0.1. For another name, \
+             cargo run --example 17_names -- NAME:PORT shows its addresses"
+        }
+        _ => "an IP address, a colon and a port are needed",
     }
 }
 
@@ -249,10 +301,17 @@ fn problem(text: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str]) -> (Lang, Result<Request, Mistake>) {
+    fn parsed_as(
+        kind: Kind,
+        words: &[&str],
+    ) -> (Lang, Result<Request, Mistake>) {
         let words: Vec<_> =
             words.iter().map(|word| word.to_string()).collect();
-        parse(&words, true)
+        parse(&words, kind)
+    }
+
+    fn parsed(words: &[&str]) -> (Lang, Result<Request, Mistake>) {
+        parsed_as(Kind::Chat, words)
     }
 
     fn mistake(words: &[&str]) -> String {
@@ -267,7 +326,7 @@ mod tests {
         let Request::Run(Some(address)) = request(&["[::1]:8090"]) else {
             unreachable!("an address");
         };
-        assert_eq!(address.to_string(), "[::1]:8090");
+        assert_eq!(address, "[::1]:8090");
         for words in [&["-h"][..], &["127.0.0.1:1", "--help"]] {
             assert!(matches!(request(words), Request::Help));
         }
@@ -284,8 +343,10 @@ mod tests {
         ] {
             let (lang, request) = parsed(words);
             assert_eq!(lang, Lang::Zh);
-            let request = request.expect("no mistake");
-            assert!(matches!(request, Request::Run(Some(CHAT_ADDRESS))));
+            let Ok(Request::Run(Some(given))) = request else {
+                unreachable!("{words:?}");
+            };
+            assert_eq!(given, CHAT_ADDRESS.to_string());
         }
     }
 
@@ -324,7 +385,10 @@ mod tests {
             ("127.0.0.1:99999", "from 0 to 65535"),
             ("127.0.0.1:http", "from 0 to 65535"),
             ("127.0.0.1:", "from 0 to 65535"),
-            ("localhost:8090", "not names"),
+            ("localhost", "the port is missing"),
+            ("localhost:http", "from 0 to 65535"),
+            (":8090", "an IP address, a colon"),
+            ("fe80::1:x:80", "an IP address, a colon"),
             ("http://127.0.0.1:8090", "no http://"),
             ("127.0.0.1:8090/path", "no http://"),
             ("300.1.1.1:8090", "an IP address, a colon"),
@@ -334,6 +398,27 @@ mod tests {
             let words = mistake(&[text]);
             assert!(words.contains(problem), "{text}: {words}");
             assert!(words.contains("127.0.0.1:8090"), "{words}");
+        }
+    }
+
+    /// Where names are taken, a name is looked up later, and not here.
+    #[test]
+    fn a_name_is_taken_from_step_17_on_and_in_the_chat() {
+        for name in ["localhost:8090", "a-b.example:0", "主机:80", "x1:1"]
+        {
+            for kind in [Kind::Names, Kind::Chat] {
+                let (_, request) = parsed_as(kind, &[name]);
+                let Ok(Request::Run(Some(given))) = request else {
+                    unreachable!("{name}");
+                };
+                assert_eq!(given, name);
+            }
+            let (lang, request) = parsed_as(Kind::Numbers, &[name]);
+            let words = request.expect_err("a mistake").words(lang);
+            let words = words.to_string();
+            for part in ["a name", "step 17", "127.0.0.1", "17_names -- "] {
+                assert!(words.contains(part), "{words}");
+            }
         }
     }
 

@@ -161,6 +161,22 @@ impl Lang {
         )
     }
 
+    /// The UDP client's line for an address of a name, before it tries that.
+    pub fn tries(self, name: &str, server: SocketAddr) -> Words {
+        self.say(
+            "{name} may be {server}: trying that",
+            &[("name", &name), ("server", &server)],
+        )
+    }
+
+    /// A client's line for a name, of which this address has answered.
+    pub fn answers(self, name: &str, server: SocketAddr) -> Words {
+        self.say(
+            "{name} answers at {server}",
+            &[("name", &name), ("server", &server)],
+        )
+    }
+
     /// The UDP server's line when it forgets its clients, to remember others.
     pub fn forgetting(self, clients: usize) -> Words {
         self.say(

@@ -73,25 +73,23 @@ impl Failure {
     /// its address and the reason with the system's own number; the line of
     /// `source` in which it stands; `why:`; and `try:`.
     ///
-    /// `address` is the one that the example was given. It counts where the
-    /// failed call names it: where `address` stands between its brackets.
+    /// `given` is the address, or the name, that the example was given. It
+    /// counts where the failed call names it: see [`Quote::call`].
     /// In Chinese, all of it but the line of `source`.
-    pub fn explain(
-        &self,
-        source: &str,
-        address: SocketAddr,
-        lang: Lang,
-    ) -> String {
+    pub fn explain(&self, source: &str, given: &str, lang: Lang) -> String {
         let quote = self.quote(source);
         let (call, is_given) =
             quote.as_ref().map_or((A_CALL, false), Quote::call);
-        let address = self.address.or(is_given.then_some(address));
+        let given = is_given.then_some(given);
+        let address = self.address.or(given.and_then(|at| at.parse().ok()));
+        let place = address.map(|address| address.to_string());
+        let place = place.or(given.map(str::to_owned));
         let mut text = match &self.cause {
             Cause::Words(words) => lang.text(words),
             Cause::Call(error) => {
                 let mut text = lang.text(call);
-                if let Some(address) = address {
-                    text += &format!(" {address}");
+                if let Some(place) = place {
+                    text += &format!(" {place}");
                 }
                 // In a program that ends with it, a time that was up; or a
                 // thread that could not be started.
@@ -164,7 +162,7 @@ mod tests {
 
     fn explain(result: Result<(), Failure>) -> String {
         let failure = result.expect_err("it fails");
-        failure.explain(include_str!("failure.rs"), address(HERE), Lang::En)
+        failure.explain(include_str!("failure.rs"), HERE, Lang::En)
     }
 
     /// The reason, the line, why and what to try; the address that was given
@@ -268,7 +266,7 @@ mod tests {
             ),
         ] {
             let failure = Failure::from(error);
-            let message = failure.explain("", address(HERE), Lang::En);
+            let message = failure.explain("", HERE, Lang::En);
             assert!(message.contains(words), "{message}");
             assert!(!message.contains("Os {"), "{message}");
         }

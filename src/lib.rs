@@ -18,7 +18,7 @@ mod quote;
 mod transcript;
 mod words;
 
-pub use arguments::{run, run_at, run_chat};
+pub use arguments::{run, run_at, run_chat, run_named};
 pub use failure::{At, Failure};
 pub use transcript::{
     Line, Typed, descriptor, invite, line, lines, reachable, say,

@@ -53,8 +53,9 @@ impl Quote {
         place.map(|place| Self { statement, place })
     }
 
-    /// The call that failed: the first name before a `(`, and whether
-    /// `address` stands behind that. `Socket::new` is `socket`.
+    /// The call that failed: the first word before a `(`, and whether it is
+    /// about what the example was given: `address` or `name` stands between
+    /// its brackets, or it is a call on `name`. `Socket::new` is `socket`.
     pub fn call(&self) -> (&str, bool) {
         let mut code = &self.statement[self.place..];
         // The call of `.at()` stands in front of it.
@@ -75,8 +76,11 @@ impl Quote {
                 }
                 name => name,
             };
+            if before[..start].ends_with("name.") {
+                return (call, true);
+            }
             for word in inside.split(|c| !is_part_of_a_name(c)) {
-                if word == "address" {
+                if word == "address" || word == "name" {
                     return (call, true);
                 }
             }
@@ -120,7 +124,9 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         Ok(text) => exchange(text).at(there)?,
         result => result?,
     }
-    g(address)?";
+    g(address)?;
+    for address in name.to_socket_addrs()? {
+    in_turn(name, lang)?;";
 
     #[test]
     fn a_line_tells_its_call() {
@@ -139,6 +145,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
             (22, "at(there)", ("exchange", false)),
             (23, "result?", (A_CALL, false)),
             (25, "g(", ("g", true)),
+            (26, "name.to", ("to_socket_addrs", true)),
+            (27, "in_turn", ("in_turn", true)),
         ] {
             let text =
                 SOURCE.lines().nth(line as usize - 1).expect("a line");

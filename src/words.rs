@@ -32,6 +32,11 @@ impl Refusal for io::Error {
 /// `asm-generic/errno.h`, Apple's `sys/errno.h` and Microsoft's list of
 /// Windows Sockets error codes.
 pub fn in_words(error: &io::Error) -> String {
+    match lookup(error) {
+        Some(Lookup::NoSuchName) => return NO_SUCH_NAME.to_owned(),
+        Some(Lookup::NobodyToAsk) => return NOBODY_TO_ASK.to_owned(),
+        None => {}
+    }
     // Words that somebody has put into it.
     if let Some(inside) = error.get_ref() {
         return inside.to_string();
@@ -76,6 +81,35 @@ pub fn in_words(error: &io::Error) -> String {
 
 const NOT_SUPPORTED: &str = "operation not supported";
 
+const NO_SUCH_NAME: &str = "no address is known for this name";
+const NOBODY_TO_ASK: &str = "no name server has answered";
+
+/// How a lookup failed. That is no socket call, and no kernel's error.
+enum Lookup {
+    NoSuchName,
+    NobodyToAsk,
+}
+
+/// On Unix std puts the system's words behind its own; on Windows there are
+/// numbers (`WSATRY_AGAIN` is 11002).
+fn lookup(error: &io::Error) -> Option<Lookup> {
+    if cfg!(windows) {
+        return match error.raw_os_error()? {
+            11002 => Some(Lookup::NobodyToAsk),
+            11001 | 11003 | 11004 => Some(Lookup::NoSuchName),
+            _ => None,
+        };
+    }
+    let words = error.get_ref()?.to_string();
+    let why = words.strip_prefix("failed to lookup address information")?;
+    // glibc and macOS; musl.
+    let later = ["emporary failure", "Try again"];
+    match later.iter().any(|words| why.contains(words)) {
+        true => Some(Lookup::NobodyToAsk),
+        false => Some(Lookup::NoSuchName),
+    }
+}
+
 /// `EAFNOSUPPORT`: the kernel has no such address family.
 fn is_unknown_family(error: &io::Error) -> bool {
     has_number(error, 97, 47)
@@ -114,6 +148,24 @@ pub fn advice(
     let is_connect = call.starts_with("connect");
     let is_bind = call == "bind";
     let is_told_later = !is_connect && !call.ends_with("_to");
+    match lookup(error) {
+        Some(Lookup::NoSuchName) => {
+            return Some((
+                "neither this machine's list of names nor its name server \
+                 has it (a name has no http:// before it)",
+                "look how it is written; or an address, as 127.0.0.1:8090",
+            ));
+        }
+        Some(Lookup::NobodyToAsk) => {
+            return Some((
+                "the name is not in this machine's own list, and the name \
+                 server is not reached",
+                "look whether this machine is on the network; or an \
+                 address, as 127.0.0.1:8090",
+            ));
+        }
+        None => {}
+    }
     Some(match error.kind() {
         // Windows. Linux and macOS say that the address is not available.
         ErrorKind::AddrInUse if is_connect => (
@@ -352,6 +404,38 @@ mod tests {
         let without_a_port = advice(&PermissionDenied.into(), "bind", None);
         let (why, _) = without_a_port.expect("an advice");
         assert!(why.contains("firewall"), "{why}");
+    }
+
+    /// What std makes of a lookup that failed; nothing is looked up here.
+    #[test]
+    fn a_lookup_that_failed_is_told_from_a_call_that_did() {
+        let error = |why: &str| match cfg!(windows) {
+            true => io::Error::from_raw_os_error(match why {
+                "Name or service not known" => 11001,
+                _ => 11002,
+            }),
+            false => io::Error::other(format!(
+                "failed to lookup address information: {why}"
+            )),
+        };
+        for (why, words, end) in [
+            ("Name or service not known", NO_SUCH_NAME, "written; or"),
+            (
+                "Temporary failure in name resolution",
+                NOBODY_TO_ASK,
+                "on the network; or an",
+            ),
+            ("Try again", NOBODY_TO_ASK, "on the network; or an"),
+        ] {
+            let error = error(why);
+            assert_eq!(in_words(&error), words);
+            let (_, cure) =
+                advice(&error, "to_socket_addrs", None).expect("an advice");
+            assert!(cure.contains(end), "{cure}");
+        }
+        let other = io::Error::other("invalid port value");
+        assert_eq!(in_words(&other), "invalid port value");
+        assert!(advice(&other, "to_socket_addrs", None).is_none());
     }
 
     /// Errors that have no kind. The atlas of the book has the others.

@@ -214,6 +214,19 @@ fn provoke(call: &str) -> io::Result<()> {
         "connect: UDP, a broadcast address" => udp().connect(&EVERYBODY.into()),
         "connect: IPv6 address, IPv4 UDP socket" => udp().connect(&IPV6.into()),
         "connect: port 0" => tcp().connect(&ANY.into()),
+        "bind: 0.0.0.0, and a listener at [::] takes IPv4, too" => {
+            let both = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+            both.set_only_v6(false)?;
+            both.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())?;
+            both.listen(1)?;
+            let there = (Ipv4Addr::UNSPECIFIED, address(&both).port());
+            tcp().bind(&SocketAddr::from(there).into())
+        }
+        "set_only_v6: after bind" => {
+            let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())?;
+            socket.set_only_v6(true)
+        }
         "bind: IPv6 address, IPv4 socket" => tcp().bind(&IPV6.into()),
         "socket: an unknown domain" => Socket::new(Domain::from(250), Type::STREAM, None).map(drop),
         "socket: a stream with UDP" => {

@@ -13,7 +13,8 @@ use crate::transcripts::CHAT;
 
 /// The examples that bind the address they are given.
 pub fn servers() -> impl Iterator<Item = &'static str> {
-    const NO: [&str; 4] = ["01_", "_connect", "_client", "25_keyboard"];
+    const NO: [&str; 6] =
+        ["01_", "_connect", "_client", "25_keyboard", "17_names", "17_dual_stack"];
     examples().filter(|name| NO.iter().all(|no| !name.contains(no)))
 }
 
@@ -35,11 +36,13 @@ fn help_is_short_and_says_how_to_run() {
     }
 }
 
-const WRONG: [&[&str]; 9] = [
+const WRONG: [&[&str]; 11] = [
     &["8090"],
     &["127.0.0.1"],
     &["127.0.0.1:70000"],
-    &["localhost:8090"],
+    &["localhost"],
+    &["localhost:http"],
+    &["http://localhost:8090"],
     &["::1:8090"],
     &["--fast"],
     &["127.0.0.1:1", "127.0.0.1:2"],
@@ -57,6 +60,36 @@ fn a_bad_argument_is_2_with_usage() {
             let usage = format!("usage: cargo run --example {name} -- ");
             assert!(errors.contains(&usage), "{errors}");
         }
+    }
+}
+
+/// The others say in which step a name is looked up, and what to write meanwhile.
+#[test]
+fn a_name_is_taken_in_step_17_and_in_the_chat() {
+    let takes_names = |name: &str| name.starts_with("07_chat_") || name.starts_with("17_names");
+    for name in examples() {
+        let text = crate::support::source(name);
+        assert_eq!(text.contains(".to_socket_addrs()?"), takes_names(name), "{name}");
+        if takes_names(name) {
+            continue;
+        }
+        let (status, shown, errors) = run(name, &["localhost:8090"]);
+        assert_eq!((status, shown.as_str()), (2, ""), "{name}");
+        for word in ["step 17", "localhost write 127.0.0.1", "17_names -- NAME:PORT", "usage: "] {
+            assert!(errors.contains(word), "{name}: {errors}");
+        }
+    }
+}
+
+/// A name that no system looks for, as a part of it is empty. That is no socket's error.
+#[test]
+fn a_name_that_nobody_has_is_told() {
+    for name in CHAT.iter().chain(&["17_names", "17_names_udp"]) {
+        let (status, _, errors) = run(name, &["a..b:8090"]);
+        assert_eq!(status, 1, "{name}: {errors}");
+        let begin = "error: to_socket_addrs a..b:8090: no address is known for this name\n";
+        assert!(errors.starts_with(begin), "{name}: {errors}");
+        assert!(errors.contains("  try: look how it is written"), "{name}: {errors}");
     }
 }
 
@@ -181,7 +214,8 @@ fn an_address_that_is_taken_is_told() {
     let stream = TcpListener::bind("127.0.0.1:0").expect("a port");
     let datagram = UdpSocket::bind("127.0.0.1:0").expect("a port");
     // (That one binds nothing elsewhere: epoll is Linux' own.)
-    for name in servers().filter(|name| cfg!(target_os = "linux") || *name != "25_edge") {
+    let only_linux = ["25_edge", "17_one_port_twice"];
+    for name in servers().filter(|name| cfg!(target_os = "linux") || !only_linux.contains(name)) {
         let taken =
             if name.ends_with("_udp") { datagram.local_addr() } else { stream.local_addr() };
         let words = in_words(&ErrorKind::AddrInUse.into());

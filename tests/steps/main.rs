@@ -23,6 +23,7 @@ mod machine;
 mod many_peers;
 #[cfg(target_os = "linux")]
 mod measure;
+mod names;
 mod once;
 #[cfg(target_os = "linux")]
 mod patched;

@@ -5,7 +5,7 @@
 use std::thread;
 
 use crate::machine::{beside_busy_loops, queues, skip};
-use crate::support::{compare, only_wine_differs, succeeds};
+use crate::support::{compare, families, only_wine_differs, succeeds};
 
 /// One test per lesson, named by it, and the list of all of them.
 macro_rules! lessons {
@@ -42,6 +42,10 @@ fn compare_with_transcript(name: &str) {
 ///
 /// How many clients a queue takes is each system's own affair.
 pub fn compare_alone(name: &str, transcript: &str) {
+    if crate::names::NEED_IPV6.contains(&name) && families().len() < 2 {
+        return;
+    }
+    let transcript = &*crate::names::as_recorded(transcript);
     if name == "14_full_queue" && !cfg!(target_os = "linux") {
         let first = "client 1  connect     connected";
         assert!(transcript.contains(first), "{transcript}");

@@ -13,7 +13,7 @@ use crate::book::changes::{Change, all};
 use crate::machine::{beside_busy_loops, program, side_by_side};
 use crate::patched::titles;
 use crate::support::{assert_snapshot, snapshot, snapshot_path, source, top};
-use crate::timelines::{ALONE, COUNTS, DIFFERS, code_in, fits, settled, trace};
+use crate::timelines::{ALONE, COUNTS, DIFFERS, code_in, fits, settled_as, trace};
 
 /// How many run at a time: some of them wait for seconds.
 const AT_A_TIME: usize = 4;
@@ -65,7 +65,7 @@ fn record(change: &Change) -> Option<String> {
     // The program is another one, but it has the example's name.
     let name = program_path.file_name().expect("a name").to_str().expect("UTF-8");
     let timeline = timeline.replace(name, &change.example);
-    Some(if change.example == COUNTS { timeline } else { settled(&timeline) })
+    Some(settled_as(&change.example, timeline))
 }
 
 fn compare(change: &Change) {

@@ -107,7 +107,9 @@ fn leads(
         Some(Complaint { words, kind: Kind::Fatal }) => Some(Also(words)),
         Some(Complaint { words, kind: Kind::Error | Kind::NoProgram }) if has_failed => {
             // A client that was to come to the grader.
-            let is_client = wrong.expected.starts_with("a connection to ");
+            // (With a list of places, the others refuse.)
+            let is_client =
+                wrong.expected.starts_with("a connection to ") && !program.argument.contains(',');
             Some(if is_client && words.contains("efused") {
                 All(format!(
                     "{words} The grader listens at {}, the address in the program's last argument: \

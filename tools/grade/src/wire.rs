@@ -728,7 +728,13 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
 /// The program that was told to connect there.
 fn client_of(listener: &TcpListener, bench: &Bench) -> Option<Rc<Program>> {
     let address = listener.local_addr().ok()?.to_string();
-    bench.programs.borrow().iter().rev().find(|it| it.argument == address).cloned()
+    bench
+        .programs
+        .borrow()
+        .iter()
+        .rev()
+        .find(|it| it.argument.split(',').any(|place| place == address))
+        .cloned()
 }
 
 /// A text in which each place can be told from the others.

@@ -1,0 +1,180 @@
+//! Step 17: names, and both families.
+
+use crate::support::{families, regex, succeeds};
+
+/// Elsewhere what they print is another transcript: they say what is not there.
+pub const NEED_IPV6: [&str; 3] = ["17_names", "17_names_udp", "17_dual_stack"];
+
+/// What `localhost` is, is the machine's own affair: one address of this machine, or several. A
+/// transcript has the one that the machine had on which it was recorded.
+pub fn as_recorded(transcript: &str) -> String {
+    let found = regex(r"(?m)(^client    lookup      localhost is (127\.0\.0\.1|::1)\n)+");
+    let recorded = "client    lookup      localhost is 127.0.0.1\n";
+    found.replace(transcript, recorded).into_owned()
+}
+
+#[test]
+fn what_localhost_is_may_differ() {
+    let line = |found: &str| format!("client    lookup      localhost is {found}\n");
+    for found in [line("127.0.0.1"), line("::1") + &line("127.0.0.1"), line("::1")] {
+        assert_eq!(as_recorded(&(found + "more\n")), line("127.0.0.1") + "more\n");
+    }
+    assert_eq!(as_recorded(&line("192.0.2.1")), line("192.0.2.1"));
+}
+
+/// All its ends on the port that it is given, whichever family that is written in.
+#[test]
+fn both_families_on_one_port() {
+    if families().len() < 2 {
+        return;
+    }
+    let listener = std::net::TcpListener::bind("[::]:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let shown = succeeds("17_dual_stack", &[&address], "");
+        let listens = format!("server    listen      [::]:{port}\n");
+        assert_eq!(shown.matches(&listens).count(), 2, "{shown}");
+        assert!(shown.contains("server    accept      ::ffff:127.0.0.1\n"), "{shown}");
+        assert!(shown.ends_with(&format!("0.0.0.0:{port}: granted\n")), "{shown}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod in_a_network {
+    use std::net::UdpSocket;
+    use std::process::Command;
+
+    use crate::book::wire::in_a_network;
+    use crate::machine::{command, launch, program};
+    use crate::support::{Terminal, numbered, within_limit};
+
+    /// A program to which `two.example` is both addresses of loopback, IPv6 first, and `localhost`
+    /// as well.
+    const HOSTS: &str = "::1 two.example localhost\n127.0.0.1 two.example localhost\n";
+    const SCRIPT: &str = "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"";
+
+    fn with_hosts(hosts: &str, name: &str, arguments: &[&str]) -> String {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), hosts).expect("written");
+        let mut there = command("unshare");
+        there.args(["-m", "sh", "-c", SCRIPT, "sh"]).arg(file.path());
+        let there = there.arg(program(name)).args(arguments).write_stdin("hi\nquit\n");
+        let output = there.assert().success().stderr("").get_output().stdout.clone();
+        String::from_utf8(output).expect("UTF-8")
+    }
+
+    /// In a new network [::1] is there a moment after loopback is up.
+    fn wait_for_ipv6() -> bool {
+        let bound = within_limit(|| match UdpSocket::bind("[::1]:0") {
+            Ok(_) => Some(true),
+            Err(error) if error.raw_os_error() == Some(97) => Some(false),
+            Err(_) => None,
+        });
+        bound == Some(true)
+    }
+
+    #[test]
+    #[ignore = "in a network of its own"]
+    fn a_client_reaches_whichever_address_answers() {
+        let test = "names::in_a_network::a_client_reaches_whichever_address_answers";
+        in_a_network(test, &["mount"], || {
+            if !wait_for_ipv6() {
+                return crate::machine::skip("this kernel has no IPv6");
+            }
+            for name in ["two.example", "localhost"] {
+                let to = &*format!("{name}:8090");
+                for at in ["127.0.0.1:8090", "[::1]:8090"] {
+                    tcp(at, to);
+                    udp(at, to);
+                }
+                // A server by name: the first of them.
+                let hosts = tempfile::NamedTempFile::new().expect("a file");
+                std::fs::write(hosts.path(), HOSTS).expect("written");
+                for server in ["07_chat_server", "07_chat_server_udp"] {
+                    let mut there = launch("unshare");
+                    there.args(["-m", "sh", "-c", SCRIPT, "sh"]).arg(hosts.path());
+                    let mut server = Terminal::open(there.arg(program(server)).arg(to));
+                    assert_eq!(server.invited_to().to_string(), "[::1]:8090");
+                }
+            }
+        });
+    }
+
+    fn tcp(at: &str, to: &str) {
+        let mut server = Terminal::start("07_chat_server", &[at]);
+        server.invited_to();
+        let shown = with_hosts(HOSTS, "07_chat_client", &[to]);
+        let tried = |address: &str| format!("connecting to {address}; the server greets first\n");
+        let mut wanted = tried("[::1]:8090");
+        if at != "[::1]:8090" {
+            wanted += &tried(at);
+        }
+        wanted += &format!("{to} answers at {at}\nserver: Hello, client!\n");
+        assert!(shown.starts_with(&wanted), "{shown}");
+        let raced = with_hosts(HOSTS, "17_names", &[to]);
+        let found = format!(
+            "client    lookup      {to} is [::1]:8090\n\
+             client    lookup      {to} is 127.0.0.1:8090\n\
+             client    race        {at}: answers first\n"
+        );
+        assert_eq!(raced, found);
+    }
+
+    fn udp(at: &str, to: &str) {
+        let mut server = Terminal::start("07_chat_server_udp", &[at]);
+        server.invited_to();
+        let shown = with_hosts(HOSTS, "07_chat_client_udp", &[to]);
+        let tried = |address: &str| format!("{to} may be {address}: trying that\n");
+        assert!(shown.starts_with(&tried("[::1]:8090")), "{shown}");
+        assert_eq!(shown.contains(&tried("127.0.0.1:8090")), at != "[::1]:8090", "{shown}");
+        assert!(shown.contains(&format!("\n{to} answers at {at}\n")), "{shown}");
+        let asked = with_hosts(HOSTS, "17_names_udp", &[to]);
+        let mut wanted = String::new();
+        for address in ["[::1]:8090", "127.0.0.1:8090"] {
+            let heard = if at == address { "\"Hello, client!\"" } else { "no answer" };
+            wanted += &format!(
+                "client    send        {to} is {address}: asked\n\
+                 client    recv        {heard}\n"
+            );
+            if at == address {
+                break;
+            }
+        }
+        assert_eq!(asked, wanted);
+    }
+
+    /// As in most containers. They say so, and show what is there.
+    #[test]
+    #[ignore = "in a network of its own"]
+    fn without_ipv6_the_others_still_play() {
+        let test = "names::in_a_network::without_ipv6_the_others_still_play";
+        in_a_network(test, &["sh"], || {
+            let off = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+            if std::fs::write(off, "1").is_err() {
+                return crate::machine::skip("this kernel has no IPv6 that could be switched off");
+            }
+            let shown = |name: &str| {
+                let output = Command::new(program(name)).output().expect("it starts");
+                let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success() && errors.is_empty(), "{name}: {errors}");
+                numbered(&String::from_utf8(output.stdout).expect("UTF-8"))
+            };
+            let names = shown("17_names");
+            for line in [
+                "client    in turn     [::1]:PORT1: the address is not available\n",
+                "silent    listen      127.0.0.1:PORT2: its queue is full\n",
+                "client    in turn     127.0.0.1:PORT2: timed out\n",
+                "client    race        127.0.0.1:PORT1: answers first\n",
+            ] {
+                assert!(names.contains(line), "{names}");
+            }
+            let udp = shown("17_names_udp");
+            assert!(udp.ends_with("client    recv        \"welcome\"\n"), "{udp}");
+            let both = shown("17_dual_stack");
+            let gone = "client    connect     [::1]:PORT1: the address is not available\n";
+            assert!(both.contains(gone), "{both}");
+            assert!(both.contains("server    accept      ::ffff:127.0.0.1\n"), "{both}");
+        });
+    }
+}
