@@ -2,10 +2,12 @@
 //! Idea: silence is noticed, slowness is not punished.
 //! Usual mistake: a limit for each receive instead of a clock for each client.
 
-use std::thread::sleep;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::clock::{LIMIT, Moment, PATIENCE};
+use crate::clock::{LIMIT, PATIENCE};
 use crate::contents::{cut, sentence};
 use crate::exercise::{Check, advice};
 use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
@@ -18,9 +20,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "a line comes back",
         usually: advice! {
-            Silent | Short => "The line is missing, or its end. Send it back as soon as its \"\\n\" \
-                has come, and the \"\\n\" with it. In a language that keeps its output for later, \
-                flush it.",
+            Silent | Short => MISSING,
             _ => "Send each line back byte for byte, with its \"\\n\", and nothing else: a ping is \
                 due only when nothing has come for a second.",
         },
@@ -29,7 +29,7 @@ pub const CHECKS: &[Check] = &[
             grading.bench().clock.allow(LIMIT * 2);
             let (_, mut peer) = grading.start_and_connect()?;
             for line in ["hello\n", "a longer line\n", "\n", "你好 🌍\n"] {
-                peer.expect_echo(line)?;
+                peer.expect_echo(line).advice_if(was_asked_instead, MISSING)?;
             }
             peer.expect_nothing()
         },
@@ -37,9 +37,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "lines are whole, however they were cut or glued",
         usually: advice! {
-            Silent | Short => "A line is missing. One receive can bring two lines, or one and a \
-                half: use all of it, and keep what is left after a \"\\n\" for the next line (step \
-                9).",
+            Silent | Short => GLUED,
             _ => "One receive is no line. Keep the bytes of each client until a \"\\n\" has come; \
                 then send back what came up to there, and keep the rest (step 9).",
         },
@@ -48,7 +46,7 @@ pub const CHECKS: &[Check] = &[
             peer.send_alone(b"hel")?;
             peer.expect_nothing()?;
             peer.send(b"lo\nhow are you?\nan")?;
-            peer.expect("hello\nhow are you?\n")?;
+            peer.expect("hello\nhow are you?\n").advice_if(was_asked_instead, GLUED)?;
             peer.expect_nothing()?;
             peer.send(b"d you?\n")?;
             peer.expect("and you?\n")?;
@@ -58,7 +56,7 @@ pub const CHECKS: &[Check] = &[
                 peer.send_alone(piece)?;
             }
             peer.call_it(format!("in 12 pieces, {}", show(all.as_bytes())));
-            peer.expect(&all)
+            peer.expect(&all).advice_if(was_asked_instead, GLUED)
         },
     },
     Check {
@@ -71,14 +69,14 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             machine::allow_queue(50)?;
             let program = grading.start()?;
-            // One that says nothing, and 49 at the same moment.
-            let _first = grading.connect(&program)?;
+            let first = grading.connect(&program)?;
+            others_are_served(&first, &mut grading.connect(&program)?)?;
             let others = program.while_stopped(|| -> Outcome<Vec<Peer>> {
                 let connect = |number| {
                     let after = format!("{number} connections at once");
                     grading.connect(&program).after(after).advice(NO_ROOM)
                 };
-                (1..50).map(connect).collect()
+                (2..50).map(connect).collect()
             })?;
             for mut peer in others {
                 peer.expect_echo("hello\n")?;
@@ -89,9 +87,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         title: "who is silent for a second is asked, and its pong is its own",
         usually: advice! {
-            Silent => "Nothing had come from the client for a second, and no \"ping\\n\" came, or \
-                what came after it was not served. The receive must not wait for longer than until \
-                the next ping is due (step 13): give it what is left until then.",
+            Silent => NOT_ASKED,
             More | Other => "The line \"pong\\n\" is the answer to a ping, and is not sent back. \
                 Compare whole lines with it, not what a receive gave, nor a part of the line: \
                 \"ponging\\n\" is a line like any other.",
@@ -103,7 +99,9 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = grading.start_and_connect()?;
             peer.expect_echo("hello\n")?;
             peer.call_it("\"hello\\n\", then nothing for a second");
-            peer.expect("ping\n")?;
+            let since = Instant::now();
+            let is_late = |it: &Wrong| it.how == How::End && since.elapsed() > THREE * 2 / 3;
+            peer.expect("ping\n").advice_if(is_late, NOT_ASKED)?;
             peer.send("pong\n")?;
             peer.expect_echo("ponging\n")?;
             peer.send_in_pieces(b"pong\n", 2)?;
@@ -122,7 +120,7 @@ pub const CHECKS: &[Check] = &[
         usually: |_| GONE,
         run: |grading| {
             let program = grading.start()?;
-            let since = Moment::now();
+            let since = Instant::now();
             let connect = |_| grading.connect(&program);
             let mut peers = (0..10).map(connect).collect::<Outcome<Vec<_>>>()?;
             for peer in &mut peers {
@@ -140,7 +138,7 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             peer.expect_echo("hello\n")?;
             peer.expect("ping\n")?;
-            let since = Moment::now();
+            let since = Instant::now();
             peer.send("pong\n")?;
             peer.call_it("\"pong\\n\" after a ping, and then nothing");
             is_put_out(&mut peer, since).map_err(|wrong| match wrong.advice.as_deref() {
@@ -270,6 +268,16 @@ pub const HINTS: &[&str] = &[
 
 const THREE: Duration = Duration::from_secs(3);
 
+const MISSING: &str = "The line is missing, or its end. Send it back as soon as its \"\\n\" has come, \
+     and the \"\\n\" with it. In a language that keeps its output for later, flush it.";
+
+const GLUED: &str = "A line is missing. One receive can bring two lines, or one and a half: use all of \
+     it, and keep what is left after a \"\\n\" for the next line (step 9).";
+
+const NOT_ASKED: &str = "Nothing had come from the client for a second, and no \"ping\\n\" came, or what \
+     came after it was not served. The receive must not wait for longer than until the next ping \
+     is due (step 13): give it what is left until then.";
+
 const GONE: &str = "Count from the client's last byte: a ping after one second, another one after two, \
      and after three close the connection.";
 
@@ -291,8 +299,28 @@ const SLOW: &str = "The client was slow: a byte every two and a half seconds, or
      long. It was put out, or not served any more. Any byte is a sign of life, not only a whole \
      line or a pong, and with each of them the three seconds begin anew.";
 
+/// A line did not come, and so there was a ping in its place.
+fn was_asked_instead(wrong: &Wrong) -> bool {
+    wrong.how == How::Other && wrong.got.contains(r"ping\n")
+}
+
+/// The first one is there all the while.
+fn others_are_served(first: &Peer, second: &mut Peer) -> Outcome {
+    let (mut first, is_done) = (first.stream(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Relaxed) && first.write_all(b"pong\n").is_ok() {
+                sleep(Duration::from_millis(100));
+            }
+        });
+        let served = second.expect_echo("hello\n");
+        is_done.store(true, Relaxed);
+        served
+    })
+}
+
 /// It says nothing from now on: two pings, and then the end, three seconds after `since`.
-fn is_put_out(peer: &mut Peer, since: Moment) -> Outcome {
+fn is_put_out(peer: &mut Peer, since: Instant) -> Outcome {
     let (one, after) = ("ping\n".len(), "nothing from then on");
     // More than it may get: who is never put out is asked for ever.
     let got = peer.up_to_the_end(one * 4).advice_if(|it| it.how == How::Silent, NEVER)?;
