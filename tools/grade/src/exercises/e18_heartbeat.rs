@@ -3,6 +3,7 @@
 //! Usual mistake: a limit for each receive instead of a clock for each client.
 
 use std::io::Write as _;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, NO_ROOM, restarts, starts_again};
 use crate::machine;
 use crate::processor::open_files;
+use crate::program::Program;
 use crate::wire::Peer;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds, show};
 
@@ -27,11 +29,11 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             // Some of the checks wait for seconds.
             grading.bench().clock.allow(LIMIT * 2);
-            let (_, mut peer) = grading.start_and_connect()?;
-            for line in ["hello\n", "a longer line\n", "\n", "你好 🌍\n"] {
-                peer.expect_echo(line).advice_if(was_asked_instead, MISSING)?;
+            let (_, mut anna) = start(grading)?;
+            for line in ["hello", "a longer line", "", "你好 🌍"] {
+                anna.talks(line)?;
             }
-            peer.expect_nothing()
+            anna.hears_nothing()
         },
     },
     Check {
@@ -42,21 +44,23 @@ pub const CHECKS: &[Check] = &[
                 then send back what came up to there, and keep the rest (step 9).",
         },
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
-            peer.send_alone(b"hel")?;
-            peer.expect_nothing()?;
-            peer.send(b"lo\nhow are you?\nan")?;
-            peer.expect("hello\nhow are you?\n").advice_if(was_asked_instead, GLUED)?;
-            peer.expect_nothing()?;
-            peer.send(b"d you?\n")?;
-            peer.expect("and you?\n")?;
+            let (_, mut anna) = start(grading)?;
+            anna.says("hel")?;
+            anna.hears_nothing()?;
+            anna.says("lo\nhow are you?\nan")?;
+            anna.hears("hello")?;
+            anna.hears("how are you?")?;
+            anna.hears_nothing()?;
+            anna.says("d you?\n")?;
+            anna.hears("and you?")?;
             let chance = grading.chance();
-            let all: String = (0..6).map(|_| sentence(chance) + "\n").collect();
+            let lines: Vec<_> = (0..6).map(|_| sentence(chance)).collect();
+            let all = lines.join("\n") + "\n";
             for piece in cut(chance, all.as_bytes(), 12) {
-                peer.send_alone(piece)?;
+                anna.says(piece)?;
             }
-            peer.call_it(format!("in 12 pieces, {}", show(all.as_bytes())));
-            peer.expect(&all).advice_if(was_asked_instead, GLUED)
+            anna.peer.call_it(format!("in 12 pieces, {}", show(all.as_bytes())));
+            lines.iter().try_for_each(|line| anna.hears(line))
         },
     },
     Check {
@@ -70,18 +74,15 @@ pub const CHECKS: &[Check] = &[
             machine::allow_queue(50)?;
             let program = grading.start()?;
             let first = grading.connect(&program)?;
-            others_are_served(&first, &mut grading.connect(&program)?)?;
-            let others = program.while_stopped(|| -> Outcome<Vec<Peer>> {
-                let connect = |number| {
+            others_are_served(&first, connect(grading, &program)?)?;
+            let others = program.while_stopped(|| -> Outcome<Vec<Client>> {
+                let next = |number| {
                     let after = format!("{number} connections at once");
-                    grading.connect(&program).after(after).advice(NO_ROOM)
+                    connect(grading, &program).after(after).advice(NO_ROOM)
                 };
-                (2..50).map(connect).collect()
+                (2..50).map(next).collect()
             })?;
-            for mut peer in others {
-                peer.expect_echo("hello\n")?;
-            }
-            Ok(())
+            others.into_iter().try_for_each(|mut client| client.talks("hello"))
         },
     },
     Check {
@@ -96,23 +97,28 @@ pub const CHECKS: &[Check] = &[
                 the clock, and receive again (step 13).",
         },
         run: |grading| {
-            let (program, mut peer) = grading.start_and_connect()?;
-            peer.expect_echo("hello\n")?;
-            peer.call_it("\"hello\\n\", then nothing for a second");
+            let (program, mut anna) = start(grading)?;
+            anna.talks("hello")?;
+            anna.peer.call_it("\"hello\\n\", then nothing for a second");
             let since = Instant::now();
-            let is_late = |it: &Wrong| it.how == How::End && since.elapsed() > THREE * 2 / 3;
-            peer.expect("ping\n").advice_if(is_late, NOT_ASKED)?;
-            peer.send("pong\n")?;
-            peer.expect_echo("ponging\n")?;
-            peer.send_in_pieces(b"pong\n", 2)?;
-            peer.expect_echo("a pong\n")?;
-            program.stop_and_continue();
-            peer.expect_echo("pong?\n").map_err(|wrong| {
-                let sent = format!("Ctrl-Z, then fg; then {}", wrong.sent);
-                wrong.after(sent)
-            })?;
-            peer.send("pong\n")?;
-            peer.expect_echo("and on\n")
+            let is_late = |it: &Wrong| it.how == How::End && since.elapsed() > SECOND * 2;
+            anna.peer.expect("ping\n").advice_if(is_late, NOT_ASKED)?;
+            anna.says("pong\n")?;
+            anna.talks("ponging")?;
+            anna.says("po")?;
+            anna.says("ng\n")?;
+            anna.talks("a pong")?;
+            for _ in 0..3 {
+                // It waits in a receive then.
+                anna.says("pong\n")?;
+                program.stop_and_continue();
+                anna.talks("pong?").map_err(|wrong| {
+                    let sent = format!("Ctrl-Z, then fg; then {}", wrong.sent);
+                    wrong.after(sent)
+                })?;
+            }
+            anna.says("pong\n")?;
+            anna.talks("and on")
         },
     },
     Check {
@@ -121,27 +127,27 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let program = grading.start()?;
             let since = Instant::now();
-            let connect = |_| grading.connect(&program);
-            let mut peers = (0..10).map(connect).collect::<Outcome<Vec<_>>>()?;
+            let next = |_| grading.connect(&program);
+            let mut peers = (0..10).map(next).collect::<Outcome<Vec<_>>>()?;
             for peer in &mut peers {
                 peer.call_it("nothing, by 10 clients at once");
                 is_put_out(peer, since)?;
             }
-            let mut next = grading.connect(&program)?;
-            next.expect_echo("hello\n").after("10 clients that were put out; then \"hello\\n\"")
+            let mut next = connect(grading, &program)?;
+            next.talks("hello").after("10 clients that were put out; then \"hello\\n\"")
         },
     },
     Check {
         title: "so is who has answered before",
         usually: |_| GONE,
         run: |grading| {
-            let (_, mut peer) = grading.start_and_connect()?;
-            peer.expect_echo("hello\n")?;
-            peer.expect("ping\n")?;
+            let (_, mut anna) = start(grading)?;
+            anna.talks("hello")?;
+            anna.peer.expect("ping\n")?;
             let since = Instant::now();
-            peer.send("pong\n")?;
-            peer.call_it("\"pong\\n\" after a ping, and then nothing");
-            is_put_out(&mut peer, since).map_err(|wrong| match wrong.advice.as_deref() {
+            anna.says("pong\n")?;
+            anna.peer.call_it("\"pong\\n\" after a ping, and then nothing");
+            is_put_out(&mut anna.peer, since).map_err(|wrong| match wrong.advice.as_deref() {
                 Some(NEVER) => wrong.advice(ONCE),
                 _ => wrong,
             })
@@ -192,17 +198,20 @@ pub const CHECKS: &[Check] = &[
                 close it, and go on with the others (step 12).",
         },
         run: |grading| {
-            let (program, mut peer) = grading.start_and_connect()?;
-            peer.expect_echo("I stay\n")?;
+            let (program, mut anna) = start(grading)?;
+            anna.talks("I stay")?;
             for _ in 0..3 {
-                let mut other = grading.connect(&program)?;
-                other.send_last("bye\n", "bye\n")?;
-                let mut other = grading.connect(&program)?;
-                other.expect_echo("hello\n")?;
-                other.reset();
-                let mut other = grading.connect(&program)?;
-                other.expect_echo("I am new\n").after("a reset; then \"I am new\\n\"")?;
-                peer.expect_echo("still here\n").after("by another one, a reset")?;
+                let mut ben = connect(grading, &program)?;
+                ben.says("bye\n")?;
+                ben.peer.finish();
+                ben.hears("bye")?;
+                ben.peer.expect_end()?;
+                let mut carl = connect(grading, &program)?;
+                carl.talks("hello")?;
+                carl.peer.reset();
+                let mut dora = connect(grading, &program)?;
+                dora.talks("I am new").after("a reset; then \"I am new\\n\"")?;
+                anna.talks("still here").after("by another one, a reset")?;
             }
             Ok(())
         },
@@ -216,27 +225,28 @@ pub const CHECKS: &[Check] = &[
              the kernel sees to that."
         },
         run: |grading| {
-            let (program, mut peer) = grading.start_and_connect()?;
-            peer.expect_echo("hello\n")?;
+            let (program, mut anna) = start(grading)?;
+            anna.talks("hello")?;
             let before = open_files(program.id());
             let mut gone = Vec::new();
             for number in 0..20 {
-                let mut peer = grading.connect(&program)?;
-                peer.expect_echo("hello\n")?;
+                let mut ben = connect(grading, &program)?;
+                ben.talks("hello")?;
                 match number % 4 {
-                    0 => peer.reset(),
-                    1 => peer.close(),
+                    0 => ben.peer.reset(),
+                    1 => ben.peer.close(),
                     _ => {
-                        vanish(&peer)?;
-                        gone.push(peer);
+                        vanish(&ben.peer)?;
+                        gone.push(ben.peer);
                     }
                 }
+                anna.says("pong\n")?;
             }
-            let wait = grading.bench().clock.wait(Duration::from_secs(3) + PATIENCE);
-            // It stays, and must not be put out.
+            let wait = grading.bench().clock.wait(THREE + PATIENCE);
+            // She stays, and must not be put out.
             while open_files(program.id()) > before && wait.left().is_some() {
-                sleep(Duration::from_millis(300));
-                peer.send("pong\n")?;
+                sleep(SECOND / 4);
+                anna.says("pong\n")?;
             }
             let open = open_files(program.id());
             if open > before {
@@ -244,10 +254,15 @@ pub const CHECKS: &[Check] = &[
                 let got = format!("{} more", plural(open - before, "open file"));
                 return Err(Wrong::new(How::More, expected, got).after("20 clients that are gone"));
             }
-            peer.expect_echo("still here\n")
+            anna.talks("still here")
         },
     },
-    starts_again(|grading| restarts(grading, |peer| peer.expect_echo("are you there?\n"))),
+    starts_again(|grading| {
+        restarts(grading, |peer| {
+            peer.send("are you there?\n")?;
+            hears_at_last(peer, "are you there?")
+        })
+    }),
 ];
 
 pub const HINTS: &[&str] = &[
@@ -265,6 +280,8 @@ pub const HINTS: &[&str] = &[
      `+=`, and `partition(b\"\\n\")`.}{else: Append what each receive gave, and take whole lines \
      from the front.}",
 ];
+
+const SECOND: Duration = Duration::from_secs(1);
 
 const THREE: Duration = Duration::from_secs(3);
 
@@ -299,21 +316,92 @@ const SLOW: &str = "The client was slow: a byte every two and a half seconds, or
      long. It was put out, or not served any more. Any byte is a sign of life, not only a whole \
      line or a pong, and with each of them the three seconds begin anew.";
 
-/// A line did not come, and so there was a ping in its place.
-fn was_asked_instead(wrong: &Wrong) -> bool {
-    wrong.how == How::Other && wrong.got.contains(r"ping\n")
+/// A client, and what is known of its silence: on a busy machine it may be late itself.
+struct Client {
+    peer: Peer,
+    /// When its last byte was sent, and how long it had been silent then.
+    last: Instant,
+    silence: Duration,
+}
+
+fn connect(grading: &Grading, program: &Program) -> Outcome<Client> {
+    let last = Instant::now();
+    Ok(Client { peer: grading.connect(program)?, last, silence: Duration::ZERO })
+}
+
+fn start(grading: &mut Grading) -> Outcome<(Rc<Program>, Client)> {
+    let program = grading.start()?;
+    let client = connect(grading, &program)?;
+    Ok((program, client))
+}
+
+impl Client {
+    /// Sends it for a receive of its own.
+    fn says(&mut self, bytes: impl AsRef<[u8]>) -> Outcome {
+        self.peer.send_alone(bytes.as_ref())?;
+        self.silence = self.last.elapsed();
+        self.last = Instant::now();
+        Ok(())
+    }
+
+    /// Its line must come back.
+    fn talks(&mut self, line: &str) -> Outcome {
+        self.says(format!("{line}\n"))?;
+        self.hears(line)
+    }
+
+    /// This line comes next; or a ping, if the client itself was late.
+    fn hears(&mut self, expected: &str) -> Outcome {
+        let wrong = |how, got: &str| {
+            let expected = show(format!("{expected}\n").as_bytes());
+            Err(Wrong::new(how, expected, got))
+        };
+        loop {
+            let line = self.peer.receive_line(expected);
+            let is_late = self.last.elapsed() > SECOND * 2;
+            let sent = show(expected.as_bytes());
+            match line {
+                Ok(line) if line == expected => return Ok(()),
+                Err(it) if it.how == How::End && is_late => {
+                    return wrong(How::Silent, "no line, and then the end").after(sent);
+                }
+                Err(it) => return Err(it),
+                Ok(line) if line == "ping" && is_late => {
+                    return wrong(How::Silent, "no line, but pings").after(sent);
+                }
+                Ok(line) if line == "ping" && self.was_silent() => {}
+                Ok(line) if line.strip_prefix(expected) == Some("ping") => {
+                    return wrong(How::Short, &show(line.as_bytes())).after(sent);
+                }
+                Ok(line) => {
+                    let got = show(format!("{line}\n").as_bytes());
+                    return wrong(How::Other, &got).after(sent);
+                }
+            }
+        }
+    }
+
+    /// A ping may be due.
+    fn was_silent(&self) -> bool {
+        self.silence.max(self.last.elapsed()) > SECOND * 9 / 10
+    }
+
+    fn hears_nothing(&mut self) -> Outcome {
+        let heard = self.peer.expect_nothing();
+        if self.was_silent() { Ok(()) } else { heard }
+    }
 }
 
 /// The first one is there all the while.
-fn others_are_served(first: &Peer, second: &mut Peer) -> Outcome {
+fn others_are_served(first: &Peer, mut second: Client) -> Outcome {
     let (mut first, is_done) = (first.stream(), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Relaxed) && first.write_all(b"pong\n").is_ok() {
-                sleep(Duration::from_millis(100));
+                sleep(SECOND / 10);
             }
         });
-        let served = second.expect_echo("hello\n");
+        let served = second.talks("hello");
         is_done.store(true, Relaxed);
         served
     })
@@ -344,7 +432,7 @@ fn is_put_out(peer: &mut Peer, since: Instant) -> Outcome {
 }
 
 /// What the client hears, but for the pings.
-fn hears(peer: &mut Peer, expected: &str) -> Outcome {
+fn hears_at_last(peer: &mut Peer, expected: &str) -> Outcome {
     for _ in 0..6 {
         let line = peer.receive_line(expected)?;
         if line == expected {
@@ -365,7 +453,8 @@ fn slow_ones(grading: &mut Grading) -> Outcome<bool> {
 
     let (program, mut letters) = grading.start_and_connect()?;
     let mut late = grading.connect(&program)?;
-    late.expect_echo("hello\n")?;
+    late.send("hello\n")?;
+    hears_at_last(&mut late, "hello")?;
     for piece in ["h", "i", "\n"] {
         let start = Instant::now();
         letters.send(piece)?;
@@ -379,10 +468,10 @@ fn slow_ones(grading: &mut Grading) -> Outcome<bool> {
         }
     }
     letters.call_it("\"h\", \"i\", \"\\n\", with 2.4 seconds between them");
-    hears(&mut letters, "hi")?;
+    hears_at_last(&mut letters, "hi")?;
     late.send("still here\n")?;
     late.call_it("a pong every 2.4 seconds, then \"still here\\n\"");
-    hears(&mut late, "still here")?;
+    hears_at_last(&mut late, "still here")?;
     Ok(true)
 }
 
