@@ -139,8 +139,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Closes the socket: its owner is dropped. Says how much is unread then: `peek`
-/// looks, and takes nothing. (Non-blocking, it doesn't wait for more.)
+/// Closes the socket: its owner is dropped. Says how much is unread then:
+/// `peek` looks, and takes nothing. (Non-blocking, it doesn't wait for more.)
 fn close(conversation: Socket) -> io::Result<()> {
     conversation.set_nonblocking(true)?;
     let conversation = TcpStream::from(conversation);

@@ -96,7 +96,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     close(second)?;
 
     // A thread waits in a receive, with a handle of its own. A close doesn't
-    // wake it. (In C both may have the same handle: nor does it then, on Linux.)
+    // wake it. (Nor in C, on Linux, where both may have the same handle.)
     let (_client, conversation) = meet(&listener)?;
     let mut second = conversation.try_clone()?;
     let third = conversation.try_clone()?;

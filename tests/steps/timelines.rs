@@ -22,6 +22,8 @@ pub const DIFFERS: &[&str] = &[
     "16_clean_stop",
     "16_one_at_a_time",
     "16_thread_pool",
+    "19_small_packets",
+    "19_two_writers",
     "25_poll_server",
     "26_cancelled",
     "27_group_chat_poll",
