@@ -5,10 +5,10 @@
 //! 1000000, and `\n`. Send it as many bytes `x`, and then the end of the stream
 //! (at once: it may wait for that before it ends its own direction).
 //!
-//! A client may send more than its line: behind it, or while it is answered, or
-//! after that. Nothing of it counts, and it must not cost the client its answer.
-//! So close when the client has ended its direction, too; but at most one
-//! second after your end, however often it speaks. A client may be slow: to
+//! A client may send more than its line: behind it, while it is answered, or
+//! after that. Nothing of it counts, and it must not cost the client its
+//! answer. So close when the client has ended its direction, too; but at most
+//! one second after your end, however often it speaks. A client may be slow: to
 //! speak, and to receive. It may break off, and that harms nobody else.
 //!
 //! When your standard input ends, stop, in good order:
@@ -35,8 +35,6 @@ fn main() -> std::io::Result<()> {
     // Yours: accept clients, and answer each in a thread of its own, until a
     // thread that reads your standard input has seen its end; then stop.
 
-    eprintln!(
-        "20_good_order.rs has nothing yet that listens at {address}"
-    );
+    eprintln!("20_good_order.rs has nothing yet that listens at {address}");
     Ok(())
 }

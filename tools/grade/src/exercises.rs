@@ -38,6 +38,7 @@ mod e13_ping_udp;
 mod e14_waiting_room;
 mod e15_file_udp;
 mod e16_group_chat;
+mod e20_good_order;
 mod e25_one_thread;
 mod e27_group_chat_many;
 mod e28_rate;
@@ -58,6 +59,7 @@ exercises! {
     "14_waiting_room" e14_waiting_room "guests who wait until the doors open" "Step 14: a full queue"
     "15_file_udp" e15_file_udp "a file over a network that loses datagrams" "Step 15: lost and cut datagrams"
     "16_group_chat" e16_group_chat "a group chat" "Step 16: one at a time, then several"
+    "20_good_order" e20_good_order "a server that stops, and nobody loses an answer" "Step 20: the last words"
     "25_one_thread" e25_one_thread "an echo for 200 at once, in one thread" "Step 25: readiness"
     "27_group_chat_many" e27_group_chat_many "a group chat for a hundred" "Step 27: the group chat"
     "28_rate" e28_rate "ten answers a second to each address" "Step 28: many peers by UDP"
@@ -83,6 +85,9 @@ pub const CHAPTERS: &[(usize, &str)] = &[
     (14, "Step 14: a full queue"),
     (15, "Step 15: lost and cut datagrams"),
     (16, "Step 16: one at a time, then several"),
+    (19, "Step 19: small packets"),
+    (20, "Step 20: a connection with two handles"),
+    (20, "Step 20: the last words"),
     (24, "Step 24: a loop that asks and asks"),
     (25, "Step 25: the keyboard and a socket"),
     (25, "Step 25: readiness"),

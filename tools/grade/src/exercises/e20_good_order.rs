@@ -327,7 +327,8 @@ pub const CHECKS: &[Check] = &[
             ask(&mut slow, 1_000_000)?;
             until_it_answers(&mut slow);
             program.end_input();
-            let after = "\"1000000\\n\", by a client who receives nothing; then the program's input ended";
+            let after =
+                "\"1000000\\n\", by a client who receives nothing; then the program's input ended";
             program.expect_success().after(after)
         },
     },
