@@ -218,7 +218,7 @@ fn nc(options: &[&str]) -> Terminal {
 /// tcpdump, as soon as it listens.
 fn tcpdump(filter: &str) -> Terminal {
     // Line by line and at once, as on a terminal; and its messages, too.
-    let shell = "exec tcpdump -B 8192 -l --immediate-mode -i lo -n \"$0\" 2>&1";
+    let shell = "exec tcpdump -s 256 -l --immediate-mode -i lo -n \"$0\" 2>&1";
     let mut tcpdump = Terminal::open(launch("sh").args(["-c", shell, filter]));
     tcpdump.wait_for("listening on lo");
     tcpdump
