@@ -382,6 +382,16 @@ fn provoke(call: &str) -> io::Result<()> {
             drop(other);
             this.read(&mut buffer).map(drop)
         }
+        "recv: in the middle of an answer, from a server that has closed" => {
+            let (mut this, mut other) = pair();
+            this.write_all(b"unread")?;
+            other.peek(&mut buffer)?;
+            other.set_nonblocking(true)?;
+            // Until no more finds room.
+            while other.write(&[b'.'; 65_536]).is_ok() {}
+            drop(other);
+            io::copy(&mut this, &mut io::sink()).map(drop)
+        }
         "send: after a reset, first time" => after_a_reset(1),
         "send: after a reset, second time" => after_a_reset(2),
         "recv: the client left while it was queued" => {

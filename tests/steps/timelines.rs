@@ -24,6 +24,8 @@ pub const DIFFERS: &[&str] = &[
     "16_thread_pool",
     "17_one_port_twice",
     "18_deadline",
+    "19_small_packets",
+    "19_two_writers",
     "25_poll_server",
     "26_cancelled",
     "27_group_chat_poll",

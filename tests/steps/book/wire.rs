@@ -148,6 +148,37 @@ fn tcpdump_of_a_quick_close() {
     });
 }
 
+/// The fifth round of each of the three ways.
+#[test]
+#[ignore = "runs what the book shows"]
+fn tcpdump_of_small_packets() {
+    let test = "book::wire::tcpdump_of_small_packets";
+    in_a_network(test, &["tcpdump"], || {
+        let run = || {
+            let mut tcpdump = tcpdump("tcp");
+            command(program("19_small_packets")).assert().success();
+            // Three connections, each with two ends.
+            (0..6).for_each(|_| drop(tcpdump.wait_for("[F.]")));
+            let all = packets(&tcpdump.stop());
+            let connections = all.split("Flags [S], ").skip(1);
+            let ways = ["two sends", "one send", "no delay"].into_iter().zip(connections);
+            let shown = |(way, packets)| format!("{way}:\n{}", fifth_round(packets));
+            ways.map(shown).collect::<Vec<_>>()
+        };
+        // On a busy machine a round may be another one.
+        let packets = |way: &String| way.lines().count() - 1;
+        let mut runs = (0..RUNS).map(|_| run());
+        let found = runs.find(|ways| ways.iter().map(packets).eq([5, 2, 4]));
+        let shown = found.expect("5 packets, 2 packets, and 4").join("\n");
+        is_in_the_book("tcpdump_small_packets", &plain(&shown));
+    });
+}
+
+/// Each round ends with the answer, of two bytes.
+fn fifth_round(connection: &str) -> &str {
+    connection.split_inclusive("length 2\n").nth(4).expect("five rounds")
+}
+
 #[test]
 #[ignore = "runs what the book shows"]
 fn ss_before_accept() {
@@ -187,7 +218,7 @@ fn nc(options: &[&str]) -> Terminal {
 /// tcpdump, as soon as it listens.
 fn tcpdump(filter: &str) -> Terminal {
     // Line by line and at once, as on a terminal; and its messages, too.
-    let shell = "exec tcpdump -l --immediate-mode -i lo -n \"$0\" 2>&1";
+    let shell = "exec tcpdump -s 256 -l --immediate-mode -i lo -n \"$0\" 2>&1";
     let mut tcpdump = Terminal::open(launch("sh").args(["-c", shell, filter]));
     tcpdump.wait_for("listening on lo");
     tcpdump

@@ -40,6 +40,7 @@ mod e15_file_udp;
 mod e16_group_chat;
 mod e17_find_server;
 mod e18_heartbeat;
+mod e20_good_order;
 mod e25_one_thread;
 mod e27_group_chat_many;
 mod e28_rate;
@@ -62,6 +63,7 @@ exercises! {
     "16_group_chat" e16_group_chat "a group chat" "Step 16: one at a time, then several"
     "17_find_server" e17_find_server "find the server" "Step 17: a name, and the addresses behind it"
     "18_heartbeat" e18_heartbeat "a server that notices who has gone silent" "Step 18: the silent peer"
+    "20_good_order" e20_good_order "a server that stops, and nobody loses an answer" "Step 20: the last words"
     "25_one_thread" e25_one_thread "an echo for 200 at once, in one thread" "Step 25: readiness"
     "27_group_chat_many" e27_group_chat_many "a group chat for a hundred" "Step 27: the group chat"
     "28_rate" e28_rate "ten answers a second to each address" "Step 28: many peers by UDP"
@@ -91,6 +93,9 @@ pub const CHAPTERS: &[(usize, &str)] = &[
     (17, "Step 17: one listener for both families"),
     (18, "Step 18: the silent peer"),
     (18, "Step 18: a deadline"),
+    (19, "Step 19: small packets"),
+    (20, "Step 20: a connection with two handles"),
+    (20, "Step 20: the last words"),
     (24, "Step 24: a loop that asks and asks"),
     (25, "Step 25: the keyboard and a socket"),
     (25, "Step 25: readiness"),
