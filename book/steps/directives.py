@@ -271,7 +271,7 @@ class Directives:
     def put_file(self, path):
         folder, _, file = path.rpartition("/")
         name, _, ending = file.rpartition(".")
-        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text", "cfg": "text", "patch": "diff"}.get(ending)
+        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text", "cfg": "text", "patch": "diff", "sh": "sh"}.get(ending)
         if kind is None:
             raise Mistake(f"{path} is neither a program nor what it prints")
         folder = EXAMPLES / folder
