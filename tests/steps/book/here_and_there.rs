@@ -164,7 +164,7 @@ impl Machines {
         talks.wait_for("hi");
         talks.type_line("quit");
         let said = talks.finish();
-        serves.wait_for("quit");
+        serves.wait_for("disconnected");
         let served = serves.stop();
         self.shows(Server, server, &served);
         self.shows(Client, client, &said);
