@@ -6,6 +6,7 @@
 // All of this is read from the entries, as they are in the index.
 {
     const LIKELY = 3; // entries at most
+    const ATLAS = /^(?:error-atlas|no-call-fails)\.html#/; // its two pages
     const MEANS = /(?:^|\s)(?:Means: |意思：)/;
     const index = window.elasticlunr?.Index.prototype;
     if (index) {
@@ -21,7 +22,7 @@
     }
     const everything = (all) => {
         const place = (doc) => window.search.doc_urls[doc.id];
-        const docs = all.filter((doc) => place(doc).startsWith("error-atlas.html#") && MEANS.test(doc.body));
+        const docs = all.filter((doc) => ATLAS.test(place(doc)) && MEANS.test(doc.body));
         const titles = new Set(all.map((doc) => plain(doc.title)));
         return { ...words(docs), meanings: docs.map(meaning), titles };
     };
@@ -177,6 +178,11 @@
         found.sort((a, b) => b.score - a.score);
         return found.slice(0, LIKELY).filter(({ score }) => score > 0 && score > found[0].score / 2);
     };
+
+    // An old link to an entry that is on the second page now.
+    const moved = document.getElementById(location.hash.slice(1)) ? null
+        : Array.from(document.querySelectorAll("main td > a")).find((link) => link.hash === location.hash);
+    if (location.hash && moved) location.replace(moved.href);
 
     // On the way back to a search, it may have been done before this file was there.
     if (bar?.value) {

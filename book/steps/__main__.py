@@ -175,6 +175,13 @@ def process(book, language, keep=lambda models: None):
         except Mistake as mistake:
             mistakes.append(f"{page.path}: {mistake}")
         chapter["name"] = edition.title(chapter["name"])
+    texts = {page.path: chapter["content"] for chapter, page in pages}
+    try:
+        texts = atlas.divide(texts, f"{BEHIND}{edition.word('newer page')}</p>")
+    except Mistake as mistake:
+        mistakes.append(f"{atlas.PAGE}: {mistake}")
+    for chapter, page in pages:
+        chapter["content"] = texts[page.path]
     for item in book["items"]:
         if "PartTitle" in item:
             item["PartTitle"] = edition.title(item["PartTitle"])

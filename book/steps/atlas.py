@@ -6,6 +6,9 @@ An entry is a heading with an id, and in it, below "Comes from", a list of two l
 
     - `bind`: somebody listens there\\
       Linux: 98 EADDRINUSE · Windows: 10048 (run) · Kind: AddrInUse · `08_address_in_use`
+
+It is one file, and two pages: too much for one. The second one says with which entry it begins. Every
+link is written as if there were one page only, and led to the right one here.
 """
 
 import re
@@ -13,6 +16,7 @@ import re
 from .files import Mistake
 
 PAGE = "error-atlas.md"
+REST = "<!-- the atlas from {} on -->"  # in the place of `{{#entries NAME}}`
 INDEX = "<!-- the index -->"
 ENTRY = re.compile(r"## (.+) \{#([\w-]+)[^}]*\}")
 COMES_FROM = re.compile(r"\*\*(?:Comes from|来自)\*\*(?: ?[(（](.+)[)）])?[:：]")
@@ -59,3 +63,40 @@ def finish(text, home, edition):
     for (words, place), calls in index(text).items():
         rows.append(f"| [{words}](#{place}) | {edition.word('comma').join(calls)} |")
     return DETAILS.sub(details, text).replace(INDEX, "\n".join(rows))
+
+
+def divide(texts, behind):
+    """The text of each page, by its path, with the second half of the atlas on its own page; `behind` is
+    the line at the head of a Chinese page that shows English."""
+    second = [(path, match) for path, text in texts.items() if (match := re.search(REST.format(r"([\w-]+)"), text))]
+    if PAGE not in texts or not second:
+        return texts
+    [(path, match)] = second
+    place = re.search(rf"^## .+ \{{#{match[1]}[ }}]", texts[PAGE], re.MULTILINE)
+    if place is None:
+        raise Mistake(f"{path}: the atlas has no entry {match[1]}")
+    texts = dict(texts)
+    rest, texts[PAGE] = texts[PAGE][place.start():], texts[PAGE][:place.start()]
+    # (An introduction without a translation ends before the entries.)
+    texts[path] = re.sub(
+        rf"{match[0]}(\s*</div>)?", lambda end: f"{(end[1] or '').strip()}\n\n{rest}", texts[path], count=1,
+    )
+    for one in (PAGE, path):
+        # (Which of the two has English is known now.)
+        head, _, body = texts[one].replace(f"\n{behind}\n", "", 1).partition("\n# ")
+        heading, _, body = body.partition("\n")
+        note = f"\n{behind}\n" if '<div lang="en">' in body else ""
+        texts[one] = f"{head}\n# {heading}\n{note}{body}"
+    entries = {match[2] for line in rest.splitlines() if (match := ENTRY.fullmatch(line))}
+
+    def lead(here):
+        def led(match):
+            page = path if match[2] in entries else PAGE
+            return f"]({'' if page == here else page}#{match[2]})"
+
+        return led
+
+    for one in texts:
+        own = "?" if one in (PAGE, path) else ""  # (a page of the atlas has links to its own entries)
+        texts[one] = re.sub(rf"\]\(({re.escape(PAGE)}){own}#([\w-]+)\)", lead(one), texts[one])
+    return texts

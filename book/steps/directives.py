@@ -55,6 +55,8 @@ A directive stands on a line of its own (`line`, `code`, `call` and `number` may
         What Linux, macOS and Windows say for these errors, and their numbers.
     {{#index entries}}
         What people see, each with its entry in the atlas and its calls (see atlas.py).
+    {{#entries glued}}
+        The atlas from this entry on: that page has it, and the page of the atlas does not (see atlas.py).
     {{#picture tables}}
         A drawing: src/img/NAME.svg.
     {{#call Python accept}}
@@ -202,6 +204,10 @@ class Directives:
         """Its lines are known when the whole page is."""
         return atlas.INDEX
 
+    def put_entries(self, first):
+        """They are taken from the atlas when all pages are there."""
+        return atlas.REST.format(first)
+
     def names(self, program):
         """A line that names the Rust in it that the reader may not know."""
         places = dict(rust.places())
@@ -265,7 +271,7 @@ class Directives:
     def put_file(self, path):
         folder, _, file = path.rpartition("/")
         name, _, ending = file.rpartition(".")
-        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text", "cfg": "text", "patch": "diff"}.get(ending)
+        kind = {"rs": "rust,ignore", "py": "python", "txt": "text", "snap": "text", "cfg": "text", "patch": "diff", "sh": "sh"}.get(ending)
         if kind is None:
             raise Mistake(f"{path} is neither a program nor what it prints")
         folder = EXAMPLES / folder

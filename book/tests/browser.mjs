@@ -20,7 +20,7 @@ const DESK = { width: 1280, height: 800 };
 // a long list of definitions.
 const KINDS = [
     "index.html", "what-is-a-socket.html", "04-accept-connect.html", "connection.html",
-    "error-atlas.html", "glossary.html", "other-languages.html",
+    "error-atlas.html", "no-call-fails.html", "glossary.html", "other-languages.html",
 ].flatMap((name) => [name, `zh/${name}`]);
 // What a search must find first, in the Chinese edition.
 const SEARCHES = {
@@ -346,7 +346,7 @@ async function errors() {
         const ready = () => page.waitForFunction(
             () => document.querySelector("#mdbook-searchbar-outer:not(.searching)") && window.search.doc_urls,
         );
-        const place = (link) => /error-atlas\.html(?:\?[^#]*)?#(.*)$/.exec(link.to)?.[1];
+        const place = (link) => /(?:error-atlas|no-call-fails)\.html(?:\?[^#]*)?#(.*)$/.exec(link.to)?.[1];
         const wrong = [];
         const look = async (words) => {
             for (const [at, found] of (await searched(page, words)).entries()) {
@@ -375,7 +375,8 @@ async function errors() {
         await look(["EADDRINUSE", "10035", "35", "os error 98", ...Object.keys(PASTED)]);
         for (const one of wrong.slice(0, 5)) mistake(`${edition || "en/"}, of ${wrong.length}`, `a search for ${one}`);
         // (Where the Chinese page shows English, that has other words.)
-        const isBehind = (await readFile(join(HTML, edition, "error-atlas.html"), "utf8")).includes('class="behind"');
+        const atlas = ["error-atlas.html", "no-call-fails.html"].map((name) => readFile(join(HTML, edition, name), "utf8"));
+        const isBehind = (await Promise.all(atlas)).some((text) => text.includes('class="behind"'));
         const happens = !edition ? HAPPENS : isBehind ? {} : HAPPENS_ZH;
         for (const [at, found] of (await searched(page, Object.keys(happens))).entries()) {
             const [typed, places] = Object.entries(happens)[at];
@@ -391,6 +392,11 @@ async function errors() {
         await page.locator("#mdbook-searchresults strong").first().waitFor();
         await page.keyboard.press("Enter");
         await page.waitForURL(`${base}${edition}error-atlas.html#connection-refused`);
+        // From when it was one page.
+        const old = await open({ viewport: DESK });
+        await old.goto(`${base}${edition}error-atlas.html#close-wait`);
+        await old.waitForURL(`${base}${edition}no-call-fails.html#close-wait`);
+        await old.close();
         // Back to the search, when all is in the browser's cache.
         await page.goBack();
         await page.locator("#mdbook-searchresults strong").first().waitFor();

@@ -869,6 +869,29 @@ class Atlas(unittest.TestCase):
         with self.assertRaisesRegex(Mistake, "01_create"):
             atlas.finish(self.CHINESE, {}, Edition("zh"))
 
+    def test_its_second_half_is_a_page_of_its_own(self):
+        behind = '<p class="behind">Behind.</p>'
+        whole = (
+            f"<a></a>\n\n# Atlas\n\n{behind}\n\nWords, [b](#b).\n\n"
+            '## A {#a}\n\n[b](#b), [a](#a)\n\n## B {#b lang=en}\n\n<div lang="en">\n\n[a](#a), [b](#b)\n\n</div>\n'
+        )
+        half = "<a></a>\n\n# Half\n\nMore.\n\n<!-- the atlas from b on -->\n"
+        texts = {"error-atlas.md": whole, "half.md": half, "x.md": "[](error-atlas.md#a) [](error-atlas.md#b) [](#b)"}
+        self.assertEqual(atlas.divide(texts, behind), {
+            "error-atlas.md":
+                "<a></a>\n\n# Atlas\n\nWords, [b](half.md#b).\n\n## A {#a}\n\n[b](half.md#b), [a](#a)\n\n",
+            "half.md":
+                f"<a></a>\n\n# Half\n\n{behind}\n\nMore.\n\n\n\n## B {{#b lang=en}}\n\n"
+                '<div lang="en">\n\n[a](error-atlas.md#a), [b](#b)\n\n</div>\n\n',
+            "x.md": "[](error-atlas.md#a) [](half.md#b) [](#b)",
+        })
+        # An introduction that has no translation is English, the entries are not.
+        texts["half.md"] = '\n# Half\n\n<div lang="en">\n\nMore.\n\n<!-- the atlas from b on -->\n\n</div>\n'
+        self.assertIn("More.\n\n</div>\n\n## B", atlas.divide(texts, behind)["half.md"])
+        texts["half.md"] = half.replace("from b on", "from c on")
+        with self.assertRaisesRegex(Mistake, "half.md: the atlas has no entry c"):
+            atlas.divide(texts, behind)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -8,6 +8,8 @@
 pub mod beyond;
 #[cfg(target_os = "linux")]
 pub mod changes;
+#[cfg(target_os = "linux")]
+mod here_and_there;
 pub mod languages;
 #[cfg(target_os = "linux")]
 mod tutorial;
