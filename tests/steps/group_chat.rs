@@ -227,6 +227,7 @@ fn press_enter(server: &mut Terminal) -> Instant {
 
 /// A stop lets them talk on, and ends with the last of them. Nobody new gets in.
 #[test]
+#[cfg_attr(windows, ignore = "there a connection is refused after two seconds only")]
 fn a_stop_cuts_off_nobody_who_leaves_in_time() {
     each(&SERVERS, |name, ()| {
         let (mut server, address) = start(name);
