@@ -73,7 +73,7 @@ fn compare(change: &Change) {
     // As for the example itself: once more.
     let path = snapshot_path("timelines", &change.title);
     for _ in 0..4 {
-        if change.example != COUNTS
+        if ![COUNTS, "17_names"].contains(&&*change.example)
             || !path.exists()
             || shown == snapshot("timelines", &change.title)
         {
