@@ -14,7 +14,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
-use {socket2::MaybeUninitSlice, std::mem::MaybeUninit};
+use {
+    socket2::{MaybeUninitSlice, SockFilter, TcpKeepalive},
+    std::mem::MaybeUninit,
+};
 
 use crate::machine::side_by_side;
 #[cfg(target_os = "linux")]
@@ -323,18 +326,23 @@ fn provoke(call: &str) -> io::Result<()> {
             this.set_read_timeout(Some(Duration::from_millis(50)))?;
             this.read(&mut buffer).map(drop)
         }
-        // A peer that receives nothing, and a limit for that: as if it had stopped answering.
+        // Each packet for the peer is thrown away. Keep-alive notices, and the user timeout does.
         #[cfg(target_os = "linux")]
         "recv: the peer has stopped answering" => {
-            let (mut this, _other) = pair();
-            let limit = Some(Duration::from_millis(300));
-            SockRef::from(&this).set_tcp_user_timeout(limit)?;
-            this.set_nonblocking(true)?;
-            while this.write(&[0; 65536]).is_ok() {}
-            this.set_nonblocking(false)?;
-            let error = this.read(&mut buffer).expect_err("no end, and nothing to receive");
+            let (mut asked, mut sent) = (pair(), pair());
+            let second = Duration::from_secs(1);
+            let times = TcpKeepalive::new().with_time(second).with_interval(second);
+            SockRef::from(&asked.0).set_tcp_keepalive(&times.with_retries(1))?;
+            SockRef::from(&sent.0).set_tcp_user_timeout(Some(second / 4))?;
+            for peer in [&asked.1, &sent.1] {
+                SockRef::from(peer).attach_filter(&[SockFilter::new(6, 0, 0, 0)])?;
+            }
+            sent.0.write_all(b"x")?;
+            let error = sent.0.read(&mut buffer).expect_err("it is over");
+            let other = asked.0.read(&mut buffer).expect_err("it is over");
+            assert_eq!(error.raw_os_error(), other.raw_os_error());
             // It is told once.
-            assert_eq!(this.read(&mut buffer)?, 0);
+            assert_eq!((sent.0.read(&mut buffer)?, asked.0.read(&mut buffer)?), (0, 0));
             Err(error)
         }
         "accept: non-blocking, and nobody" => {

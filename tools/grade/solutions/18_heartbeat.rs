@@ -29,6 +29,13 @@ fn main() -> std::io::Result<()> {
     loop {
         let client: TcpStream = match listener.accept() {
             Ok((client, _)) => client.into(),
+            // It does not listen: that lasts. (On macOS, the same is said of a
+            // client that has gone.)
+            Err(error)
+                if error.kind() == ErrorKind::InvalidInput && !cfg!(target_os = "macos") =>
+            {
+                return Err(error);
+            }
             // What passes is no reason to end.
             Err(error) => {
                 eprintln!("accept: {error}");

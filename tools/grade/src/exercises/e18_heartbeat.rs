@@ -91,9 +91,7 @@ pub const CHECKS: &[Check] = &[
         title: "who is silent for a second is asked, and its pong is its own",
         usually: advice! {
             Silent => NOT_ASKED,
-            More | Other => "The line \"pong\\n\" is the answer to a ping, and is not sent back. \
-                Compare whole lines with it, not what a receive gave, nor a part of the line: \
-                \"ponging\\n\" is a line like any other.",
+            More | Other => PONG,
             _ => "The connection ended. That the limit of a receive is over, and that it was \
                 interrupted (by Ctrl-Z and fg), are errors that say nothing of the client: look at \
                 the clock, and receive again (step 13).",
@@ -107,10 +105,10 @@ pub const CHECKS: &[Check] = &[
                 let is_late = |it: &Wrong| it.how == How::End && since.elapsed() > SECOND * 2;
                 anna.peer.expect("ping\n").advice_if(is_late, NOT_ASKED)?;
                 anna.says("pong\n")?;
-                anna.talks("ponging")?;
+                anna.talks("ponging").advice(PONG)?;
                 anna.says("po")?;
                 anna.says("ng\n")?;
-                anna.talks("a pong")?;
+                anna.talks("a pong").advice(PONG)?;
                 for _ in 0..3 {
                     // It waits in a receive then.
                     anna.says("pong\n")?;
@@ -312,6 +310,10 @@ const GLUED: &str = "A line is missing. One receive can bring two lines, or one 
 const NOT_ASKED: &str = "Nothing had come from the client for a second, and no \"ping\\n\" came, or what \
      came after it was not served. The receive must not wait for longer than until the next ping \
      is due (step 13): give it what is left until then.";
+
+const PONG: &str = "The line \"pong\\n\" is the answer to a ping, and is not sent back. \
+                Compare whole lines with it, not what a receive gave, nor a part of the line: \
+                \"ponging\\n\" is a line like any other.";
 
 const GONE: &str = "Count from the client's last byte: a ping after one second, another one after two, \
      and after three close the connection.";
