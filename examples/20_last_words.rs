@@ -14,7 +14,7 @@
 //!     cargo run --example 20_last_words -- 127.0.0.1:8090
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -111,7 +111,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // The failure: answer, and close. 1976 bytes haven't been received.
     let (mut client, mut conversation) = ask(&listener)?;
     reply(&mut conversation)?;
-    close(conversation)?;
+    drop(conversation);
+    say("server", "close", "done");
     hear(&mut client);
 
     // The cure is an order. First `shutdown`: our FIN goes out behind the
@@ -126,7 +127,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("client", "send", format!("{sent} bytes"));
     drop(client);
     drain(&mut conversation)?;
-    close(conversation)?;
+    drop(conversation);
+    say("server", "close", "done");
 
     // A client that never ends: it has its answer, and the server goes on.
     let (mut client, mut conversation) = ask(&listener)?;
@@ -135,17 +137,5 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     say("server", "shutdown", answer(&ended));
     hear(&mut client);
     drain(&mut conversation)?;
-    close(conversation)?;
-    Ok(())
-}
-
-/// Closes the socket: its owner is dropped. Says how much is unread then:
-/// `peek` looks, and takes nothing. (Non-blocking, it doesn't wait for more.)
-fn close(conversation: Socket) -> io::Result<()> {
-    conversation.set_nonblocking(true)?;
-    let conversation = TcpStream::from(conversation);
-    let unread = conversation.peek(&mut [0; 4096]).unwrap_or(0);
-    drop(conversation);
-    say("server", "close", format!("{unread} bytes are unread"));
     Ok(())
 }
