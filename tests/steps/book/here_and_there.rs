@@ -91,7 +91,7 @@ impl Machines {
     fn prompt(&mut self, on: On, typed: &str) {
         let machine = if on == Server { "server" } else { "client" };
         let before = if self.shown.is_empty() { "" } else { "\n" };
-        write!(self.shown, "{before}{machine}$ {typed}\n").expect("a String");
+        writeln!(self.shown, "{before}{machine}$ {typed}").expect("a String");
     }
 
     /// Types a command, and shows what it says on both outputs; gives that.
