@@ -14,6 +14,7 @@ use regex_lite::{Captures, Regex};
 use socket2::{Domain, Socket, Type};
 
 use crate::machine::{command, launch, missing, program, skip, spawn};
+use crate::names::as_recorded;
 use crate::transcripts::{CHAT, LESSONS};
 
 /// No example takes a tenth of this. One that does hangs, and is ended; and every wait of the
@@ -197,6 +198,7 @@ pub fn numbered(transcript: &str) -> String {
     );
     let mut ports = HashMap::new();
     let mut descriptors = HashMap::new();
+    let transcript = &*as_recorded(transcript);
     let text = regex(NUMBER).replace_all(transcript, |parts: &Captures<'_>| {
         let (numbers, word) = match parts.name("descriptor") {
             Some(_) => (&mut descriptors, "FD"),
