@@ -16,11 +16,11 @@ const HTML = join(dirname(fileURLToPath(import.meta.url)), "..", "html");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PHONE = { width: 375, height: 667 };
 const DESK = { width: 1280, height: 800 };
-// One page of each kind: prose, pictures, a step, a long explanation of a run, tables,
+// One page of each kind: prose, pictures, a step, a long explanation of a run, tables, scripts,
 // a long list of definitions.
 const KINDS = [
     "index.html", "what-is-a-socket.html", "04-accept-connect.html", "connection.html",
-    "error-atlas.html", "no-call-fails.html", "glossary.html", "other-languages.html",
+    "error-atlas.html", "no-call-fails.html", "here-and-there.html", "glossary.html", "other-languages.html",
 ].flatMap((name) => [name, `zh/${name}`]);
 // What a search must find first, in the Chinese edition.
 const SEARCHES = {

@@ -503,7 +503,8 @@ fn two_machines_on_one_computer() {
     }
     let tried = command("unshare").args(["-rn", "true"]).output().expect("it starts");
     if !tried.status.success() {
-        return missing(&String::from_utf8_lossy(&tried.stderr));
+        let why = String::from_utf8_lossy(&tried.stderr);
+        return missing(&format!("no network of one's own: {why}"));
     }
     let terminal = || Terminal::open(launch("bash").current_dir(top()));
     // (What is there after a number: the number alone does not say that it is whole.)
