@@ -235,7 +235,7 @@ pub fn only_wine_differs(name: &str) -> Option<&'static str> {
     }
     match name.split('@').next()? {
         "06_close_udp" | "15_cut_datagrams_udp" => Some(REFUSED),
-        "12_peer_gone_reset" => Some(RESET),
+        "12_peer_gone_reset" | "20_last_words" => Some(RESET),
         "27_group_chat_threads" | "27_group_chat_tokio" => Some(TAKES_ALL),
         "01_create" | "01_create_udp" => Some(SEND),
         _ => None,

@@ -7,15 +7,15 @@
 //! `cargo test --test steps -- --ignored book`.
 
 use std::collections::HashMap;
-use std::env;
 use std::fmt::Write as _;
 use std::process::Command;
+use std::{env, fs};
 
 use regex_lite::Captures;
 
 use crate::beside::NOT_ROOT;
 use crate::machine::{command, has, launch, missing, program};
-use crate::support::{Terminal, assert_snapshot, regex, within_limit};
+use crate::support::{Terminal, assert_snapshot, regex, top, within_limit};
 use crate::timelines::trace;
 
 const AT: &str = "127.0.0.1:8090";
@@ -171,6 +171,22 @@ fn tcpdump_of_small_packets() {
         let found = runs.find(|ways| ways.iter().map(packets).eq([5, 2, 4]));
         let shown = found.expect("5 packets, 2 packets, and 4").join("\n");
         is_in_the_book("tcpdump_small_packets", &plain(&shown));
+    });
+}
+
+/// The commands of the page itself, in such a network.
+#[test]
+#[ignore = "runs what the book shows"]
+fn no_port_is_left() {
+    in_a_network("book::wire::no_port_is_left", &["nc"], || {
+        let page = top().join("book/src/08-address-in-use.md");
+        let page = fs::read_to_string(page).expect("the page");
+        let commands = page.split("```sh\n").find(|part| part.contains("ip_local_port_range"));
+        let (commands, _) = commands.and_then(|part| part.split_once("```")).expect("commands");
+        let run = regex("cargo run -q --example ([a-z0-9_]+) --");
+        let commands = run.replace_all(commands, |parts: &Captures<'_>| program(&parts[1]));
+        let shell = format!("exec 2>&1\n{commands}\nkill $!");
+        is_in_the_book("no_port_left", &stdout(command("sh").args(["-c", &shell])));
     });
 }
 
