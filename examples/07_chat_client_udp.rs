@@ -131,10 +131,16 @@ fn receive_reply(
                 ErrorKind::WouldBlock
                 | ErrorKind::TimedOut
                 | ErrorKind::Interrupted => continue,
-                // Nobody is there (Windows: reset). Perhaps soon.
-                ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset => {
+                // Nobody is there (Windows: reset), or a firewall says no.
+                // Perhaps soon.
+                ErrorKind::ConnectionReset => {
                     error = ErrorKind::ConnectionRefused;
+                    continue;
+                }
+                ErrorKind::ConnectionRefused
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable => {
+                    error = failed.kind();
                     continue;
                 }
                 _ => return Err(failed),
