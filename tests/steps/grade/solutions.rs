@@ -27,7 +27,7 @@ static BUILT: LazyLock<(Vec<(String, PathBuf)>, PathBuf)> = LazyLock::new(|| {
     let path = |title: &str| folder.join(program_name(title));
     let servers = programs.iter().filter(|one| one.text.contains("listener.accept()"));
     let servers: Vec<_> = servers.map(|one| (one.title.clone(), path(&one.title))).collect();
-    assert_eq!(servers.len(), 13, "{servers:?}");
+    assert_eq!(servers.len(), 14, "{servers:?}");
     (servers, path("04_own_address_udp"))
 });
 
