@@ -2,23 +2,27 @@
 //!
 //! A listener at [::] is reached at all addresses of this machine: those of
 //! IPv6 alone, or those of IPv4, too. That hangs on an option, IPV6_V6ONLY,
-//! which is off on Linux and on on Windows. So set it, whichever you want.
+//! which is off on Linux, and on for Windows. So set it, whichever you want.
 //!
 //! Look for: how a client that comes by IPv4 shows, and who can have 0.0.0.0
 //! beside [::].
 //!
 //! One terminal, both ends:
 //!     cargo run --example 17_dual_stack
-//! With an address, all ends use its port, for you to watch (tcpdump, ss):
+//! With an address, all ends use its port, and nothing else of it, for you to
+//! watch (tcpdump):
 //!     cargo run --example 17_dual_stack -- 127.0.0.1:8090
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::process::ExitCode;
+use std::{io, process::ExitCode, time::Duration};
 
 // Not the lesson: `run_at` reads the command line, `say` prints a line,
 // `answer` and `at` put into words what a call was answered, and where.
 use socket_steps::{At, Failure, answer, run_at, say};
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long we wait for a client that has been told it is connected.
+const LIMIT: Duration = Duration::from_secs(5);
 
 const EVERY_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 const EVERY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -31,16 +35,20 @@ fn main() -> ExitCode {
 
 /// All ends. The port is 0, unless you give another one.
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
-    let every_ipv6 = SocketAddr::new(EVERY_IPV6, address.port());
+    let mut port = address.port();
     for only_v6 in [false, true] {
         // Steps 1 to 3, with the option set, one way and the other. After
         // `bind` it is too late.
-        let listener = match listen(every_ipv6, Some(only_v6)) {
-            Ok(listener) => listener,
+        let listener = match create(Domain::IPV6) {
+            Ok(listener) => {
+                listener.set_only_v6(only_v6)?;
+                listen(listener, SocketAddr::new(EVERY_IPV6, port))?
+            }
+            // (Where the kernel has no IPv6, 0.0.0.0 is all there is.)
             failed => {
-                // (Where IPv6 is switched off, 0.0.0.0 is all there is.)
-                say("server", "listen", answer(&failed));
-                listen(SocketAddr::new(EVERY_IPV4, address.port()), None)?
+                say("server", "create", answer(&failed));
+                let listener = create(Domain::IPV4)?;
+                listen(listener, SocketAddr::new(EVERY_IPV4, port))?
             }
         };
         let here = listener.local_addr()?.as_socket().ok_or("not IP")?;
@@ -48,6 +56,10 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         if here.is_ipv6() {
             say("server", "only_v6", listener.only_v6()?);
         }
+        // (Both rounds have the same port. The first chooses it: it has to be
+        // free for both families.)
+        port = here.port();
+        listener.set_read_timeout(Some(LIMIT))?;
 
         // Step 4: a client by each family. One that comes by IPv4 has an IPv6
         // address here, made from its own: a list of friends with 127.0.0.1
@@ -71,7 +83,7 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         // A second server, at 0.0.0.0 and the same port. If the first one
         // takes IPv4, too, then the two would have clients in common.
         let every_ipv4 = SocketAddr::new(EVERY_IPV4, here.port());
-        let second = listen(every_ipv4, None);
+        let second = listen(create(Domain::IPV4)?, every_ipv4);
         say(
             "second",
             "listen",
@@ -81,16 +93,16 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Steps 1 to 3: create, bind, listen.
+/// Step 1: create.
+fn create(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+}
+
+/// Steps 2 and 3: bind, listen.
 fn listen(
+    listener: Socket,
     address: SocketAddr,
-    only_v6: Option<bool>,
 ) -> Result<Socket, Failure> {
-    let domain = Domain::for_address(address);
-    let listener = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    if let Some(only_v6) = only_v6 {
-        listener.set_only_v6(only_v6)?;
-    }
     // (This lets a second run have the port again at once: see step 8.)
     #[cfg(unix)]
     listener.set_reuse_address(true)?;

@@ -9,7 +9,7 @@
 //!
 //! One terminal, all ends (it is for Linux):
 //!     cargo run --example 17_one_port_twice
-//! With an address, all ends use that port, for you to watch (tcpdump, ss):
+//! With an address, all ends use that port, for you to watch (tcpdump):
 //!     cargo run --example 17_one_port_twice -- 127.0.0.1:8090
 
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
-//! The command line of an example: nothing, an address (from step 17 on also
-//! a name), or `--help`. Nothing is looked up here: that is the example's.
+//! The command line of an example: nothing, an address (for 17_names,
+//! 17_names_udp and the chat also a name), or `--help`. Nothing is looked up
+//! here: that is the example's.
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -49,7 +50,7 @@ pub fn run_at(
     start(source, Kind::Numbers, Box::new(lesson))
 }
 
-/// Runs an example of step 17: as [`run`], but `with_you` gets the text that
+/// Runs 17_names or 17_names_udp: as [`run`], but `with_you` gets the text that
 /// was given, which is an address or a name with a port, and looks it up.
 pub fn run_named<T, U>(
     source: &str,
@@ -96,8 +97,11 @@ fn numbers(given: Option<&str>) -> Option<SocketAddr> {
 /// In a box, so that this is compiled once, and not for each example anew.
 fn start(source: &str, kind: Kind, lesson: Lesson<'_>) -> ExitCode {
     let (without, arguments) = match kind {
-        Kind::Chat => (CHAT_ADDRESS, "[ADDRESS] [--lang en|zh]"),
-        _ => (ANY_PORT, "[ADDRESS]"),
+        Kind::Chat => {
+            (CHAT_ADDRESS, "[ADDRESS | NAME:PORT] [--lang en|zh]")
+        }
+        Kind::Names => (ANY_PORT, "[ADDRESS | NAME:PORT]"),
+        Kind::Numbers => (ANY_PORT, "[ADDRESS]"),
     };
     let mut words = Vec::new();
     for word in env::args_os() {
@@ -227,14 +231,18 @@ fn parse(words: &[String], kind: Kind) -> (Lang, Result<Request, Mistake>) {
                 mistake("unexpected argument {quoted}", word)
             }
             _ => match word.parse::<SocketAddr>() {
-                Err(_) if kind == Kind::Numbers || !is_name(word) => {
-                    mistake(
-                        "{quoted} is not an address: {problem}\n\
+                Err(_) if kind == Kind::Numbers => mistake(
+                    "{quoted} is not an address: {problem}\n\
                      an address looks like this: 127.0.0.1:8090 or \
                      [::1]:8090",
-                        word,
-                    )
-                }
+                    word,
+                ),
+                Err(_) if !is_name(word) => mistake(
+                    "{quoted} is not an address: {problem}\n\
+                     an address looks like this: 127.0.0.1:8090 or \
+                     [::1]:8090, or a name with a port: localhost:8090",
+                    word,
+                ),
                 _ => {
                     address = Some(word.clone());
                     continue;
@@ -287,6 +295,12 @@ fn problem(text: &str) -> &'static str {
         (None, _) => "an IP address, a colon and a port are needed",
         (_, port) if port.parse::<u16>().is_err() => {
             "a port is a number from 0 to 65535"
+        }
+        (Some(host), _) if has_name(host) && host.contains(' ') => {
+            "a name has no space in it"
+        }
+        (Some(host), _) if has_name(host) && host.contains('[') => {
+            "only the numbers of IPv6 go in brackets"
         }
         (Some(host), _) if has_name(host) => {
             "it is a name, which has to be looked up first (step 17). For \
@@ -387,6 +401,8 @@ mod tests {
             ("127.0.0.1:", "from 0 to 65535"),
             ("localhost", "the port is missing"),
             ("localhost:http", "from 0 to 65535"),
+            ("my host:8090", "no space"),
+            ("[localhost]:8090", "go in brackets"),
             (":8090", "an IP address, a colon"),
             ("fe80::1:x:80", "an IP address, a colon"),
             ("http://127.0.0.1:8090", "no http://"),
@@ -398,12 +414,16 @@ mod tests {
             let words = mistake(&[text]);
             assert!(words.contains(problem), "{text}: {words}");
             assert!(words.contains("127.0.0.1:8090"), "{words}");
+            assert!(words.ends_with("a port: localhost:8090"), "{words}");
+            let (lang, request) = parsed_as(Kind::Numbers, &[text]);
+            let words = request.expect_err("a mistake").words(lang);
+            assert!(words.to_string().ends_with("or [::1]:8090"), "{text}");
         }
     }
 
     /// Where names are taken, a name is looked up later, and not here.
     #[test]
-    fn a_name_is_taken_from_step_17_on_and_in_the_chat() {
+    fn a_name_is_taken_where_it_is_looked_up() {
         for name in ["localhost:8090", "a-b.example:0", "主机:80", "x1:1"]
         {
             for kind in [Kind::Names, Kind::Chat] {

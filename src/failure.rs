@@ -80,6 +80,7 @@ impl Failure {
         let quote = self.quote(source);
         let (call, is_given) =
             quote.as_ref().map_or((A_CALL, false), Quote::call);
+        let (name, is_name) = (given, given.parse::<SocketAddr>().is_err());
         let given = is_given.then_some(given);
         let address = self.address.or(given.and_then(|at| at.parse().ok()));
         let place = address.map(|address| address.to_string());
@@ -116,8 +117,22 @@ impl Failure {
         }
         if let Cause::Call(error) = &self.cause {
             if let Some((why, cure)) = advice(error, call, address) {
-                for (word, words) in [("why", why), ("try", cure)] {
-                    let (word, words) = (lang.text(word), lang.text(words));
+                let mut cure = lang.text(cure);
+                if let Some(address) = address {
+                    if is_name && call.starts_with("connect") {
+                        cure = lang
+                            .say(
+                                "{name} is {address} here (if it has several \
+                                 addresses, the lines above show them): is \
+                                 the server at one of these?",
+                                &[("name", &name), ("address", &address)],
+                            )
+                            .to_string();
+                    }
+                }
+                for (word, words) in [("why", lang.text(why)), ("try", cure)]
+                {
+                    let word = lang.text(word);
                     text += &format!("\n  {word}: {words}");
                 }
             }

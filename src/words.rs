@@ -52,6 +52,7 @@ pub fn in_words(error: &io::Error) -> String {
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::UnexpectedEof => "the peer left too early",
         ErrorKind::InvalidData => "the peer speaks another protocol",
+        ErrorKind::InvalidInput if is_no_name(error) => NO_NAME,
         ErrorKind::InvalidInput => "invalid argument",
         _ if is_unknown_family(error) => "address family not supported",
         kind => match error.raw_os_error() {
@@ -82,6 +83,7 @@ pub fn in_words(error: &io::Error) -> String {
 const NOT_SUPPORTED: &str = "operation not supported";
 
 const NO_SUCH_NAME: &str = "no address is known for this name";
+const NO_NAME: &str = "no name with a port";
 const NOBODY_TO_ASK: &str = "no name server has answered";
 
 /// How a lookup failed. That is no socket call, and no kernel's error.
@@ -108,6 +110,12 @@ fn lookup(error: &io::Error) -> Option<Lookup> {
         true => Some(Lookup::NobodyToAsk),
         false => Some(Lookup::NoSuchName),
     }
+}
+
+/// Where std doesn't even ask: what it says then has no number.
+fn is_no_name(error: &io::Error) -> bool {
+    let words = error.to_string();
+    ["invalid port value", "invalid socket address"].contains(&&*words)
 }
 
 /// `EAFNOSUPPORT`: the kernel has no such address family.
@@ -350,6 +358,8 @@ pub fn advice(
 
 #[cfg(test)]
 mod tests {
+    use std::net::ToSocketAddrs as _;
+
     use super::*;
 
     fn cure(error: &io::Error, call: &str, at: &str) -> &'static str {
@@ -433,8 +443,12 @@ mod tests {
                 advice(&error, "to_socket_addrs", None).expect("an advice");
             assert!(cure.contains(end), "{cure}");
         }
-        let other = io::Error::other("invalid port value");
-        assert_eq!(in_words(&other), "invalid port value");
+        for text in ["localhost", "http://localhost"] {
+            let error = text.to_socket_addrs().expect_err("no port");
+            assert_eq!(in_words(&error), NO_NAME);
+        }
+        let other = io::Error::other("another one");
+        assert_eq!(in_words(&other), "another one");
         assert!(advice(&other, "to_socket_addrs", None).is_none());
     }
 

@@ -159,14 +159,17 @@ pub fn settled_as(name: &str, timeline: String) -> String {
     match name {
         COUNTS => timeline,
         // Who comes second in a race is silent to the end of the program. When that takes longer
-        // than a second, as on a busy machine, the kernel asks again.
+        // than a second, as on a busy machine, the kernel asks again. (Before there is a winner,
+        // that would be another run.)
         "17_names" => {
             let again = concat!(
                 r"(?m)^  call    \(the kernel, by itself\)\n|^  packet    .*  SYN, again\n|",
                 r"^  \.\.\.     of this call, or of another at the same time:\n",
                 r"  packet    .*  RST ACK\n",
             );
-            settled(&regex(again).replace_all(&timeline, ""))
+            let winner = timeline.find("\nclient    race ").unwrap_or(timeline.len());
+            let (before, after) = timeline.split_at(winner);
+            settled(&(before.to_owned() + &regex(again).replace_all(after, "")))
         }
         _ => settled(&timeline),
     }
