@@ -6,12 +6,12 @@
 //! algorithm). The receiver's confirms late, since an answer could take the
 //! confirmation along (the delayed ACK).
 //!
-//! Look for: the length that arrives without its text; how much longer a round
-//! takes; and the two cures: one send, or no delay.
+//! Look for: how much longer a round takes in two sends than in one; and the two
+//! cures: one send, or no delay.
 //!
 //! One terminal, both ends (it takes about half a second):
 //!     cargo run --example 19_small_packets
-//! With an address, both ends use that port, for you to watch (tcpdump, ss):
+//! With an address, both ends use that port, for you to watch (tcpdump):
 //!     cargo run --example 19_small_packets -- 127.0.0.1:8090
 
 use std::io::{Read as _, Write as _};

@@ -10,13 +10,13 @@
 //!
 //! One terminal, both ends:
 //!     cargo run --example 19_two_writers
-//! With an address, both ends use that port, for you to watch (tcpdump, ss):
+//! With an address, both ends use that port, for you to watch (tcpdump):
 //!     cargo run --example 19_two_writers -- 127.0.0.1:8090
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 // Not the lesson: `run_at` reads the command line, `say` prints a line,
@@ -44,8 +44,8 @@ fn send_in_two(
 }
 
 /// The cure: who has the lock sends a whole frame, in one call, while the
-/// other one waits. (One call without a lock is no cure: a kernel without
-/// room takes a part of it, and lets the other one in.)
+/// other one waits. (One call without a lock is no cure: when it has to wait
+/// for room in the kernel, the other one gets in.)
 fn send_frame(to: &Mutex<&TcpStream>, text: &str) -> io::Result<()> {
     let length = u32::try_from(text.len()).map_err(io::Error::other)?;
     let frame = [&length.to_be_bytes(), text.as_bytes()].concat();
@@ -109,30 +109,35 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     listener.bind(&address.into())?;
     listener.listen(100)?;
 
-    // The failure. Between anna's two sends ben has his turn. The barrier, at
-    // which each waits for the other, makes that happen here each time. Else it
-    // happens now and then, and more often on a busy machine.
+    // The failure. Between anna's two sends ben has his turn. Two channels make
+    // that happen here each time. Else it happens now and then, and more often
+    // on a busy machine. (Nothing is sent through them: who waits goes on when
+    // the other end is dropped, which happens after an error, too.)
     let (client, conversation) = meet(&listener)?;
-    let barrier = Barrier::new(2);
+    let (begin, begun) = mpsc::channel::<()>();
+    let (end, ended) = mpsc::channel::<()>();
     let bens_turn = || {
-        barrier.wait();
-        barrier.wait();
+        drop(begin);
+        _ = ended.recv();
     };
+    let to = &client;
     let (anna, ben) = thread::scope(|scope| {
-        let ben = scope.spawn(|| {
-            barrier.wait();
-            let sent = send_in_two(&client, "ben", || ());
-            barrier.wait();
+        let ben = scope.spawn(move || {
+            _ = begun.recv();
+            let sent = send_in_two(to, "ben", || ());
+            drop(end);
             sent
         });
-        (send_in_two(&client, "I am anna", bens_turn), ben.join())
+        (send_in_two(to, "I am anna", bens_turn), ben.join())
     });
     anna?;
     ben.map_err(|_| "ben's thread broke off")??;
     client.shutdown(Shutdown::Write)?;
     receive_all(conversation, true);
 
-    // The cure: a hundred frames each, as fast as they can.
+    // The cure: a hundred frames each, as fast as they can. (So few bytes have
+    // room in any kernel: that's why we can receive later, and why here one
+    // call for each frame would do, without a lock. Sooner or later it won't.)
     let (client, conversation) = meet(&listener)?;
     let locked = Mutex::new(&client);
     let hundred =

@@ -60,12 +60,16 @@ fn reply(conversation: &mut Socket) -> io::Result<()> {
 }
 
 /// Drain: receive, and throw away, until the client has ended, too. So nothing
-/// is unread when we close. Who never ends doesn't hold us: each receive has a
-/// limit, and all of them together have one, against a byte now and then.
+/// is unread when we close. Who never ends doesn't hold us, nor does a byte now
+/// and then: each receive gets what is left until the deadline (step 18).
 fn drain(conversation: &mut Socket) -> io::Result<()> {
-    conversation.set_read_timeout(Some(LIMIT))?;
-    let (start, mut drained) = (Instant::now(), 0);
+    let (deadline, mut drained) = (Instant::now() + LIMIT, 0);
     let end = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left < Duration::from_millis(1) {
+            break "time is up";
+        }
+        conversation.set_read_timeout(Some(left))?;
         match conversation.read(&mut [0; 1024]) {
             Ok(0) => break "the end",
             Ok(length) => drained += length,
@@ -73,9 +77,6 @@ fn drain(conversation: &mut Socket) -> io::Result<()> {
             Err(error) if error.kind() == TIME_IS_UP => break "time is up",
             // This client is gone, and has heard what it wanted to hear.
             Err(_) => break "an error",
-        }
-        if start.elapsed() > LIMIT {
-            break "time is up";
         }
     };
     say("server", "drain", format!("{drained} bytes, then: {end}"));

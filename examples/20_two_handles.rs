@@ -10,7 +10,7 @@
 //!
 //! One terminal, both ends (it takes about a second):
 //!     cargo run --example 20_two_handles
-//! With an address, both ends use that port, for you to watch (tcpdump, ss):
+//! With an address, both ends use that port, for you to watch (tcpdump):
 //!     cargo run --example 20_two_handles -- 127.0.0.1:8090
 
 use std::io::{self, ErrorKind, Read as _};

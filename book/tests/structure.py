@@ -396,6 +396,12 @@ def check_pictures():
                 mistake(path.name, f"has no {part}")
 
 
+def check_terms(texts):
+    """A term of the glossary stands behind an empty line: else the page shows it as a part of the one before."""
+    for before, term in re.findall(r"^(.+)\n([^:\s].*)\n: ", texts["glossary.md"], re.MULTILINE):
+        mistake("glossary.md", f"no empty line between \"{before}\" and \"{term}\"")
+
+
 def check_rust(texts, pages):
     """The glossary explains the Rust that the examples use and the reader may not know,
     and no other; each page whose example uses some of it leads there."""
@@ -449,6 +455,7 @@ def main():
     texts = chapters()
     check_shown(texts)
     check_commands(pages)
+    check_terms(texts)
     check_rust(texts, pages)
     check_shape(texts)
     check_kernel(texts)
