@@ -13,7 +13,8 @@
 //! In Chinese, as the tutorial that it comes from, at the same address:
 //!     cargo run --example 07_chat_client_udp -- 127.0.0.1:8090 --lang zh
 
-use std::io::{self, ErrorKind};
+use std::io;
+use std::io::ErrorKind::{self, Interrupted, TimedOut, WouldBlock};
 use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::{process::ExitCode, time::Duration, time::Instant};
 
@@ -113,38 +114,32 @@ fn receive_reply(
     lang: Lang,
 ) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut error = ErrorKind::TimedOut;
+    let mut error = io::Error::from(TimedOut);
     // (Room for any datagram: a longer one is an error on Windows.)
     let mut buffer = vec![0; 65_536];
     loop {
         // A timeout of zero would mean "wait forever".
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(error.into());
+            return Err(error);
         }
         server.set_read_timeout(Some(left))?;
         let received = match server.recv(&mut buffer) {
             Ok(length) => &buffer[..length],
-            Err(failed) => match failed.kind() {
-                // Unix has one name for "time is up", Windows the other. Or
-                // the program was stopped and continued meanwhile.
-                ErrorKind::WouldBlock
-                | ErrorKind::TimedOut
-                | ErrorKind::Interrupted => continue,
-                // Nobody is there (Windows: reset), or a firewall says no.
-                // Perhaps soon.
-                ErrorKind::ConnectionReset => {
-                    error = ErrorKind::ConnectionRefused;
-                    continue;
+            Err(failed) => {
+                match failed.kind() {
+                    // Unix has one name for "time is up", Windows the other.
+                    // Or the program was stopped and continued meanwhile.
+                    WouldBlock | TimedOut | Interrupted => {}
+                    // Nobody is there (Windows: reset), or a firewall says
+                    // no. Perhaps soon.
+                    ErrorKind::ConnectionReset => {
+                        error = ErrorKind::ConnectionRefused.into();
+                    }
+                    kind => error = kind.into(),
                 }
-                ErrorKind::ConnectionRefused
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkUnreachable => {
-                    error = failed.kind();
-                    continue;
-                }
-                _ => return Err(failed),
-            },
+                continue;
+            }
         };
         let words = String::from_utf8_lossy(received);
         if reply_progress(text, received) == Progress::Complete {
