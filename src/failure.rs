@@ -130,7 +130,8 @@ impl Failure {
                             .to_string();
                     }
                 }
-                for (word, words) in [("why", lang.text(why)), ("try", cure)]
+                for (word, words) in
+                    [("why", lang.text(why)), ("try", cure)]
                 {
                     let word = lang.text(word);
                     text += &format!("\n  {word}: {words}");

@@ -200,7 +200,10 @@ mod in_a_network {
             assert_eq!(status, Some(1), "{shown}");
             let nothing = "client    recv        no answer\n";
             assert_eq!(shown, format!("{rejected}{granted}{nothing}"));
-            assert!(errors.starts_with("error: no address of this name has answered\n"), "{errors}");
+            assert!(
+                errors.starts_with("error: no address of this name has answered\n"),
+                "{errors}"
+            );
         });
     }
 
