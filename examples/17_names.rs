@@ -50,8 +50,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         say("client", "lookup", format!("{name}: {}", answer(&result)));
     }
 
-    // Steps 1 to 3: a server on 127.0.0.1. A name that has both addresses
-    // gives a client these two, most often IPv6 first.
+    // Steps 1 to 3: a server on 127.0.0.1. Most names with two addresses give
+    // IPv6 first. (If another program has this port at [::1], it is met there.)
     let server = listen(address, 100)?;
     let here = server.local_addr()?.as_socket().ok_or("not IP")?;
     say("server", "listen", here);

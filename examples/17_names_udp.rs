@@ -17,8 +17,8 @@ use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::{process::ExitCode, time::Duration};
 
 // Not the lesson: `run_named` reads the command line, `say` prints a line,
-// `at` says where a call was made.
-use socket_steps::{At, Failure, run_named, say};
+// `answer` and `at` put into words what a call was answered, and where.
+use socket_steps::{At, Failure, answer, run_named, say};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How long we wait for an answer.
@@ -34,14 +34,13 @@ fn main() -> ExitCode {
 fn lesson(address: SocketAddr) -> Result<(), Failure> {
     // Steps 1 and 2: a server on 127.0.0.1. (One line of std.) A name that has
     // both addresses gives a client these two, most often IPv6 first. (Without
-    // IPv6, another address of loopback plays the first.)
+    // IPv6, 127.0.0.2 plays the first: Linux and Windows have it, macOS not.)
     let server = UdpSocket::bind(address)?;
     server.set_read_timeout(Some(LIMIT))?;
     let here = server.local_addr()?;
     say("server", "bind", here);
     let mut other = SocketAddr::from((Ipv6Addr::LOCALHOST, here.port()));
-    let ipv6 = UdpSocket::bind("[::1]:0");
-    if ipv6.is_err() {
+    if UdpSocket::bind("[::1]:0").is_err() {
         other = SocketAddr::from(([127, 0, 0, 2], here.port()));
     }
 
@@ -104,16 +103,27 @@ fn hear(client: &UdpSocket) -> io::Result<String> {
     }
 }
 
-/// The server is yours: `nc -u`, or the chat server of step 7.
+/// The server is yours: `nc -u`, or the chat server of step 7. An error at one
+/// address, as from a firewall that rejects, is no reason to end: the next one
+/// may answer.
 fn with_you(name: &str) -> Result<(), Failure> {
+    let mut answered = None;
     for address in name.to_socket_addrs()? {
-        let client = ask(address)?;
-        say("client", "send", format!("{name} is {address}: asked"));
-        let heard = hear(&client)?;
-        say("client", "recv", &heard);
-        if heard != NOTHING {
-            break;
+        let asked = ask(address);
+        let told = format!("{name} is {address}: {}", answer(&asked));
+        say("client", "send", told);
+        let Ok(client) = asked else { continue };
+        match hear(&client) {
+            Ok(heard) => {
+                say("client", "recv", &heard);
+                if heard != NOTHING {
+                    answered = Some(address);
+                    break;
+                }
+            }
+            failed => say("client", "recv", answer(&failed)),
         }
     }
+    answered.ok_or("no address of this name has answered")?;
     Ok(())
 }

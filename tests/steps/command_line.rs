@@ -57,16 +57,23 @@ fn a_bad_argument_is_2_with_usage() {
             let (status, shown, errors) = run(name, arguments);
             assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
             assert!(errors.starts_with("error: "), "{errors}");
-            let usage = format!("usage: cargo run --example {name} -- ");
+            let takes = match takes_names(name) {
+                true => "[ADDRESS | NAME:PORT]",
+                false => "[ADDRESS]",
+            };
+            let usage = format!("usage: cargo run --example {name} -- {takes}");
             assert!(errors.contains(&usage), "{errors}");
         }
     }
 }
 
+fn takes_names(name: &str) -> bool {
+    name.starts_with("07_chat_") || name.starts_with("17_names")
+}
+
 /// The others say in which step a name is looked up, and what to write meanwhile.
 #[test]
 fn a_name_is_taken_in_step_17_and_in_the_chat() {
-    let takes_names = |name: &str| name.starts_with("07_chat_") || name.starts_with("17_names");
     for name in examples() {
         let text = crate::support::source(name);
         assert_eq!(text.contains(".to_socket_addrs()?"), takes_names(name), "{name}");

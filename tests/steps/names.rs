@@ -73,14 +73,23 @@ mod in_a_network {
     const HOSTS: &str = "::1 two.example localhost\n127.0.0.1 two.example localhost\n";
     const SCRIPT: &str = "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"";
 
-    fn with_hosts(hosts: &str, name: &str, arguments: &[&str]) -> String {
+    /// On a machine with this file of hosts: the exit status, and both outputs.
+    fn run_with(hosts: &str, name: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), hosts).expect("written");
         let mut there = command("unshare");
         there.args(["-m", "sh", "-c", SCRIPT, "sh"]).arg(file.path());
         let there = there.arg(program(name)).args(arguments).write_stdin("hi\nquit\n");
-        let output = there.assert().success().stderr("").get_output().stdout.clone();
-        String::from_utf8(output).expect("UTF-8")
+        let output = there.output().expect("it starts");
+        let [shown, errors] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
+        (output.status.code(), shown, errors)
+    }
+
+    fn with_hosts(hosts: &str, name: &str, arguments: &[&str]) -> String {
+        let (status, shown, errors) = run_with(hosts, name, arguments);
+        assert_eq!((status, errors.as_str()), (Some(0), ""), "{shown}");
+        shown
     }
 
     /// In a new network [::1] is there a moment after loopback is up.
@@ -161,6 +170,62 @@ mod in_a_network {
             }
         }
         assert_eq!(asked, wanted);
+    }
+
+    /// What a firewall rejects is told at once, and then the next address is asked. If no address
+    /// answers, that is no success.
+    #[test]
+    #[ignore = "in a network of its own"]
+    fn a_firewall_that_rejects_one_address_is_not_the_end() {
+        let test = "names::in_a_network::a_firewall_that_rejects_one_address_is_not_the_end";
+        in_a_network(test, &["mount", "sh"], || {
+            if !wait_for_ipv6() {
+                return crate::machine::skip("this kernel has no IPv6");
+            }
+            // (For that port alone: the C library looks which addresses have a route.)
+            let rules = "ip -6 rule add pref 10 lookup local && ip -6 rule del pref 0 && \
+                         ip -6 rule add pref 5 to ::1 ipproto udp dport 8090 prohibit";
+            command("sh").args(["-ec", rules]).assert().success();
+            let to = "two.example:8090";
+            let rejected = format!("client    send        {to} is [::1]:8090: permission denied\n");
+            let granted = format!("client    send        {to} is 127.0.0.1:8090: granted\n");
+            let mut server = Terminal::start("07_chat_server_udp", &["127.0.0.1:8090"]);
+            server.invited_to();
+            let asked = with_hosts(HOSTS, "17_names_udp", &[to]);
+            let heard = "client    recv        \"Hello, client!\"\n";
+            assert_eq!(asked, format!("{rejected}{granted}{heard}"));
+            server.stop();
+
+            let (status, shown, errors) = run_with(HOSTS, "17_names_udp", &[to]);
+            assert_eq!(status, Some(1), "{shown}");
+            let nothing = "client    recv        no answer\n";
+            assert_eq!(shown, format!("{rejected}{granted}{nothing}"));
+            assert!(
+                errors.starts_with("error: no address of this name has answered\n"),
+                "{errors}"
+            );
+        });
+    }
+
+    /// The error names the address behind the name, in both languages.
+    #[test]
+    #[ignore = "in a network of its own"]
+    fn a_name_that_refuses_is_told_with_its_address() {
+        let test = "names::in_a_network::a_name_that_refuses_is_told_with_its_address";
+        in_a_network(test, &["mount", "sh"], || {
+            let hosts = "127.0.0.1 one.example\n";
+            for lang in ["en", "zh"] {
+                let arguments = ["one.example:8090", "--lang", lang];
+                let (status, shown, errors) = run_with(hosts, "07_chat_client", &arguments);
+                assert_eq!(status, Some(1), "{errors}");
+                assert!(shown.contains("127.0.0.1:8090"), "{shown}");
+                let is = match lang {
+                    "zh" => "one.example:8090 在本机是 127.0.0.1:8090 ",
+                    _ => "  try: one.example:8090 is 127.0.0.1:8090 here ",
+                };
+                assert!(errors.contains(is), "{errors}");
+            }
+        });
     }
 
     /// As in most containers. They say so, and show what is there.
