@@ -6,7 +6,7 @@
 //! algorithm). The receiver's confirms late, since an answer could take the
 //! confirmation along (the delayed ACK).
 //!
-//! Look for: how much longer a round takes in two sends than in one; and the two
+//! Look for: how much longer a round takes in two sends than in one; and two
 //! cures: one send, or no delay.
 //!
 //! One terminal, both ends (it takes about half a second):
