@@ -40,9 +40,11 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let here = server.local_addr()?;
     say("server", "bind", here);
     let mut other = SocketAddr::from((Ipv6Addr::LOCALHOST, here.port()));
-    if UdpSocket::bind("[::1]:0").is_err() {
+    let ipv6 = UdpSocket::bind("[::1]:0");
+    if ipv6.is_err() {
         other = SocketAddr::from(([127, 0, 0, 2], here.port()));
     }
+    drop(ipv6);
 
     // The failure: the first address, and no other. The send is granted. The
     // kernel over there says that nobody has the port, but a socket that isn't
