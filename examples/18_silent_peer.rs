@@ -27,7 +27,7 @@ use socket_steps::{Failure, answer, in_words, run_at, say};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// For the answer to a ping. (A real one would be seconds.)
-const LIMIT: Duration = Duration::from_millis(150);
+const LIMIT: Duration = Duration::from_millis(250);
 /// What a receive says when its limit is over (step 13). Nobody has given up.
 const TIME_IS_UP: ErrorKind =
     if cfg!(windows) { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
