@@ -74,7 +74,7 @@ impl Failure {
     /// `source` in which it stands; `why:`; and `try:`.
     ///
     /// `given` is the address, or the name, that the example was given. It
-    /// counts where the failed call names it: see [`Quote::call`].
+    /// counts where the failed call names it: see `Quote::call`.
     /// In Chinese, all of it but the line of `source`.
     pub fn explain(&self, source: &str, given: &str, lang: Lang) -> String {
         let quote = self.quote(source);
