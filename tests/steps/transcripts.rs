@@ -32,7 +32,8 @@ include!("examples.in");
 
 fn compare_with_transcript(name: &str) {
     // Whether it ends is not known there, either.
-    if let (true, Some(why)) = (name.starts_with("27"), only_wine_differs(name)) {
+    let may_not = name.starts_with("27") || name == "20_two_handles";
+    if let (true, Some(why)) = (may_not, only_wine_differs(name)) {
         return skip(&format!("{name}: {why}"));
     }
     compare_alone(name, &succeeds(name, &[], ""));
