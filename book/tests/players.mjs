@@ -32,7 +32,9 @@ class Table {
         const live = this.sockets.filter(({ state }) => !GONE.has(state));
         const own = fd?.replace(/, $/, "");
         let found = live.find((one) => one.ends === ends && (!own || !one.fd || one.fd === own)) ??
-            (own && live.findLast((one) => one.fd === own));
+            (own && live.findLast((one) => one.fd === own)) ??
+            // A second descriptor of a connection that has another name here.
+            (ends.includes(" to ") ? live.find((one) => one.ends === ends) : undefined);
         if (!found) this.sockets.push((found = { queues: {} }));
         found.ends = ends;
         found.fd = own ?? found.fd;
