@@ -38,14 +38,14 @@ fn main() -> std::io::Result<()> {
     // `accept` doesn't wait, so that the stop is seen in time.
     let mut talks = Vec::new();
     while !STOP.load(Ordering::SeqCst) {
-        if !accept(&listener, &mut talks) {
+        if !accept(&listener, &mut talks)? {
             sleep(A_MOMENT);
         }
         talks.retain(|talk| !talk.is_finished());
     }
 
     // Who is in the queue has come in time. Then nobody new: refused.
-    while accept(&listener, &mut talks) {}
+    while accept(&listener, &mut talks)? {}
     drop(listener);
 
     // Each ends by itself. Who hasn't by then is cut off by our end.
@@ -64,15 +64,29 @@ fn wait_for_the_end_of_input() {
 }
 
 /// Starts a thread for the next client. `false`: there is none just now.
-fn accept(listener: &Socket, talks: &mut Vec<JoinHandle<()>>) -> bool {
-    // (Whatever else fails passes as well: wait a moment, and try again.)
-    let Ok((client, _)) = listener.accept() else { return false };
+fn accept(listener: &Socket, talks: &mut Vec<JoinHandle<()>>) -> std::io::Result<bool> {
+    let client = match listener.accept() {
+        Ok((client, _)) => client,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        // It doesn't listen: that lasts. (On macOS, socket2 says the same of a
+        // client that has gone.)
+        Err(error)
+            if error.kind() == ErrorKind::InvalidInput && !cfg!(target_os = "macos") =>
+        {
+            return Err(error);
+        }
+        // What passes is no reason to end: too many open files, say.
+        Err(error) => {
+            eprintln!("accept: {error}");
+            return Ok(false);
+        }
+    };
     let serve = move || drop(serve(client));
     match Builder::new().spawn(serve) {
         Ok(talk) => talks.push(talk),
         Err(error) => eprintln!("a client is not served: {error}"),
     }
-    true
+    Ok(true)
 }
 
 /// One client. A `?` ends this conversation, and no other.
