@@ -17,25 +17,25 @@
 //!     cargo run --example 25_keyboard -- 127.0.0.1:8090
 
 use std::io::{self, Read, Write as _};
+use std::net::ToSocketAddrs as _;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::{process::ExitCode, str, time::Duration, time::Instant};
 
 // `poll` itself: rustix has the calls of Unix, for safe Rust.
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::{fd::AsFd, io::Errno};
-// Not the lesson: `run` reads the command line, `say` prints a line, `shown`
-// writes out what would command a terminal, `at` puts the address into an
-// error.
-use socket_steps::{At, Failure, chat::shown, run, say};
+// Not the lesson: `run_named` reads the command line, `say` prints a line,
+// `shown` writes out what would command a terminal, `at` puts the address into
+// an error.
+use socket_steps::{At, Failure, chat::shown, run_named, say};
 
 const A_MOMENT: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
-
 /// As much of a line is kept, in bytes. A longer one is cut.
 const LONGEST: usize = 65_536;
 
 fn main() -> ExitCode {
-    run(include_str!("25_keyboard.rs"), lesson, with_you)
+    run_named(include_str!("25_keyboard.rs"), lesson, with_you)
 }
 
 /// A chat client: its two ends, what it has of a line of each, where it shows
@@ -221,10 +221,20 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// With an address, somebody who types is you.
-fn with_you(address: SocketAddr) -> Result<(), Failure> {
-    let server = TcpStream::connect_timeout(&address, PATIENCE)?;
+/// With an address, somebody who types is you. A name may have several
+/// addresses: each is tried, until one answers (step 17).
+fn with_you(name: &str) -> Result<(), Failure> {
+    let mut outcome = Err("the name has no address".into());
+    for address in name.to_socket_addrs()? {
+        let connected = TcpStream::connect_timeout(&address, PATIENCE);
+        outcome = connected.at(address);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let server = outcome?;
     server.set_write_timeout(Some(PATIENCE))?;
+    let address = server.peer_addr()?;
     let mut client = Client::new(server, keyboard()?, show);
     while client.turn().at(address)? {
         // (Each turn shows and sends what there is.)

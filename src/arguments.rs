@@ -1,16 +1,16 @@
-//! The command line of an example: nothing, an address (for 17_names,
-//! 17_names_udp and the chat also a name), or `--help`. Nothing is looked up
-//! here: that is the example's.
+//! The command line of an example: nothing, an address (from step 17 on and
+//! for the chat also a name), or `--help`. Clients look a name up themselves:
+//! that is a part of their lesson.
 
 use std::env;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::chat::CHAT_ADDRESS;
 use crate::failure::Failure;
 use crate::lang::{Lang, Words};
-use crate::transcript::{eprint, print};
+use crate::transcript::{eprint, print, say};
 
 /// Where an example binds that was given no address: loopback, and port 0.
 /// That is "this machine only, at any port that is free".
@@ -23,7 +23,8 @@ const ANY_PORT: SocketAddr =
 /// `source` is the example's own text, by `include_str!`: the comment at its
 /// head is what `--help` prints, and an error quotes the line that failed.
 /// `lesson` plays both ends, at 127.0.0.1 and port 0; in `with_you` the
-/// reader is the other end, at the address given.
+/// reader is the other end, at the address given; from step 17 on that may be
+/// a name, which stands for the first of its addresses.
 ///
 /// Exit status: 0; or 1 when a call failed, or the transcript could not be
 /// written; or 2 for a bad argument. The reason goes to standard error.
@@ -32,7 +33,7 @@ pub fn run<T, U>(
     lesson: impl FnOnce(SocketAddr) -> Result<T, Failure>,
     with_you: impl FnOnce(SocketAddr) -> Result<U, Failure>,
 ) -> ExitCode {
-    let lesson = |given: Option<&str>, _| match numbers(given) {
+    let lesson = |given: Option<&str>, _| match looked_up(given)? {
         Some(address) => with_you(address).map(drop),
         None => lesson(ANY_PORT).map(drop),
     };
@@ -45,13 +46,14 @@ pub fn run_at(
     source: &str,
     lesson: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> ExitCode {
-    let lesson =
-        |given: Option<&str>, _| lesson(numbers(given).unwrap_or(ANY_PORT));
+    let lesson = |given: Option<&str>, _| {
+        lesson(looked_up(given)?.unwrap_or(ANY_PORT))
+    };
     start(source, Kind::Numbers, Box::new(lesson))
 }
 
-/// Runs 17_names or 17_names_udp: as [`run`], but `with_you` gets the text that
-/// was given, which is an address or a name with a port, and looks it up.
+/// Runs a client: as [`run`], but `with_you` gets the text that was given, an
+/// address or a name with a port, looks it up, and tries what it finds.
 pub fn run_named<T, U>(
     source: &str,
     lesson: impl FnOnce(SocketAddr) -> Result<T, Failure>,
@@ -89,13 +91,34 @@ enum Kind {
     Chat,
 }
 
-/// The address in numbers that was given (which it is: it was looked at).
-fn numbers(given: Option<&str>) -> Option<SocketAddr> {
-    given.and_then(|text| text.parse().ok())
+/// The number of an example's step, as the first line of its text says it.
+fn step(source: &str) -> Option<u32> {
+    let number = source.strip_prefix("//! Step ")?;
+    number.split_once(',')?.0.parse().ok()
+}
+
+/// The address that was given; of a name, its first.
+fn looked_up(given: Option<&str>) -> Result<Option<SocketAddr>, Failure> {
+    let Some(text) = given else { return Ok(None) };
+    if let Ok(address) = text.parse() {
+        return Ok(Some(address));
+    }
+    let mut found = text.to_socket_addrs()?;
+    let first = found.next().ok_or("the name has no address")?;
+    let rest = match found.count() {
+        0 => String::new(),
+        more => format!(", the first of {}", 1 + more),
+    };
+    say("", "lookup", format!("{text} is {first}{rest}"));
+    Ok(Some(first))
 }
 
 /// In a box, so that this is compiled once, and not for each example anew.
 fn start(source: &str, kind: Kind, lesson: Lesson<'_>) -> ExitCode {
+    let kind = match kind {
+        Kind::Numbers if step(source) >= Some(17) => Kind::Names,
+        kind => kind,
+    };
     let (without, arguments) = match kind {
         Kind::Chat => {
             (CHAT_ADDRESS, "[ADDRESS | NAME:PORT] [--lang en|zh]")

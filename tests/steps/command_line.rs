@@ -1,7 +1,7 @@
 //! What an example says on `--help`, and when something is wrong.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 
 use socket_steps::chat::{Lang, texts};
 use socket_steps::in_words;
@@ -68,15 +68,13 @@ fn a_bad_argument_is_2_with_usage() {
 }
 
 fn takes_names(name: &str) -> bool {
-    name.starts_with("07_chat_") || name.starts_with("17_names")
+    name.starts_with("07_chat_") || name >= "17"
 }
 
 /// The others say in which step a name is looked up, and what to write meanwhile.
 #[test]
-fn a_name_is_taken_in_step_17_and_in_the_chat() {
+fn a_name_is_taken_from_step_17_on_and_in_the_chat() {
     for name in examples() {
-        let text = crate::support::source(name);
-        assert_eq!(text.contains(".to_socket_addrs()?"), takes_names(name), "{name}");
         if takes_names(name) {
             continue;
         }
@@ -91,12 +89,28 @@ fn a_name_is_taken_in_step_17_and_in_the_chat() {
 /// A name that no system looks for, as a part of it is empty. That is no socket's error.
 #[test]
 fn a_name_that_nobody_has_is_told() {
-    for name in CHAT.iter().chain(&["17_names", "17_names_udp"]) {
-        let (status, _, errors) = run(name, &["a..b:8090"]);
-        assert_eq!(status, 1, "{name}: {errors}");
+    for name in examples().filter(|name| takes_names(name)) {
+        let (status, shown, errors) = run(name, &["a..b:8090"]);
+        assert_eq!((status, shown.as_str()), (1, ""), "{name}: {errors}");
         let begin = "error: to_socket_addrs a..b:8090: no address is known for this name";
         assert!(errors.starts_with(begin), "{name}: {errors}");
         assert!(errors.contains("  try: look how it is written"), "{name}: {errors}");
+    }
+}
+
+/// An example that binds takes the first address of a name, and says which.
+#[test]
+fn a_name_is_where_an_example_runs() {
+    let at: Vec<_> = "localhost:0".to_socket_addrs().expect("this machine has it").collect();
+    let told = match at.len() {
+        1 => format!("{:10}lookup      localhost:0 is {}\n", "", at[0]),
+        all => format!("{:10}lookup      localhost:0 is {}, the first of {all}\n", "", at[0]),
+    };
+    for name in ["19_two_writers", "26_cancelled"] {
+        let (status, with_name, errors) = run(name, &["localhost:0"]);
+        assert_eq!((status, errors.as_str()), (0, ""), "{name}");
+        let (_, with_number, _) = run(name, &[&at[0].to_string()]);
+        assert_eq!(with_name, told.clone() + &with_number, "{name}");
     }
 }
 
