@@ -66,8 +66,9 @@ pub fn run_named<T, U>(
     start(source, Kind::Names, Box::new(lesson))
 }
 
-/// Runs a program of the chat: with `--lang en|zh`, and at [`CHAT_ADDRESS`]
-/// unless another address is given, or a name, for the program to look up.
+/// Runs a program of the chat: at [`CHAT_ADDRESS`] unless another address is
+/// given, or a name, for the program to look up; and what it says to people,
+/// and over the wire, is in the language asked for.
 pub fn run_chat(
     source: &str,
     lesson: impl FnOnce(&str, Lang) -> Result<(), Failure>,
@@ -83,7 +84,7 @@ type Lesson<'a> =
     Box<dyn FnOnce(Option<&str>, Lang) -> Result<(), Failure> + 'a>;
 
 /// What a program takes: an address in numbers; a name as well; or, being a
-/// program of the chat, both of these and a language.
+/// program of the chat, both of these, and [`CHAT_ADDRESS`] if there is none.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Numbers,
@@ -119,18 +120,21 @@ fn start(source: &str, kind: Kind, lesson: Lesson<'_>) -> ExitCode {
         Kind::Numbers if step(source) >= Some(17) => Kind::Names,
         kind => kind,
     };
-    let (without, arguments) = match kind {
-        Kind::Chat => {
-            (CHAT_ADDRESS, "[ADDRESS | NAME:PORT] [--lang en|zh]")
-        }
-        Kind::Names => (ANY_PORT, "[ADDRESS | NAME:PORT]"),
-        Kind::Numbers => (ANY_PORT, "[ADDRESS]"),
+    let without = match kind {
+        Kind::Chat => CHAT_ADDRESS,
+        Kind::Names | Kind::Numbers => ANY_PORT,
+    };
+    let arguments = match kind {
+        Kind::Numbers => "[ADDRESS] [--lang en|zh]",
+        Kind::Names | Kind::Chat => "[ADDRESS | NAME:PORT] [--lang en|zh]",
     };
     let mut words = Vec::new();
     for word in env::args_os() {
         words.push(word.to_string_lossy().into_owned());
     }
-    let (lang, request) = parse(words.get(1..).unwrap_or_default(), kind);
+    let usual = Lang::of_the_system(|name| env::var(name).ok());
+    let given = words.get(1..).unwrap_or_default();
+    let (lang, request) = parse(given, kind, usual);
     let error = lang.text("error");
     match request {
         Ok(Request::Help) => print(&help(source, lang), lang),
@@ -210,8 +214,11 @@ impl Mistake {
 
 /// Reads the command line to its end: the language counts for a mistake, too,
 /// wherever it stands. Of the rest counts what comes first.
-fn parse(words: &[String], kind: Kind) -> (Lang, Result<Request, Mistake>) {
-    let mut lang = Lang::En;
+fn parse(
+    words: &[String],
+    kind: Kind,
+    mut lang: Lang,
+) -> (Lang, Result<Request, Mistake>) {
     let mut address = None;
     let mut request = None;
     let mut words = words.iter();
@@ -232,11 +239,6 @@ fn parse(words: &[String], kind: Kind) -> (Lang, Result<Request, Mistake>) {
                 let named = value.and_then(Lang::named);
                 lang = named.unwrap_or(lang);
                 match value {
-                    _ if kind != Kind::Chat => mistake(
-                        "only the chat of step 7 speaks two languages: \
-                         cargo run --example 07_chat_server -- --lang zh",
-                        "",
-                    ),
                     None => mistake(
                         "missing argument for option '{value}'",
                         name,
@@ -344,7 +346,7 @@ mod tests {
     ) -> (Lang, Result<Request, Mistake>) {
         let words: Vec<_> =
             words.iter().map(|word| word.to_string()).collect();
-        parse(&words, kind)
+        parse(&words, kind, Lang::En)
     }
 
     fn parsed(words: &[&str]) -> (Lang, Result<Request, Mistake>) {

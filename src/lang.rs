@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use crate::chinese::chinese;
 
-/// The language of a chat program: English, or the tutorial's own Chinese.
+/// The language in which a program speaks to people: English or Chinese. (For
+/// the chat, also what goes over the wire: the tutorial's own words.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lang {
     /// English, `--lang en`.
@@ -37,6 +38,18 @@ impl Lang {
             "zh" | "ZH" => Some(Self::Zh),
             _ => None,
         }
+    }
+
+    /// The language of the person at this machine, by what `variable` gives for
+    /// a name. Of `LC_ALL`, `LC_MESSAGES` and `LANG` the first that is set
+    /// counts (POSIX.1-2024, 8.2). What is no Chinese is English.
+    pub(crate) fn of_the_system(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+        let mut values = names.into_iter().filter_map(variable);
+        let set = values.find(|value| !value.is_empty());
+        set.and_then(|name| Self::named(&name)).unwrap_or_default()
     }
 
     /// The same in this language, or as it is where there is no other.
@@ -86,6 +99,24 @@ mod tests {
         }
         for name in ["de", "zhu", "", "z", "_zh", "C.UTF-8"] {
             assert_eq!(Lang::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_for_all_counts_more() {
+        for (set, wanted) in [
+            ("", Lang::En),
+            ("LANG=zh_CN.UTF-8", Lang::Zh),
+            ("LC_MESSAGES=zh_TW LANG=en_US", Lang::Zh),
+            ("LC_ALL=C LC_MESSAGES=zh_CN LANG=zh_CN", Lang::En),
+            ("LC_ALL= LC_MESSAGES= LANG=zh_CN", Lang::Zh),
+        ] {
+            let variable = |name: &str| {
+                let mut all =
+                    set.split(' ').filter_map(|s| s.split_once('='));
+                all.find(|(key, _)| *key == name).map(|(_, v)| v.to_owned())
+            };
+            assert_eq!(Lang::of_the_system(variable), wanted, "{set}");
         }
     }
 

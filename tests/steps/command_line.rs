@@ -6,9 +6,8 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use socket_steps::chat::{Lang, texts};
 use socket_steps::in_words;
 
-use crate::chat::LANGS;
 use crate::house_rules::files;
-use crate::support::{closed_tcp_port, examples, run, succeeds};
+use crate::support::{closed_tcp_port, command, examples, program, run, succeeds};
 use crate::transcripts::CHAT;
 
 /// The examples that bind the address they are given.
@@ -58,8 +57,8 @@ fn a_bad_argument_is_2_with_usage() {
             assert_eq!((status, shown.as_str()), (2, ""), "{arguments:?}");
             assert!(errors.starts_with("error: "), "{errors}");
             let takes = match takes_names(name) {
-                true => "[ADDRESS | NAME:PORT]",
-                false => "[ADDRESS]",
+                true => "[ADDRESS | NAME:PORT] [--lang en|zh]",
+                false => "[ADDRESS] [--lang en|zh]",
             };
             let usage = format!("usage: cargo run --example {name} -- {takes}");
             assert!(errors.contains(&usage), "{errors}");
@@ -114,18 +113,27 @@ fn a_name_is_where_an_example_runs() {
     }
 }
 
+/// What this machine is set to counts, unless an option says something else.
 #[test]
-fn only_step_7_speaks_two_languages() {
-    for name in examples().filter(|name| !name.starts_with("07_chat")) {
-        for (code, lang) in LANGS {
-            let (status, shown, errors) = run(name, &["--lang", code]);
-            assert_eq!((status, shown.as_str()), (2, ""), "{name}");
-            assert!(errors.starts_with(&lang.text("error")), "{name}: {errors}");
-            let command = ": cargo run --example 07_chat_server -- --lang zh\n";
-            assert!(errors.contains(command), "{name}: {errors}");
-            if lang == Lang::Zh {
-                is_chinese(&errors);
-            }
+fn the_language_is_the_machines_or_the_one_asked_for() {
+    let help = |name: &str, set: &str, options: &[&str]| {
+        let mut example = command(program(name));
+        example.args(options).arg("--help").envs(set.split(' ').filter_map(|s| s.split_once('=')));
+        let output = example.output().expect("it starts");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    for name in ["04_accept", "07_chat_client", "17_names"] {
+        let [english, chinese] = [&["--lang", "en"], &["--lang", "zh"]].map(|o| help(name, "", o));
+        assert_ne!(english, chinese, "{name}");
+        for (set, options, wanted) in [
+            ("", &[][..], &english),
+            ("LANG=zh_CN.UTF-8", &[], &chinese),
+            ("LANG=en_US.UTF-8 LC_ALL=zh_CN.UTF-8", &[], &chinese),
+            ("LANG=zh_CN.UTF-8 LC_MESSAGES=C", &[], &english),
+            ("LANG=zh_CN.UTF-8", &["--lang", "en"], &english),
+            ("LANG=C", &["--lang=zh"], &chinese),
+        ] {
+            assert_eq!(&help(name, set, options), wanted, "{name}: {set} {options:?}");
         }
     }
 }
@@ -149,16 +157,14 @@ fn is_chinese(screen: &str) {
 /// Help, usage, and what is wrong with an argument.
 #[test]
 fn on_a_chinese_screen_no_english_line_is_left() {
-    for (name, lang) in CHAT.iter().zip([
-        ["--lang", "zh"],
-        ["--lang", "zh_CN"],
-        ["--lang", "zh-CN"],
-        ["--lang", "zh_CN.UTF-8"],
-    ]) {
+    for (name, code) in examples().zip(["zh", "zh_CN", "zh-CN", "zh_CN.UTF-8"].iter().cycle()) {
+        let lang = ["--lang", code];
         let help = succeeds(name, &[lang[0], lang[1], "--help"], "");
         is_chinese(&help);
-        let both = "-- 127.0.0.1:8090 --lang zh\n";
-        assert!(help.contains(&format!("{name} {both}")), "{help}");
+        if CHAT.contains(&name) {
+            let both = "-- 127.0.0.1:8090 --lang zh\n";
+            assert!(help.contains(&format!("{name} {both}")), "{help}");
+        }
         for wrong in WRONG {
             let arguments = [&lang[..], wrong].concat();
             let (status, shown, errors) = run(name, &arguments);
@@ -206,6 +212,7 @@ fn a_failure_is_told_in_chinese_too() {
     let in_use = in_words(&ErrorKind::AddrInUse.into());
     let not_ours = in_words(&ErrorKind::AddrNotAvailable.into());
     fails_in_chinese("07_chat_server", taken, "bind", &in_use);
+    fails_in_chinese("04_accept", taken, "bind", &in_use);
     fails_in_chinese("07_chat_server", foreign, "bind", &not_ours);
     let taken = datagram.local_addr().expect("an address");
     fails_in_chinese("07_chat_server_udp", taken, "bind", &in_use);

@@ -32,20 +32,29 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// What says in which language a person reads.
+pub const LANGUAGE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
+
 /// A program that the test talks to, and ends.
 pub fn launch(program: impl AsRef<OsStr>) -> process::Command {
     launch_for(Duration::ZERO, program)
 }
 
 /// Whatever a test starts has default signals, and (on Linux) dies with the test: see tests/launch.
+/// And it speaks English, whatever the language of this machine is.
 fn launch_for(limit: Duration, program: impl AsRef<OsStr>) -> process::Command {
     LazyLock::force(&FIT);
-    if cfg!(not(unix)) {
-        return process::Command::new(program);
+    let mut launch = if cfg!(unix) {
+        let [parent, seconds] = [process::id().into(), limit.as_secs()].map(|n| n.to_string());
+        let mut launch = process::Command::new(&programs("socket-steps-launch")["launch"]);
+        launch.args([parent, seconds]).arg(program);
+        launch
+    } else {
+        process::Command::new(program)
+    };
+    for name in LANGUAGE {
+        launch.env_remove(name);
     }
-    let mut launch = process::Command::new(&programs("socket-steps-launch")["launch"]);
-    let [parent, seconds] = [process::id().into(), limit.as_secs()].map(|n| n.to_string());
-    launch.args([parent, seconds]).arg(program);
     launch
 }
 
