@@ -398,11 +398,12 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let text = "x".repeat(1000) + "\n";
     anna.get_mut().write_all(text.repeat(40).as_bytes())?;
     say("anna", "send", "40 lines of 1000 bytes");
-    let mut heard = 0;
+    let (mut lines, mut heard) = (0, 0);
     while heard < 40 * 1007 {
         heard += next_line(server, ben)?.len();
+        lines += 1;
     }
-    say("ben", "recv", format!("40 lines, {heard} bytes"));
+    say("ben", "recv", format!("{lines} lines, {heard} bytes"));
     speak("ben", ben, "is dora asleep?")?;
     hear(server, "anna", anna)?;
 

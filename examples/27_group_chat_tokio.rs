@@ -301,11 +301,12 @@ async fn lesson(address: SocketAddr) -> Result<(), Failure> {
     let text = "x".repeat(1000) + "\n";
     anna.get_mut().write_all(text.repeat(40).as_bytes()).await?;
     say("anna", "send", "40 lines of 1000 bytes");
-    let mut heard = 0;
+    let (mut lines, mut heard) = (0, 0);
     while heard < 40 * 1007 {
         heard += ben.read_line(&mut String::new()).await?;
+        lines += 1;
     }
-    say("ben", "recv", format!("40 lines, {heard} bytes"));
+    say("ben", "recv", format!("{lines} lines, {heard} bytes"));
     speak("ben", ben, "is dora asleep?").await?;
     hear("anna", anna).await?;
 

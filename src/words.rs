@@ -4,6 +4,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+use crate::quote::A_CALL;
+
 /// What the kernel answered: `granted`, or its refusal [`in_words`].
 pub fn answer<T, E: Refusal>(result: &Result<T, E>) -> String {
     match result {
@@ -288,6 +290,11 @@ pub fn advice(
         ErrorKind::WouldBlock if call == "accept" => (
             "no client has come yet",
             "start one; a server accepts again later",
+        ),
+        ErrorKind::WouldBlock if call == A_CALL => (
+            "a limit of time is over (or the socket doesn't wait), and the \
+             other end has sent nothing, or takes nothing",
+            "look what the other end waits for; or a longer limit",
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => (
             "no answer came in time: nobody is at that address, a firewall \
