@@ -80,9 +80,9 @@ def messages():
 
 
 def halves(path):
-    """A program's head, if it is one of the chat's, which say that on --help; and the rest."""
+    """A program's head, which it says on --help; and the rest."""
     lines = read(path).splitlines()
-    head = [line for line in lines if line.startswith("//!") and path.stem.startswith("07_chat")]
+    head = [line for line in lines if line.startswith("//!")]
     return "\n".join(head), "\n".join(lines[len(head):])
 
 
@@ -92,7 +92,7 @@ NOT_TRANSLATED = r"failed to lookup|emporary failure|Try again|cargo run|Hello, 
 
 
 def messages_of_programs():
-    """The same of the PO files in src/, which the programs of the chat read."""
+    """The same of the PO files in src/, which the programs read."""
     heads, words = {}, {}
     for path in sorted(EXAMPLES.glob("*.rs")):
         head = re.sub(r"^//! ?", "", halves(path)[0], flags=re.MULTILINE)
