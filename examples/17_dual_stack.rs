@@ -62,8 +62,8 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
         listener.set_read_timeout(Some(LIMIT))?;
 
         // Step 4: a client by each family. One that comes by IPv4 has an IPv6
-        // address here, made from its own: a list of friends with 127.0.0.1
-        // in it doesn't know that one. `to_canonical` turns it back.
+        // address here, made from its own: an allowlist with 127.0.0.1 in it
+        // doesn't know that one. `to_canonical` turns it back.
         for ip in LOOPBACK {
             let there = SocketAddr::new(ip, here.port());
             let client = TcpStream::connect(there);

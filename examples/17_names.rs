@@ -25,8 +25,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// RFC 8305 advises a quarter of a second.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// And how long altogether. (Windows asks a closed port again, for two seconds,
-/// before it says "refused".)
+/// And how long one address may take. (Windows asks a closed port again, for
+/// two seconds, before it says "refused".)
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
