@@ -3,6 +3,8 @@
 
     python3 book/chinese.py
         Lists what is behind. That is no mistake: the book shows English there.
+        And words and marks that the Chinese edition avoids, each with what to write
+        instead (see steps/wording.py).
     python3 book/chinese.py --published
         The same, and exit status 1 if there is anything.
     python3 book/chinese.py note 03-listen ...
@@ -19,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from steps import drawings, examples, follow, po
+from steps import drawings, examples, follow, po, wording
 from steps.directives import labels
 from steps.edition import WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
@@ -195,11 +197,13 @@ def main(arguments):
         return merge()
     if arguments not in ([], ["--published"]):
         sys.exit(__doc__)
-    places = list(behind())
+    places, avoided = list(behind()), list(wording.found(ROOT))
     for one in places:
         print(f"behind: {one}")
-    print(f"Chinese: {len(places)} places are behind")
-    return bool(places and arguments)
+    for one in avoided:
+        print(f"wording: {one}")
+    print(f"Chinese: {len(places)} places are behind, {len(avoided)} have words or marks to be avoided")
+    return bool((places or avoided) and arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import atlas, drawings, examples, follow, guesses, measured, po, records, rust
+from steps import atlas, drawings, examples, follow, guesses, measured, po, records, rust, wording
 from steps.__main__ import process
 from steps.directives import Directives, Shared
 from steps.edition import Edition
@@ -248,6 +248,50 @@ class Comments(unittest.TestCase):
         self.assertEqual(examples.wrap("一二三四。五六七八", 9), ["一二三", "四。五六", "七八"])
         self.assertEqual(examples.wrap("一二三，四五六七", 12), ["一二三，", "四五六七"])
         self.assertEqual(examples.wrap("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
+
+
+class Wording(unittest.TestCase):
+    # What each rule finds, in the order of the rules.
+    WRONG = [
+        "积压为 0", "调用一去不返", "回声服务端", "连接准许", "没有人监听", "内核的回答是错误", "收到一段文本",
+        "屏幕上的文本", "三个词都不一样", "由一个测试来检查", "「数据」",
+        '他说"你好"', "先绑定,再监听", "监听（3)和接受(4)", "等一等...", "用TCP连接", "连接 ，然后",
+    ]
+
+    def test_each_rule_finds_what_it_is_for(self):
+        self.assertEqual(len(self.WRONG), len(wording.RULES))
+        for text, (rule, instead) in zip(self.WRONG, wording.RULES):
+            self.assertRegex(text, rule)
+            self.assertIn(instead, [one for *_, one in wording.places(text)], text)
+
+    def test_what_is_right_and_what_is_not_said(self):
+        for text in [
+            "全连接队列的长度上限（backlog）为 0。", "问题的回答在下面。", "这是文本文件，用 UTF-8 编码。", "“数据”，三个参数。",
+            "连接 `积压`，", "```text\n积压(1)\n```", "见[下一步](积压.md)。", "<http://127.0.0.1:3000>，然后",
+            "- **Linux**: Try again 请再试(一次) (EAGAIN)", "{{#answer 14_full_queue // 积压}} 内核完成握手。", "**连接。** 服务端监听。",
+            "| 地址 | `127.0.0.1:8090` |", "长度为 1.5 倍；见 127.0.0.1:8090。", "<!-- follows 积压 -->",
+        ]:
+            self.assertEqual(list(wording.places(text)), [], text)
+
+    def test_the_words_of_a_directive_and_the_line(self):
+        text = "# 一页\n\n```sh\nls\n```\n\n{{#change 03_listen.no_room // 积压为 0。}}\n"
+        self.assertEqual([(number, around) for number, around, _ in wording.places(text)], [(7, "积压为 0。")])
+
+    def test_each_file_that_is_chinese(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            po_file = 'msgid "a queue"\nmsgstr "积压"\n\n#, fuzzy\nmsgid "old"\nmsgstr "准许"\n'
+            files = {
+                "README.zh.md": "# 积压\n", "README.md": "# 积压\n", "book/zh/a.md": "# 积压\n", "book/src/a.md": "# 积压\n",
+                "book/zh/your_turn/b.md": "# 积压\n", "book/zh/words.po": po_file, "src/help_zh.po": po_file, "tools/grade/zh.po": po_file,
+            }
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text, encoding="utf-8")
+            self.assertEqual([one.partition(":")[0] for one in wording.found(root)], [
+                "book/zh/a.md, line 1", "book/zh/your_turn/b.md, line 1", "README.zh.md, line 1",
+                "book/zh/words.po, 'a queue'", "src/help_zh.po, 'a queue'", "tools/grade/zh.po, 'a queue'",
+            ])
 
 
 class Rust(unittest.TestCase):
