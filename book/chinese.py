@@ -69,16 +69,23 @@ def messages():
             (text, f"examples/{path.name}") for path in sorted(EXAMPLES.glob("*.rs"))
             for text in examples.comments(halves(path)[1])
         ],
-        "output": [
-            (text, f"examples/transcripts/{path.name}")
-            for path in sorted((EXAMPLES / "transcripts").glob("*.snap")) for text in examples.output(path.stem)
-        ],
+        "output": lines_of_runs().items(),
         "labels": [
             (text, f"book/src/img/{path.name}")
             for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
         ],
     }
     return {name: dict(places) for name, places in texts.items()}
+
+
+def lines_of_runs():
+    """What the examples print, and what the changes print besides."""
+    transcripts = sorted((EXAMPLES / "transcripts").glob("*.snap"))
+    lines = {text: f"examples/transcripts/{path.name}" for path in transcripts for text in examples.output(path.stem)}
+    for path in sorted((EXAMPLES / "changes").glob("*.patch")):
+        for text in examples.output_of_change(path.stem):
+            lines.setdefault(text, f"examples/changes/{path.stem}.snap")
+    return lines
 
 
 def halves(path):

@@ -313,22 +313,22 @@ class Directives:
 
     def put_transcript(self, name):
         lines = examples.transcript(name, self.edition.language)
-        text = fence("text", "\n".join(lines)) + self.output_in_words(name)
+        text = fence("text", "\n".join(lines)) + self.in_words(examples.output(name))
         windows = f"{name}@windows"
         if is_recorded(EXAMPLES / "transcripts", windows):
             other = fence("text", "\n".join(examples.transcript(windows)))
             text += "\n\n" + fold(self.edition.word("windows"), other)
         return text
 
-    def output_in_words(self, name):
-        """In another language: what the lines of a transcript say."""
-        if self.edition.is_english:
+    def in_words(self, patterns):
+        """In another language: what the lines of a run say, each once."""
+        if self.edition.is_english or not patterns:
             return ""
         lines = [
             f"- `` {line} `` {self.edition.translation('output', line) or self.edition.word('untranslated')}"
-            for line in examples.output(name)
+            for line in patterns
         ]
-        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines)) if lines else ""
+        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines))
 
     def put_result(self, name):
         return fold(self.edition.word("result"), self.put_transcript(name))
@@ -360,7 +360,7 @@ class Directives:
         else:
             to_do = fence("sh", self.command(name, what))
         outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
-        content = fence("text", outcome) + "\n\n" + why
+        content = fence("text", outcome) + self.in_words(examples.output_of_change(title)) + "\n\n" + why
         return what_if + to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
 
     def what_if(self, player, title):

@@ -4,6 +4,7 @@ The reasons are in CONTRIBUTING.md, "The Chinese edition". Looks at prose alone:
 code, and at no link. What it finds is listed by `python3 book/chinese.py`.
 """
 
+import json
 import re
 
 from . import po
@@ -74,6 +75,12 @@ def found(root):
             for number, around, instead in places(read(path)):
                 yield f"{path.relative_to(root).as_posix()}, line {number}: “{around}”: {instead}"
     for path in sorted([*root.glob("book/zh/*.po"), *root.glob("src/*_zh.po"), *root.glob("tools/*/*zh.po")]):
-        for english, chinese in po.translations(read(path), path.name).items():
-            for _, around, instead in places(chinese):
-                yield f"{path.relative_to(root).as_posix()}, {english[:40]!r}: “{around}”: {instead}"
+        yield from found_in(po.translations(read(path), path.name), path.relative_to(root).as_posix())
+    for path in sorted(root.glob("book/zh/*.json")):
+        yield from found_in(json.loads(read(path)), path.relative_to(root).as_posix())
+
+
+def found_in(translations, name):
+    for english, chinese in translations.items():
+        for _, around, instead in places(chinese):
+            yield f"{name}, {english[:40]!r}: “{around}”: {instead}"

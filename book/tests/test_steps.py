@@ -284,6 +284,7 @@ class Wording(unittest.TestCase):
             files = {
                 "README.zh.md": "# 积压\n", "README.md": "# 积压\n", "book/zh/a.md": "# 积压\n", "book/src/a.md": "# 积压\n",
                 "book/zh/your_turn/b.md": "# 积压\n", "book/zh/words.po": po_file, "src/help_zh.po": po_file, "tools/grade/zh.po": po_file,
+                "book/zh/drawing.json": '{"queue": "积压"}',
             }
             for name, text in files.items():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -291,6 +292,7 @@ class Wording(unittest.TestCase):
             self.assertEqual([one.partition(":")[0] for one in wording.found(root)], [
                 "book/zh/a.md, line 1", "book/zh/your_turn/b.md, line 1", "README.zh.md, line 1",
                 "book/zh/words.po, 'a queue'", "src/help_zh.po, 'a queue'", "tools/grade/zh.po, 'a queue'",
+                "book/zh/drawing.json, 'queue'",
             ])
 
 
@@ -318,6 +320,8 @@ class Output(unittest.TestCase):
             ("client 1  connect     connected, from 127.0.0.1:PORT2", "connected, from ADDRESS"),
             ("server    recv        5 bytes: \"hello\"", 'N bytes: "…"'),
             ("                      Then press Enter", "Then press Enter"),
+            ("  line 20: let client = TcpStream::connect(here)?;", "line N: …"),
+            ("warning: unused variable: `peer`", "warning: unused variable: `…`"),
         ]:
             self.assertEqual(examples.pattern(line), wanted)
 
@@ -863,6 +867,19 @@ class OnThePages(unittest.TestCase):
                 directives.expand(page.replace("**", ""))
         self.assertNotIn("what-if", Directives(Edition(), {("04_accept",): ""}, Shared(page)).expand(page)
                          if not examples.has_timeline("04_accept.send_on_the_listener") else "")
+
+    def test_what_a_change_prints_is_explained_in_chinese(self):
+        chinese = Edition("zh")
+        chinese.catalogues["output"]["line N: …"] = "错误所在的行"
+        change = "{{#change 03_listen.no_listen // 原因。}}"
+        text = Directives(chinese, {}).expand(change)
+        fold = f"<summary>{chinese.word('output')}</summary>\n\n"
+        self.assertLess(text.index("  why: the machine answered"), text.index(fold))
+        self.assertIn("- `` line N: … `` 错误所在的行\n", text[text.index(fold):])
+        self.assertLess(text.index("错误所在的行"), text.index("原因。"))
+        self.assertNotIn("</summary>\n\n- ``", Directives(Edition(), {}).expand(change))
+        # What the chat's programs print is in Chinese itself.
+        self.assertNotIn(fold, Directives(chinese, {}).expand("{{#change 07_chat_server.second_client}}"))
 
     def test_the_answer_is_folded(self):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]
