@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from steps import drawings, examples, follow, po, wording
+from steps import drawings, examples, follow, measured, po, wording
 from steps.directives import labels
 from steps.edition import WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
@@ -73,6 +73,9 @@ def messages():
         "labels": [
             (text, f"book/src/img/{path.name}")
             for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
+        ] + [
+            (text, f"tools/measure/results/{path.name}")
+            for path in sorted(measured.RESULTS.glob("*.csv")) for text in measured.labels(path.stem)
         ],
     }
     return {name: dict(places) for name, places in texts.items()}

@@ -427,14 +427,14 @@ class Directives:
         rows = measured.rows(name)
         if rows is None:
             return self.edition.word("not measured")
-        machine = self.edition.word("machine", html.escape(measured.machine(rows)))
+        machine = self.edition.word("machine", html.escape(measured.machine(rows, self.edition)))
         return (
-            f"<figure>\n{measured.plot(name)}\n<figcaption>{machine}</figcaption>\n</figure>\n\n"
-            + fold(self.edition.word("numbers"), measured.table(rows))
+            f"<figure>\n{measured.plot(name, self.edition)}\n<figcaption>{machine}</figcaption>\n</figure>\n\n"
+            + fold(self.edition.word("numbers"), measured.table(rows, self.edition))
         )
 
     def put_number(self, name, what, server, clients=""):
-        number = measured.number(name, what, server, clients)
+        number = measured.number(self.edition, name, what, server, clients)
         return self.edition.word("not measured") if number is None else number
 
     # ---- An exercise.

@@ -26,6 +26,14 @@ WORDS = {
     "open": "Open this when you have guessed and run it",
     "numbers": "The numbers",
     "machine": "Measured on: {}.",
+    "cores": "{} cores",
+    "what": "what",
+    "of server": "server",
+    "clients": "clients",
+    "buffer": "buffer",
+    "value": "value",
+    "middle half": "middle half",
+    "range": "{} to {}",
     "not measured": "(not measured yet)",
     "write": "Write it in {}, and check it ([how that works](your-turn.md)):",
     "tries": "What the grader tries",
@@ -42,7 +50,7 @@ WORDS = {
 }
 
 # The PO files of a language: these words and the table of contents, the comments of the
-# examples, the lines that they print, the labels of the pictures in src/img.
+# examples, the lines that they print, the labels of the pictures in src/img and of what was measured.
 CATALOGUES = ["words", "comments", "output", "labels"]
 
 
@@ -71,6 +79,10 @@ class Edition:
 
     def word(self, key, *values):
         return (self.translation("words", WORDS[key]) or WORDS[key]).format(*values)
+
+    def label(self, english):
+        """Of a picture, or of what was measured."""
+        return self.translation("labels", english) or english
 
     def title(self, english):
         """Of a page, or of a part of the book, in the table of contents."""

@@ -404,6 +404,29 @@ class Measured(unittest.TestCase):
         self.assertNotIn("zero", text)
         self.assertNotIn("buffer", text)
 
+    SVG = (
+        "<svg><title>Many clients</title>"
+        "<desc>round trips a second. C, epoll: 10: 1; 100: 2. poll: 10: 3. C, epoll and more: 4.</desc>"
+        '<text x="1">round trips a second</text><text>1,000</text><text>poll</text><text>C, epoll</text></svg>\n'
+    )
+
+    def test_in_chinese(self):
+        (measured.RESULTS / "active.svg").write_text(self.SVG, encoding="utf-8")
+        (measured.RESULTS / "active.csv").write_text(self.CSV.replace("a machine", '"One, 2 cores"'), encoding="utf-8")
+        words = ["round trips", "C, epoll", "ratio", "Many clients", "round trips a second"]
+        self.assertEqual(measured.labels("active"), words)
+        chinese = Edition("zh")
+        chinese.catalogues["labels"] = dict(zip(words, ["往返次数", "C，epoll", "比值", "许多客户端", "每秒往返次数"]))
+        chinese.catalogues["words"] = {"{} to {}": "{} 到 {}", "middle half": "中间一半", "{} cores": "{} 个核"}
+        text = Directives(chinese, {}).expand("{{#measured active}}")
+        self.assertIn(
+            "<svg><title>许多客户端</title><desc>每秒往返次数. C，epoll: 10: 1; 100: 2. poll: 10: 3. C, epoll and more: 4.</desc>"
+            '<text x="1">每秒往返次数</text><text>1,000</text><text>poll</text><text>C，epoll</text></svg>\n', text,
+        )
+        self.assertIn("| 中间一半 |", text)
+        self.assertIn("| 往返次数 | C，epoll | 1,000 | 123,456 1/s | 120,000 到 130,000 |", text)
+        self.assertIn("One, 2 个核", text)
+
     def test_a_number_inside_a_line(self):
         self.assertEqual(self.expand("It is {{#number active // ratio // 25_poll // 1000}}."), "It is 0.97.")
         for wrong in ("ratio // tokio // 1000", "ratio // 25_poll // 10", "round // 25_poll // 1000"):
