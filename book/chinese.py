@@ -21,9 +21,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from steps import drawings, examples, follow, measured, po, wording
+from steps import drawings, examples, finish, follow, measured, po, wording
 from steps.directives import labels
-from steps.edition import WORDS, Edition
+from steps.edition import PLAYER, WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
 
 try:
@@ -77,6 +77,8 @@ def messages():
             (text, f"tools/measure/results/{path.name}")
             for path in sorted(measured.RESULTS.glob("*.csv")) for text in measured.labels(path.stem)
         ],
+        "mdbook": [(text, "book/steps/finish.py") for text in finish.TEXTS],
+        "player": [(text, "book/steps/edition.py") for text in PLAYER],
     }
     return {name: dict(places) for name, places in texts.items()}
 

@@ -7,6 +7,9 @@
 {
 const chinese = document.documentElement.lang.startsWith("zh");
 const say = (en, zh) => (chinese ? zh : en);
+/** What a record says, in the language of the page. */
+const words = JSON.parse(document.querySelector("script.words")?.textContent ?? "{}");
+const said = (text) => words[text] ?? text;
 
 const is = (value) => value !== null && value !== false && value !== undefined;
 /** An element: attributes (functions are listeners) and children; null and false are left out. */
@@ -660,19 +663,17 @@ class Player {
 
   box(box, was, known, world, kind, changes) {
     const line = (name, text) => div(`${name}${text ? "" : " none"}`, text || " ");
-    const note = box.gone ? say("gone", "已经没有了")
-      : box.closed ? say("closed by the program", "程序已关闭")
-        : box.fd ? noteWords(box.note) : "";
-    const name = box.fd ?? noteWords(box.note) ?? "";
+    const note = said(box.gone ? "gone" : box.closed ? "closed by the program" : box.fd ? box.note : "");
+    const name = box.fd ?? said(box.note) ?? "";
     const [near, far] = (box.ends ?? "").split(" to ");
     const titled = name || near;
     const old = was.state && was.state !== box.state ? was.state : "";
-    if (box.state && box.state !== was.state) changes.push(`${titled}: ${old ? `${old} → ` : ""}${box.state}`);
+    if (box.state && box.state !== was.state) changes.push(`${titled}: ${old ? `${said(old)} → ` : ""}${said(box.state)}`);
     const queues = [...known.queues].map((queue) => {
       const value = box.queues?.[queue];
       const past = was.queues?.[queue];
       const other = value !== undefined && value !== past && was !== box;
-      if (other) changes.push(`${titled}: ${queue} ${past === undefined ? "" : `${past} → `}${value}`);
+      if (other) changes.push(`${titled}: ${said(queue)} ${past === undefined ? "" : `${said(past)} → `}${said(value)}`);
       return this.queue(queue, value, other ? past : undefined, other, box, known, world);
     });
     const label = box.program !== undefined && this.run.programs.length > 2 ? this.run.programs[box.program] : "";
@@ -684,15 +685,15 @@ class Player {
       known.note && line("note", note),
       known.names.size > 0 && line("ends", near.replace(/^at /, say("at ", "在 "))),
       known.far && line("ends", far && say(`to ${far}`, `到 ${far}`)),
-      line("state", box.state),
-      line("was", old && say(`was ${old}`, `之前是 ${old}`)),
+      line("state", said(box.state)),
+      line("was", old && say(`was ${old}`, `之前是 ${said(old)}`)),
       queues);
   }
 
   queue(name, value, past, changed, box, known, world) {
     const seen = value !== undefined;
     const classes = `pl-queue${changed ? " changed" : ""}${seen ? "" : " none"}`;
-    const number = span("count", seen ? (past !== undefined ? `${queueWords(past)} → ` : "") + queueWords(value) : "0");
+    const number = span("count", seen ? (past !== undefined ? `${said(past)} → ` : "") + said(value) : "0");
     if (name === "accept queue") {
       const waits = (seen && box.queued) || [];
       const slots = waits.slice(0, 12).map((id) => {
@@ -702,7 +703,7 @@ class Player {
       if (waits.length > 12) slots.push(span("slot", `+ ${waits.length - 12}`));
       const most = Math.min(known.waits, 13);
       while (slots.length < most) slots.push(span("slot none", "PORT1"));
-      return make("div", { class: `${classes} accept` }, span("what", say("accept queue", "accept 队列")), number, span("slots", slots));
+      return make("div", { class: `${classes} accept` }, span("what", said(name)), number, span("slots", slots));
     }
     const bytes = Number(value);
     const share = !seen ? 0 : Number.isNaN(bytes) ? (value === "empty" ? 0 : 1) : bytes / this.run.most[name];
@@ -746,7 +747,7 @@ class Player {
     ].filter(Boolean).join(" ");
     const fate = packetWords(packet);
     return make("div", { class: `pl-packet ${crosses ? `to-${to}` : ""}${now ? " now" : ""}${lost ? " lost" : ""}${moves ? " moves" : ""}` },
-      span("flags", packet.kind),
+      span("flags", said(packet.kind)),
       crosses ? span("arrow") : span("data", `${packet.from} → ${packet.to}`),
       crosses && !there && span("data", say(`to ${packet.to}`, `到 ${packet.to}`)),
       data && span("data", data),
@@ -791,9 +792,9 @@ class Player {
       case "packet": {
         const { side } = step.packet;
         const fate = packetWords(step.packet);
-        const way = !this.run.roles || !this.run.crosses(step) ? say("A packet", "一个报文")
-          : side === "left" ? say("A packet, from the client's kernel to the server's", "一个报文，从客户端的内核到服务端的内核")
-            : say("A packet, from the server's kernel to the client's", "一个报文，从服务端的内核到客户端的内核");
+        const way = !this.run.roles || !this.run.crosses(step) ? say("A packet", "一个数据包")
+          : side === "left" ? say("A packet, from the client's kernel to the server's", "一个数据包，从客户端的内核到服务端的内核")
+            : say("A packet, from the server's kernel to the client's", "一个数据包，从服务端的内核到客户端的内核");
         return way + (fate ? say(`: ${fate}.`, `：${fate}。`) : say(".", "。"));
       }
       case "look": {
@@ -832,7 +833,7 @@ class Player {
     } else {
       parts.push(p("kind", this.kind(step)));
       if (!/^\(the kernel, by itself\)$/.test(step.text.join())) {
-        parts.push(div("said", step.text.map((text) => make("code", {}, text.replace(/ -> /g, " → ")))));
+        parts.push(div("said", step.text.map((text) => make("code", {}, said(text).replace(/ -> /g, " → ")))));
       }
       if (run.stale[now]) {
         parts.push(p("remark", say(
@@ -918,9 +919,6 @@ class Player {
   }
 }
 
-const noteWords = (note) => say(note, {
-  "no descriptor yet": "还没有描述符", "descriptor still open": "描述符还开着", "bound, its port not seen yet": "已绑定，端口还没看到",
-}[note] ?? note);
 /** An error is seen at once. */
 const failure = (text) => {
   const error = / = (E\w*[A-Z])$/.exec(text)?.[1];
@@ -929,11 +927,8 @@ const failure = (text) => {
   return error === "EAGAIN" ? say(` It would have to wait: ${error}.`, `本来得等：${error}。`)
     : say(` It fails: ${error}.`, `失败了：${error}。`);
 };
-const queueWords = (value) => ({ "not empty": say("not empty", "非空"), empty: say("empty", "空") }[value] ?? value);
 const packetWords = ({ again, fate, by }) => [
-  again && say("sent again", "又发一次"),
-  { lost: say("lost on the way", "途中丢失"), late: say("late", "迟到"), twice: say("twice", "来了两次") }[fate] ?? fate,
-  by && say(`by ${by}`, `由 ${by}`),
+  again && said("sent again"), said({ lost: "lost on the way" }[fate] ?? fate), by && say(`by ${by}`, `由 ${by}`),
 ].filter(Boolean).join(say(", ", "，"));
 
 // ---- The page ----

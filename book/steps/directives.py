@@ -80,7 +80,7 @@ import re
 import textwrap
 from collections import Counter
 
-from . import atlas, examples, measured, rust
+from . import atlas, examples, guesses, measured, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
@@ -125,7 +125,7 @@ class Directives:
         self.drawings = drawings
         self.shared = shared or Shared()
         self.before = ""  # what stands above the directive
-        self.has_translated_code = False
+        self.has_translated_code = self.has_words = False
         self.table = {
             name.removeprefix("put_"): getattr(self, name)
             for name in dir(self) if name.startswith("put_")
@@ -251,9 +251,20 @@ class Directives:
         folds.append(fold(self.edition.word("kernel"), self.put_sequence(*examples.picture_of(name, *words)), ' class="kernel"'))
         files = " ".join(f"{program}.rs" for program in programs)
         return "\n\n".join([
+            *self.words_of_players(),
             f'<section class="player" id="player-{name}" data-name="{name}" data-record="player/{name}.js" '
             f'data-files="{files}">', *folds, "</section>",
         ])
+
+    def words_of_players(self):
+        """With the first player of a page in another language: what all of them say in it."""
+        if self.edition.is_english or self.has_words:
+            return []
+        self.has_words = True
+        examples_there = {one for name, programs in self.shared.players.items() for one in (name, *programs)}
+        runs = [run for name in sorted(examples_there) for run in examples.timelines(name)]
+        notes = dict.fromkeys(note for run in runs for note in examples.notes(run))
+        return [guesses.script("words", self.edition.words_of_player(notes))]
 
     def at_step(self, kind, name, words, number=""):
         if name not in self.shared.players:

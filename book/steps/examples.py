@@ -295,6 +295,18 @@ def steps(name):
     return found
 
 
+def notes(name):
+    """What a timeline says besides what happens: how often, how a program ended."""
+    found = re.findall(r"^(?:  \.\.\. +(.*)|(?:  call +)?(\(.*\)))$", without_code(record(name)), re.MULTILINE)
+    # (The player names the program elsewhere.)
+    return [times or re.sub(r"^\(\w+: ", "(", other) for times, other in found]
+
+
+def timelines(name):
+    """Those of an example, and of its changes."""
+    return sorted(path.stem for path in (EXAMPLES / "timelines").glob(f"{name}*.snap") if path.stem.split(".")[0] == name)
+
+
 def step(name, words, *more):
     """The step of the one line that has these words; `more` words stand anywhere in the timeline."""
     if not has_timeline(name):

@@ -8,7 +8,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import atlas, drawings, examples, follow, guesses, measured, po, records, rust, wording
+from steps import atlas, drawings, examples, finish, follow, guesses, measured, po, records, rust, wording
 from steps.__main__ import process
 from steps.directives import Directives, Shared
 from steps.edition import Edition
@@ -371,6 +371,19 @@ class Drawings(unittest.TestCase):
             shown = Directives(Edition(), drawing).expand("{{#sequence %s}}" % " // ".join(("06_close_udp", *marks)))
             self.assertEqual(shown.count("How to read it"), links)
             self.assertEqual(shown.count("The program prints:"), len(examples.printed("06_close_udp")))
+
+    def test_a_note_in_words(self):
+        words = {
+            "(a process ended)": "（一个进程结束了）", "(exited with {status})": "（退出状态 {status}）", "queue lengths": "队列长度",
+            "{number} times in all, each with its own {own}": "共 {number} 次，各有自己的 {own}", "{one} and {other}": "{one} 和 {other}",
+        }
+        for line, said in [
+            ("(a process ended)", "（一个进程结束了）"), ("(exited with 1)", "（退出状态 1）"),
+            ("9 times in all, each with its own PORT", "共 9 次，各有自己的 PORT"),
+            ("9 times in all, each with its own FD, PORT and queue lengths", "共 9 次，各有自己的 FD, PORT 和 队列长度"),
+            ("accept4(FD1) = FD2", "accept4(FD1) = FD2"),
+        ]:
+            self.assertEqual(drawings.note(words, line), said)
 
     def test_what_went_wrong(self):
         with self.answer((1, "", "no such line\n")), self.assertRaisesRegex(Mistake, "drawn: no such line$"):
@@ -891,6 +904,20 @@ class OnThePages(unittest.TestCase):
         self.assertNotIn("what-if", Directives(Edition(), {("04_accept",): ""}, Shared(page)).expand(page)
                          if not examples.has_timeline("04_accept.send_on_the_listener") else "")
 
+    def test_what_the_players_say_in_chinese(self):
+        chinese = Edition("zh")
+        page = "# A\n\n{{#player 04_connect}}\n\n{{#player 02_bind}}\n"
+        with unittest.mock.patch.object(Directives, "put_sequence", lambda *_: ""):
+            text, english = (Directives(one, {}, Shared(page)).expand(page) for one in (chinese, Edition()))
+        self.assertNotIn('class="words"', english)
+        (words,) = re.findall('<script type="application/json" class="words">(.*)</script>', text)
+        words = json.loads(words)
+        self.assertEqual(words["not empty"], chinese.translation("player", "not empty"))
+        self.assertEqual(words["unconnected"], chinese.drawing["unconnected"])
+        # A note of one of the changes.
+        self.assertIn("1", words["(exited with 1)"])
+        self.assertNotIn("(killed by SIGTERM)", words)
+
     def test_what_a_change_prints_is_explained_in_chinese(self):
         chinese = Edition("zh")
         chinese.catalogues["output"]["line N: …"] = "错误所在的行"
@@ -908,6 +935,56 @@ class OnThePages(unittest.TestCase):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]
         self.assertIn("### What the kernel did\n\n<details>\n", text)
         self.assertIn("It did.\n\n</details>\n\n## B\n", text)
+
+
+class Finish(unittest.TestCase):
+    PAGE = (
+        '<title>Page not found - It</title>\n<h2>Keyboard shortcuts</h2><a title="Print this book" href="print.html"></a>\n'
+        '<main><h1>Themes</h1><p title="Themes">LABEL</p></main>\n<nav aria-label="Page navigation"></nav>\n'
+        '    <script src="../elasticlunr-1a.min.js"></script>\n    <script src="../searcher-2b.js"></script>\n'
+        '    <script src="../look/search-3c.js"></script>\n    <script src="../look/errors-4d.js"></script>\n'
+        '    <script src="../look/steps-5e.js"></script>\n'
+    )
+
+    def test_our_search_stands_before_that_of_mdbook(self):
+        page = finish.with_our_search_first(self.PAGE)
+        order = re.findall(r"(\w+)-\w+(?:\.min)?\.js", page)
+        self.assertEqual(order, ["elasticlunr", "search", "errors", "searcher", "steps"])
+        self.assertEqual(finish.with_our_search_first(page), page)
+        for name in ("searcher", "look/errors"):
+            with self.assertRaisesRegex(Mistake, "once each"):
+                finish.with_our_search_first(self.PAGE.replace(name, "other"))
+
+    def test_its_labels_and_not_the_text_of_the_page(self):
+        said = set()
+        words = {"Themes": "主题", "Print this book": "打印本书", "Page navigation": "翻页", "Keyboard shortcuts": "快捷键"}
+        page = finish.frame_in_language(self.PAGE, words, said)
+        self.assertIn('<h2>快捷键</h2><a title="打印本书" href="print.html">', page)
+        self.assertIn('<main><h1>Themes</h1><p title="Themes">LABEL</p></main>\n<nav aria-label="翻页">', page)
+        self.assertEqual(said, words.keys() - {"Themes"})
+        self.assertEqual(finish.in_language("x.title = 'Themes'; f(theme)", words, said), "x.title = '主题'; f(theme)")
+
+    def test_a_folder(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            labels = "".join(f'<p title="{label}"></p>' for label in finish.LABELS)
+            pages = {"a.html": labels + self.PAGE, "404.html": self.PAGE.replace("LABEL", finish.LABELS[-1]), "toc.html": "<a>Themes</a>"}
+            for edition in (folder, folder / "zh"):
+                edition.mkdir(exist_ok=True)
+                for file, text in pages.items():
+                    (edition / file).write_text(text, encoding="utf-8")
+                (edition / "book-1a.js").write_text("'Copied!'", encoding="utf-8")
+            finish.main(folder)
+            chinese = Edition("zh")
+            words = [chinese.translation("mdbook", text) for text in ("Copied!", finish.LABELS[-1], finish.BEGIN)]
+            self.assertNotIn(None, words)
+            self.assertEqual(read(folder / "zh" / "book-1a.js"), f"'{words[0]}'")
+            self.assertEqual(read(folder / "book-1a.js"), "'Copied!'")
+            self.assertIn(f">{words[1]}<", read(folder / "zh" / "404.html"))
+            self.assertIn(f'<p lang="zh-CN">{words[1]} <a href="zh/index.html" hreflang="zh-CN">{words[2]}</a></p>', read(folder / "404.html"))
+            (folder / "a.html").write_text(self.PAGE, encoding="utf-8")
+            with self.assertRaisesRegex(Mistake, "mdBook does not say 'Table of contents' any more"):
+                finish.finish(folder, Edition())
 
 
 class Atlas(unittest.TestCase):
