@@ -69,6 +69,10 @@ def messages():
             (text, f"examples/{path.name}") for path in sorted(EXAMPLES.glob("*.rs"))
             for text in examples.comments(halves(path)[1])
         ],
+        "solutions": [
+            (text, f"tools/grade/solutions/{path.name}")
+            for path in sorted((ROOT / "tools" / "grade" / "solutions").glob("*.rs")) for text in examples.comments(read(path))
+        ],
         "output": lines_of_runs().items(),
         "labels": [
             (text, f"book/src/img/{path.name}")

@@ -168,7 +168,7 @@ class Directives:
         untranslated = []
 
         def translation(text):
-            chinese = self.edition.translation("comments", text)
+            chinese = self.edition.translation("comments", text) or self.edition.translation("solutions", text)
             untranslated.extend([] if chinese else [text])
             return chinese
 
@@ -470,7 +470,7 @@ class Directives:
             self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
             fence("sh", f"cargo grade {name}"),
             fold(self.edition.word("tries"), fence("text", tries)),
-            fold(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
+            fold(self.edition.word("solution"), self.rust(solution) + "\n\n" + why),
         ])
 
     def in_english(self, text, note="newer part"):

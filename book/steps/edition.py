@@ -67,10 +67,10 @@ PLAYER = [
 # And what it does.
 OF_DRAWING = ["unbound", "unconnected", "connected", "accept queue", "empty", "datagram", "ICMP: port unreachable"]
 
-# The PO files of a language: these words and the table of contents, the comments of the
-# examples, the lines that they print, the labels of the pictures in src/img and of what was measured,
-# what mdBook says, and what the players do.
-CATALOGUES = ["words", "comments", "output", "labels", "mdbook", "player"]
+# The PO files of a language: these words and the table of contents, the comments of the examples,
+# those of the solutions, the lines that the examples print, the labels of the pictures in src/img
+# and of what was measured, what mdBook says, what the players say.
+CATALOGUES = ["words", "comments", "solutions", "output", "labels", "mdbook", "player"]
 
 
 def translations(path):

@@ -904,6 +904,12 @@ class OnThePages(unittest.TestCase):
         self.assertNotIn("what-if", Directives(Edition(), {("04_accept",): ""}, Shared(page)).expand(page)
                          if not examples.has_timeline("04_accept.send_on_the_listener") else "")
 
+    def test_the_comments_of_a_solution_are_translated(self):
+        chinese = Edition("zh")
+        chinese.catalogues["solutions"]["An echo server: every client gets back what it sends."] = "一个回显服务端"
+        text = Directives(chinese, {}).expand("{{#your_turn 05_echo // 原因。}}")
+        self.assertIn("\n//! 一个回显服务端\n", text[text.index(chinese.word("solution")):])
+
     def test_what_the_players_say_in_chinese(self):
         chinese = Edition("zh")
         page = "# A\n\n{{#player 04_connect}}\n\n{{#player 02_bind}}\n"
