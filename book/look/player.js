@@ -284,7 +284,7 @@ class Player {
       this.section.classList.remove("scripted");
       this.section.prepend(p("failed", say(
         "The recording could not be loaded. Below: what the program prints, and what the kernel did, as a picture.",
-        "运行记录没有加载成功。下面是程序的输出，以及内核做了什么（图）。",
+        "运行记录加载失败。下面是程序的输出，以及内核做了什么（图）。",
       )));
       if (!/^[\w.]+$/.test(error.message)) console.error(error);
     });
@@ -306,7 +306,7 @@ class Player {
     });
     this.marks = make("div", { class: "pl-marks", "aria-hidden": "true" });
     this.place = span("place");
-    this.select = make("select", { "aria-label": say("Which run", "看哪一次运行"), change: () => this.change(this.select.value) },
+    this.select = make("select", { "aria-label": say("Which run", "选择哪一次运行"), change: () => this.change(this.select.value) },
       make("option", { value: "" }, this.whatIfs.some(({ file }) => !file) ? this.base.title ?? this.name : say("as it is", "原样")),
       this.whatIfs.map(({ name, title, file }) => make("option", { value: name }, file ? say(`What if: ${title.replace(/\.$/, "")}`, `假如：${title.replace(/。$/, "")}`) : title)));
     const bar = div("bar",
@@ -322,7 +322,7 @@ class Player {
     this.grid = div("grid");
     this.kernelPane = pane("div", say("The kernel", "内核"), this.grid);
     const kernel = div("kernel", head(say("The kernel", "内核")), this.kernelPane);
-    this.printed = pane("pre", say("The output so far", "到此为止的输出"));
+    this.printed = pane("pre", say("The output so far", "目前的输出"));
     const output = div("output", head(say("Output", "输出")), this.printed);
     this.words = div("words");
     this.why = div("why");
@@ -411,7 +411,7 @@ class Player {
       chosen.run ??= new Run(await load(chosen.name, chosen.file));
     } catch {
       this.select.value = "";
-      this.live.textContent = say("That recording could not be loaded.", "这份运行记录没有加载成功。");
+      this.live.textContent = say("That recording could not be loaded.", "这份运行记录加载失败。");
       return;
     }
     if (this.select.value !== name) return; // (Another one was chosen meanwhile.)
@@ -788,7 +788,7 @@ class Player {
         return step.open
           ? say(`${who} calls ${call}. The call has not returned yet.`, `${who}调用 ${call}，调用还没有返回。`)
           : say(`${who} calls ${call}.`, `${who}调用 ${call}。`) + failure(text);
-      case "result": return say(`${call} returns.`, `${call} 返回了。`) + failure(text);
+      case "result": return say(`${call} returns.`, `${call} 返回。`) + failure(text);
       case "packet": {
         const { side } = step.packet;
         const fate = packetWords(step.packet);
@@ -804,9 +804,9 @@ class Player {
           : after ? say("Seen after the call:", "调用之后看到：") : say("Seen:", "看到：");
       }
       case "line": return say(`${who} prints:`, `${who}输出：`);
-      default: return /by itself/.test(text) ? say("The kernel, by itself:", "内核自己做的：")
-        : /in all/.test(text) ? say("Repeated, and left out here:", "重复的，这里略去：")
-          : step.program !== undefined ? say(`${who}:`, `${who.trim()}：`) : say("About the recording:", "关于这份运行记录：");
+      default: return /by itself/.test(text) ? say("The kernel, by itself:", "内核自行完成：")
+        : /in all/.test(text) ? say("Repeated, and left out here:", "以下重复，这里略去：")
+          : step.program !== undefined ? say(`${who}:`, `${who.trim()}：`) : say("About the recording:", "关于这份记录：");
     }
   }
 
@@ -823,11 +823,11 @@ class Player {
     }, say("link to this step", "这一步的链接"));
     const parts = [];
     if (run.parts && now <= run.parts && (now === run.parts || !run.part)) {
-      parts.push(p("remark", now < run.parts ? say("So far, both runs are the same.", "到这里为止，两次运行是一样的。")
+      parts.push(p("remark", now < run.parts ? say("So far, both runs are the same.", "到这里为止，两次运行相同。")
         : say("Here the two runs part.", "两次运行从这里分开。")));
     }
     if (!step) {
-      parts.push(p("kind", say("Nothing has happened yet.", "什么都还没有发生。")),
+      parts.push(p("kind", say("Nothing has happened yet.", "运行还没有开始。")),
         p("remark", say(
           "Step goes on by one event; the arrow keys do the same.", "“下一步”前进一个事件，方向键也行。")));
     } else {
@@ -838,7 +838,7 @@ class Player {
       if (run.stale[now]) {
         parts.push(p("remark", say(
           "The boxes are as they were before this call. What the table says after it comes later.",
-          "方框还是这次调用之前的样子。之后内核的表怎么说，后面再看。")));
+          "方框显示的仍是这次调用之前的状态。调用之后的状态，后面会看到。")));
       }
       if (step.mark) parts.push(p("mark", step.mark));
     }
@@ -863,7 +863,7 @@ class Player {
     const code = step?.at && this.line_ ? say(`Line ${at[1]}: `, `第 ${at[1]} 行：`) + this.line_.lastChild.textContent.trim() : "";
     this.live.textContent = [
       say(`Step ${now}.`, `第 ${now} 步。`),
-      step ? this.kind(step) : say("Nothing has happened yet.", "什么都还没有发生。"),
+      step ? this.kind(step) : say("Nothing has happened yet.", "运行还没有开始。"),
       step?.kind === "look" ? changes.join("; ") : step?.text.join(" ") ?? "", code,
     ].filter(Boolean).join(" ");
   }
@@ -923,9 +923,9 @@ class Player {
 const failure = (text) => {
   const error = / = (E\w*[A-Z])$/.exec(text)?.[1];
   if (!error) return "";
-  if (error === "EINPROGRESS") return say(` It goes on without the program: ${error}.`, `它在程序之外继续：${error}。`);
-  return error === "EAGAIN" ? say(` It would have to wait: ${error}.`, `本来得等：${error}。`)
-    : say(` It fails: ${error}.`, `失败了：${error}。`);
+  if (error === "EINPROGRESS") return say(` It goes on without the program: ${error}.`, `连接由内核继续建立：${error}。`);
+  return error === "EAGAIN" ? say(` It would have to wait: ${error}.`, `会阻塞：${error}。`)
+    : say(` It fails: ${error}.`, `失败：${error}。`);
 };
 const packetWords = ({ again, fate, by }) => [
   again && said("sent again"), said({ lost: "lost on the way" }[fate] ?? fate), by && say(`by ${by}`, `由 ${by}`),
