@@ -45,7 +45,8 @@ A directive stands on a line of its own (`line`, `code`, `call` and `number` may
         Only the text, open.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
-        folded, what the grader tries; folded, the solution and the words.
+        folded, what the grader tries (in the Chinese edition examples/verdicts/NAME.zh.snap, where there
+        is one); folded, the solution and the words.
     {{#code examples/tutorial/client.py // .connect(}}
         The one line of this file of the project with these words in it, for a
         cell of a table: without a comment after it, and the semicolon.
@@ -462,7 +463,8 @@ class Directives:
                 heading += f" {{#{slug(title)} lang=en}}"
             else:
                 heading, task = f"{pair.chinese.part.heading} {{#{slug(title)}}}", pair.chinese.part.body.strip()
-        tries = recorded(EXAMPLES / "verdicts", name)
+        verdicts = EXAMPLES / "verdicts"
+        tries = recorded(verdicts, in_language(verdicts, name, "snap", self.edition.language))
         solution = read(ROOT / "tools" / "grade" / "solutions" / f"{name}.rs")
         return "\n\n".join([
             f"### {heading}",
