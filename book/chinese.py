@@ -3,6 +3,8 @@
 
     python3 book/chinese.py
         Lists what is behind. That is no mistake: the book shows English there.
+        And words and marks that the Chinese edition avoids, each with what to write
+        instead (see steps/wording.py).
     python3 book/chinese.py --published
         The same, and exit status 1 if there is anything.
     python3 book/chinese.py note 03-listen ...
@@ -19,9 +21,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from steps import drawings, examples, follow, po
+from steps import drawings, examples, finish, follow, measured, po, wording
 from steps.directives import labels
-from steps.edition import WORDS, Edition
+from steps.edition import PLAYER, WORDS, Edition
 from steps.files import EXAMPLES, PAGES, ROOT, Mistake, is_recorded, read
 
 try:
@@ -67,16 +69,32 @@ def messages():
             (text, f"examples/{path.name}") for path in sorted(EXAMPLES.glob("*.rs"))
             for text in examples.comments(halves(path)[1])
         ],
-        "output": [
-            (text, f"examples/transcripts/{path.name}")
-            for path in sorted((EXAMPLES / "transcripts").glob("*.snap")) for text in examples.output(path.stem)
+        "solutions": [
+            (text, f"tools/grade/solutions/{path.name}")
+            for path in sorted((ROOT / "tools" / "grade" / "solutions").glob("*.rs")) for text in examples.comments(read(path))
         ],
+        "output": lines_of_runs().items(),
         "labels": [
             (text, f"book/src/img/{path.name}")
             for path in sorted((PAGES / "img").glob("*.svg")) for text in labels(read(path))
+        ] + [
+            (text, f"tools/measure/results/{path.name}")
+            for path in sorted(measured.RESULTS.glob("*.csv")) for text in measured.labels(path.stem)
         ],
+        "mdbook": [(text, "book/steps/finish.py") for text in finish.TEXTS],
+        "player": [(text, "book/steps/edition.py") for text in PLAYER],
     }
     return {name: dict(places) for name, places in texts.items()}
+
+
+def lines_of_runs():
+    """What the examples print, and what the changes print besides."""
+    transcripts = sorted((EXAMPLES / "transcripts").glob("*.snap"))
+    lines = {text: f"examples/transcripts/{path.name}" for path in transcripts for text in examples.output(path.stem)}
+    for path in sorted((EXAMPLES / "changes").glob("*.patch")):
+        for text in examples.output_of_change(path.stem):
+            lines.setdefault(text, f"examples/changes/{path.stem}.snap")
+    return lines
 
 
 def halves(path):
@@ -195,11 +213,13 @@ def main(arguments):
         return merge()
     if arguments not in ([], ["--published"]):
         sys.exit(__doc__)
-    places = list(behind())
+    places, avoided = list(behind()), list(wording.found(ROOT))
     for one in places:
         print(f"behind: {one}")
-    print(f"Chinese: {len(places)} places are behind")
-    return bool(places and arguments)
+    for one in avoided:
+        print(f"wording: {one}")
+    print(f"Chinese: {len(places)} places are behind, {len(avoided)} have words or marks to be avoided")
+    return bool((places or avoided) and arguments)
 
 
 if __name__ == "__main__":

@@ -183,13 +183,4 @@
     const moved = document.getElementById(location.hash.slice(1)) ? null
         : Array.from(document.querySelectorAll("main td > a")).find((link) => link.hash === location.hash);
     if (location.hash && moved) location.replace(moved.href);
-
-    // On the way back to a search, it may have been done before this file was there.
-    if (bar?.value) {
-        const typed = bar.value;
-        for (const value of [`${typed} .`, typed]) {
-            bar.value = value;
-            bar.dispatchEvent(new Event("keyup"));
-        }
-    }
 }

@@ -184,9 +184,9 @@ const goOn = () => {
       } catch { /* There was nothing. */ }
       mark();
       part.setAttribute("role", "status");
-      part.replaceChildren(say("Forgotten.", "已全部忘掉。"));
+      part.replaceChildren(say("Forgotten.", "已清除。"));
     },
-  }, say("Forget all that this browser remembers", "忘掉这个浏览器记住的一切")));
+  }, say("Forget all that this browser remembers", "清除这个浏览器里的学习记录")));
   heading.after(part);
 };
 

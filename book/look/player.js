@@ -7,6 +7,9 @@
 {
 const chinese = document.documentElement.lang.startsWith("zh");
 const say = (en, zh) => (chinese ? zh : en);
+/** What a record says, in the language of the page. */
+const words = JSON.parse(document.querySelector("script.words")?.textContent ?? "{}");
+const said = (text) => words[text] ?? text;
 
 const is = (value) => value !== null && value !== false && value !== undefined;
 /** An element: attributes (functions are listeners) and children; null and false are left out. */
@@ -281,7 +284,7 @@ class Player {
       this.section.classList.remove("scripted");
       this.section.prepend(p("failed", say(
         "The recording could not be loaded. Below: what the program prints, and what the kernel did, as a picture.",
-        "运行记录没有加载成功。下面是程序的输出，以及内核做了什么（图）。",
+        "运行记录加载失败。下面是程序的输出，以及内核做了什么（图）。",
       )));
       if (!/^[\w.]+$/.test(error.message)) console.error(error);
     });
@@ -303,7 +306,7 @@ class Player {
     });
     this.marks = make("div", { class: "pl-marks", "aria-hidden": "true" });
     this.place = span("place");
-    this.select = make("select", { "aria-label": say("Which run", "看哪一次运行"), change: () => this.change(this.select.value) },
+    this.select = make("select", { "aria-label": say("Which run", "选择哪一次运行"), change: () => this.change(this.select.value) },
       make("option", { value: "" }, this.whatIfs.some(({ file }) => !file) ? this.base.title ?? this.name : say("as it is", "原样")),
       this.whatIfs.map(({ name, title, file }) => make("option", { value: name }, file ? say(`What if: ${title.replace(/\.$/, "")}`, `假如：${title.replace(/。$/, "")}`) : title)));
     const bar = div("bar",
@@ -319,7 +322,7 @@ class Player {
     this.grid = div("grid");
     this.kernelPane = pane("div", say("The kernel", "内核"), this.grid);
     const kernel = div("kernel", head(say("The kernel", "内核")), this.kernelPane);
-    this.printed = pane("pre", say("The output so far", "到此为止的输出"));
+    this.printed = pane("pre", say("The output so far", "目前的输出"));
     const output = div("output", head(say("Output", "输出")), this.printed);
     this.words = div("words");
     this.why = div("why");
@@ -408,7 +411,7 @@ class Player {
       chosen.run ??= new Run(await load(chosen.name, chosen.file));
     } catch {
       this.select.value = "";
-      this.live.textContent = say("That recording could not be loaded.", "这份运行记录没有加载成功。");
+      this.live.textContent = say("That recording could not be loaded.", "这份运行记录加载失败。");
       return;
     }
     if (this.select.value !== name) return; // (Another one was chosen meanwhile.)
@@ -660,19 +663,17 @@ class Player {
 
   box(box, was, known, world, kind, changes) {
     const line = (name, text) => div(`${name}${text ? "" : " none"}`, text || " ");
-    const note = box.gone ? say("gone", "已经没有了")
-      : box.closed ? say("closed by the program", "程序已关闭")
-        : box.fd ? noteWords(box.note) : "";
-    const name = box.fd ?? noteWords(box.note) ?? "";
+    const note = said(box.gone ? "gone" : box.closed ? "closed by the program" : box.fd ? box.note : "");
+    const name = box.fd ?? said(box.note) ?? "";
     const [near, far] = (box.ends ?? "").split(" to ");
     const titled = name || near;
     const old = was.state && was.state !== box.state ? was.state : "";
-    if (box.state && box.state !== was.state) changes.push(`${titled}: ${old ? `${old} → ` : ""}${box.state}`);
+    if (box.state && box.state !== was.state) changes.push(`${titled}: ${old ? `${said(old)} → ` : ""}${said(box.state)}`);
     const queues = [...known.queues].map((queue) => {
       const value = box.queues?.[queue];
       const past = was.queues?.[queue];
       const other = value !== undefined && value !== past && was !== box;
-      if (other) changes.push(`${titled}: ${queue} ${past === undefined ? "" : `${past} → `}${value}`);
+      if (other) changes.push(`${titled}: ${said(queue)} ${past === undefined ? "" : `${said(past)} → `}${said(value)}`);
       return this.queue(queue, value, other ? past : undefined, other, box, known, world);
     });
     const label = box.program !== undefined && this.run.programs.length > 2 ? this.run.programs[box.program] : "";
@@ -684,15 +685,15 @@ class Player {
       known.note && line("note", note),
       known.names.size > 0 && line("ends", near.replace(/^at /, say("at ", "在 "))),
       known.far && line("ends", far && say(`to ${far}`, `到 ${far}`)),
-      line("state", box.state),
-      line("was", old && say(`was ${old}`, `之前是 ${old}`)),
+      line("state", said(box.state)),
+      line("was", old && say(`was ${old}`, `之前是 ${said(old)}`)),
       queues);
   }
 
   queue(name, value, past, changed, box, known, world) {
     const seen = value !== undefined;
     const classes = `pl-queue${changed ? " changed" : ""}${seen ? "" : " none"}`;
-    const number = span("count", seen ? (past !== undefined ? `${queueWords(past)} → ` : "") + queueWords(value) : "0");
+    const number = span("count", seen ? (past !== undefined ? `${said(past)} → ` : "") + said(value) : "0");
     if (name === "accept queue") {
       const waits = (seen && box.queued) || [];
       const slots = waits.slice(0, 12).map((id) => {
@@ -702,7 +703,7 @@ class Player {
       if (waits.length > 12) slots.push(span("slot", `+ ${waits.length - 12}`));
       const most = Math.min(known.waits, 13);
       while (slots.length < most) slots.push(span("slot none", "PORT1"));
-      return make("div", { class: `${classes} accept` }, span("what", say("accept queue", "accept 队列")), number, span("slots", slots));
+      return make("div", { class: `${classes} accept` }, span("what", said(name)), number, span("slots", slots));
     }
     const bytes = Number(value);
     const share = !seen ? 0 : Number.isNaN(bytes) ? (value === "empty" ? 0 : 1) : bytes / this.run.most[name];
@@ -746,7 +747,7 @@ class Player {
     ].filter(Boolean).join(" ");
     const fate = packetWords(packet);
     return make("div", { class: `pl-packet ${crosses ? `to-${to}` : ""}${now ? " now" : ""}${lost ? " lost" : ""}${moves ? " moves" : ""}` },
-      span("flags", packet.kind),
+      span("flags", said(packet.kind)),
       crosses ? span("arrow") : span("data", `${packet.from} → ${packet.to}`),
       crosses && !there && span("data", say(`to ${packet.to}`, `到 ${packet.to}`)),
       data && span("data", data),
@@ -787,13 +788,13 @@ class Player {
         return step.open
           ? say(`${who} calls ${call}. The call has not returned yet.`, `${who}调用 ${call}，调用还没有返回。`)
           : say(`${who} calls ${call}.`, `${who}调用 ${call}。`) + failure(text);
-      case "result": return say(`${call} returns.`, `${call} 返回了。`) + failure(text);
+      case "result": return say(`${call} returns.`, `${call} 返回。`) + failure(text);
       case "packet": {
         const { side } = step.packet;
         const fate = packetWords(step.packet);
-        const way = !this.run.roles || !this.run.crosses(step) ? say("A packet", "一个报文")
-          : side === "left" ? say("A packet, from the client's kernel to the server's", "一个报文，从客户端的内核到服务端的内核")
-            : say("A packet, from the server's kernel to the client's", "一个报文，从服务端的内核到客户端的内核");
+        const way = !this.run.roles || !this.run.crosses(step) ? say("A packet", "一个数据包")
+          : side === "left" ? say("A packet, from the client's kernel to the server's", "一个数据包，从客户端的内核到服务端的内核")
+            : say("A packet, from the server's kernel to the client's", "一个数据包，从服务端的内核到客户端的内核");
         return way + (fate ? say(`: ${fate}.`, `：${fate}。`) : say(".", "。"));
       }
       case "look": {
@@ -803,9 +804,9 @@ class Player {
           : after ? say("Seen after the call:", "调用之后看到：") : say("Seen:", "看到：");
       }
       case "line": return say(`${who} prints:`, `${who}输出：`);
-      default: return /by itself/.test(text) ? say("The kernel, by itself:", "内核自己做的：")
-        : /in all/.test(text) ? say("Repeated, and left out here:", "重复的，这里略去：")
-          : step.program !== undefined ? say(`${who}:`, `${who.trim()}：`) : say("About the recording:", "关于这份运行记录：");
+      default: return /by itself/.test(text) ? say("The kernel, by itself:", "内核自行完成：")
+        : /in all/.test(text) ? say("Repeated, and left out here:", "以下重复，这里略去：")
+          : step.program !== undefined ? say(`${who}:`, `${who.trim()}：`) : say("About the recording:", "关于这份记录：");
     }
   }
 
@@ -822,22 +823,22 @@ class Player {
     }, say("link to this step", "这一步的链接"));
     const parts = [];
     if (run.parts && now <= run.parts && (now === run.parts || !run.part)) {
-      parts.push(p("remark", now < run.parts ? say("So far, both runs are the same.", "到这里为止，两次运行是一样的。")
+      parts.push(p("remark", now < run.parts ? say("So far, both runs are the same.", "到这里为止，两次运行相同。")
         : say("Here the two runs part.", "两次运行从这里分开。")));
     }
     if (!step) {
-      parts.push(p("kind", say("Nothing has happened yet.", "什么都还没有发生。")),
+      parts.push(p("kind", say("Nothing has happened yet.", "运行还没有开始。")),
         p("remark", say(
           "Step goes on by one event; the arrow keys do the same.", "“下一步”前进一个事件，方向键也行。")));
     } else {
       parts.push(p("kind", this.kind(step)));
       if (!/^\(the kernel, by itself\)$/.test(step.text.join())) {
-        parts.push(div("said", step.text.map((text) => make("code", {}, text.replace(/ -> /g, " → ")))));
+        parts.push(div("said", step.text.map((text) => make("code", {}, said(text).replace(/ -> /g, " → ")))));
       }
       if (run.stale[now]) {
         parts.push(p("remark", say(
           "The boxes are as they were before this call. What the table says after it comes later.",
-          "方框还是这次调用之前的样子。之后内核的表怎么说，后面再看。")));
+          "方框显示的仍是这次调用之前的状态。调用之后的状态，后面会看到。")));
       }
       if (step.mark) parts.push(p("mark", step.mark));
     }
@@ -862,7 +863,7 @@ class Player {
     const code = step?.at && this.line_ ? say(`Line ${at[1]}: `, `第 ${at[1]} 行：`) + this.line_.lastChild.textContent.trim() : "";
     this.live.textContent = [
       say(`Step ${now}.`, `第 ${now} 步。`),
-      step ? this.kind(step) : say("Nothing has happened yet.", "什么都还没有发生。"),
+      step ? this.kind(step) : say("Nothing has happened yet.", "运行还没有开始。"),
       step?.kind === "look" ? changes.join("; ") : step?.text.join(" ") ?? "", code,
     ].filter(Boolean).join(" ");
   }
@@ -918,22 +919,16 @@ class Player {
   }
 }
 
-const noteWords = (note) => say(note, {
-  "no descriptor yet": "还没有描述符", "descriptor still open": "描述符还开着", "bound, its port not seen yet": "已绑定，端口还没看到",
-}[note] ?? note);
 /** An error is seen at once. */
 const failure = (text) => {
   const error = / = (E\w*[A-Z])$/.exec(text)?.[1];
   if (!error) return "";
-  if (error === "EINPROGRESS") return say(` It goes on without the program: ${error}.`, `它在程序之外继续：${error}。`);
-  return error === "EAGAIN" ? say(` It would have to wait: ${error}.`, `本来得等：${error}。`)
-    : say(` It fails: ${error}.`, `失败了：${error}。`);
+  if (error === "EINPROGRESS") return say(` It goes on without the program: ${error}.`, `连接由内核继续建立：${error}。`);
+  return error === "EAGAIN" ? say(` It would have to wait: ${error}.`, `会阻塞：${error}。`)
+    : say(` It fails: ${error}.`, `失败：${error}。`);
 };
-const queueWords = (value) => ({ "not empty": say("not empty", "非空"), empty: say("empty", "空") }[value] ?? value);
 const packetWords = ({ again, fate, by }) => [
-  again && say("sent again", "又发一次"),
-  { lost: say("lost on the way", "途中丢失"), late: say("late", "迟到"), twice: say("twice", "来了两次") }[fate] ?? fate,
-  by && say(`by ${by}`, `由 ${by}`),
+  again && said("sent again"), said({ lost: "lost on the way" }[fate] ?? fate), by && say(`by ${by}`, `由 ${by}`),
 ].filter(Boolean).join(say(", ", "，"));
 
 // ---- The page ----

@@ -45,7 +45,8 @@ A directive stands on a line of its own (`line`, `code`, `call` and `number` may
         Only the text, open.
     {{#your_turn 05_echo // Why the solution is so, in a sentence or three.}}
         An exercise: the task, which is the head of examples/your_turn/NAME.rs;
-        folded, what the grader tries; folded, the solution and the words.
+        folded, what the grader tries (in the Chinese edition examples/verdicts/NAME.zh.snap, where there
+        is one); folded, the solution and the words.
     {{#code examples/tutorial/client.py // .connect(}}
         The one line of this file of the project with these words in it, for a
         cell of a table: without a comment after it, and the semicolon.
@@ -80,7 +81,7 @@ import re
 import textwrap
 from collections import Counter
 
-from . import atlas, examples, measured, rust
+from . import atlas, examples, guesses, measured, rust
 from .files import BOOK, EXAMPLES, PAGES, ROOT, Mistake, in_language, is_recorded, read, recorded, squeeze
 from .follow import exercise, exercise_text, page_of
 from .markdown import DIRECTIVE, FENCE, fence, fold, slug
@@ -125,7 +126,7 @@ class Directives:
         self.drawings = drawings
         self.shared = shared or Shared()
         self.before = ""  # what stands above the directive
-        self.has_translated_code = False
+        self.has_translated_code = self.has_words = False
         self.table = {
             name.removeprefix("put_"): getattr(self, name)
             for name in dir(self) if name.startswith("put_")
@@ -168,7 +169,7 @@ class Directives:
         untranslated = []
 
         def translation(text):
-            chinese = self.edition.translation("comments", text)
+            chinese = self.edition.translation("comments", text) or self.edition.translation("solutions", text)
             untranslated.extend([] if chinese else [text])
             return chinese
 
@@ -251,9 +252,20 @@ class Directives:
         folds.append(fold(self.edition.word("kernel"), self.put_sequence(*examples.picture_of(name, *words)), ' class="kernel"'))
         files = " ".join(f"{program}.rs" for program in programs)
         return "\n\n".join([
+            *self.words_of_players(),
             f'<section class="player" id="player-{name}" data-name="{name}" data-record="player/{name}.js" '
             f'data-files="{files}">', *folds, "</section>",
         ])
+
+    def words_of_players(self):
+        """With the first player of a page in another language: what all of them say in it."""
+        if self.edition.is_english or self.has_words:
+            return []
+        self.has_words = True
+        examples_there = {one for name, programs in self.shared.players.items() for one in (name, *programs)}
+        runs = [run for name in sorted(examples_there) for run in examples.timelines(name)]
+        notes = dict.fromkeys(note for run in runs for note in examples.notes(run))
+        return [guesses.script("words", self.edition.words_of_player(notes))]
 
     def at_step(self, kind, name, words, number=""):
         if name not in self.shared.players:
@@ -313,22 +325,22 @@ class Directives:
 
     def put_transcript(self, name):
         lines = examples.transcript(name, self.edition.language)
-        text = fence("text", "\n".join(lines)) + self.output_in_words(name)
+        text = fence("text", "\n".join(lines)) + self.in_words(examples.output(name))
         windows = f"{name}@windows"
         if is_recorded(EXAMPLES / "transcripts", windows):
             other = fence("text", "\n".join(examples.transcript(windows)))
             text += "\n\n" + fold(self.edition.word("windows"), other)
         return text
 
-    def output_in_words(self, name):
-        """In another language: what the lines of a transcript say."""
-        if self.edition.is_english:
+    def in_words(self, patterns):
+        """In another language: what the lines of a run say, each once."""
+        if self.edition.is_english or not patterns:
             return ""
         lines = [
             f"- `` {line} `` {self.edition.translation('output', line) or self.edition.word('untranslated')}"
-            for line in examples.output(name)
+            for line in patterns
         ]
-        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines)) if lines else ""
+        return "\n\n" + fold(self.edition.word("output"), "\n".join(lines))
 
     def put_result(self, name):
         return fold(self.edition.word("result"), self.put_transcript(name))
@@ -360,7 +372,7 @@ class Directives:
         else:
             to_do = fence("sh", self.command(name, what))
         outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
-        content = fence("text", outcome) + "\n\n" + why
+        content = fence("text", outcome) + self.in_words(examples.output_of_change(title)) + "\n\n" + why
         return what_if + to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
 
     def what_if(self, player, title):
@@ -427,14 +439,14 @@ class Directives:
         rows = measured.rows(name)
         if rows is None:
             return self.edition.word("not measured")
-        machine = self.edition.word("machine", html.escape(measured.machine(rows)))
+        machine = self.edition.word("machine", html.escape(measured.machine(rows, self.edition)))
         return (
-            f"<figure>\n{measured.plot(name)}\n<figcaption>{machine}</figcaption>\n</figure>\n\n"
-            + fold(self.edition.word("numbers"), measured.table(rows))
+            f"<figure>\n{measured.plot(name, self.edition)}\n<figcaption>{machine}</figcaption>\n</figure>\n\n"
+            + fold(self.edition.word("numbers"), measured.table(rows, self.edition))
         )
 
     def put_number(self, name, what, server, clients=""):
-        number = measured.number(name, what, server, clients)
+        number = measured.number(self.edition, name, what, server, clients)
         return self.edition.word("not measured") if number is None else number
 
     # ---- An exercise.
@@ -451,7 +463,8 @@ class Directives:
                 heading += f" {{#{slug(title)} lang=en}}"
             else:
                 heading, task = f"{pair.chinese.part.heading} {{#{slug(title)}}}", pair.chinese.part.body.strip()
-        tries = recorded(EXAMPLES / "verdicts", name)
+        verdicts = EXAMPLES / "verdicts"
+        tries = recorded(verdicts, in_language(verdicts, name, "snap", self.edition.language))
         solution = read(ROOT / "tools" / "grade" / "solutions" / f"{name}.rs")
         return "\n\n".join([
             f"### {heading}",
@@ -459,7 +472,7 @@ class Directives:
             self.edition.word("write", f"`examples/your_turn/{name}.rs`"),
             fence("sh", f"cargo grade {name}"),
             fold(self.edition.word("tries"), fence("text", tries)),
-            fold(self.edition.word("solution"), fence("rust,ignore", solution) + "\n\n" + why),
+            fold(self.edition.word("solution"), self.rust(solution) + "\n\n" + why),
         ])
 
     def in_english(self, text, note="newer part"):

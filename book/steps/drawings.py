@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -39,6 +40,24 @@ def draw(names, words, players=()):
     if len(drawn["players"]) != len(players):
         raise Mistake(f"{len(players)} players were asked for, and {len(drawn['players'])} came")
     return dict(zip(names, drawn["pictures"])), drawn["players"]
+
+
+def note(words, line):
+    """A line of a timeline that no program has printed, in these words: as tools/timeline/src/words.rs has it."""
+    for english, own in words.items():
+        holes = re.findall(r"\{\w+\}", english)
+        found = re.fullmatch("(.+)".join(map(re.escape, re.split(r"\{\w+\}", english))), line)
+        if not holes or not found:
+            continue
+        for hole, value in zip(holes, found.groups()):
+            if hole == "{own}":
+                one, is_there, other = value.rpartition(" and ")
+                other = words.get(other, other)
+                both = words.get("{one} and {other}", "{one} and {other}")
+                value = both.replace("{one}", one).replace("{other}", other) if is_there else other
+            own = own.replace(hole, value)
+        return own
+    return words.get(line, line)
 
 
 def troubles(words):

@@ -5,7 +5,7 @@ What has no translation is shown in English; nothing fails for want of one.
 
 import json
 
-from . import po
+from . import drawings, po
 from .files import BOOK, ROOT, Mistake, read, squeeze
 
 # What the tools themselves put on a page.
@@ -26,6 +26,14 @@ WORDS = {
     "open": "Open this when you have guessed and run it",
     "numbers": "The numbers",
     "machine": "Measured on: {}.",
+    "cores": "{} cores",
+    "what": "what",
+    "of server": "server",
+    "clients": "clients",
+    "buffer": "buffer",
+    "value": "value",
+    "middle half": "middle half",
+    "range": "{} to {}",
     "not measured": "(not measured yet)",
     "write": "Write it in {}, and check it ([how that works](your-turn.md)):",
     "tries": "What the grader tries",
@@ -41,9 +49,28 @@ WORDS = {
     "no page": "This page has not been translated yet.",
 }
 
-# The PO files of a language: these words and the table of contents, the comments of the
-# examples, the lines that they print, the labels of the pictures in src/img.
-CATALOGUES = ["words", "comments", "output", "labels"]
+# What the players say of a record that the drawing of it does not (book/look/player.js).
+PLAYER = [
+    "no descriptor yet",
+    "descriptor still open",
+    "bound, its port not seen yet",
+    "gone",
+    "closed by the program",
+    "not empty",
+    "ICMP: host unreachable",
+    "sent again",
+    "lost on the way",
+    "late",
+    "twice",
+    "(not shown: calls on other sockets than those of the internet)",
+]
+# And what it does.
+OF_DRAWING = ["unbound", "unconnected", "connected", "accept queue", "empty", "datagram", "ICMP: port unreachable"]
+
+# The PO files of a language: these words and the table of contents, the comments of the examples,
+# those of the solutions, the lines that the examples print, the labels of the pictures in src/img
+# and of what was measured, what mdBook says, what the players say.
+CATALOGUES = ["words", "comments", "solutions", "output", "labels", "mdbook", "player"]
 
 
 def translations(path):
@@ -71,6 +98,17 @@ class Edition:
 
     def word(self, key, *values):
         return (self.translation("words", WORDS[key]) or WORDS[key]).format(*values)
+
+    def label(self, english):
+        """Of a picture, or of what was measured."""
+        return self.translation("labels", english) or english
+
+    def words_of_player(self, notes):
+        """What a player says in this language, and these notes of its records; nothing in English."""
+        words = {text: self.translation("player", text) for text in PLAYER}
+        words |= {text: self.drawing.get(text) for text in OF_DRAWING}
+        words |= {text: words.get(text) or drawings.note(self.drawing, text) for text in notes}
+        return {text: word for text, word in words.items() if word and word != text}
 
     def title(self, english):
         """Of a page, or of a part of the book, in the table of contents."""

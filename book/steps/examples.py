@@ -198,6 +198,8 @@ def pattern(line):
     """What a line of a transcript says, without what only its run has."""
     line = columns(line)[-1]
     for what, instead in [
+        # What an error shows of the program, and a warning of the compiler.
+        (r"^(line \d+: ).*", r"\1…"), (r"^(warning: .*?)`[^`]*`", r"\1`…`"),
         (r'"[^"]*"', '"…"'), (r"\[[^\]:]*\]", "[…]"),
         (r"(?:127\.0\.0\.1|0\.0\.0\.0):(?:PORT\d+|\d+)", "ADDRESS"),
         (r"\b(PORT|FD)\d+(?:[b-z]|-\d+)?\b", r"\1"), (r"\b\d+(?=ms|ns|\b)", "N"),
@@ -207,15 +209,21 @@ def pattern(line):
 
 
 def output(name):
-    """The patterns of a lesson's transcript that have words in them, each once.
+    """The patterns of a lesson's transcript that have words in them, each once."""
+    return patterns(name, transcript(name))
 
-    (The chat's programs speak the language of the reader themselves.)
-    """
+
+def output_of_change(title):
+    """The same of what a change prints."""
+    return patterns(title, recorded(EXAMPLES / "changes", title).splitlines())
+
+
+def patterns(name, lines):
+    """(The chat's programs speak the language of the reader themselves.)"""
     if name.startswith("07_chat"):
         return []
-    patterns = dict.fromkeys(map(pattern, transcript(name)))
     return [
-        line for line in patterns
+        line for line in dict.fromkeys(map(pattern, lines))
         if not re.match(r"(?:nc|cargo|printf) ", line)
         and re.search("[A-Za-z]{2}", re.sub("ADDRESS|FD|PORT", "", line))
     ]
@@ -285,6 +293,18 @@ def steps(name):
         before = kind
         found.append((number, line))
     return found
+
+
+def notes(name):
+    """What a timeline says besides what happens: how often, how a program ended."""
+    found = re.findall(r"^(?:  \.\.\. +(.*)|(?:  call +)?(\(.*\)))$", without_code(record(name)), re.MULTILINE)
+    # (The player names the program elsewhere.)
+    return [times or re.sub(r"^\(\w+: ", "(", other) for times, other in found]
+
+
+def timelines(name):
+    """Those of an example, and of its changes."""
+    return sorted(path.stem for path in (EXAMPLES / "timelines").glob(f"{name}*.snap") if path.stem.split(".")[0] == name)
 
 
 def step(name, words, *more):

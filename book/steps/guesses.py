@@ -262,8 +262,13 @@ class Guesses:
         return f'{before}<div class="guesses" data-ids="{" ".join(self.ids)}">\n\n{asked}\n\n</div>\n{after}'
 
     def script(self):
-        data = json.dumps(self.guesses, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-        return f'\n<script type="application/json" class="guesses">{data}</script>\n\n'
+        return f"\n{script('guesses', self.guesses)}\n\n"
+
+
+def script(name, data):
+    """Data for a script of the page."""
+    data = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" class="{name}">{data}</script>'
 
 
 def number(text):

@@ -31,6 +31,22 @@ const SEARCHES = {
     "半关闭": "06-close.html",
     "accept": "04-accept-connect.html",
 };
+// Words that a Chinese engineer searches for, and the pages that explain them: one of these is among the first three.
+const IN_THE_FIELD = {
+    "数据包": "wire.html connection.html glossary.html",
+    "丢包": "15-datagrams.html glossary.html",
+    "三次握手": "connection.html 04-accept-connect.html 14-full-queue.html glossary.html",
+    "四次挥手": "06-close.html connection.html glossary.html",
+    "半连接队列": "14-full-queue.html glossary.html",
+    "全连接队列": "14-full-queue.html 03-listen.html glossary.html",
+    "延迟确认": "19-small-packets.html glossary.html",
+    "优雅停机": "16-one-at-a-time.html 20-last-words.html glossary.html",
+    "放大攻击": "28-many-peers.html glossary.html",
+    "多线程": "16-one-at-a-time.html which-one.html glossary.html",
+    "心跳": "18-silent-peer.html glossary.html",
+    "长连接": "18-silent-peer.html glossary.html",
+    "端口占用": "08-address-in-use.html error-atlas.html glossary.html",
+};
 // What people paste, in either edition: the entry of the atlas that it must lead to first.
 const PASTED = {
     'Error: Os { code: 98, kind: AddrInUse, message: "Address already in use" }': "address-already-in-use",
@@ -275,10 +291,88 @@ async function search() {
         const teaser = await page.locator("#mdbook-searchresults .teaser em").count();
         must(teaser > 0, `what a search for ${word} finds is shown`);
     }
+    const isBehind = async (name) => (await readFile(join(HTML, "zh", name), "utf8")).includes('class="behind"');
+    for (const [word, pages] of Object.entries(IN_THE_FIELD)) {
+        const wanted = pages.split(" ");
+        if ((await Promise.all(wanted.map(isBehind))).some(Boolean)) continue;
+        await page.goto(`${base}zh/index.html?search=${encodeURIComponent(word)}`);
+        await page.locator("#mdbook-searchresults-header").filter({ hasText: /\d+ 处$/ }).waitFor();
+        const found = await page.$$eval("#mdbook-searchresults a", (links) =>
+            links.slice(0, 3).map((link) => link.pathname.split("/").pop()));
+        must(found.some((name) => wanted.includes(name)), `a search for ${word} finds one of ${wanted} first, not ${found}`);
+    }
     await page.goto(`${base}zh/index.html?search=${encodeURIComponent("没有这个词组呀")}`);
     await page.waitForFunction(
         () => document.getElementById("mdbook-searchresults-header").textContent.endsWith("0 处"),
     );
+}
+
+/** A link to a search finds the same each time, however slowly our own scripts come: none says first that there is nothing. */
+async function searchLinks() {
+    for (const [edition, word] of [["", "EADDRINUSE"], ["zh/", "套接字"]]) {
+        const page = await open({ viewport: DESK });
+        await page.addInitScript(() => {
+            window.said = [];
+            new MutationObserver(() => {
+                const now = document.getElementById("mdbook-searchresults-header")?.textContent;
+                if (now && now !== window.said.at(-1)) window.said.push(now);
+            }).observe(document, { childList: true, subtree: true });
+        });
+        await page.route("**/look/*.js", async (route) => {
+            await new Promise((done) => setTimeout(done, loads % 3 * 200));
+            await route.continue();
+        });
+        let loads = 0;
+        const wrong = [];
+        for (; loads < 24; loads++) {
+            await page.goto(`${base}${edition}02-bind.html?search=${encodeURIComponent(word)}`);
+            await page.locator("#mdbook-searchresults a").first().waitFor();
+            const said = await page.evaluate(() => window.said);
+            if (said.some((one) => /^No |：0 处$/.test(one))) wrong.push(said.join(" | "));
+        }
+        must(!wrong.length, `${wrong.length} of ${loads} links to a search for ${word} say: ${wrong[0]}`);
+    }
+}
+
+/** Chinese quotation marks and dots are as wide as a Chinese character, also in a heading, and English ones are not. */
+async function marks() {
+    const page = await open({ viewport: DESK });
+    await page.goto(`${base}zh/glossary.html`);
+    const widths = await page.evaluate(async () => {
+        const main = document.querySelector("main");
+        const width = (tag, text, lang) => {
+            const part = document.createElement("span");
+            part.textContent = text;
+            const outer = document.createElement(tag);
+            if (lang) outer.lang = lang;
+            outer.append(part);
+            main.append(outer);
+            return part.getBoundingClientRect().width / parseFloat(getComputedStyle(part).fontSize);
+        };
+        const all = () => [..."“”‘’…"].flatMap((mark) => ["p", "h2"].map((tag) => [mark, tag, width(tag, mark), width(tag, mark, "en")]));
+        all();
+        await document.fonts.ready;
+        return all();
+    });
+    for (const [mark, tag, chinese, english] of widths) {
+        must(Math.abs(chinese - 1) < 0.02, `${mark} in a ${tag} is ${chinese.toFixed(2)} of a character wide`);
+        if (mark !== "…") must(english < 0.6, `${mark} in a ${tag} in English is ${english.toFixed(2)} of a character wide`);
+    }
+}
+
+/** On a desk nothing of the atlas is cut, or has to be scrolled sideways. */
+async function atlas() {
+    const page = await open({ viewport: DESK });
+    for (const name of ["error-atlas.html", "no-call-fails.html"].flatMap((name) => [name, `zh/${name}`])) {
+        await page.goto(base + name);
+        const cut = await page.evaluate(() => {
+            for (const folded of document.querySelectorAll("details")) folded.open = true;
+            const parts = Array.from(document.querySelectorAll("main, main *")).filter((part) =>
+                part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0 && getComputedStyle(part).overflowX !== "visible");
+            return parts.map((part) => `${part.tagName} by ${part.scrollWidth - part.clientWidth}: ${part.textContent.trim().slice(0, 40)}`);
+        });
+        must(!cut.length, `nothing of ${name} is cut at ${DESK.width} pixels: ${cut.length}, such as ${cut[0]}`);
+    }
 }
 
 /** What is searched for, and the entries of the atlas that are to come first: from errors.json. */
@@ -474,7 +568,7 @@ async function accessible(theme) {
 }
 
 let looked = 0;
-const tried = [change, search, errors].map((part) =>
+const tried = [change, search, searchLinks, marks, atlas, errors].map((part) =>
     part().catch((error) => mistake(part.name, error.message.split("\n")[0])));
 const book = { open, base, must, mistake, html: HTML, browser };
 await Promise.all([onPhone(), ...tried, ...players(book), ...THEMES.map(accessible)]);

@@ -130,7 +130,17 @@ async function walk([name, whatIf]) {
     const parts = place()[0];
     press("Home");
     const text = (part) => (part && !part.classList.contains("none") ? part.textContent.trim() : "");
+    // What a record says stands there in the language of the page.
+    const words = Object.entries(JSON.parse(document.querySelector("script.words")?.textContent ?? "{}"));
+    const recorded = new Map(words.map(([english, word]) => [word, english]));
+    const english = (text) => recorded.get(text) ?? text;
+    const left = new Set();
     const look = () => {
+        if (words.length) {
+            for (const part of section.querySelectorAll(".pl-state, .pl-flags, .pl-queue .pl-what, .pl-count, .pl-box .pl-note, .pl-fate")) {
+                if (/^[a-z]/.test(text(part))) left.add(text(part));
+            }
+        }
         const line = section.querySelector(".pl-line.now");
         const packet = section.querySelector(".pl-packet.now");
         return {
@@ -141,21 +151,21 @@ async function walk([name, whatIf]) {
                 file: (section.querySelector(".pl-code .pl-head [aria-pressed=true]") ?? section.querySelector(".pl-code .pl-head div")).textContent,
             },
             printed: [...section.querySelectorAll(".pl-output .pl-scroll > div")].map((one) => one.textContent),
-            said: [...section.querySelectorAll(".pl-said code")].map((one) => one.textContent),
+            said: [...section.querySelectorAll(".pl-said code")].map((one) => english(one.textContent)),
             what: section.querySelector(".pl-words .pl-kind").textContent,
             heads: [...section.querySelectorAll(".pl-side")].map(text).join(" "),
             isOld: [...section.querySelectorAll(".pl-words .pl-remark")].some((one) => /as they were|之前/.test(one.textContent)),
             packet: packet && {
-                kind: text(packet.querySelector(".pl-flags")), fate: text(packet.querySelector(".pl-fate")), data: [...packet.querySelectorAll(".pl-data")].map(text).join(" "),
+                kind: english(text(packet.querySelector(".pl-flags"))), fate: text(packet.querySelector(".pl-fate")), data: [...packet.querySelectorAll(".pl-data")].map(text).join(" "),
                 to: /to-(left|right)/.exec(packet.className)?.[1],
             },
             boxes: [...section.querySelectorAll(".pl-box:not([hidden])")].map((box) => ({
                 name: text(box.querySelector(".pl-name b")), side: box.classList.contains("left") ? "left" : "right",
                 ends: [...box.querySelectorAll(".pl-ends")].map(text).filter(Boolean).join(" ").replace(" 到 ", " to ").replace(/^在 /, "at "),
-                state: text(box.querySelector(".pl-state")),
+                state: english(text(box.querySelector(".pl-state"))),
                 queues: Object.fromEntries([...box.querySelectorAll(".pl-queue:not(.none)")].map((queue) => [
-                    text(queue.querySelector(".pl-what")).replace("accept 队列", "accept queue"),
-                    text(queue.querySelector(".pl-count")).split("→").pop().trim().replace("非空", "not empty").replace("空", "empty"),
+                    english(text(queue.querySelector(".pl-what"))),
+                    english(text(queue.querySelector(".pl-count")).split("→").pop().trim()),
                 ])),
             })),
         };
@@ -174,7 +184,7 @@ async function walk([name, whatIf]) {
     const last = place()[0];
     press("Home");
     const early = [...section.querySelectorAll(".pl-box")].filter((box) => box.checkVisibility()).length;
-    return { seen, total, parts, last, wide, early };
+    return { seen, total, parts, last, wide, early, left: [...left] };
 }
 
 /** All parts of a page that come when they are near the screen. */
@@ -201,6 +211,7 @@ function differences(record, walked, sources) {
     const { steps, printed } = record;
     must(walked.total === steps.length, `has ${walked.total} steps, and the record ${steps.length}`);
     must(walked.last === walked.total, "goes on behind its last step");
+    must(!walked.left.length, `says in English: ${walked.left.join(", ")}`);
     must(walked.early === 0, `shows ${walked.early} sockets when it is back at the start`);
     const sides = {};
     // (A sender and a receiver are not called client and server.)

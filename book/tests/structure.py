@@ -441,6 +441,22 @@ def check_editions(pages):
             mistake(name, "the two editions do not lead to each other")
 
 
+def check_labels():
+    """What mdBook says of itself is Chinese in the Chinese edition, also where no script runs."""
+    for path in sorted((HTML / "zh").glob("*.html")):
+        if path.name == "toc.html":
+            continue  # the titles of the chapters
+        page = re.sub("<!--.*?-->|<script.*?</script>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        if path.name != "404.html":
+            page = re.sub("<main>.*</main>", "", page, flags=re.DOTALL)
+        said = re.findall(r'\b(?:title|aria-label|placeholder)="([^"]*)"|>([^<>]*)<', page)
+        for text in {(attribute or text).strip() for attribute, text in said}:
+            if re.search("[A-Za-z]{3}", text) and not re.search("[\u4e00-\u9fff]", text) and text not in ("Ayu", "Esc"):
+                mistake(f"zh/{path.name}", f"mdBook says '{text}' there, in English")
+        if path.name == "404.html" and not re.search('<base href="[^"]*/zh/">', page):
+            mistake(f"zh/{path.name}", "leads to the English pages")
+
+
 def main():
     pages = {
         path.relative_to(HTML).as_posix(): Page(path)
@@ -451,6 +467,7 @@ def main():
     check_links(pages)
     check_pages(pages)
     check_editions(pages)
+    check_labels()
     check_pictures()
     texts = chapters()
     check_shown(texts)

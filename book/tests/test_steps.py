@@ -8,7 +8,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from steps import atlas, drawings, examples, follow, guesses, measured, po, records, rust
+from steps import atlas, drawings, examples, finish, follow, guesses, measured, po, records, rust, wording
 from steps.__main__ import process
 from steps.directives import Directives, Shared
 from steps.edition import Edition
@@ -250,6 +250,52 @@ class Comments(unittest.TestCase):
         self.assertEqual(examples.wrap("用 `let mut` 写（见下）", 12), ["用 `let mut`", "写（见下）"])
 
 
+class Wording(unittest.TestCase):
+    # What each rule finds, in the order of the rules.
+    WRONG = [
+        "积压为 0", "调用一去不返", "回声服务端", "连接准许", "没有人监听", "内核的回答是错误", "接收一段文本",
+        "屏幕上的文本", "三个词都不一样", "由一个测试来检查", "「数据」",
+        '他说"你好"', "先绑定,再监听", "监听（3)和接受(4)", "等一等...", "用TCP连接", "连接 ，然后",
+    ]
+
+    def test_each_rule_finds_what_it_is_for(self):
+        self.assertEqual(len(self.WRONG), len(wording.RULES))
+        for text, (rule, instead) in zip(self.WRONG, wording.RULES):
+            self.assertRegex(text, rule)
+            self.assertIn(instead, [one for *_, one in wording.places(text)], text)
+
+    def test_what_is_right_and_what_is_not_said(self):
+        for text in [
+            "全连接队列的长度上限（backlog）为 0。", "问题的回答在下面。", "这是文本文件，用 UTF-8 编码。", "“数据”，三个参数。",
+            "连接 `积压`，", "```text\n积压(1)\n```", "见[下一步](积压.md)。", "<http://127.0.0.1:3000>，然后",
+            "- **Linux**: Try again 请再试(一次) (EAGAIN)", "{{#answer 14_full_queue // 积压}} 内核完成握手。", "**连接。** 服务端监听。",
+            "| 地址 | `127.0.0.1:8090` |", "长度为 1.5 倍；见 127.0.0.1:8090。", "<!-- follows 积压 -->",
+        ]:
+            self.assertEqual(list(wording.places(text)), [], text)
+
+    def test_the_words_of_a_directive_and_the_line(self):
+        text = "# 一页\n\n```sh\nls\n```\n\n{{#change 03_listen.no_room // 积压为 0。}}\n"
+        self.assertEqual([(number, around) for number, around, _ in wording.places(text)], [(7, "积压为 0。")])
+
+    def test_each_file_that_is_chinese(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            po_file = 'msgid "a queue"\nmsgstr "积压"\n\n#, fuzzy\nmsgid "old"\nmsgstr "准许"\n'
+            files = {
+                "README.zh.md": "# 积压\n", "README.md": "# 积压\n", "book/zh/a.md": "# 积压\n", "book/src/a.md": "# 积压\n",
+                "book/zh/your_turn/b.md": "# 积压\n", "book/zh/words.po": po_file, "src/help_zh.po": po_file, "tools/grade/zh.po": po_file,
+                "book/zh/drawing.json": '{"queue": "积压"}',
+            }
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text, encoding="utf-8")
+            self.assertEqual([one.partition(":")[0] for one in wording.found(root)], [
+                "book/zh/a.md, line 1", "book/zh/your_turn/b.md, line 1", "README.zh.md, line 1",
+                "book/zh/words.po, 'a queue'", "src/help_zh.po, 'a queue'", "tools/grade/zh.po, 'a queue'",
+                "book/zh/drawing.json, 'queue'",
+            ])
+
+
 class Rust(unittest.TestCase):
     def test_what_a_program_uses(self):
         for code, names in [
@@ -274,6 +320,8 @@ class Output(unittest.TestCase):
             ("client 1  connect     connected, from 127.0.0.1:PORT2", "connected, from ADDRESS"),
             ("server    recv        5 bytes: \"hello\"", 'N bytes: "…"'),
             ("                      Then press Enter", "Then press Enter"),
+            ("  line 20: let client = TcpStream::connect(here)?;", "line N: …"),
+            ("warning: unused variable: `peer`", "warning: unused variable: `…`"),
         ]:
             self.assertEqual(examples.pattern(line), wanted)
 
@@ -324,6 +372,19 @@ class Drawings(unittest.TestCase):
             self.assertEqual(shown.count("How to read it"), links)
             self.assertEqual(shown.count("The program prints:"), len(examples.printed("06_close_udp")))
 
+    def test_a_note_in_words(self):
+        words = {
+            "(a process ended)": "（一个进程结束了）", "(exited with {status})": "（退出状态 {status}）", "queue lengths": "队列长度",
+            "{number} times in all, each with its own {own}": "共 {number} 次，各有自己的 {own}", "{one} and {other}": "{one} 和 {other}",
+        }
+        for line, said in [
+            ("(a process ended)", "（一个进程结束了）"), ("(exited with 1)", "（退出状态 1）"),
+            ("9 times in all, each with its own PORT", "共 9 次，各有自己的 PORT"),
+            ("9 times in all, each with its own FD, PORT and queue lengths", "共 9 次，各有自己的 FD, PORT 和 队列长度"),
+            ("accept4(FD1) = FD2", "accept4(FD1) = FD2"),
+        ]:
+            self.assertEqual(drawings.note(words, line), said)
+
     def test_what_went_wrong(self):
         with self.answer((1, "", "no such line\n")), self.assertRaisesRegex(Mistake, "drawn: no such line$"):
             drawings.draw([("04_accept",)], {})
@@ -355,6 +416,29 @@ class Measured(unittest.TestCase):
         self.assertIn("| round trips | C, epoll | 1,000 | 123,456 1/s | 120,000 to 130,000 |", text)
         self.assertNotIn("zero", text)
         self.assertNotIn("buffer", text)
+
+    SVG = (
+        "<svg><title>Many clients</title>"
+        "<desc>round trips a second. C, epoll: 10: 1; 100: 2. poll: 10: 3. C, epoll and more: 4.</desc>"
+        '<text x="1">round trips a second</text><text>1,000</text><text>poll</text><text>C, epoll</text></svg>\n'
+    )
+
+    def test_in_chinese(self):
+        (measured.RESULTS / "active.svg").write_text(self.SVG, encoding="utf-8")
+        (measured.RESULTS / "active.csv").write_text(self.CSV.replace("a machine", '"One, 2 cores"'), encoding="utf-8")
+        words = ["round trips", "C, epoll", "ratio", "Many clients", "round trips a second"]
+        self.assertEqual(measured.labels("active"), words)
+        chinese = Edition("zh")
+        chinese.catalogues["labels"] = dict(zip(words, ["往返次数", "C，epoll", "比值", "许多客户端", "每秒往返次数"]))
+        chinese.catalogues["words"] = {"{} to {}": "{} 到 {}", "middle half": "中间一半", "{} cores": "{} 个核"}
+        text = Directives(chinese, {}).expand("{{#measured active}}")
+        self.assertIn(
+            "<svg><title>许多客户端</title><desc>每秒往返次数. C，epoll: 10: 1; 100: 2. poll: 10: 3. C, epoll and more: 4.</desc>"
+            '<text x="1">每秒往返次数</text><text>1,000</text><text>poll</text><text>C，epoll</text></svg>\n', text,
+        )
+        self.assertIn("| 中间一半 |", text)
+        self.assertIn("| 往返次数 | C，epoll | 1,000 | 123,456 1/s | 120,000 到 130,000 |", text)
+        self.assertIn("One, 2 个核", text)
 
     def test_a_number_inside_a_line(self):
         self.assertEqual(self.expand("It is {{#number active // ratio // 25_poll // 1000}}."), "It is 0.97.")
@@ -820,10 +904,93 @@ class OnThePages(unittest.TestCase):
         self.assertNotIn("what-if", Directives(Edition(), {("04_accept",): ""}, Shared(page)).expand(page)
                          if not examples.has_timeline("04_accept.send_on_the_listener") else "")
 
+    def test_the_comments_of_a_solution_are_translated(self):
+        chinese = Edition("zh")
+        chinese.catalogues["solutions"]["An echo server: every client gets back what it sends."] = "一个回显服务端"
+        text = Directives(chinese, {}).expand("{{#your_turn 05_echo // 原因。}}")
+        self.assertIn("\n//! 一个回显服务端\n", text[text.index(chinese.word("solution")):])
+
+    def test_what_the_players_say_in_chinese(self):
+        chinese = Edition("zh")
+        page = "# A\n\n{{#player 04_connect}}\n\n{{#player 02_bind}}\n"
+        with unittest.mock.patch.object(Directives, "put_sequence", lambda *_: ""):
+            text, english = (Directives(one, {}, Shared(page)).expand(page) for one in (chinese, Edition()))
+        self.assertNotIn('class="words"', english)
+        (words,) = re.findall('<script type="application/json" class="words">(.*)</script>', text)
+        words = json.loads(words)
+        self.assertEqual(words["not empty"], chinese.translation("player", "not empty"))
+        self.assertEqual(words["unconnected"], chinese.drawing["unconnected"])
+        # A note of one of the changes.
+        self.assertIn("1", words["(exited with 1)"])
+        self.assertNotIn("(killed by SIGTERM)", words)
+
+    def test_what_a_change_prints_is_explained_in_chinese(self):
+        chinese = Edition("zh")
+        chinese.catalogues["output"]["line N: …"] = "错误所在的行"
+        change = "{{#change 03_listen.no_listen // 原因。}}"
+        text = Directives(chinese, {}).expand(change)
+        fold = f"<summary>{chinese.word('output')}</summary>\n\n"
+        self.assertLess(text.index("  why: the machine answered"), text.index(fold))
+        self.assertIn("- `` line N: … `` 错误所在的行\n", text[text.index(fold):])
+        self.assertLess(text.index("错误所在的行"), text.index("原因。"))
+        self.assertNotIn("</summary>\n\n- ``", Directives(Edition(), {}).expand(change))
+        # What the chat's programs print is in Chinese itself.
+        self.assertNotIn(fold, Directives(chinese, {}).expand("{{#change 07_chat_server.second_client}}"))
+
     def test_the_answer_is_folded(self):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]
         self.assertIn("### What the kernel did\n\n<details>\n", text)
         self.assertIn("It did.\n\n</details>\n\n## B\n", text)
+
+
+class Finish(unittest.TestCase):
+    PAGE = (
+        '<title>Page not found - It</title>\n<h2>Keyboard shortcuts</h2><a title="Print this book" href="print.html"></a>\n'
+        '<main><h1>Themes</h1><p title="Themes">LABEL</p></main>\n<nav aria-label="Page navigation"></nav>\n'
+        '    <script src="../elasticlunr-1a.min.js"></script>\n    <script src="../searcher-2b.js"></script>\n'
+        '    <script src="../look/search-3c.js"></script>\n    <script src="../look/errors-4d.js"></script>\n'
+        '    <script src="../look/steps-5e.js"></script>\n'
+    )
+
+    def test_our_search_stands_before_that_of_mdbook(self):
+        page = finish.with_our_search_first(self.PAGE)
+        order = re.findall(r"(\w+)-\w+(?:\.min)?\.js", page)
+        self.assertEqual(order, ["elasticlunr", "search", "errors", "searcher", "steps"])
+        self.assertEqual(finish.with_our_search_first(page), page)
+        for name in ("searcher", "look/errors"):
+            with self.assertRaisesRegex(Mistake, "once each"):
+                finish.with_our_search_first(self.PAGE.replace(name, "other"))
+
+    def test_its_labels_and_not_the_text_of_the_page(self):
+        said = set()
+        words = {"Themes": "主题", "Print this book": "打印本书", "Page navigation": "翻页", "Keyboard shortcuts": "快捷键"}
+        page = finish.frame_in_language(self.PAGE, words, said)
+        self.assertIn('<h2>快捷键</h2><a title="打印本书" href="print.html">', page)
+        self.assertIn('<main><h1>Themes</h1><p title="Themes">LABEL</p></main>\n<nav aria-label="翻页">', page)
+        self.assertEqual(said, words.keys() - {"Themes"})
+        self.assertEqual(finish.in_language("x.title = 'Themes'; f(theme)", words, said), "x.title = '主题'; f(theme)")
+
+    def test_a_folder(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            labels = "".join(f'<p title="{label}"></p>' for label in finish.LABELS)
+            pages = {"a.html": labels + self.PAGE, "404.html": self.PAGE.replace("LABEL", finish.LABELS[-1]), "toc.html": "<a>Themes</a>"}
+            for edition in (folder, folder / "zh"):
+                edition.mkdir(exist_ok=True)
+                for file, text in pages.items():
+                    (edition / file).write_text(text, encoding="utf-8")
+                (edition / "book-1a.js").write_text("'Copied!'", encoding="utf-8")
+            finish.main(folder)
+            chinese = Edition("zh")
+            words = [chinese.translation("mdbook", text) for text in ("Copied!", finish.LABELS[-1], finish.BEGIN)]
+            self.assertNotIn(None, words)
+            self.assertEqual(read(folder / "zh" / "book-1a.js"), f"'{words[0]}'")
+            self.assertEqual(read(folder / "book-1a.js"), "'Copied!'")
+            self.assertIn(f">{words[1]}<", read(folder / "zh" / "404.html"))
+            self.assertIn(f'<p lang="zh-CN">{words[1]} <a href="zh/index.html" hreflang="zh-CN">{words[2]}</a></p>', read(folder / "404.html"))
+            (folder / "a.html").write_text(self.PAGE, encoding="utf-8")
+            with self.assertRaisesRegex(Mistake, "mdBook does not say 'Table of contents' any more"):
+                finish.finish(folder, Edition())
 
 
 class Atlas(unittest.TestCase):
