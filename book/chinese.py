@@ -106,7 +106,7 @@ def halves(path):
 
 # What stands in src/*.rs and is not said in another language: commands, what goes over the wire,
 # the line of the lessons, the system's own number and words.
-NOT_TRANSLATED = r"failed to lookup|emporary failure|Try again|cargo run|Hello, |Server received: |waits for you\.| \(os error"
+NOT_TRANSLATED = r"failed to lookup|emporary failure|Try again|cargo run|Hello, |Server received: |waits for you\.| \(os error|, the first of"
 
 
 def messages_of_programs():
