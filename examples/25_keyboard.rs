@@ -222,23 +222,20 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// With an address, somebody who types is you. A name may have several
-/// addresses: each is tried, until one answers (step 17).
+/// addresses: `or_else` tries the next one as long as none has answered.
 fn with_you(name: &str) -> Result<(), Failure> {
     let mut outcome = Err("the name has no address".into());
     for address in name.to_socket_addrs()? {
-        let connected = TcpStream::connect_timeout(&address, PATIENCE);
-        outcome = connected.at(address);
-        if outcome.is_ok() {
-            break;
-        }
+        outcome = outcome.or_else(|_: Failure| {
+            TcpStream::connect_timeout(&address, PATIENCE).at(address)
+        });
     }
     let server = outcome?;
     server.set_write_timeout(Some(PATIENCE))?;
     let address = server.peer_addr()?;
     let mut client = Client::new(server, keyboard()?, show);
-    while client.turn().at(address)? {
-        // (Each turn shows and sends what there is.)
-    }
+    // (Each turn shows and sends what there is.)
+    while client.turn().at(address)? {}
     Ok(())
 }
 

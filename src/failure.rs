@@ -11,8 +11,8 @@ use std::panic::Location;
 use std::path::Path;
 
 use crate::lang::Lang;
-use crate::quote::{A_CALL, Quote};
-use crate::words::{Refusal, advice, in_words};
+use crate::quote::Quote;
+use crate::words::{A_CALL, Refusal, advice, in_words};
 
 /// Why an example ended early. `?` makes one of an [`io::Error`], or of a
 /// text, and notes the line in which it stands.

@@ -1,7 +1,6 @@
 //! The line of an example in which a call failed, and which call that is.
 
-/// What a call is named that the line does not tell.
-pub const A_CALL: &str = "a call";
+use crate::words::A_CALL;
 
 /// A statement of an example, and a place in it.
 pub struct Quote {

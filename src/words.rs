@@ -4,7 +4,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use crate::quote::A_CALL;
+/// What a call is named that the line does not tell.
+pub const A_CALL: &str = "a call";
 
 /// What the kernel answered: `granted`, or its refusal [`in_words`].
 pub fn answer<T, E: Refusal>(result: &Result<T, E>) -> String {
