@@ -295,7 +295,7 @@ pub fn advice(
         ErrorKind::WouldBlock if call == A_CALL => (
             "a limit of time is over (or the socket doesn't wait), and the \
              other end has sent nothing, or takes nothing",
-            "look what the other end waits for; or a longer limit",
+            "look at what the other end waits for; or a longer limit",
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => (
             "no answer came in time: nobody is at that address, a firewall \
