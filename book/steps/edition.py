@@ -55,6 +55,8 @@ WORDS = {
 PLAYER = {
     "no descriptor yet": "no descriptor yet",
     "descriptor still open": "descriptor still open",
+    "descriptor closed": "descriptor closed",
+    "has a descriptor": "has a descriptor",
     "bound, its port not seen yet": "bind(",
     "gone": "",
     "closed by the program": "",
