@@ -9,7 +9,7 @@ const chinese = document.documentElement.lang.startsWith("zh");
 const say = (en, zh) => (chinese ? zh : en);
 /** What a record says, in the language of the page. */
 const words = JSON.parse(document.querySelector("script.words")?.textContent ?? "{}");
-const said = (text) => words[text] ?? text;
+const said = (text) => words[text] ?? text; // (With String.replace, too.)
 
 const is = (value) => value !== null && value !== false && value !== undefined;
 /** An element: attributes (functions are listeners) and children; null and false are left out. */
@@ -833,7 +833,8 @@ class Player {
     } else {
       parts.push(p("kind", this.kind(step)));
       if (!/^\(the kernel, by itself\)$/.test(step.text.join())) {
-        parts.push(div("said", step.text.map((text) => make("code", {}, said(text).replace(/ -> /g, " → ")))));
+        const own = (text) => (step.kind === "look" ? text.replace(/[a-z][a-z ]*(?= ->| \d|,|$)/g, said) : said(text));
+        parts.push(div("said", step.text.map((text) => make("code", {}, own(text).replace(/ -> /g, " → ")))));
       }
       if (run.stale[now]) {
         parts.push(p("remark", say(

@@ -127,6 +127,7 @@ class Directives:
         self.shared = shared or Shared()
         self.before = ""  # what stands above the directive
         self.has_translated_code = self.has_words = False
+        self.explained = set()  # lines of runs
         self.table = {
             name.removeprefix("put_"): getattr(self, name)
             for name in dir(self) if name.startswith("put_")
@@ -265,7 +266,8 @@ class Directives:
         examples_there = {one for name, programs in self.shared.players.items() for one in (name, *programs)}
         runs = [run for name in sorted(examples_there) for run in examples.timelines(name)]
         notes = dict.fromkeys(note for run in runs for note in examples.notes(run))
-        return [guesses.script("words", self.edition.words_of_player(notes))]
+        text = "".join(map(examples.record, runs))
+        return [guesses.script("words", self.edition.words_of_players(text, notes))]
 
     def at_step(self, kind, name, words, number=""):
         if name not in self.shared.players:
@@ -325,7 +327,9 @@ class Directives:
 
     def put_transcript(self, name):
         lines = examples.transcript(name, self.edition.language)
-        text = fence("text", "\n".join(lines)) + self.in_words(examples.output(name))
+        patterns = examples.output(name)
+        said = self.new_in_words if self.explained.issuperset(patterns) else self.in_words
+        text = fence("text", "\n".join(lines)) + said(patterns)
         windows = f"{name}@windows"
         if is_recorded(EXAMPLES / "transcripts", windows):
             other = fence("text", "\n".join(examples.transcript(windows)))
@@ -333,14 +337,22 @@ class Directives:
         return text
 
     def in_words(self, patterns):
-        """In another language: what the lines of a run say, each once."""
+        """In another language: what the lines of a run say."""
         if self.edition.is_english or not patterns:
             return ""
+        self.explained.update(patterns)
         lines = [
             f"- `` {line} `` {self.edition.translation('output', line) or self.edition.word('untranslated')}"
             for line in patterns
         ]
         return "\n\n" + fold(self.edition.word("output"), "\n".join(lines))
+
+    def new_in_words(self, patterns):
+        """Of a run that is much like one above: only what was not explained yet."""
+        new = [line for line in patterns if line not in self.explained]
+        if self.edition.is_english or new or not patterns:
+            return self.in_words(new)
+        return f"\n\n{self.edition.word('output above')}"
 
     def put_result(self, name):
         return fold(self.edition.word("result"), self.put_transcript(name))
@@ -372,7 +384,7 @@ class Directives:
         else:
             to_do = fence("sh", self.command(name, what))
         outcome = recorded(folder, in_language(folder, title, "snap", self.edition.language))
-        content = fence("text", outcome) + self.in_words(examples.output_of_change(title)) + "\n\n" + why
+        content = fence("text", outcome) + self.new_in_words(examples.output_of_change(title)) + "\n\n" + why
         return what_if + to_do + "\n\n" + fold(self.edition.word("outcome"), content.strip())
 
     def what_if(self, player, title):

@@ -16,6 +16,7 @@ WORDS = {
     "windows": "On Windows",
     "result": "What it prints",
     "output": "What these lines mean",
+    "output above": "What these lines mean is explained above.",
     "change": "In {}, from line {} on:",
     "and": " and ",
     "client": "Then start {}.",
@@ -49,21 +50,24 @@ WORDS = {
     "no page": "This page has not been translated yet.",
 }
 
-# What the players say of a record that the drawing of it does not (book/look/player.js).
-PLAYER = [
-    "no descriptor yet",
-    "descriptor still open",
-    "bound, its port not seen yet",
-    "gone",
-    "closed by the program",
-    "not empty",
-    "ICMP: host unreachable",
-    "sent again",
-    "lost on the way",
-    "late",
-    "twice",
-    "(not shown: calls on other sockets than those of the internet)",
-]
+# What the players say of a record that the drawing of it does not (book/look/player.js), and the words
+# in the record that it is said for.
+PLAYER = {
+    "no descriptor yet": "no descriptor yet",
+    "descriptor still open": "descriptor still open",
+    "descriptor closed": "descriptor closed",
+    "has a descriptor": "has a descriptor",
+    "bound, its port not seen yet": "bind(",
+    "gone": "",
+    "closed by the program": "",
+    "not empty": "not empty",
+    "ICMP: host unreachable": "ICMP: host unreachable",
+    "sent again": ", again",
+    "lost on the way": ", lost",
+    "late": ", late",
+    "twice": ", twice",
+    "(not shown: calls on other sockets than those of the internet)": "(not shown: calls on other",
+}
 # And what it does.
 OF_DRAWING = ["unbound", "unconnected", "connected", "accept queue", "empty", "datagram", "ICMP: port unreachable"]
 
@@ -103,10 +107,10 @@ class Edition:
         """Of a picture, or of what was measured."""
         return self.translation("labels", english) or english
 
-    def words_of_player(self, notes):
-        """What a player says in this language, and these notes of its records; nothing in English."""
-        words = {text: self.translation("player", text) for text in PLAYER}
-        words |= {text: self.drawing.get(text) for text in OF_DRAWING}
+    def words_of_players(self, records, notes):
+        """What players say in this language of these records, and their notes."""
+        words = {text: self.translation("player", text) for text, of in PLAYER.items() if of in records}
+        words |= {text: self.drawing.get(text) for text in OF_DRAWING if text in records}
         words |= {text: words.get(text) or drawings.note(self.drawing, text) for text in notes}
         return {text: word for text, word in words.items() if word and word != text}
 

@@ -3,6 +3,7 @@
 - Scripts that change its search stand before its own, which may search as soon as it is there.
 - Its own labels are in the language of the edition, also where no script runs (book/zh/mdbook.po).
 - The page for an address that leads nowhere is in both languages: a server may have one such page for all.
+- What stands around the text of a page is not indented: that is 3,000 bytes of each.
 """
 
 import re
@@ -74,10 +75,14 @@ def in_language(text, words, said):
 
 
 def frame_in_language(page, words, said):
-    """What stands around the text of a page; of that text nothing."""
+    """What stands around the text of a page, and is the same on each; of that text nothing."""
+
+    def frame(text):
+        return re.sub(r"\n\s+", "\n", in_language(text, words, said))
+
     before, main, rest = page.partition("<main>")
     text, end, after = rest.partition("</main>")
-    return in_language(before, words, said) + main + text + end + in_language(after, words, said)
+    return frame(before) + main + text + end + frame(after)
 
 
 def finish(folder, edition):

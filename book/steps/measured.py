@@ -12,7 +12,7 @@ RESULTS = ROOT / "tools" / "measure" / "results"
 # What is in the results to judge them by, and not in the tables of the book.
 JUDGES = ("zero", "served, each its own answer")
 # The same in any language.
-NAME = re.compile(r"(?:asyncio|poll|socket2|std|tokio|Rust|Python)(?: \(\w+\))?|\d+ [KM]iB")
+NAME = re.compile(r"(?:asyncio|poll|pool|socket2|std|tokio|Rust|Python)(?: \(\w+\))?|\d+ [KM]iB")
 
 
 def rows(name):

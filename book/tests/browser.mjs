@@ -37,14 +37,14 @@ const IN_THE_FIELD = {
     "丢包": "15-datagrams.html glossary.html",
     "三次握手": "connection.html 04-accept-connect.html 14-full-queue.html glossary.html",
     "四次挥手": "06-close.html connection.html glossary.html",
-    "半连接队列": "14-full-queue.html glossary.html",
+    "半连接队列": "14-full-queue.html connection.html no-call-fails.html glossary.html",
     "全连接队列": "14-full-queue.html 03-listen.html glossary.html",
     "延迟确认": "19-small-packets.html glossary.html",
     "优雅停机": "16-one-at-a-time.html 20-last-words.html glossary.html",
     "放大攻击": "28-many-peers.html glossary.html",
     "多线程": "16-one-at-a-time.html which-one.html glossary.html",
     "心跳": "18-silent-peer.html glossary.html",
-    "长连接": "18-silent-peer.html glossary.html",
+    "长连接": "08-address-in-use.html 18-silent-peer.html which-one.html glossary.html",
     "端口占用": "08-address-in-use.html error-atlas.html glossary.html",
 };
 // What people paste, in either edition: the entry of the atlas that it must lead to first.

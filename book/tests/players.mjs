@@ -134,9 +134,14 @@ async function walk([name, whatIf]) {
     const words = Object.entries(JSON.parse(document.querySelector("script.words")?.textContent ?? "{}"));
     const recorded = new Map(words.map(([english, word]) => [word, english]));
     const english = (text) => recorded.get(text) ?? text;
+    const longest = [...recorded].sort(([one], [other]) => other.length - one.length);
+    const lineInEnglish = (line) => longest.reduce((all, [word, english]) => all.replaceAll(word, english), line);
     const left = new Set();
     const look = () => {
         if (words.length) {
+            for (const { textContent } of section.querySelectorAll(".pl-said code")) {
+                if (/: .*\b(empty|unbound|unconnected|connected|queue|descriptor)( →|,| \d|$)/.test(textContent) && !textContent.includes("(")) left.add(textContent);
+            }
             for (const part of section.querySelectorAll(".pl-state, .pl-flags, .pl-queue .pl-what, .pl-count, .pl-box .pl-note, .pl-fate")) {
                 if (/^[a-z]/.test(text(part))) left.add(text(part));
             }
@@ -151,7 +156,7 @@ async function walk([name, whatIf]) {
                 file: (section.querySelector(".pl-code .pl-head [aria-pressed=true]") ?? section.querySelector(".pl-code .pl-head div")).textContent,
             },
             printed: [...section.querySelectorAll(".pl-output .pl-scroll > div")].map((one) => one.textContent),
-            said: [...section.querySelectorAll(".pl-said code")].map((one) => english(one.textContent)),
+            said: [...section.querySelectorAll(".pl-said code")].map((one) => lineInEnglish(one.textContent)),
             what: section.querySelector(".pl-words .pl-kind").textContent,
             heads: [...section.querySelectorAll(".pl-side")].map(text).join(" "),
             isOld: [...section.querySelectorAll(".pl-words .pl-remark")].some((one) => /as they were|之前/.test(one.textContent)),

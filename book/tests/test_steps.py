@@ -918,8 +918,52 @@ class OnThePages(unittest.TestCase):
         self.assertNotIn('class="words"', english)
         (words,) = re.findall('<script type="application/json" class="words">(.*)</script>', text)
         words = json.loads(words)
-        self.assertEqual(words["not empty"], chinese.translation("player", "not empty"))
+        self.assertEqual(words["gone"], chinese.translation("player", "gone"))
         self.assertEqual(words["unconnected"], chinese.drawing["unconnected"])
+        # Nothing of what these records do not say.
+        self.assertNotIn("lost on the way", words)
+        # A note of one of the changes.
+        self.assertIn("1", words["(exited with 1)"])
+        self.assertNotIn("(killed by SIGTERM)", words)
+
+    def test_what_a_change_prints_is_explained_in_chinese(self):
+        chinese = Edition("zh")
+        chinese.catalogues["output"]["line N: …"] = "错误所在的行"
+        change = "{{#change 03_listen.no_listen // 原因。}}"
+        text = Directives(chinese, {}).expand(change)
+        fold = f"<summary>{chinese.word('output')}</summary>\n\n"
+        self.assertLess(text.index("  why: the machine answered"), text.index(fold))
+        self.assertIn("- `` line N: … `` 错误所在的行\n", text[text.index(fold):])
+        self.assertLess(text.index("错误所在的行"), text.index("原因。"))
+        self.assertNotIn("</summary>\n\n- ``", Directives(Edition(), {}).expand(change))
+        # What was explained with the example is not explained again.
+        text = Directives(chinese, {}).expand("{{#transcript 03_listen}}\n\n" + change)
+        self.assertEqual(text.count("- `` connection refused ``"), 1)
+        self.assertEqual(text.count(fold), 2)
+        self.assertIn(chinese.word("output above"), Directives(chinese, {}).expand(change + "\n\n" + change))
+        # What the chat's programs print is in Chinese itself.
+        chat = Directives(chinese, {}).expand("{{#change 07_chat_server.second_client}}")
+        self.assertNotIn(fold, chat)
+        self.assertNotIn(chinese.word("output above"), chat)
+
+    def test_the_comments_of_a_solution_are_translated(self):
+        chinese = Edition("zh")
+        chinese.catalogues["solutions"]["An echo server: every client gets back what it sends."] = "一个回显服务端"
+        text = Directives(chinese, {}).expand("{{#your_turn 05_echo // 原因。}}")
+        self.assertIn("\n//! 一个回显服务端\n", text[text.index(chinese.word("solution")):])
+
+    def test_what_the_players_say_in_chinese(self):
+        chinese = Edition("zh")
+        page = "# A\n\n{{#player 04_connect}}\n\n{{#player 02_bind}}\n"
+        with unittest.mock.patch.object(Directives, "put_sequence", lambda *_: ""):
+            text, english = (Directives(one, {}, Shared(page)).expand(page) for one in (chinese, Edition()))
+        self.assertNotIn('class="words"', english)
+        (words,) = re.findall('<script type="application/json" class="words">(.*)</script>', text)
+        words = json.loads(words)
+        self.assertEqual(words["gone"], chinese.translation("player", "gone"))
+        self.assertEqual(words["unconnected"], chinese.drawing["unconnected"])
+        # Nothing of what these records do not say.
+        self.assertNotIn("lost on the way", words)
         # A note of one of the changes.
         self.assertIn("1", words["(exited with 1)"])
         self.assertNotIn("(killed by SIGTERM)", words)
@@ -966,6 +1010,7 @@ class Finish(unittest.TestCase):
         words = {"Themes": "主题", "Print this book": "打印本书", "Page navigation": "翻页", "Keyboard shortcuts": "快捷键"}
         page = finish.frame_in_language(self.PAGE, words, said)
         self.assertIn('<h2>快捷键</h2><a title="打印本书" href="print.html">', page)
+        self.assertIn('\n<script src="../searcher', page)
         self.assertIn('<main><h1>Themes</h1><p title="Themes">LABEL</p></main>\n<nav aria-label="翻页">', page)
         self.assertEqual(said, words.keys() - {"Themes"})
         self.assertEqual(finish.in_language("x.title = 'Themes'; f(theme)", words, said), "x.title = '主题'; f(theme)")
