@@ -14,6 +14,7 @@
 //! these exercises alone.
 
 mod causes;
+mod chinese;
 mod command_line;
 mod elsewhere;
 mod lists;
