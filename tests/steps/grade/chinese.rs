@@ -25,19 +25,13 @@ fn grade_speaks_chinese() {
     wrong_echo(folder.path());
     let grade = |arguments: &[&str]| {
         let mut grade = grader(&folder.path().join("notes"));
-        grade
-            .current_dir(&folder)
-            .env("LANG", "zh_CN.UTF-8")
-            .args(arguments);
+        grade.current_dir(&folder).env("LANG", "zh_CN.UTF-8").args(arguments);
         grade.args(["--", "python3", "my_echo.py"]);
         grade
     };
     let (status, shown, _) = judged(&mut grade(&["05_echo"]));
     // (Only where there is a tracer.)
-    let shown: Vec<_> = shown
-        .lines()
-        .filter(|line| !line.starts_with("  逐步查看："))
-        .collect();
+    let shown: Vec<_> = shown.lines().filter(|line| !line.starts_with("  逐步查看：")).collect();
     assert_eq!(status, 1);
     assert_eq!(
         shown.join("\n"),
@@ -60,16 +54,12 @@ fn grade_speaks_chinese() {
   要提示：grade 05_echo --hint -- python3 my_echo.py"
     );
     for number in ["1", "2"] {
-        let (status, shown, errors) =
-            outcome(grade(&["05_echo", "--hint"]).output());
+        let (status, shown, errors) = outcome(grade(&["05_echo", "--hint"]).output());
         assert_eq!((status, errors.as_str()), (0, ""), "{shown}");
         let (first, hint) = shown.split_once("\n\n").expect("two parts");
         assert_eq!(first, format!("提示 {number}（共 4 条）："));
-        let words = if number == "1" {
-            "外层接受客户端"
-        } else {
-            "`data = client.recv(1024)`"
-        };
+        let words =
+            if number == "1" { "外层接受客户端" } else { "`data = client.recv(1024)`" };
         // (A line may end anywhere.)
         assert!(hint.replace("\n  ", "").contains(words), "{hint}");
     }
@@ -91,16 +81,11 @@ fn grade_speaks_the_language_that_is_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let grade = |set: &str, arguments: &[&str]| {
         let mut grade = grader(&folder.path().join("notes"));
-        grade
-            .args(arguments)
-            .envs(set.split(' ').filter_map(|s| s.split_once('=')));
+        grade.args(arguments).envs(set.split(' ').filter_map(|s| s.split_once('=')));
         grade.output().expect("it starts")
     };
-    let help = |set, options: &[&str]| {
-        text(&grade(set, &[options, &["--help"]].concat()))
-    };
-    let [english, chinese] =
-        [&["--lang", "en"], &["--lang", "zh"]].map(|it| help("", it));
+    let help = |set, options: &[&str]| text(&grade(set, &[options, &["--help"]].concat()));
+    let [english, chinese] = [&["--lang", "en"], &["--lang", "zh"]].map(|it| help("", it));
     assert!(english.contains("How a program is graded"), "{english}");
     assert!(chinese.contains("程序怎么评分"), "{chinese}");
     for (set, options, wanted) in [
@@ -115,14 +100,8 @@ fn grade_speaks_the_language_that_is_asked_for() {
     }
     // Also what is wrong ahead of the option.
     for (arguments, words) in [
-        (
-            &["05_ecko", "--lang", "zh"][..],
-            "没有练习 05_ecko。是不是 05_echo？\n\n",
-        ),
-        (
-            &["--lang", "zh", "4"],
-            "4：是 04_doorman 还是 04_own_address_udp？\n",
-        ),
+        (&["05_ecko", "--lang", "zh"][..], "没有练习 05_ecko。是不是 05_echo？\n\n"),
+        (&["--lang", "zh", "4"], "4：是 04_doorman 还是 04_own_address_udp？\n"),
         (&["--fast", "--lang=zh"], "没有选项“--fast”"),
         (&["05_echo", "--lang=zh", "--seed", "x"], "--seed 后面要有一个数"),
         (&["--lang", "de"], "--lang is en or zh, not de\n"),
@@ -135,5 +114,8 @@ fn grade_speaks_the_language_that_is_asked_for() {
     }
     let list = text(&grade("LC_MESSAGES=zh_TW", &[]));
     assert!(list.starts_with("轮到你了：完成了 0 个，共 "), "{list}");
-    assert!(list.contains("\n  待做  02_free_port         一段端口里第一个空闲的（第 2 步）\n"), "{list}");
+    assert!(
+        list.contains("\n  待做  02_free_port         一段端口里第一个空闲的（第 2 步）\n"),
+        "{list}"
+    );
 }
