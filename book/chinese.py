@@ -109,29 +109,58 @@ def halves(path):
 NOT_TRANSLATED = r"failed to lookup|emporary failure|Try again|cargo run|Hello, |Server received: |waits for you\.| \(os error|, the first of"
 
 
+def strings(path):
+    """The string literals of a file in Rust, but for its tests: what is ahead of each, and its text."""
+    program = re.sub(r"^\s*//.*$|b?'\"'", "", read(path).split("#[cfg(test)]\nmod tests")[0], flags=re.MULTILINE)
+    for literal in re.finditer(r'"((?:[^"\\]|\\.)*)"', program, re.DOTALL):
+        text = re.sub(r"\\\n\s*", "", literal[1])
+        text = re.sub(r"\\(.)", lambda escape: {"n": "\n", "t": "\t", "r": "\r"}.get(escape[1], escape[1]), text)
+        yield program[:literal.start()][-80:], text
+
+
 def messages_of_programs():
-    """The same of the PO files in src/, which the programs read."""
+    """The same of the PO files that the programs read."""
     heads, words = {}, {}
     for path in sorted(EXAMPLES.glob("*.rs")):
         head = re.sub(r"^//! ?", "", halves(path)[0], flags=re.MULTILINE)
         heads |= {paragraph: f"examples/{path.name}" for paragraph in head.split("\n\n") if paragraph}
     for path in sorted((ROOT / "src").glob("*.rs")):
-        program = re.sub(r"^\s*//.*$|'\"'", "", read(path).split("#[cfg(test)]")[0], flags=re.MULTILINE)
-        for text in re.findall(r'"((?:[^"\\]|\\.)*)"', program, re.DOTALL):
-            text = re.sub(r"\\\n\s*", "", text).replace(r"\n", "\n").replace(r'\"', '"')
+        for _, text in strings(path):
             # Two words of a language, and not a command or a name.
             if re.search(r"[a-z]{2}\W*\s\W*[a-z]{2}", re.sub(r"\{.*?\}", "", text)) and not re.match(NOT_TRANSLATED, text):
                 words[text] = f"src/{path.name}"
-    return {"help_zh": heads, "words_zh": words}
+    return {"src/help_zh": heads, "src/words_zh": words, "tools/grade/zh": messages_of_the_grader()}
+
+
+# What is ahead of a text that the grader shows: it is said to be one, or it stands where all are.
+SHOWN = r"(text!|call_it|after|advice|advice_if|Wrong::new|machine|Err|ok_or)\(\s*$|title: $|(?:expected|got|after|sent|words) = $"
+# And what is not: what it sends or looks for, what is asked of the system, and its page, which is in English.
+NOT_SHOWN = r"(b|(mark|format)!\(|reason = |\.(expect|contains|starts_with|send|replace)\(&?|path = )$"
+NOT_WORDS = r"\S*$|only \w+ of us now|I have this name|where is the other|all of you are|lo\nhow|not enough values|invalid literal" \
+    r"|cannot be interpreted|Traceback|Error: |note: run|width=|\n  \.\.\.|This check fails\. The|The solution's run|The solution: "
+
+
+def messages_of_the_grader():
+    """All of its texts: what is marked as one, and what is as long as a sentence."""
+    texts, folder = {}, ROOT / "tools" / "grade" / "src"
+    for path in sorted(folder.rglob("*.rs")):
+        for ahead, text in strings(path):
+            words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\{[a-z_]*\}", "", text))
+            is_shown = re.search(SHOWN, ahead) and words and not re.fullmatch(r"[\w{}]*", text)
+            is_data = re.search(NOT_SHOWN, ahead) or re.match(NOT_WORDS, text)
+            if is_shown or (len(words) > 4 and not is_data):
+                texts.setdefault(text, path.relative_to(ROOT).as_posix())
+    usage = (folder / "usage.txt").relative_to(ROOT).as_posix()
+    return texts | {paragraph: usage for paragraph in read(ROOT / usage).rstrip("\n").split("\n\n")}
 
 
 def behind_in_programs():
     for name, texts in messages_of_programs().items():
-        translations = po.translations(read(ROOT / "src" / f"{name}.po"), name).keys()
-        yield from (f"src/{name}.po: no translation of: {text}" for text in texts if text not in translations)
-        # The words of errors are in part those of Rust's own library.
-        if name == "help_zh":
-            yield from (f"src/{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
+        translations = po.translations(read(ROOT / f"{name}.po"), name).keys()
+        yield from (f"{name}.po: no translation of: {text}" for text in texts if text not in translations)
+        # The words of errors are in part those of Rust's own library, and short ones are not found.
+        if name == "src/help_zh":
+            yield from (f"{name}.po: nothing says any more: {text}" for text in translations - texts.keys())
     for name in re.findall(r"--example (\w+)", read(README) if README.is_file() else ""):
         if not (EXAMPLES / f"{name}.rs").is_file():
             yield f"README.zh.md: there is no example {name}"
@@ -185,9 +214,9 @@ def note(names):
 def merge():
     catalogues = {ZH.pages / f"{name}.po": texts for name, texts in messages().items()}
     for name, texts in messages_of_programs().items():
-        path = ROOT / "src" / f"{name}.po"
-        there = po.translations(read(path), name) if name == "words_zh" else {}
-        catalogues[path] = texts | {text: "std" for text in there if text not in texts}
+        path = ROOT / f"{name}.po"
+        there = po.translations(read(path), name) if name != "src/help_zh" else {}
+        catalogues[path] = texts | {text: "elsewhere" for text in there if text not in texts}
     for path, texts in catalogues.items():
         with tempfile.TemporaryDirectory() as folder:
             template = Path(folder) / f"{path.stem}.pot"

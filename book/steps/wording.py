@@ -79,9 +79,16 @@ def found(root):
     for path in sorted([*root.glob("book/zh/*.po"), *root.glob("src/*_zh.po"), *root.glob("tools/*/*zh.po")]):
         texts = po.translations(read(path), path.name)
         others = {english: text for english, text in texts.items() if not is_of_the_chat(root, english)}
+        if path.parent.name == "grade":
+            others = {english: CHOICE.sub("", PRINTED.sub("", text)) for english, text in others.items()}
         yield from found_in(others, path.relative_to(root).as_posix())
     for path in sorted(root.glob("book/zh/*.json")):
         yield from found_in(json.loads(read(path)), path.relative_to(root).as_posix())
+
+
+# In what the grader says: for which languages a part of it is, and what a program sends or prints.
+CHOICE = re.compile(r"\{[A-Z]\w*(?:\|[A-Z]\w*)*: |\{else: ")
+PRINTED = re.compile(r"(?<=“)[\x20-\x7e]*(?=”)|\"[^\"\n]*\"")
 
 
 def is_of_the_chat(root, english):

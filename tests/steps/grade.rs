@@ -14,6 +14,7 @@
 //! these exercises alone.
 
 mod causes;
+mod chinese;
 mod command_line;
 mod elsewhere;
 mod lists;
@@ -122,11 +123,16 @@ fn cases(only: &[&str]) -> Vec<Case> {
 /// Grades it, and compares the verdict.
 fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
     let exercise = original(&case.title);
-    let mut grade = grader(&notes.join(exercise));
     let seed = format!("--seed={round}");
-    let output = grade.args([exercise, &seed, "--"]).arg(&case.program).output();
-    let output = output.expect("it starts");
-    let (shown, status) = (text(&output), output.status.code());
+    let graded = |language| {
+        let mut grade = grader(&notes.join(exercise));
+        grade.args([exercise, &seed, "--lang", language, "--"]).arg(&case.program);
+        let output = grade.output().expect("it starts");
+        (text(&output), output.status.code())
+    };
+    let (shown, status) = graded("en");
+    // For the Chinese edition, where the book shows it.
+    let in_chinese = format!("{}.zh", case.title);
     let words = joined(&shown);
     let program = case.program.display();
     match &case.verdict {
@@ -134,6 +140,10 @@ fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
             assert_eq!(status, Some(0), "{program}:\n{shown}");
             let end = shown.find("  Next: ").unwrap_or(shown.len());
             assert_snapshot(VERDICTS, &case.title, &shown[..end]);
+            let (shown, status) = graded("zh");
+            assert_eq!(status, Some(0), "{program}:\n{shown}");
+            let end = shown.find("  下一个：").unwrap_or(shown.len());
+            assert_snapshot(VERDICTS, &in_chinese, &shown[..end]);
         }
         Verdict::AsGiven => {
             assert_eq!(status, Some(1), "{program}:\n{shown}");
@@ -147,11 +157,14 @@ fn is_judged_rightly(case: &Case, round: u32, notes: &Path) {
             assert!(right, "{program} must fail at:\n{check}\nwith: {advice}\n{shown}");
             // (Those that the book shows.)
             if snapshot_path(VERDICTS, &case.title).exists() {
-                // Only where there is a tracer.
-                let is_more = |line: &&str| line.starts_with("  Step by step: cargo grade ");
-                let shown: Vec<&str> = shown.lines().filter(|line| !is_more(line)).collect();
-                let shown = shown.join("\n") + "\n";
-                assert_snapshot(VERDICTS, &case.title, &numbered(&shown));
+                for (shown, name) in [(shown, &case.title), (graded("zh").0, &in_chinese)] {
+                    // Only where there is a tracer.
+                    let is_more =
+                        |line: &&str| line.contains("cargo grade ") && line.contains(" --page ");
+                    let shown: Vec<&str> = shown.lines().filter(|line| !is_more(line)).collect();
+                    let shown = shown.join("\n") + "\n";
+                    assert_snapshot(VERDICTS, name, &numbered(&shown));
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::solutions::new_address;
 use super::{VERDICTS, grader, graders, joined, text};
-use crate::machine::{cargo, has, launch, quiet, side_by_side, spawn, succeeds, tool};
+use crate::machine::{LANGUAGE, cargo, has, launch, quiet, side_by_side, spawn, succeeds, tool};
 use crate::support::{
     Terminal, assert_snapshot, connect, expect, numbered, regex, top, within_limit,
 };
@@ -68,6 +68,9 @@ impl Copy {
         let mut grade = cargo();
         grade.current_dir(self.0.join(folder)).arg("grade").args(arguments);
         grade.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "1");
+        LANGUAGE.iter().for_each(|name| {
+            grade.env_remove(name);
+        });
         outcome(grade.output())
     }
 }
@@ -127,6 +130,8 @@ fn grade_goes_with_its_reader() {
     copy.shows(0, &[path]);
     let shown = copy.shows(0, &[]);
     assert_snapshot(VERDICTS, "list", &shown);
+    let shown = copy.shows(0, &["--lang=zh"]);
+    assert_snapshot(VERDICTS, "list.zh", &shown);
 
     // By hand, with the command that both texts have.
     let by_hand = "cargo run -q -p your-turn --bin 05_echo -- ";
@@ -147,6 +152,8 @@ fn grade_goes_with_its_reader() {
     copy.write("06_half_close", "not Rust");
     let shown = copy.shows(1, &["--all", "--seed=1"]);
     assert_snapshot(VERDICTS, "all", &shown);
+    let shown = copy.shows(1, &["--all", "--seed=1", "--lang=zh"]);
+    assert_snapshot(VERDICTS, "all.zh", &shown);
     let shown = copy.shows(1, &["--all", "--json", "--seed=1"]);
     let seconds = regex(r#""seconds":[0-9.]+"#);
     let shown = seconds.replace_all(&shown, r#""seconds":0.1"#);

@@ -7,10 +7,18 @@ use lexopt::Arg;
 
 use crate::catalogue::{self, Meant, table};
 use crate::exercise::Exercise;
+use crate::lang::Lang;
 use crate::say::complain;
+use crate::words::{Words, join, text};
 use crate::{Reader, step_by_step, typed};
 
-pub const USAGE: &str = include_str!("usage.txt");
+const USAGE: &str = include_str!("usage.txt");
+
+/// What `--help` prints. Each paragraph is a text.
+pub fn usage() -> String {
+    let paragraphs: Vec<_> = USAGE.trim_end().split("\n\n").map(|it| text!(it).spoken()).collect();
+    paragraphs.join("\n\n") + "\n"
+}
 
 /// What to do, and with which exercise.
 #[derive(Default)]
@@ -33,22 +41,26 @@ pub struct Wish {
 
 impl Reader {
     /// `None`: help is wanted.
-    pub fn read_arguments(&self) -> Result<Option<Wish>, String> {
+    pub fn read_arguments(&self) -> Result<Option<Wish>, Words> {
         let call = self.call();
         let mut wish = Wish::default();
         let mut all: Vec<OsString> = std::env::args_os().skip(1).collect();
         if let Some(dashes) = all.iter().position(|one| one == "--") {
             let command = all.split_off(dashes).into_iter().skip(1);
             let command: Result<Vec<_>, _> = command.map(OsString::into_string).collect();
-            let command = command.map_err(|_| "the command is not UTF-8")?;
+            let command = command.map_err(|_| text!("the command is not UTF-8"))?;
             if command.is_empty() {
-                return Err(format!("after --, a command: {call} 05_echo -- python3 my_echo.py"));
+                return Err(text!(
+                    "after --, a command: {call} 05_echo -- python3 my_echo.py",
+                    call
+                ));
             }
             wish.command = Some(command);
         }
         let mut arguments = lexopt::Parser::from_args(all);
-        let unknown = |words: String| format!("{words}\n{call} --help says what there is.");
-        while let Some(argument) = arguments.next().map_err(|error| unknown(error.to_string()))? {
+        let unknown =
+            |words: Words| text!("{words}\n{call} --help says what there is.", words, call);
+        while let Some(argument) = arguments.next().map_err(|error| unknown(in_words(error)))? {
             match argument {
                 Arg::Long("all") => wish.all = true,
                 Arg::Long("json") => wish.json = true,
@@ -57,22 +69,33 @@ impl Reader {
                 Arg::Long("task") => wish.task = true,
                 Arg::Long("watch") => wish.watch = true,
                 Arg::Long("report") => {
-                    let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
+                    let file = arguments.value().map_err(|error| unknown(in_words(error)))?;
                     wish.report = Some(file.into());
                 }
                 Arg::Long("page") => {
-                    let file = arguments.value().map_err(|error| unknown(error.to_string()))?;
+                    let file = arguments.value().map_err(|error| unknown(in_words(error)))?;
                     wish.page = Some(file.into());
                 }
                 Arg::Value(path) if Path::new(&path).extension() == Some("json".as_ref()) => {
                     wish.records.push(path.into());
+                }
+                // It was read before all others.
+                Arg::Long("lang") => {
+                    let name = arguments.value().map_err(|error| unknown(in_words(error)))?;
+                    let name = name.to_string_lossy();
+                    if Lang::named(&name).is_none() {
+                        return Err(unknown(text!(
+                            "--lang is en or zh, not {name}",
+                            name = &*name
+                        )));
+                    }
                 }
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 Arg::Value(name) if name == "help" => return Ok(None),
                 Arg::Long("seed") => {
                     let seed = arguments.value().ok();
                     let seed = seed.and_then(|seed| seed.to_str()?.parse().ok());
-                    wish.seed = Some(seed.ok_or("--seed takes a number: --seed 7")?);
+                    wish.seed = Some(seed.ok_or(text!("--seed takes a number: --seed 7"))?);
                 }
                 // A path is as good: who completes with Tab gets one.
                 Arg::Value(name) if wish.exercise.is_none() => {
@@ -82,10 +105,13 @@ impl Reader {
                 Arg::Value(word) if is_no_exercise(&word) && wish.command.is_none() => {
                     let name = wish.exercise.map_or("", |exercise| exercise.name);
                     let word = word.to_string_lossy();
-                    return Err(format!(
-                        "{word}: is that your program? Put -- ahead of its command: {call} {name} \
-                         -- {}",
-                        typed::as_command(&word)
+                    return Err(text!(
+                        "{word}: is that your program? Put -- ahead of its command: {call} \
+                         {name} -- {command}",
+                        word,
+                        call,
+                        name,
+                        command = typed::as_command(&word)
                     ));
                 }
                 argument => {
@@ -93,23 +119,27 @@ impl Reader {
                         Arg::Long(option) => like(option),
                         _ => None,
                     };
-                    let like = like.map(|like| format!(". Do you mean --{like}?"));
-                    let words = argument.unexpected().to_string();
-                    return Err(unknown(words + &like.unwrap_or_default()));
+                    let words = in_words(argument.unexpected());
+                    return Err(unknown(match like {
+                        Some(like) => text!("{words}. Do you mean --{like}?", words, like),
+                        None => words,
+                    }));
                 }
             }
         }
-        check_together(&wish).map_err(|words| unknown(words.to_owned()))?;
+        check_together(&wish).map_err(|words| unknown(words.into()))?;
         let is_text = wish.hint || wish.solution || wish.task;
         let (one, command) = (wish.exercise, wish.command.as_deref());
         let is_graded = wish.all || wish.watch || one.is_some() && !is_text;
         let needs_course = is_graded && command.is_none();
         let name = one.map_or("05_echo", |exercise| exercise.name);
         if needs_course && self.course.is_none() {
-            return Err(format!(
+            return Err(text!(
                 "Here is no examples/your_turn with programs to build: go to your copy of the \
-                 course, or say how yours is started: {call} {name} -- python3 my_program.py\n\
-                 What it is to do: {call} {name} --task"
+                 course, or say how yours is started: {call} {name} -- python3 \
+                 my_program.py\nWhat it is to do: {call} {name} --task",
+                call,
+                name
             ));
         }
         if is_graded {
@@ -122,24 +152,35 @@ impl Reader {
     }
 
     /// The exercise that is meant by this. If its name is another one, that is said.
-    fn meant(&self, typed: &str) -> Result<&'static Exercise, String> {
+    fn meant(&self, typed: &str) -> Result<&'static Exercise, Words> {
         let others = || {
             let (table, call) = (table(&self.progress), self.call());
-            format!("\n\n{table}\n{call} 05_echo --task    (what 05_echo is to do)")
+            let task = text!("(what 05_echo is to do)");
+            Words::data(format!("\n\n{table}\n{call} 05_echo --task    {task}"))
         };
         match catalogue::meant(typed) {
             Meant::This(name) => {
                 if name != typed {
-                    complain!("{typed}: that is {name}.");
+                    complain!("{}", text!("{typed}: that is {name}.", typed, name));
                 }
                 catalogue::exercise(name).ok_or_else(others)
             }
-            Meant::OneOf(names) => Err(format!("{typed}: {}?", names.join(" or "))),
+            Meant::OneOf(names) => {
+                let names = join(names.into_iter().map(Words::data).collect(), " or ");
+                Err(text!("{typed}: {names}?", typed, names))
+            }
             Meant::Like(name) => {
                 let others = others();
-                Err(format!("There is no exercise {typed}. Do you mean {name}?{others}"))
+                Err(text!(
+                    "There is no exercise {typed}. Do you mean {name}?{others}",
+                    typed,
+                    name,
+                    others
+                ))
             }
-            Meant::None => Err(format!("There is no exercise {typed}.{}", others())),
+            Meant::None => {
+                Err(text!("There is no exercise {typed}.{others}", typed, others = others()))
+            }
         }
     }
 }
@@ -148,8 +189,27 @@ fn is_no_exercise(word: &OsStr) -> bool {
     catalogue::exercise(&word.to_string_lossy()).is_none()
 }
 
-const OPTIONS: [&str; 10] =
-    ["all", "help", "hint", "json", "page", "report", "seed", "solution", "task", "watch"];
+const OPTIONS: [&str; 11] =
+    ["all", "help", "hint", "json", "lang", "page", "report", "seed", "solution", "task", "watch"];
+
+/// What is wrong with an option.
+fn in_words(error: lexopt::Error) -> Words {
+    match error {
+        lexopt::Error::MissingValue { option: Some(option) } => {
+            text!("missing argument for option '{option}'", option)
+        }
+        lexopt::Error::UnexpectedOption(option) => text!("invalid option '{option}'", option),
+        lexopt::Error::UnexpectedArgument(argument) => {
+            let argument = format!("{argument:?}");
+            text!("unexpected argument {argument}", argument)
+        }
+        lexopt::Error::UnexpectedValue { option, value } => {
+            let value = format!("{value:?}");
+            text!("unexpected argument for option '{option}': {value}", option, value)
+        }
+        error => Words::data(error.to_string()),
+    }
+}
 
 /// The option that has nearly this name.
 fn like(option: &str) -> Option<&'static str> {

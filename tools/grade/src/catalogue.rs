@@ -6,6 +6,7 @@ use crate::exercise::Exercise;
 use crate::exercises::EXERCISES;
 use crate::progress::Progress;
 use crate::report;
+use crate::words::text;
 
 pub fn exercise(name: &str) -> Option<&'static Exercise> {
     EXERCISES.iter().find(|exercise| exercise.name == name)
@@ -110,8 +111,9 @@ pub fn table(progress: &Progress) -> String {
             false if next == Some(exercise.name) => "next",
             false => "",
         };
-        let (name, title) = (exercise.name, exercise.title);
-        format!("  {mark:<5} {name:<20} {title} (step {})\n", step(exercise))
+        let mark = report::pad(&text!(mark).spoken(), 5);
+        let (name, title, step) = (exercise.name, exercise.title, step(exercise));
+        format!("  {mark} {name:<20} {}\n", text!("{title} (step {step})", title, step))
     };
     EXERCISES.iter().map(line).collect()
 }

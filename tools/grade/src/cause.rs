@@ -24,21 +24,22 @@ use crate::complaint::{Complaint, Kind, complaint};
 use crate::grading::Grading;
 use crate::program::{Program, ending};
 use crate::sockets;
+use crate::words::{Words, text};
 use crate::wrong::{How, Scene, Wrong};
 
 /// What was found, in words.
 enum Cause {
     /// It says all: what the check would say may be wrong.
-    All(String),
+    All(Words),
     /// What the check says follows.
-    Also(String),
+    Also(Words),
 }
 
 use Cause::{All, Also};
 
 /// The advice of the check, with what was found ahead of it, or instead of it. `is_first`: it is the
 /// exercise's first check.
-pub fn explain(wrong: &Wrong, grading: &Grading, is_first: bool, advice: String) -> String {
+pub fn explain(wrong: &Wrong, grading: &Grading, is_first: bool, advice: Words) -> Words {
     let Some(program) = concerned(wrong, grading) else { return advice };
     let status = program.ended();
     let said = complaint(&program.complaints());
@@ -48,14 +49,14 @@ pub fn explain(wrong: &Wrong, grading: &Grading, is_first: bool, advice: String)
         _ => found(wrong, grading, &program, status.filter(|_| !program.is_killed()), is_first),
     };
     // A broken pipe is explained once.
-    let has_it = matches!(&lead, Some(Also(words)) if words.contains("SIGPIPE"));
+    let has_it = matches!(&lead, Some(Also(words)) if words.english().contains("SIGPIPE"));
     match (lead, found) {
         (None, None) => advice,
         (Some(All(words)), _) | (None, Some(All(words))) => words,
-        (Some(Also(_)), None) if has_it && advice.contains("SIGPIPE") => advice,
-        (Some(Also(words)), None) | (None, Some(Also(words))) => format!("{words} {advice}"),
-        (Some(Also(lead)), Some(All(words))) => format!("{lead} {words}"),
-        (Some(Also(lead)), Some(Also(words))) => format!("{lead} {words} {advice}"),
+        (Some(Also(_)), None) if has_it && advice.english().contains("SIGPIPE") => advice,
+        (Some(Also(words)), None) | (None, Some(Also(words))) => words.followed_by(advice),
+        (Some(Also(lead)), Some(All(words))) => lead.followed_by(words),
+        (Some(Also(lead)), Some(Also(words))) => lead.followed_by(words).followed_by(advice),
     }
 }
 
@@ -93,28 +94,32 @@ fn leads(
     }
     let has_failed = by_itself.is_some_and(|status| !status.success());
     match said {
-        Some(Complaint { words, kind: Kind::NoProgram }) if by_itself.is_some() => Some(All(
-            format!("{words} Is the path in the command right? It begins in the current folder."),
-        )),
-        Some(Complaint { words, kind: Kind::Mistake }) => Some(All(format!("{words} {A_MISTAKE}"))),
+        Some(Complaint { words, kind: Kind::NoProgram }) if by_itself.is_some() => {
+            Some(All(text!(
+                "{words} Is the path in the command right? It begins in the current folder.",
+                words
+            )))
+        }
+        Some(Complaint { words, kind: Kind::Mistake }) => Some(All(words.followed_by(A_MISTAKE))),
         // Where nothing is right yet, it is what all the rest comes of.
         Some(Complaint { words, kind: Kind::Fatal }) if is_first && is_would_block(&words) => {
-            Some(All(format!("{words} {NOTHING_THERE}")))
+            Some(All(words.followed_by(NOTHING_THERE)))
         }
         Some(Complaint { words, kind: Kind::Fatal }) if is_first => {
-            Some(All(format!("{words} Look at that first: the rest may come of it.")))
+            Some(All(text!("{words} Look at that first: the rest may come of it.", words)))
         }
         Some(Complaint { words, kind: Kind::Fatal }) => Some(Also(words)),
         Some(Complaint { words, kind: Kind::Error | Kind::NoProgram }) if has_failed => {
             // A client that was to come to the grader.
             // (With a list of places, the others refuse.)
-            let is_client =
-                wrong.expected.starts_with("a connection to ") && !program.argument.contains(',');
-            Some(if is_client && words.contains("efused") {
-                All(format!(
-                    "{words} The grader listens at {}, the address in the program's last argument: \
-                     your program connects to another one.",
-                    program.argument
+            let is_client = wrong.expected.english().starts_with("a connection to ")
+                && !program.argument.contains(',');
+            Some(if is_client && words.english().contains("efused") {
+                All(text!(
+                    "{words} The grader listens at {argument}, the address in the program's last \
+                     argument: your program connects to another one.",
+                    words,
+                    argument = program.argument
                 ))
             } else {
                 Also(words)
@@ -125,10 +130,10 @@ fn leads(
 }
 
 /// A call that did not wait.
-fn is_would_block(words: &str) -> bool {
+fn is_would_block(words: &Words) -> bool {
     ["BlockingIOError", "WouldBlock", "Resource temporarily unavailable", "EAGAIN"]
         .iter()
-        .any(|name| words.contains(name))
+        .any(|name| words.english().contains(name))
 }
 
 const NOTHING_THERE: &str = "A call on a non-blocking socket says so when there is nothing yet: \
@@ -142,33 +147,37 @@ fn not_its_socket(
     said: Option<&Complaint>,
     program: &Program,
     is_first: bool,
-) -> Option<String> {
+) -> Option<Words> {
     let target: SocketAddr = program.argument.parse().ok()?;
     let own = sockets::of(std::process::id());
     if program.is_server.get() || !own.iter().any(|one| one.is_udp && one.local == target) {
         return None;
     }
-    let said = said.map_or("", |it| &it.words);
-    if said.contains("already in use") {
-        return Some(format!(
-            "{said} {target} is the address that the datagrams go to, and somebody has it already. \
-             Here your program is the client: it need not bind its socket, the first send gives it \
-             a port of its own."
+    let said = said.map(|it| it.words.clone()).unwrap_or_default();
+    let says = |words: &str| said.english().contains(words);
+    if says("already in use") {
+        return Some(text!(
+            "{said} {target} is the address that the datagrams go to, and somebody has it \
+             already. Here your program is the client: it need not bind its socket, the first \
+             send gives it a port of its own.",
+            said,
+            target
         ));
     }
     // None of this comes of a datagram's socket to which somebody listens.
-    let ended = signal(status).filter(|words| words.contains("SIGPIPE"));
+    let ended = signal(status).filter(|words| words.english().contains("SIGPIPE"));
     let is_stream = ended.is_some()
-        || ["roken pipe", "not connected"].iter().any(|words| said.contains(words))
-        || (is_first && said.contains("onnection refused"));
-    let said = match (said, ended) {
-        ("", Some(_)) => "Your program was ended by the signal SIGPIPE.",
-        (said, _) => said,
+        || ["roken pipe", "not connected"].into_iter().any(says)
+        || (is_first && says("onnection refused"));
+    let said = match ended {
+        Some(_) if said.is_empty() => text!("Your program was ended by the signal SIGPIPE."),
+        _ => said,
     };
     is_stream.then(|| {
-        format!(
+        text!(
             "{said} A UDP socket has no such error here: yours is a TCP one. Create it with \
-             {{Rust: Type::DGRAM}}{{Python: socket.SOCK_DGRAM}}{{else: SOCK_DGRAM}} (step 1)."
+             {Rust: Type::DGRAM}{Python: socket.SOCK_DGRAM}{else: SOCK_DGRAM} (step 1).",
+            said
         )
     })
 }
@@ -178,14 +187,14 @@ const A_MISTAKE: &str = "That is a mistake in the program itself, and not one ab
 
 /// What it means that a signal has ended it.
 #[cfg(unix)]
-fn signal(status: ExitStatus) -> Option<String> {
+fn signal(status: ExitStatus) -> Option<Words> {
     use std::os::unix::process::ExitStatusExt as _;
 
     use nix::sys::signal::Signal;
 
     let signal = Signal::try_from(status.signal()?).ok()?;
     let why = match signal {
-        Signal::SIGPIPE => return Some(BROKEN_PIPE.to_owned()),
+        Signal::SIGPIPE => return Some(BROKEN_PIPE.into()),
         Signal::SIGSEGV | Signal::SIGBUS => {
             "it used memory that is not its own: a pointer that points nowhere, or an index beyond \
              the end of a buffer {C: (compile with -g -fsanitize=address, and it says in which \
@@ -198,11 +207,15 @@ fn signal(status: ExitStatus) -> Option<String> {
         Signal::SIGINT | Signal::SIGTERM => "somebody ended it",
         _ => "see man 7 signal",
     };
-    Some(format!("Your program was ended by the signal {signal}: {why}."))
+    Some(text!(
+        "Your program was ended by the signal {signal}: {why}.",
+        signal = signal.to_string(),
+        why
+    ))
 }
 
 #[cfg(not(unix))]
-fn signal(_: ExitStatus) -> Option<String> {
+fn signal(_: ExitStatus) -> Option<Words> {
     None
 }
 
@@ -234,9 +247,9 @@ fn found(
         let is_cut = is_cut
             && (!status.success()
                 || wrong.how == How::Refused
-                || wrong.got.starts_with("nothing")
-                || wrong.got.starts_with("none"));
-        let words = || format!("By then your program had ended: {}.", ending(status));
+                || wrong.got.english().starts_with("nothing")
+                || wrong.got.english().starts_with("none"));
+        let words = || text!("By then your program had ended: {status}.", status = ending(status));
         return is_cut.then(|| Also(words()));
     }
     // What is there at once, a check with advice of its own has brought about: it knows why.
@@ -275,8 +288,9 @@ pub fn or_the_machine(wrong: Wrong) -> Wrong {
         return wrong;
     }
     match works() {
-        Err(error) => Wrong::machine(format!(
-            "127.0.0.1 cannot be reached: the grader cannot connect to itself ({error})"
+        Err(error) => Wrong::machine(text!(
+            "127.0.0.1 cannot be reached: the grader cannot connect to itself ({error})",
+            error
         )),
         _ => wrong,
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::marks;
 use crate::processor::lost;
+use crate::words::text;
 use crate::wrong::{Wrong, seconds};
 
 /// All the checks of an exercise together, unless some of them are allowed more.
@@ -143,28 +144,32 @@ impl Clock {
         if self.was_spent_on_starts() {
             let (starting, asleep) = (self.starting(), self.known().asleep);
             let what = match asleep > starting / 2 {
-                true => format!(
-                    "for {} of that it did nothing. Is there a sleep ahead of the line \"ready\", \
-                     or of connect? Take it away",
-                    seconds(asleep)
+                true => text!(
+                    "for {time} of that it did nothing. Is there a sleep ahead of the line \
+                     \"ready\", or of connect? Take it away",
+                    time = seconds(asleep)
                 ),
-                false => "if there is a sleep ahead of the line \"ready\", or of connect, take it \
-                          away; if it must be compiled, give the grader the compiled program; or \
-                          try again when the machine is less busy"
-                    .to_owned(),
+                false => text!(
+                    "if there is a sleep ahead of the line \"ready\", or of connect, take it \
+                     away; if it must be compiled, give the grader the compiled program; or try \
+                     again when the machine is less busy"
+                ),
             };
-            return Wrong::machine(format!(
-                "time was up. An exercise has {limit} for all its checks, and up to {} more for a \
-                 program that is slow to start. Yours is started anew for each check, and took {} \
-                 for that in all: {what}.",
-                seconds(STARTING),
-                seconds(starting),
+            return Wrong::machine(text!(
+                "time was up. An exercise has {limit} for all its checks, and up to {time} more \
+                 for a program that is slow to start. Yours is started anew for each check, and \
+                 took {other} for that in all: {what}.",
+                limit,
+                time = seconds(STARTING),
+                other = seconds(starting),
+                what
             ));
         }
-        Wrong::machine(format!(
-            "time was up. An exercise has {limit} for all its checks, and less was left than the grader \
-             waits for an answer. Try again when the machine is less busy. If it ends like this \
-             again, the program takes too long in the checks above."
+        Wrong::machine(text!(
+            "time was up. An exercise has {limit} for all its checks, and less was left than the \
+             grader waits for an answer. Try again when the machine is less busy. If it ends \
+             like this again, the program takes too long in the checks above.",
+            limit
         ))
     }
 

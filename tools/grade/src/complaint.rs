@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
+use crate::words::{Words, text};
+
 /// What it said, and how bad it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Complaint {
     /// A sentence: "Your program panicked at echo.rs:12: ..."
-    pub words: String,
+    pub words: Words,
     pub kind: Kind,
 }
 
@@ -95,21 +97,20 @@ fn new(kind: Kind, what: &str, place: Option<String>, message: &str) -> Complain
     let message = message.trim();
     let is_mistake = MISTAKES.iter().any(|start| message.starts_with(start));
     let kind = if is_mistake && kind != Kind::NoProgram { Kind::Mistake } else { kind };
-    let mut words = format!("Your program {what}");
-    if let Some(place) = place {
-        words += &format!(" at {place}");
+    let does = match place {
+        Some(place) => text!("Your program {what} at {place}", what, place),
+        None => text!("Your program {what}", what),
+    };
+    let mut cut: String = message.chars().take(MOST).collect();
+    if cut.len() < message.len() {
+        cut += "...";
     }
-    if !message.is_empty() {
-        let cut: String = message.chars().take(MOST).collect();
-        words += ": ";
-        words += &cut;
-        if cut.len() < message.len() {
-            words += "...";
-        }
-    }
-    if !words.ends_with(['.', '!', '?']) {
-        words.push('.');
-    }
+    let is_whole = cut.ends_with(['.', '!', '?']);
+    let words = match message.is_empty() {
+        true => does,
+        false => text!("{does}: {message}", does, message = cut),
+    };
+    let words = if is_whole { words } else { text!("{words}.", words) };
     Complaint { words, kind }
 }
 
@@ -190,8 +191,10 @@ fn python(lines: &[&str]) -> Option<Complaint> {
     let mut complaint = new(kind, "raised an exception", at, message);
     let code = own.and_then(|(number, _)| lines.get(*number + 1)).unwrap_or(&"");
     if is_about_the_address(code, message) {
-        complaint.words += " The address is ONE argument, such as 127.0.0.1:20817: split it at the \
-                            colon, and make a number of the port.";
+        complaint.words = complaint.words.followed_by(
+            "The address is ONE argument, such as 127.0.0.1:20817: split it at the colon, and make \
+             a number of the port.",
+        );
     }
     Some(complaint)
 }
@@ -351,7 +354,7 @@ mod tests {
     fn words(text: &str) -> (String, Kind) {
         let lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let found = complaint(&lines).expect(text);
-        (found.words, found.kind)
+        (found.words.english().to_owned(), found.kind)
     }
 
     #[test]

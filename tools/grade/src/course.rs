@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::report;
 #[cfg(target_os = "linux")]
 use crate::say;
+use crate::words::Words;
 
 pub struct Course {
     top: PathBuf,
@@ -42,6 +43,20 @@ impl Course {
     /// What the exercise is to do: the text at the top of its file.
     pub fn task(&self, exercise: &str) -> Option<String> {
         Some(task_in(&read_to_string(self.file(exercise)).ok()?)).filter(|text| !text.is_empty())
+    }
+
+    /// The same in Chinese: the exercise's page in the book, if there is one.
+    pub fn chinese_task(&self, exercise: &str) -> Option<String> {
+        let page = self.top.join("book/zh/your_turn").join(exercise).with_extension("md");
+        let page = read_to_string(page).ok()?;
+        // (A comment says which English it follows.)
+        let parts = page.trim().split("\n\n").filter(|part| !part.starts_with("<!--"));
+        let parts = parts.map(|part| match part.strip_prefix("# ") {
+            Some(title) => title.to_owned(),
+            None if part.starts_with("    ") => part.to_owned(),
+            None => report::wrap(Words::data(part), ""),
+        });
+        Some(parts.collect::<Vec<_>>().join("\n\n"))
     }
 
     /// The reader's file as a program; `None`: it does not compile. Gives what the compiler says

@@ -19,6 +19,7 @@ use crate::marks::{self, mark};
 use crate::program::{Program, last_words};
 use crate::stop_and_wait::Opponent;
 use crate::wire::{Bench, Datagrams, Peer};
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds};
 
 /// Ports that no system gives away by itself (Linux from 32768 on, the others
@@ -306,7 +307,8 @@ impl Grading {
         let bound = Socket::new(Domain::IPV4, kind, None)?.bind(&other.into());
         match bound {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let expected = format!("that port {port} is free at another address, 127.0.0.2");
+                let expected =
+                    text!("that port {port} is free at another address, 127.0.0.2", port);
                 let wrong = Wrong::new(How::Other, expected, "it is taken there as well");
                 Err(wrong.after("a bind by the grader").advice(EVERYWHERE))
             }
@@ -315,7 +317,7 @@ impl Grading {
     }
 
     /// What there is to know about the programs that run: nobody has hung up on them yet.
-    pub fn last_words(&self) -> Vec<String> {
+    pub fn last_words(&self) -> Vec<Words> {
         last_words(&self.bench.programs.borrow())
     }
 
@@ -405,8 +407,11 @@ pub fn free_addresses(number: u16, address: Ipv4Addr) -> Outcome<u16> {
         }
     }
     let last = Socket::new(Domain::IPV4, Type::STREAM, None)?.bind(&at(PORTS.start).into());
-    let why = last.err().map_or_else(String::new, |error| format!(": {error}"));
-    Err(Wrong::machine(format!("200 ports from 20000 to 32000 were tried, and none is free{why}")))
+    let why = last.err().map_or_else(Words::default, |error| text!(": {error}", error));
+    Err(Wrong::machine(text!(
+        "200 ports from 20000 to 32000 were tried, and none is free{why}",
+        why
+    )))
 }
 
 /// Nobody has it, and there are no old connections of it either: std's sockets

@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 #[cfg(unix)]
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::words::{Words, text};
 use crate::wrong::{Outcome, Wrong};
 
 /// So many open files are enough for each check.
@@ -24,7 +25,7 @@ impl From<io::Error> for Wrong {
             }
             _ => "Try again.",
         };
-        Self::machine(format!("the grader's own call failed: {error}. {help}"))
+        Self::machine(text!("the grader's own call failed: {error}. {help}", error, help))
     }
 }
 
@@ -45,8 +46,9 @@ pub fn is_full(_: &io::Error) -> bool {
 pub fn allow_loopback() -> Outcome {
     let socket = UdpSocket::bind("127.0.0.1:0");
     socket.and_then(|socket| socket.connect("127.0.0.1:9")).map_err(|error| {
-        Wrong::machine(format!(
-            "127.0.0.1 cannot be reached: {error}. Is loopback up? sudo ip link set lo up"
+        Wrong::machine(text!(
+            "127.0.0.1 cannot be reached: {error}. Is loopback up? sudo ip link set lo up",
+            error
         ))
     })
 }
@@ -65,10 +67,10 @@ pub fn ask_for_files() {}
 
 /// How a limit is raised, by whoever may.
 #[cfg(unix)]
-fn raise(may: bool, shell: &str, root: &str) -> String {
+fn raise(may: bool, shell: &str, root: &str) -> Words {
     match may {
-        true => format!("Raise it: ulimit {shell}"),
-        false => format!("Raise it: sudo prlimit {root} --pid $$"),
+        true => text!("Raise it: ulimit {shell}", shell),
+        false => text!("Raise it: sudo prlimit {root} --pid $$", root),
     }
 }
 
@@ -80,8 +82,11 @@ pub fn allow_files(needed: u64) -> Outcome {
         return Ok(());
     }
     let raise = raise(most >= MANY, "-n 1024", "--nofile=1024");
-    Err(Wrong::machine(format!(
-        "a process may have {limit} open files here, and this check needs {needed}. {raise}"
+    Err(Wrong::machine(text!(
+        "a process may have {limit} open files here, and this check needs {needed}. {raise}",
+        limit,
+        needed,
+        raise
     )))
 }
 
@@ -109,9 +114,13 @@ pub fn allow_processes(needed: u64) -> Outcome {
         return Ok(());
     }
     let raise = raise(most >= number + 1024, "-u 4096", "--nproc=4096");
-    Err(Wrong::machine(format!(
+    Err(Wrong::machine(text!(
         "a user may have {limit} processes and threads here, of which {number} are running, and \
-         this check needs {needed} more. {raise}"
+         this check needs {needed} more. {raise}",
+        limit,
+        number,
+        needed,
+        raise
     )))
 }
 
@@ -127,10 +136,12 @@ pub fn allow_queue(needed: u32) -> Outcome {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let limit = limit.ok().and_then(|limit| limit.trim().parse::<u32>().ok());
     match limit {
-        Some(limit) if limit < needed => Err(Wrong::machine(format!(
-            "{limit} connections may wait at a listener here (net.core.somaxconn), whatever listen \
-             asks for, and this check needs {needed}. Raise it: sudo sysctl \
-             net.core.somaxconn=4096"
+        Some(limit) if limit < needed => Err(Wrong::machine(text!(
+            "{limit} connections may wait at a listener here (net.core.somaxconn), whatever \
+             listen asks for, and this check needs {needed}. Raise it: sudo sysctl \
+             net.core.somaxconn=4096",
+            limit,
+            needed
         ))),
         _ => Ok(()),
     }

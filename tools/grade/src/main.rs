@@ -27,6 +27,7 @@ mod grading;
 mod groups;
 mod guard;
 mod keeper;
+mod lang;
 mod language;
 mod machine;
 mod marks;
@@ -49,6 +50,7 @@ mod typed;
 mod verdict;
 mod watch;
 mod wire;
+mod words;
 mod wrong;
 
 use std::fs::File;
@@ -56,11 +58,12 @@ use std::io::{BufRead as _, Write as _, stdin};
 use std::path::Path;
 use std::process::ExitCode;
 
-use arguments::{USAGE, Wish};
+use arguments::Wish;
 use catalogue::{next, table};
 use course::Course;
 use exercise::Exercise;
 use exercises::EXERCISES;
+use lang::Lang;
 use language::Language;
 use page::Student;
 use progress::Progress;
@@ -68,6 +71,7 @@ use record::Record;
 use report::{Told, Waiting};
 use say::{complain, say};
 use verdict::{Verdict, grade};
+use words::{Words, text};
 
 /// The exit status where nothing can be said: neither good nor bad.
 const TOO_BUSY: u8 = 3;
@@ -82,17 +86,18 @@ fn main() -> ExitCode {
     if let Some(code) = keeper::work().or_else(one_check::work) {
         return code;
     }
+    choose_language();
     let course = Course::find();
     let progress = Progress::read(course.as_ref());
     let mut reader = Reader { course, progress };
     let wish = match reader.read_arguments() {
         Ok(Some(wish)) => wish,
         Ok(None) => {
-            say::print(USAGE.replace("cargo grade", reader.call()));
+            say::print(arguments::usage().replace("cargo grade", reader.call()));
             return ExitCode::SUCCESS;
         }
         Err(words) => {
-            complain!("{}", words.trim_end());
+            complain!("{}", words.spoken().trim_end());
             return ExitCode::from(2);
         }
     };
@@ -105,6 +110,14 @@ fn main() -> ExitCode {
         complain!("{words}");
         ExitCode::from(2)
     })
+}
+
+/// The language that is asked for, or else that of the system.
+fn choose_language() {
+    let own = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    let own: Vec<_> = own.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let usual = || Lang::of_the_system(|name| std::env::var(name).ok());
+    Lang::asked_for(&own).unwrap_or_else(usual).speak();
 }
 
 /// Grades. Whatever ends the grader, all that it has started ends with it.
@@ -133,8 +146,9 @@ impl Reader {
     }
 
     /// Writes the page of a class, or that of this course's own exercises.
-    fn report(&mut self, path: &Path, wish: &Wish) -> Result<ExitCode, String> {
-        let in_words = |error| format!("cannot write {}: {error}", path.display());
+    fn report(&mut self, path: &Path, wish: &Wish) -> Result<ExitCode, Words> {
+        let in_words =
+            |error| text!("cannot write {path}: {error}", path = path.display().to_string(), error);
         let mut students = page::read(&wish.records)?;
         // First, so that nobody waits for a page that has no place.
         let mut file = File::create(path).map_err(in_words)?;
@@ -160,21 +174,23 @@ impl Reader {
             return true;
         }
         let done = EXERCISES.iter().filter(|one| self.progress.is_done(one.name)).count();
-        say!("Your turn: {done} of {} done.\n", EXERCISES.len());
+        let number = EXERCISES.len();
+        say!("{}\n", text!("Your turn: {done} of {number} done.", done, number));
         say::print(table(&self.progress));
         let Some(Exercise { name, .. }) = next(&self.progress) else {
-            say!("\nAll done.");
+            say!("\n{}", text!("All done."));
             return true;
         };
         let (what, command) = match self.course {
-            Some(_) => (format!("examples/your_turn/{name}.rs"), ""),
-            None => ("it in any language".to_owned(), " -- COMMAND"),
+            Some(_) => (Words::data(format!("examples/your_turn/{name}.rs")), ""),
+            None => (text!("it in any language"), " -- COMMAND"),
         };
         let call = self.call();
-        say!("\nNext: write {what}, and check it with");
-        say!("{call} {name}{command}    ({call} --help: all that it can do)");
+        say!("\n{}", text!("Next: write {what}, and check it with", what));
+        let help = text!("({call} --help: all that it can do)", call);
+        say!("{call} {name}{command}    {help}");
         if self.course.is_none() {
-            say!("{call} {name} --task    (what it is to do)");
+            say!("{call} {name} --task    {}", text!("(what it is to do)"));
         }
         true
     }
@@ -182,20 +198,22 @@ impl Reader {
     fn hint(&mut self, exercise: &Exercise, command: Option<&Vec<String>>) -> bool {
         // Without a command it is the reader's file, in Rust.
         let language = command.map_or(Language::Rust, |command| Language::of(command));
-        let all: Vec<_> = exercise.hints.iter().map(|hint| language.words(hint)).collect();
-        let number = self.progress.hints(exercise.name);
-        match all.get(number) {
+        let words = |hint: &&str| Words::data(language.words(&text!(*hint).spoken()));
+        let hints: Vec<_> = exercise.hints.iter().map(words).collect();
+        let (number, all) = (self.progress.hints(exercise.name), hints.len());
+        match hints.get(number) {
             Some(hint) => {
-                say!("Hint {} of {}:\n", number + 1, all.len());
+                say!("{}\n", text!("Hint {number} of {all}:", number = number + 1, all));
                 say!("{}", report::wrap(hint, "  "));
                 self.progress.add_hint(exercise.name);
             }
             None => {
-                say!("You have read all {}. Once more:\n", all.len());
-                for hint in &all {
+                say!("{}\n", text!("You have read all {all}. Once more:", all));
+                for hint in &hints {
                     say!("{}\n", report::wrap(hint, "  "));
                 }
-                say!("After that: {} {} --solution", self.call(), exercise.name);
+                let command = format!("{} {} --solution", self.call(), exercise.name);
+                say!("{}", text!("After that: {command}", command));
             }
         }
         true
@@ -205,12 +223,16 @@ impl Reader {
         let name = exercise.name;
         if !self.progress.is_done(name) {
             let (read, all) = (self.progress.hints(name), exercise.hints.len());
-            say!("You have read {read} of {all} hints ({} {name} --hint).", self.call());
-            say::print("See the solution all the same? [y/N] ");
+            let command = format!("{} {name} --hint", self.call());
+            say!(
+                "{}",
+                text!("You have read {read} of {all} hints ({command}).", read, all, command)
+            );
+            say::print(text!("See the solution all the same? [y/N] "));
             let mut answer = String::new();
             let _ = stdin().lock().read_line(&mut answer);
             if !answer.trim().to_lowercase().starts_with('y') {
-                say!("No, then.");
+                say!("{}", text!("No, then."));
                 return false;
             }
         }
@@ -224,21 +246,33 @@ impl Reader {
     /// What it is to do, in the words of its file.
     fn task(&self, exercise: &Exercise) -> bool {
         let own = self.course.as_ref().and_then(|course| course.task(exercise.name));
-        let text = own.unwrap_or_else(|| course::task_in(exercise.file));
+        let chinese = match lang::spoken() {
+            Lang::English => None,
+            Lang::Chinese => self.course.as_ref().and_then(|it| it.chinese_task(exercise.name)),
+        };
+        let text = chinese.or(own).unwrap_or_else(|| course::task_in(exercise.file));
         if text.is_empty() {
             let path = format!("examples/your_turn/{}.rs", exercise.name);
-            complain!("The text is gone from {path}. It is in git: git show HEAD:{path}");
+            complain!(
+                "{}",
+                text!("The text is gone from {path}. It is in git: git show HEAD:{path}", path)
+            );
             return false;
         }
         say!("{text}\n");
-        let rules = format!(
+        let rules = text!(
             "The last argument of the program is what it is given, an address such as \
              127.0.0.1:20817 in most exercises. It prints \"ready\" as soon as others can reach \
-             it. The rules for every program: {} --help",
-            self.call()
+             it. The rules for every program: {call} --help",
+            call = self.call()
         );
-        say!("{}", report::wrap(&rules, ""));
+        say!("{}", report::wrap(rules, ""));
         true
+    }
+
+    /// The exercise that comes now.
+    fn offer_next(&self, next: &Exercise) -> Words {
+        text!("Next: {call} {name}", call = self.call(), name = next.name)
     }
 
     /// What is to be typed for a hint: in Rust, or in the language of the command.
@@ -269,23 +303,23 @@ impl Reader {
     fn step_by_step(&self, file: &Path, verdict: &Verdict, command: &[String]) {
         let (Some(again), Some(title)) = (&verdict.again, verdict.failed) else {
             if !verdict.is_busy {
-                say!("  No check fails, so there is no page.");
+                say!("  {}", text!("No check fails, so there is no page."));
             }
             return;
         };
         let course = self.course.as_ref();
-        let expected = verdict.failure.as_ref().map_or("", |it| &it.expected);
+        let expected = verdict.expected.english();
         let shown = step_by_step::Shown { again, title, expected, command, course };
         match shown.write(file) {
-            Ok(words) => say!("\n{}", report::wrap(&words, "  ")),
-            Err(words) => say!("\n{}", report::wrap(&format!("No page. {words}"), "  ")),
+            Ok(words) => say!("\n{}", report::wrap(words, "  ")),
+            Err(words) => say!("\n{}", report::wrap(text!("No page. {words}", words), "  ")),
         }
     }
 
     /// The reader's file as a command, if it compiles. What the compiler says is shown, if that is
     /// wanted.
     fn build(&self, exercise: &Exercise, tell: bool) -> Option<Vec<String>> {
-        let waiting = tell.then(|| Waiting::on("building your program"));
+        let waiting = tell.then(|| Waiting::on(&text!("building your program")));
         let (program, words) = self.course.as_ref()?.build(exercise.name);
         drop(waiting);
         if tell {
@@ -314,8 +348,8 @@ impl Reader {
         self.progress.add_done(exercise.name);
         if tell {
             match next(&self.progress) {
-                Some(next) => say!("  Next: {} {}", self.call(), next.name),
-                None => say!("  That was the last one."),
+                Some(next) => say!("  {}", self.offer_next(next)),
+                None => say!("  {}", text!("That was the last one.")),
             }
         }
         ExitCode::SUCCESS
@@ -326,7 +360,7 @@ impl Reader {
         let seed = wish.seed.unwrap_or_else(new_seed);
         let (mut all_good, mut all_judged, mut by_chance) = (true, true, false);
         for exercise in EXERCISES {
-            let waiting = (!wish.json).then(|| Waiting::on(exercise.name));
+            let waiting = (!wish.json).then(|| Waiting::on(&Words::data(exercise.name)));
             let command = self.build(exercise, false);
             let verdict =
                 command.map_or_else(Verdict::default, |it| grade(exercise, it, seed, None));
@@ -346,7 +380,7 @@ impl Reader {
             records.push(record);
         }
         if by_chance && !wish.json {
-            say!("\n  The same again: --seed {seed}");
+            say!("\n  {}", text!("The same again: --seed {seed}", seed));
         }
         match (all_good, all_judged) {
             (false, _) => ExitCode::FAILURE,

@@ -121,7 +121,7 @@ fn tell(wrong: &Wrong, grading: &Grading) {
     }
     marks::last(format_args!("expected: {}", wrong.expected));
     for line in words {
-        marks::last(format_args!("your program: {}", line.trim()));
+        marks::last(format_args!("your program: {}", line.english().trim()));
     }
     marks::last(format_args!("{FAILS}got {}", wrong.got));
 }

@@ -8,7 +8,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::exercise::Exercise;
 use crate::exercises::EXERCISES;
+use crate::lang::{Lang, spoken};
 use crate::record::Record;
+use crate::words::{Words, text};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -31,12 +33,14 @@ impl Student {
 
 /// Reads what `--all --json` wrote for each student: the file has the student's name, or, where all
 /// files have one name, its folder has.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Student>, String> {
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Student>, Words> {
     let stems: HashSet<_> = paths.iter().map(|path| path.file_stem()).collect();
     let by_file = stems.len() == paths.len() && paths.len() > 1;
     let read = |path: &PathBuf| {
-        let in_words = |words: String| format!("{}: {words}", path.display());
-        let text = fs::read_to_string(path).map_err(|error| in_words(error.to_string()))?;
+        let in_words =
+            |words: Words| text!("{path}: {words}", path = path.display().to_string(), words);
+        let text =
+            fs::read_to_string(path).map_err(|error| in_words(Words::data(error.to_string())))?;
         let records = Record::read_all(&text).map_err(in_words)?;
         let folder = path.parent().and_then(Path::file_name);
         let name = folder.filter(|_| !by_file).or(path.file_stem()).unwrap_or_default();
@@ -50,15 +54,18 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Student>, String> {
 pub fn page(students: &[Student]) -> String {
     let page = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(match spoken() {
+            Lang::English => "en",
+            Lang::Chinese => "zh-CN",
+        }) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Your turn: " (students.len()) " students" }
+                title { (text!("Your turn: {number} students", number = students.len())) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { "Your turn" }
+                h1 { (text!("Your turn")) }
                 (overview(students))
                 (stumbles(students))
                 @for student in students { (details(student)) }
@@ -75,13 +82,15 @@ fn overview(students: &[Student]) -> Markup {
     html! {
         div.wide {
             table {
-                caption { "How many checks pass, of how many. Empty: nothing is known of it." }
+                caption {
+                    (text!("How many checks pass, of how many. Empty: nothing is known of it."))
+                }
                 thead {
                     tr {
-                        th scope="col" { "student" }
-                        th scope="col" { "done" }
+                        th scope="col" { (text!("student")) }
+                        th scope="col" { (text!("done")) }
                         @for one in EXERCISES {
-                            th scope="col" title=(format!("{}: {}", one.name, one.title)) {
+                            th scope="col" title=(format!("{}: {}", one.name, text!(one.title))) {
                                 (short(one.name))
                             }
                         }
@@ -98,7 +107,7 @@ fn overview(students: &[Student]) -> Markup {
                 }
                 tfoot {
                     tr {
-                        th scope="row" { "done" }
+                        th scope="row" { (text!("done")) }
                         td {}
                         @for one in EXERCISES { td { (done_by(one)) } }
                     }
@@ -116,11 +125,11 @@ fn cell(student: &Student, exercise: &Exercise) -> Markup {
     match record {
         Record { done: true, .. } => html! { td.done { "✓ " (counted) } },
         Record { failed: Some(title), .. } => html! {
-            td title=(title) { a href=(format!("#{}", anchor(student, exercise))) { (counted) } }
+            td title=(text!(title)) { a href=(format!("#{}", anchor(student, exercise))) { (counted) } }
         },
-        Record { compiles: false, .. } => html! { td.none { "does not compile" } },
-        Record { too_busy: true, .. } => html! { td.none { "too busy" } },
-        _ => html! { td.none { (counted) ", not all run" } },
+        Record { compiles: false, .. } => html! { td.none { (text!("does not compile")) } },
+        Record { too_busy: true, .. } => html! { td.none { (text!("too busy")) } },
+        _ => html! { td.none { (text!("{counted}, not all run", counted)) } },
     }
 }
 
@@ -140,15 +149,17 @@ fn stumbles(students: &[Student]) -> Markup {
     failed.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
     html! {
         @if !failed.is_empty() {
-            h2 { "Where they fail" }
+            h2 { (text!("Where they fail")) }
             div.wide { table {
-                thead { tr { th { "how many" } th { "exercise" } th { "check" } th { "who" } } }
+                thead { tr {
+                    @for head in ["how many", "exercise", "check", "who"] { th { (text!(head)) } }
+                } }
                 tbody {
                     @for ((number, title), names) in failed {
                         tr {
                             td { (names.len()) }
                             td.text { (EXERCISES[number].name) }
-                            td.text { (title) }
+                            td.text { (text!(title)) }
                             td.text { (names.join(", ")) }
                         }
                     }
@@ -166,12 +177,16 @@ fn details(student: &Student) -> Markup {
             h2 { (student.name) }
             @for (exercise, record) in failed {
                 section id=(anchor(student, exercise)) {
-                    h3 { (exercise.name) ": " (record.failed.as_deref().unwrap_or_default()) }
+                    h3 {
+                        (exercise.name) ": " (text!(record.failed.as_deref().unwrap_or_default()))
+                    }
                     @if let Some(failure) = &record.failure {
                         dl {
-                            @if !failure.sent.is_empty() { dt { "sent" } dd { (failure.sent) } }
-                            dt { "expected" } dd { (failure.expected) }
-                            dt { "got" } dd { (failure.got) }
+                            @if !failure.sent.is_empty() { dt { (text!(
+                                "sent"
+                            )) } dd { (failure.sent) } }
+                            dt { (text!("expected")) } dd { (failure.expected) }
+                            dt { (text!("got")) } dd { (failure.got) }
                         }
                         p { (failure.advice) }
                         @if !failure.program.is_empty() {
@@ -179,7 +194,12 @@ fn details(student: &Student) -> Markup {
                         }
                     }
                     p.small {
-                        (record.passed) " of " (record.checks) " checks passed before it. The same again: "
+                        (text!(
+                            "{passed} of {checks} checks passed before it. The same again:",
+                            passed = record.passed,
+                            checks = record.checks
+                        ))
+                        " "
                         code { "--seed " (record.seed) }
                     }
                 }

@@ -10,6 +10,7 @@ use crate::marks;
 use crate::processor::time_of;
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{How, Outcome, Wrong, plural, seconds};
 
 /// Longer than a limit of a second.
@@ -67,7 +68,11 @@ impl Pace {
         if cfg!(not(target_os = "linux")) || !is_slow || computed > time / 4 {
             return Ok(());
         }
-        let got = format!("{} in {}", plural(self.answers as usize, "answer"), seconds(time));
+        let got = text!(
+            "{number} in {time}",
+            number = plural(self.answers as usize, "answer"),
+            time = seconds(time)
+        );
         let wrong = Wrong::new(How::Silent, "answers at once", got);
         Err(wrong.after("one after the other").advice(SLEEPS))
     }
@@ -92,8 +97,11 @@ impl<'a> Silent<'a> {
     pub fn then(self, go_on: impl FnOnce(&mut Peer) -> Outcome) -> Outcome {
         thread::sleep(SILENCE.saturating_sub(self.since.elapsed()));
         go_on(self.peer).map_err(|wrong| {
-            let sent =
-                format!("nothing for {} seconds; then {}", SILENCE.as_secs_f32(), wrong.sent);
+            let sent = text!(
+                "nothing for {time} seconds; then {then}",
+                time = SILENCE.as_secs_f32(),
+                then = wrong.sent
+            );
             wrong.after(sent)
         })
     }

@@ -25,6 +25,7 @@ use crate::machine;
 use crate::marks::{self, mark};
 use crate::processor::{Doing, Look, is_busy};
 use crate::sockets::{self, Held};
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Scene, Wrong, quoted, seconds, show};
 
 /// One run needs so many open files, at the grader's end and its own, processes and threads: those
@@ -75,7 +76,7 @@ pub fn one_is_busy(programs: &[Rc<Program>]) -> bool {
 
 /// What there is to know about these programs, in lines. One that is just ending has a moment for
 /// it.
-pub fn last_words(programs: &[Rc<Program>]) -> Vec<String> {
+pub fn last_words(programs: &[Rc<Program>]) -> Vec<Words> {
     let end = Instant::now() + Duration::from_millis(200);
     while programs.iter().all(|program| program.ended().is_none()) && Instant::now() < end {
         thread::sleep(Duration::from_millis(5));
@@ -88,9 +89,9 @@ pub fn last_words(programs: &[Rc<Program>]) -> Vec<String> {
     if words.len() < 2 {
         return words.concat();
     }
-    let run = |(number, words): (usize, Vec<String>)| {
-        let words = words.into_iter().map(|line| format!("  {line}"));
-        std::iter::once(format!("Run {number}:")).chain(words)
+    let run = |(number, words): (usize, Vec<Words>)| {
+        let words = words.into_iter().map(|line| text!("  {line}", line));
+        std::iter::once(text!("Run {number}:", number)).chain(words)
     };
     (1..).zip(words).flat_map(run).collect()
 }
@@ -122,7 +123,7 @@ pub struct Program {
     is_ready: Cell<bool>,
     /// It was ended by the grader; and what it had said last, if that counts.
     killed: Cell<bool>,
-    last_words: RefCell<Vec<String>>,
+    last_words: RefCell<Vec<Words>>,
     /// What was seen of it then: its sockets, and a line of which the end had not come.
     pub seen: RefCell<Option<Vec<Held>>>,
     /// Its argument is the address at which it is to be.
@@ -169,7 +170,7 @@ impl Program {
             if machine::is_full(&error) {
                 return error.into();
             }
-            let got = format!("cannot start {program}: {error}");
+            let got = text!("cannot start {program}: {error}", program = program.clone(), error);
             Wrong::new(How::Exit, "a program that can be started", got)
                 .advice("Is the command right, and is it installed?")
         })?;
@@ -293,11 +294,11 @@ impl Program {
             RecvTimeoutError::Timeout => {
                 let has_worked = worked > slept && Look::IS_POSSIBLE;
                 let advice = if has_worked { WORKS_TOO_LONG } else { SAY_READY };
-                (How::Printed, format!("for {}", seconds(start.elapsed())), advice)
+                (How::Printed, text!("for {time}", time = seconds(start.elapsed())), advice)
             }
             RecvTimeoutError::Disconnected => (How::Exit, self.what_ended(), ENDED_TOO_EARLY),
         };
-        let got = format!("{}, {then}", self.printed_so_far());
+        let got = text!("{printed}, {then}", printed = self.printed_so_far(), then);
         let scene = (how == How::Printed).then_some(Scene::Line);
         Err(Wrong::new(how, expected, got).advice(advice).at(scene))
     }
@@ -322,12 +323,12 @@ impl Program {
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    (How::Silent, format!("for {}", seconds(start.elapsed())))
+                    (How::Silent, text!("for {time}", time = seconds(start.elapsed())))
                 }
                 Err(RecvTimeoutError::Disconnected) => (How::Exit, self.what_ended()),
             };
             let scene = (how == How::Silent).then_some(Scene::Line);
-            let wrong = Wrong::new(how, the_line(expected), format!("no more lines, {then}"));
+            let wrong = Wrong::new(how, the_line(expected), text!("no more lines, {then}", then));
             return Err(wrong.at(scene));
         }
     }
@@ -447,19 +448,19 @@ impl Program {
     }
 
     /// What it means that no more lines can come.
-    fn what_ended(&self) -> String {
+    fn what_ended(&self) -> Words {
         match self.ends_within(LAST) {
-            Some(_) => "and then the end of the program".to_owned(),
-            None => "and then the end of its standard output".to_owned(),
+            Some(_) => text!("and then the end of the program"),
+            None => text!("and then the end of its standard output"),
         }
     }
 
-    fn printed_so_far(&self) -> String {
+    fn printed_so_far(&self) -> Words {
         self.collect(Duration::ZERO);
         match &self.printed.borrow()[..] {
-            [] => "nothing".to_owned(),
+            [] => text!("nothing"),
             [line] => the_line(line),
-            [.., line] => format!("other lines, the last {}", quote(line)),
+            [.., line] => text!("other lines, the last {text}", text = quote(line)),
         }
     }
 
@@ -468,7 +469,7 @@ impl Program {
         // In one write, as a terminal does it: a program that reads without
         // a buffer gets the line and its ending together.
         mark!("types {}", the_line(line));
-        self.type_part(&format!("{line}\n")).after(the_line(line) + " (typed)")
+        self.type_part(&format!("{line}\n")).after(text!("{line} (typed)", line = the_line(line)))
     }
 
     /// Types a part of a line, or the rest of it.
@@ -478,7 +479,7 @@ impl Program {
         stdin.write_all(part.as_bytes()).map_err(|_| {
             let expected = "a program that still reads its standard input";
             let wrong = Wrong::new(How::Exit, expected, "the end of the program");
-            wrong.after(show(part.as_bytes()) + " (typed)")
+            wrong.after(text!("{bytes} (typed)", bytes = show(part.as_bytes())))
         })
     }
 
@@ -525,7 +526,8 @@ impl Program {
         mark!("expects the end of the program");
         let start = Instant::now();
         self.ends_within(self.patience()).ok_or_else(|| {
-            let got = format!("a program that still runs after {}", seconds(start.elapsed()));
+            let got =
+                text!("a program that still runs after {time}", time = seconds(start.elapsed()));
             Wrong::new(How::Exit, "the end of the program", got)
         })
     }
@@ -628,19 +630,19 @@ impl Program {
     }
 
     /// What there is to know about it when something is wrong: lines.
-    fn last_words(&self) -> Vec<String> {
+    fn last_words(&self) -> Vec<Words> {
         if self.killed.get() {
             return self.last_words.borrow().clone();
         }
         let mut words = Vec::new();
         if let Some(status) = self.ended() {
-            words.push(format!("It has ended: {}.", ending(status)));
+            words.push(text!("It has ended: {status}.", status = ending(status)));
             // What it said last may be still on its way to the grader.
             self.collect(LAST);
         }
         self.collect(Duration::ZERO);
         if self.flooded.load(Ordering::Relaxed) {
-            words.push("It prints without end.".to_owned());
+            words.push(text!("It prints without end."));
         }
         let mut errors = self.complaints();
         errors.retain(|line| {
@@ -653,10 +655,10 @@ impl Program {
         ];
         for (title, lines, most) in all {
             if !lines.is_empty() {
-                words.push(title.to_owned());
+                words.push(title.into());
             }
             let last = &lines[lines.len().saturating_sub(most)..];
-            words.extend(last.iter().map(|line| format!("  {}", cut(line))));
+            words.extend(last.iter().map(|line| Words::data(format!("  {}", cut(line)))));
         }
         words
     }
@@ -669,10 +671,10 @@ impl Drop for Program {
 }
 
 /// How a program ended, in words.
-pub fn ending(status: ExitStatus) -> String {
+pub fn ending(status: ExitStatus) -> Words {
     match status.code() {
-        Some(code) => format!("exit status {code}"),
-        None => status.to_string(),
+        Some(code) => text!("exit status {code}", code),
+        None => Words::data(status.to_string()),
     }
 }
 
@@ -682,8 +684,8 @@ pub fn expect_no_line(line: Option<&String>, expected: &str) -> Outcome {
 }
 
 /// A line of the program, for a line of the report.
-pub fn the_line(line: &str) -> String {
-    format!("the line {}", quote(line))
+pub fn the_line(line: &str) -> Words {
+    text!("the line {text}", text = quote(line))
 }
 
 fn quote(line: &str) -> String {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::course::Course;
 use crate::say::complain;
+use crate::words::text;
 
 pub struct Progress {
     lines: Vec<String>,
@@ -55,7 +56,8 @@ impl Progress {
         }
         let file = OpenOptions::new().append(true).create(true).open(&self.path);
         if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
-            complain!("cannot note it in {}: {error}", self.path.display());
+            let path = self.path.display().to_string();
+            complain!("{}", text!("cannot note it in {path}: {error}", path, error));
         }
         self.lines.push(line);
     }

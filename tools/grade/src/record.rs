@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::{Words, text};
 use crate::wrong::Wrong;
 
 /// How one exercise went.
@@ -44,10 +45,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(wrong: &Wrong, advice: String, program: Vec<String>) -> Self {
+    /// As it is said to the reader.
+    pub fn new(wrong: &Wrong, advice: String, program: &[Words]) -> Self {
         let Wrong { sent, expected, got, .. } = wrong;
-        let [sent, expected, got] = [sent, expected, got].map(Clone::clone);
-        Self { sent, expected, got, advice, program }
+        let [sent, expected, got] = [sent, expected, got].map(Words::spoken);
+        Self { sent, expected, got, advice, program: program.iter().map(Words::spoken).collect() }
     }
 }
 
@@ -81,11 +83,15 @@ impl Record {
     }
 
     /// The records of a file, each on a line of its own.
-    pub fn read_all(text: &str) -> Result<Vec<Self>, String> {
+    pub fn read_all(text: &str) -> Result<Vec<Self>, Words> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let read = |(number, line)| {
             serde_json::from_str(line).map_err(|error| {
-                format!("line {} is none that --all --json has written: {error}", number + 1)
+                text!(
+                    "line {number} is none that --all --json has written: {error}",
+                    number = number + 1,
+                    error = error.to_string()
+                )
             })
         };
         lines.map(read).collect()
@@ -103,6 +109,8 @@ mod tests {
         let text = format!("{}\n\n{}\n", failed.as_json(), done.as_json());
         assert!(!done.as_json().contains("sent"), "{text}");
         assert_eq!(Record::read_all(&text), Ok(vec![failed, done]));
-        assert!(Record::read_all("{}\nno").is_err_and(|words| words.starts_with("line 2 ")));
+        assert!(
+            Record::read_all("{}\nno").is_err_and(|words| words.english().starts_with("line 2 "))
+        );
     }
 }

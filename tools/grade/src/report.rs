@@ -7,14 +7,19 @@ use std::time::{Duration, Instant};
 
 use serde::Serializer as _;
 use serde_json::Value;
+use textwrap::WordSeparator;
+use textwrap::core::{Word, display_width};
 
 use crate::exercise::Exercise;
 use crate::exercises::CHAPTERS;
+use crate::lang::{Lang, spoken};
 use crate::record::Failure;
 use crate::say::{say, try_to_print};
 use crate::step_by_step::can_be_shown;
+use crate::words::{Words, and, text};
 
 const WIDTH: usize = 78;
+const GREEN: &str = "32";
 
 /// How long a line is: a terminal may have less room.
 fn width() -> usize {
@@ -25,7 +30,7 @@ fn width() -> usize {
 }
 
 pub fn green(text: &str) -> String {
-    paint(text, "32")
+    paint(text, GREEN)
 }
 
 /// Whether colours are shown there. See no-color.org and bixense.com/clicolors.
@@ -57,16 +62,46 @@ fn paint(text: &str, colour: &str) -> String {
 }
 
 /// Text in lines, each after `indent`.
-pub fn wrap(text: &str, indent: &str) -> String {
-    fill(text, indent, indent)
+pub fn wrap(words: impl Into<Words>, indent: &str) -> String {
+    fill(&words.into().spoken(), indent, indent)
 }
 
 fn fill(text: &str, first: &str, others: &str) -> String {
     let options = textwrap::Options::new(width())
+        .word_separator(match spoken() {
+            Lang::English => WordSeparator::AsciiSpace,
+            Lang::Chinese => WordSeparator::Custom(words),
+        })
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .initial_indent(first)
         .subsequent_indent(others);
     textwrap::fill(text, options)
+}
+
+/// What is not broken: between blanks, and in Chinese between two characters, as long as no line
+/// begins with what closes, or ends with what opens.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    const CLOSE: &str = "，。、；：？！）】》”’…";
+    const OPEN: &str = "（【《“‘";
+
+    let is_wide = |c: char| display_width(c.encode_utf8(&mut [0; 4])) > 1;
+    let mut ends = Vec::new();
+    let mut characters = line.char_indices().peekable();
+    while let Some((_, c)) = characters.next() {
+        let Some((at, next)) = characters.peek().copied() else { break };
+        let is_blank = c == ' ' && next != ' ';
+        let is_between = (is_wide(c) || is_wide(next)) && next != ' ';
+        if is_blank || is_between && !OPEN.contains(c) && !CLOSE.contains(next) {
+            ends.push(at);
+        }
+    }
+    ends.push(line.len());
+    let mut start = 0;
+    Box::new(ends.into_iter().map(move |end| {
+        let word = Word::from(&line[start..end]);
+        start = end;
+        word
+    }))
 }
 
 /// A line on the terminal that tells what is being done, once that takes
@@ -74,12 +109,12 @@ fn fill(text: &str, first: &str, others: &str) -> String {
 pub struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Waiting {
-    pub fn on(what: &str) -> Self {
+    pub fn on(what: &Words) -> Self {
         if !can_do_more_than_print(&stdout()) {
             return Self(None);
         }
         let (done, is_done) = channel::<()>();
-        let (what, start) = (what.to_owned(), Instant::now());
+        let (what, start) = (what.spoken(), Instant::now());
         let thread = thread::spawn(move || {
             let mut shown = false;
             while is_done.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
@@ -104,21 +139,28 @@ impl Drop for Waiting {
     }
 }
 
+/// The words ahead of the title of a check: how that went.
+fn mark(words: &str, colour: &str) -> String {
+    let words = text!(words).spoken();
+    let padded = pad(&words, 6);
+    paint(&words, colour) + &padded[words.len()..]
+}
+
 pub fn passed(title: &str) {
-    say!("  {}    {title}", green("ok"));
+    say!("  {}{}", mark("ok", GREEN), text!(title));
 }
 
 /// A check that this machine does not allow, and why, if that is not above.
-pub fn not_run(title: &str, reason: Option<&String>) {
-    say!("  --    {title}");
+pub fn not_run(title: &str, reason: Option<&Words>) {
+    say!("  --    {}", text!(title));
     if let Some(reason) = reason {
-        say!("{}", wrap(&format!("Not run on this machine: {reason}"), "        "));
+        say!("{}", wrap(text!("Not run on this machine: {reason}", reason), "        "));
     }
 }
 
 /// A check of which nothing can be said.
 pub fn too_busy(title: &str) {
-    say!("  --    {title}\n");
+    say!("  --    {}\n", text!(title));
     let words = "This machine is too busy: run it again. For too long the program, or the grader, \
                  had something to do and got no processor. That says nothing about the program.";
     say!("{}", wrap(words, "  "));
@@ -133,33 +175,33 @@ pub enum Told {
 }
 
 /// The check that failed, and all that helps.
-pub fn failed(title: &str, failure: &Failure, exercise: &Exercise, told: &Told) {
+pub fn failed(title: &str, failure: &Failure, chapters: &Words, exercise: &Exercise, told: &Told) {
     let Failure { sent, expected, got, advice, program } = failure;
-    say!("  {}  {title}\n", paint("FAIL", "31;1"));
+    say!("  {}{}\n", mark("FAIL", "31;1"), text!(title));
     if !sent.is_empty() {
         say!("{}", field("sent", sent));
     }
     say!("{}", field("expected", expected));
     say!("{}", field("got", got));
-    say!("\n{}\n", wrap(advice, "  "));
+    say!("\n{}\n", wrap(Words::data(advice), "  "));
     if !program.is_empty() {
-        say!("  Your program:");
+        say!("  {}", text!("Your program:"));
         for line in program {
             say!("    {line}");
         }
         say!("");
     }
-    say!("{}", wrap(&format!("Read again: {} in the book.", chapters(advice, exercise)), "  "));
+    say!("{}", wrap(text!("Read again: {chapters} in the book.", chapters), "  "));
     if let Told::Once { hint, page } = told {
-        say!("  A hint: {hint}");
+        say!("  {}", text!("A hint: {hint}", hint));
         if let Some(page) = page.as_ref().filter(|_| can_be_shown(exercise.name, title)) {
-            say!("  Step by step: {page}");
+            say!("  {}", text!("Step by step: {page}", page));
         }
     }
 }
 
-/// The chapters of the steps that the advice names. If it names none: that of the exercise.
-fn chapters(advice: &str, exercise: &Exercise) -> String {
+/// The chapters of the steps that the English advice names. If it names none: that of the exercise.
+pub fn chapters(advice: &str, exercise: &Exercise) -> Words {
     let words = advice.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let words: Vec<_> = words.collect();
     let mut steps = Vec::new();
@@ -176,23 +218,36 @@ fn chapters(advice: &str, exercise: &Exercise) -> String {
         }
     }
     let chapter = |step| CHAPTERS.iter().find(|(number, _)| number == step);
-    let titles = steps.iter().filter_map(chapter).map(|(_, title)| format!("\"{title}\""));
-    let titles: Vec<_> = titles.collect();
-    match &titles[..] {
-        [] => format!("\"{}\"", exercise.chapter),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    let mut titles: Vec<_> = steps.iter().filter_map(chapter).map(|(_, title)| *title).collect();
+    if titles.is_empty() {
+        titles.push(exercise.chapter);
     }
+    and(titles.into_iter().map(|title| text!("\"{title}\"", title)).collect())
 }
 
 fn field(name: &str, text: &str) -> String {
-    fill(&format!("{name:<10} {text}"), "  ", "             ")
+    let name = pad(&text!(name).spoken(), 10);
+    fill(&format!("{name} {text}"), "  ", "             ")
+}
+
+/// With blanks behind it, so that it is as wide as others.
+pub fn pad(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(display_width(text)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::chapters;
+    use super::{chapters, words};
     use crate::catalogue::exercise;
+
+    #[test]
+    fn chinese_is_broken_between_characters() {
+        let parts = |line| words(line).map(|word| word.to_string()).collect::<Vec<_>>().join("|");
+        assert_eq!(parts("好，（用 send_to）再发。"), "好，|（用|send_to）|再|发。");
+        assert_eq!(parts("“你好”是 2  个字"), "“你|好”|是|2|个|字");
+        assert_eq!(parts("as in English "), "as|in|English");
+        assert_eq!(parts(""), "");
+    }
 
     #[test]
     fn what_is_to_be_read_again_is_what_the_advice_names() {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _, stderr, stdout};
 
 use crate::groups::{self, end_programs};
+use crate::words::text;
 
 /// The exit status of who writes where nobody reads: 128 and the number of SIGPIPE, as a shell has
 /// it.
@@ -53,6 +54,6 @@ fn stop(error: &io::Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(NOBODY_READS);
     }
-    complain!("cannot write to standard output: {error}");
+    complain!("{}", text!("cannot write to standard output: {error}", error));
     std::process::exit(CANNOT_WRITE);
 }

@@ -37,7 +37,7 @@ pub fn of(_: u32) -> Vec<Held> {
 
 /// A program that has no room for one more, in words.
 #[cfg(not(target_os = "linux"))]
-pub fn full(_: u32) -> Option<String> {
+pub fn full(_: u32) -> Option<Words> {
     None
 }
 
@@ -55,6 +55,7 @@ mod linux {
 
     use super::{Held, State};
     use crate::processor::processes;
+    use crate::words::{Words, text};
 
     /// Those of a process and of all that it has started; and the connections that wait for them.
     pub fn of(id: u32) -> Vec<Held> {
@@ -97,7 +98,7 @@ mod linux {
     }
 
     /// No descriptor is left, in one of its processes.
-    pub fn full(id: u32) -> Option<String> {
+    pub fn full(id: u32) -> Option<Words> {
         processes(id).into_iter().find_map(|process| {
             let limits = read_to_string(format!("/proc/{process}/limits")).ok()?;
             let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
@@ -108,13 +109,16 @@ mod linux {
             let left = left.map(|held| held.holders.len()).sum::<usize>();
             (open >= limit).then(|| {
                 let and_left = match left {
-                    0 => String::new(),
-                    _ => format!(", {left} of them connections that their clients have ended"),
+                    0 => Words::default(),
+                    _ => text!(", {left} of them connections that their clients have ended", left),
                 };
-                format!(
-                    "Your program has no descriptor left for another connection: {open} are open\
-                     {and_left}, and it may have {limit}. Each connection is one until it is \
-                     closed."
+                text!(
+                    "Your program has no descriptor left for another connection: {open} are \
+                     open{and_left}, and it may have {limit}. Each connection is one until it is \
+                     closed.",
+                    open,
+                    and_left,
+                    limit
                 )
             })
         })

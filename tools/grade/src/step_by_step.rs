@@ -13,6 +13,7 @@ use timeline::Page;
 use crate::course::Course;
 use crate::one_check::Again;
 use crate::report::Waiting;
+use crate::words::{Words, text};
 use recorded::{End, Recorded, record};
 
 /// What is needed besides `cargo trace`.
@@ -27,20 +28,23 @@ pub fn is_possible(course: Option<&Course>) -> bool {
 }
 
 /// Whether it can be had, and written there: what is missing is said ahead of everything else.
-pub fn try_to_write(file: &Path, course: Option<&Course>) -> Result<(), String> {
+pub fn try_to_write(file: &Path, course: Option<&Course>) -> Result<(), Words> {
     if let Some(tool) = TOOLS.into_iter().find(|tool| on_the_path(tool).is_none()) {
         let package = if tool == "ip" { "iproute2" } else { tool };
-        return Err(format!("--page needs {tool}: sudo apt install {package}"));
+        return Err(text!("--page needs {tool}: sudo apt install {package}", tool, package));
     }
     if course.is_none() && installed().is_none() {
-        return Err(format!(
-            "--page needs {TRACER}, beside this program or on the PATH: in a copy of the course, \
-             cargo install --path tools/trace"
+        return Err(text!(
+            "--page needs {tracer}, beside this program or on the PATH: in a copy of the course, \
+             cargo install --path tools/trace",
+            tracer = TRACER
         ));
     }
     let is_new = !file.exists();
     let opened = OpenOptions::new().append(true).create(true).open(file);
-    opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    opened.map_err(|error| {
+        text!("cannot write {path}: {error}", path = file.display().to_string(), error)
+    })?;
     if is_new {
         // There is none if no check fails.
         let _ = std::fs::remove_file(file);
@@ -86,21 +90,21 @@ pub struct Shown<'a> {
 
 impl Shown<'_> {
     /// Makes the page and writes it. `Ok`: what there is to say of it. `Err`: why there is none.
-    pub fn write(&self, to: &Path) -> Result<String, String> {
+    pub fn write(&self, to: &Path) -> Result<Words, Words> {
         if !can_be_shown(self.again.exercise, self.title) {
-            return Err(
-                "This check has so much at a time that a tracer is too slow for it.".to_owned()
-            );
+            return Err(text!(
+                "This check has so much at a time that a tracer is too slow for it."
+            ));
         }
-        let waiting = Waiting::on("the tracer");
+        let waiting = Waiting::on(&text!("the tracer"));
         let tracer = match self.course {
             // What is beside may be older.
             Some(course) => course.build_tool("socket-steps-trace", TRACER),
             None => None,
         };
-        let tracer = tracer.or_else(installed).ok_or("cargo trace cannot be built")?;
+        let tracer = tracer.or_else(installed).ok_or(text!("cargo trace cannot be built"))?;
         drop(waiting);
-        let waiting = Waiting::on("your program, once more and step by step");
+        let waiting = Waiting::on(&text!("your program, once more and step by step"));
         let is_another = |own: &Recorded| {
             own.end == End::Fails && own.expected().is_some_and(|it| !is_like(it, self.expected))
         };
@@ -114,57 +118,66 @@ impl Shown<'_> {
         drop(waiting);
         match own.end {
             End::Fails if is_another(&own) => {
-                return Err(format!(
-                    "Under the tracer, where all goes slower, something else is wrong first: expected \
-                     {}. So a page would not show this.",
-                    own.expected().unwrap_or_default()
+                return Err(text!(
+                    "Under the tracer, where all goes slower, something else is wrong first: \
+                     expected {expected}. So a page would not show this.",
+                    expected = own.expected().unwrap_or_default()
                 ));
             }
             End::Fails => {}
             End::Passes => {
-                return Err("Under the tracer, where all goes slower, this check passes: the \
-                            program fails by chance, or when it has to be quick. There is no page."
-                    .to_owned());
+                return Err(text!(
+                    "Under the tracer, where all goes slower, this check passes: the program \
+                     fails by chance, or when it has to be quick. There is no page."
+                ));
             }
             End::NotRun(words) => {
-                return Err(format!("Under the tracer, this check cannot be run: {words}"));
+                return Err(text!("Under the tracer, this check cannot be run: {words}", words));
             }
         }
         let (solution, without) = match self.solution(&tracer, &own) {
             Ok(solution) => (Some(solution), None),
             Err(Without::TheSame) => {
-                return Err("Under the tracer, where all goes slower, the solution fails at this \
-                            check, too: so a page would not say what is wrong."
-                    .to_owned());
+                return Err(text!(
+                    "Under the tracer, where all goes slower, the solution fails at this check, \
+                     too: so a page would not say what is wrong."
+                ));
             }
             Err(Without::Words(words)) => (None, Some(words)),
         };
-        let page = self.page(&own, solution.as_ref(), without.as_deref());
-        std::fs::write(to, page)
-            .map_err(|error| format!("cannot write {}: {error}", to.display()))?;
-        let words = without.map_or_else(String::new, |words| format!(" ({words})"));
-        Ok(format!("Step by step: open {} in a browser.{words}", to.display()))
+        let page = self.page(&own, solution.as_ref(), without.as_ref().map(Words::english));
+        std::fs::write(to, page).map_err(|error| {
+            text!("cannot write {path}: {error}", path = to.display().to_string(), error)
+        })?;
+        let words = without.map_or_else(Words::default, |words| text!(" ({words})", words));
+        Ok(text!(
+            "Step by step: open {path} in a browser.{words}",
+            path = to.display().to_string(),
+            words
+        ))
     }
 
     /// The solution's run of the same check.
     fn solution(&self, tracer: &Path, own: &Recorded) -> Result<Recorded, Without> {
         let Some(course) = self.course else {
             let words = "Without the solution beside it: that is in the course.";
-            return Err(Without::Words(words.to_owned()));
+            return Err(Without::Words(words.into()));
         };
-        let _waiting = Waiting::on("the solution, step by step");
+        let _waiting = Waiting::on(&text!("the solution, step by step"));
         let name = format!("solution-{}", self.again.exercise);
         let program = course.build_tool("socket-steps-solutions", &name);
         let program = program.and_then(|it| it.into_os_string().into_string().ok());
         let program = program
-            .ok_or_else(|| Without::Words("The solution beside it cannot be built.".to_owned()))?;
-        let mut run = record(tracer, self.again, &[program], "the solution")
-            .map_err(|words| Without::Words(format!("Without the solution beside it: {words}")))?;
+            .ok_or_else(|| Without::Words(text!("The solution beside it cannot be built.")))?;
+        let mut run = record(tracer, self.again, &[program], "the solution").map_err(|words| {
+            Without::Words(text!("Without the solution beside it: {words}", words))
+        })?;
         match &run.end {
             End::Passes => {}
             End::Fails => return Err(Without::TheSame),
             End::NotRun(words) => {
-                let words = format!("Without the solution beside it, which cannot be run: {words}");
+                let words =
+                    text!("Without the solution beside it, which cannot be run: {words}", words);
                 return Err(Without::Words(words));
             }
         }
@@ -214,7 +227,7 @@ fn is_like(one: &str, other: &str) -> bool {
 
 /// Why a page has no solution in it.
 enum Without {
-    Words(String),
+    Words(Words),
     /// It fails as well.
     TheSame,
 }

@@ -15,6 +15,7 @@ use crate::grading::Grading;
 use crate::processor;
 use crate::program::{Program, ending, one_is_busy};
 use crate::wire::{Bench, Datagrams};
+use crate::words::{Words, text};
 use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
 
 /// The program waits so long for an answer.
@@ -63,7 +64,7 @@ pub struct Opponent {
     waits: Moment,
     /// It has ended, and not much earlier.
     end: Option<Instant>,
-    pub sent: String,
+    pub sent: Words,
     /// If something is wrong now, it is most likely this.
     advice: Option<&'static str>,
     /// What most likely has ended a try that is over too soon.
@@ -122,7 +123,7 @@ impl Opponent {
             before: since,
             waits: Moment::now(),
             end: None,
-            sent: String::new(),
+            sent: Words::default(),
             advice: None,
             too_soon: TOO_SOON,
             took: Duration::ZERO,
@@ -196,7 +197,7 @@ impl Opponent {
     }
 
     /// The same as `look`, in what was taken down.
-    fn look_back(&mut self, awaited: &str, patience: Duration) -> Outcome<Look> {
+    fn look_back(&mut self, awaited: &Words, patience: Duration) -> Outcome<Look> {
         let Some(notes) = &self.notes else { return Ok(Look::End) };
         match notes.recv_timeout(patience) {
             Ok(Note::Datagram(at, bytes, from)) => {
@@ -219,7 +220,7 @@ impl Opponent {
             return Err(self.wrong(How::Silent, awaited, "nothing yet, and time is up"));
         }
         if self.waits.elapsed() > PATIENCE {
-            let got = format!("no datagram for {}", seconds(PATIENCE));
+            let got = text!("no datagram for {time}", time = seconds(PATIENCE));
             return Err(self.wrong(How::Silent, awaited, got));
         }
         Ok(Look::Nothing)
@@ -248,7 +249,7 @@ impl Opponent {
     }
 
     /// The next datagram; `None`: the program has ended.
-    pub fn receive(&mut self, awaited: &str) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
+    pub fn receive(&mut self, awaited: &Words) -> Outcome<Option<(Vec<u8>, SocketAddr)>> {
         loop {
             match self.look(awaited, Duration::from_millis(5))? {
                 Look::Datagram(bytes, from) => return Ok(Some((bytes, from))),
@@ -259,7 +260,7 @@ impl Opponent {
     }
 
     /// Looks for a datagram. Until the first one comes, the program has to be started.
-    pub fn look(&mut self, awaited: &str, patience: Duration) -> Outcome<Look> {
+    pub fn look(&mut self, awaited: &Words, patience: Duration) -> Outcome<Look> {
         if self.notes.is_some() {
             return self.look_back(awaited, patience);
         }
@@ -297,7 +298,7 @@ impl Opponent {
             return Ok(Look::End);
         }
         if is_over {
-            let got = format!("no datagram for {}", seconds(limit));
+            let got = text!("no datagram for {time}", time = seconds(limit));
             return Err(self.wrong(How::Silent, awaited, got));
         }
         if is_noisy {
@@ -308,7 +309,7 @@ impl Opponent {
         let stray = (is_early && !has_noise).then(|| self.strays.pop_front()).flatten();
         if let Some(noise) = &mut self.noise {
             noise.make(wire, &mut self.strangers)?;
-            self.sent = format!("{}, again and again", noise.words);
+            self.sent = text!("{words}, again and again", words = noise.words);
         } else if let Some(stray) = stray {
             self.stray(stray)?;
         } else if self.has_to_pause() {
@@ -370,16 +371,16 @@ impl Opponent {
     fn stray(&mut self, stray: Stray) -> Outcome {
         let Stray { bytes, stranger, advice } = stray;
         let words = match &bytes[..] {
-            [] => "an empty datagram".to_owned(),
+            [] => text!("an empty datagram"),
             bytes => show(bytes),
         };
-        let words = format!("{words}, as an answer to number {}", self.number);
+        let words = text!("{words}, as an answer to number {number}", words, number = self.number);
         let (wire, words) = match stranger.map(|number| self.strangers.get_mut(number)) {
             None => (self.wire.as_mut(), words),
             Some(stranger) => {
                 let from = stranger.as_ref().map(|it| it.address()).transpose()?;
                 let from = from.map_or_else(String::new, |from| from.to_string());
-                (stranger, format!("{words}, from {from}"))
+                (stranger, text!("{words}, from {from}", words, from))
             }
         };
         if let Some(wire) = wire {
@@ -395,7 +396,7 @@ impl Opponent {
     }
 
     /// Any bytes, and what they are in words.
-    pub fn send(&mut self, to: SocketAddr, bytes: &[u8], words: impl Into<String>) -> Outcome {
+    pub fn send(&mut self, to: SocketAddr, bytes: &[u8], words: impl Into<Words>) -> Outcome {
         if let Some(wire) = self.wire.as_mut().filter(|_| self.notes.is_none()) {
             wire.send(to, bytes)?;
         }
@@ -404,7 +405,7 @@ impl Opponent {
     }
 
     /// Says in other words what was sent last, for the report.
-    pub fn call_it(&mut self, words: impl Into<String>) {
+    pub fn call_it(&mut self, words: impl Into<Words>) {
         self.sent = words.into();
         self.advice = None;
     }
@@ -443,19 +444,19 @@ impl Opponent {
     }
 
     /// So many tries of the current number must have taken their time.
-    pub fn not_too_soon(&self, tries: u32, now: Instant, awaited: &str) -> Outcome {
+    pub fn not_too_soon(&self, tries: u32, now: Instant, awaited: &Words) -> Outcome {
         if now >= self.since + least(tries) {
             return Ok(());
         }
-        let expected = format!("{awaited} when the 100 ms of the try before are over");
+        let expected = text!("{awaited} when the 100 ms of the try before are over", awaited);
         let got = match self.took < TRY {
-            true => format!("{awaited}, after {} ms", self.took.as_millis()),
-            false => "that already".to_owned(),
+            true => text!("{awaited}, after {time} ms", awaited, time = self.took.as_millis()),
+            false => text!("that already"),
         };
         let wrong = self.wrong(How::More, expected, got);
         Err(match self.advice {
             // It is known which datagram it was.
-            Some(advice) => wrong.advice(format!("{ENDED_BY_A_DATAGRAM} {advice}")),
+            Some(advice) => wrong.advice(text!(ENDED_BY_A_DATAGRAM).followed_by(advice)),
             None => wrong.advice(self.too_soon),
         })
     }
@@ -468,11 +469,15 @@ impl Opponent {
     }
 
     /// It has ended, and should not have.
-    pub fn too_early(&self, awaited: String, status: ExitStatus) -> Wrong {
-        self.wrong(How::Exit, awaited, format!("the end of the program: {}", ending(status)))
+    pub fn too_early(&self, awaited: Words, status: ExitStatus) -> Wrong {
+        self.wrong(
+            How::Exit,
+            awaited,
+            text!("the end of the program: {status}", status = ending(status)),
+        )
     }
 
-    pub fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
+    pub fn wrong(&self, how: How, expected: impl Into<Words>, got: impl Into<Words>) -> Wrong {
         let wrong = Wrong::new(how, expected, got).after(self.sent.clone());
         let wrong = wrong.at((how == How::Silent).then_some(Scene::Sender));
         match self.advice {
@@ -489,7 +494,7 @@ impl Opponent {
 
 /// The first of these whose datagram has come, and that; `None`: all of them have ended.
 pub fn first_of(
-    plays: &mut [(&mut Opponent, String)],
+    plays: &mut [(&mut Opponent, Words)],
 ) -> Outcome<Option<(usize, Vec<u8>, SocketAddr)>> {
     loop {
         let mut have_ended = true;
@@ -562,7 +567,7 @@ impl Pace {
             return Ok(());
         }
         let times: Vec<_> = last.iter().map(|time| time.as_millis().to_string()).collect();
-        let got = format!("tries of {} ms", times.join(", "));
+        let got = text!("tries of {times} ms", times = times.join(", "));
         Err(Wrong::new(How::Silent, "tries of 100 ms", got).after("nothing"))
     }
 
@@ -587,7 +592,7 @@ impl Pace {
     pub fn is_not_over(&self, limit: Duration) -> Outcome {
         let time = self.too_long().filter(|time| *time > limit.as_millis());
         let Some(time) = time else { return Ok(()) };
-        let got = format!("tries of {time} ms and more");
+        let got = text!("tries of {time} ms and more", time);
         let wrong = Wrong::new(How::Silent, "tries of 100 ms", got);
         Err(wrong.after("nothing").advice(TOO_LATE))
     }

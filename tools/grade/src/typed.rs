@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{MAIN_SEPARATOR, Path};
 
+use crate::words::{Words, text};
+
 /// How programs of a language are run, by the end of the file's name.
 const RUN: [(&str, &str); 13] = [
     ("py", "python3"),
@@ -37,7 +39,7 @@ const LIKE: f64 = 0.6;
 
 /// Whether this command can be run at all; `call`: what comes ahead of it. Where that is not
 /// certain, it is run.
-pub fn look_at(command: &[String], call: &str) -> Result<(), String> {
+pub fn look_at(command: &[String], call: &str) -> Result<(), Words> {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     look_at_program(program, call)?;
     look_at_script(program, arguments, call)
@@ -52,11 +54,11 @@ pub fn as_command(word: &str) -> String {
     }
 }
 
-fn look_at_program(program: &str, call: &str) -> Result<(), String> {
+fn look_at_program(program: &str, call: &str) -> Result<(), Words> {
     let path = Path::new(program);
     if let Some((first, _)) = program.split_once(' ').filter(|_| !path.exists()) {
         if is_installed(first) {
-            return Err(format!("A command stands without quotes: {call} {program}"));
+            return Err(text!("A command stands without quotes: {call} {program}", call, program));
         }
     }
     let has_folder = path.components().count() > 1 || program.starts_with('.');
@@ -73,35 +75,46 @@ fn look_at_program(program: &str, call: &str) -> Result<(), String> {
         };
     }
     if path.is_dir() {
-        return Err(format!("{program} is a folder, and no program."));
+        return Err(text!("{program} is a folder, and no program.", program));
     }
     let is_executable = is_executable(path);
     // A script that says itself who runs it, or what was compiled.
     let runs_itself = is_executable && !is_plain_text(path);
     if let Some(run) = how(path, RUN).filter(|_| !runs_itself) {
-        return Err(format!("{program} is run by {run}: {call} {run} {program}"));
+        return Err(text!("{program} is run by {run}: {call} {run} {program}", program, run, call));
     }
     if let Some(compile) = how(path, COMPILE).filter(|_| !runs_itself) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let compile = compile.replace("FILE", program).replace("NAME", &name);
-        return Err(format!(
-            "{program} is to be compiled first: {compile}\nThen: {call} .{MAIN_SEPARATOR}{name}"
+        return Err(text!(
+            "{program} is to be compiled first: {compile}\nThen: {call} .{slash}{name}",
+            program,
+            compile,
+            call,
+            slash = MAIN_SEPARATOR,
+            name
         ));
     }
     if !is_executable {
-        return Err(format!(
+        return Err(text!(
             "{program} is not executable. If it is a program: chmod +x {program}\nIf another \
-             program runs it, that comes first: {call} python3 {program}"
+             program runs it, that comes first: {call} python3 {program}",
+            program,
+            call
         ));
     }
     if !has_folder && cfg!(unix) {
-        return Err(format!("{program} is in this folder, so say that: {call} ./{program}"));
+        return Err(text!(
+            "{program} is in this folder, so say that: {call} ./{program}",
+            program,
+            call
+        ));
     }
     Ok(())
 }
 
 /// What an interpreter is to run. If an option is ahead of it, that can mean anything.
-fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(), String> {
+fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(), Words> {
     let name = Path::new(program).file_stem().unwrap_or_default().to_string_lossy();
     // python3, and python3.13 (of which the end is gone already)
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -114,9 +127,11 @@ fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(),
         ("java", ["-jar", script, ..]) => script,
         ("java", [script, ..]) | ("go", ["run", script, ..]) if script.contains('.') => script,
         (_, []) if INTERPRETERS.contains(&name) => {
-            return Err(format!(
+            return Err(text!(
                 "{program} is to run your program, so its name comes next: {call} {program} \
-                 my_program.py"
+                 my_program.py",
+                program,
+                call
             ));
         }
         (_, [script, ..]) if INTERPRETERS.contains(&name) => script,
@@ -132,7 +147,7 @@ fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(),
         return Err(no_file(script));
     }
     if path.is_dir() && !path.join("__main__.py").exists() {
-        return Err(format!("{script} is a folder, and no program."));
+        return Err(text!("{script} is a folder, and no program.", script));
     }
     Ok(())
 }
@@ -142,32 +157,40 @@ fn how<const N: usize>(path: &Path, list: [(&str, &'static str); N]) -> Option<&
     list.iter().find(|(other, _)| *other == end).map(|(_, how)| *how)
 }
 
-fn no_file(name: &str) -> String {
+fn no_file(name: &str) -> Words {
     let path = Path::new(name);
     if cfg!(unix) && name.contains('\\') {
         let here = name.replace('\\', "/");
         let drive = here.get(1..3) == Some(":/");
         let here = if drive { here[3..].to_owned() } else { here };
         let but = if drive { ", and no letters of drives" } else { "" };
-        return format!(
-            "There is no file {name}. Paths have / here and not \\{but}: perhaps {here}"
+        return text!(
+            "There is no file {name}. Paths have / here and not \\{but}: perhaps {here}",
+            name,
+            but,
+            here
         );
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return format!("There is no file {name}: there is no folder {}.", folder.display());
+        return text!(
+            "There is no file {name}: there is no folder {path}.",
+            name,
+            path = folder.display().to_string()
+        );
     }
     let here = std::env::current_dir().unwrap_or_default();
-    let place = match folder == Path::new(".") {
-        true => format!(" in this folder ({})", here.display()),
-        false => String::new(),
+    let words = match folder == Path::new(".") {
+        true => {
+            let path = here.display().to_string();
+            text!("There is no file {name} in this folder ({path}).", name, path)
+        }
+        false => text!("There is no file {name}.", name),
     };
-    let meant = like(path, folder).map_or_else(String::new, |file| {
-        let file = if name.contains('/') { folder.join(file) } else { file.into() };
-        format!(" Do you mean {}?", file.display())
-    });
-    format!("There is no file {name}{place}.{meant}")
+    let Some(file) = like(path, folder) else { return words };
+    let file = if name.contains('/') { folder.join(file) } else { file.into() };
+    words.followed_by(text!("Do you mean {path}?", path = file.display().to_string()))
 }
 
 /// A file in there that has nearly this name.
@@ -182,20 +205,21 @@ fn like(path: &Path, folder: &Path) -> Option<String> {
     best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, file)| file)
 }
 
-fn no_program(name: &str, call: &str) -> String {
+fn no_program(name: &str, call: &str) -> Words {
     let common = RUN.iter().map(|(_, run)| run.split(' ').next().unwrap_or(run));
     let common = common.filter(|run| is_installed(run));
     let common = common.map(|run| (strsim::normalized_damerau_levenshtein(name, run), run));
     let common = common.max_by(|a, b| a.0.total_cmp(&b.0));
     let meant = common.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, run)| run.to_owned());
     let meant = meant.or_else(|| Some(format!("./{}", like(Path::new(name), Path::new("."))?)));
-    let meant = meant.map_or_else(String::new, |meant| format!(" Do you mean {call} {meant}?"));
-    format!(
-        "There is no program {name}, neither installed (in a folder of PATH) nor in this folder. \
-         {meant}"
-    )
-    .trim_end()
-    .replace("  ", " ")
+    let words = text!(
+        "There is no program {name}, neither installed (in a folder of PATH) nor in this folder.",
+        name
+    );
+    match meant {
+        Some(meant) => words.followed_by(text!("Do you mean {call} {meant}?", call, meant)),
+        None => words,
+    }
 }
 
 fn is_installed(program: &str) -> bool {

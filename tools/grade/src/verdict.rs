@@ -11,6 +11,7 @@ use crate::one_check::Again;
 use crate::record::{Failure, Record};
 use crate::report::{self, Told, Waiting};
 use crate::say::say;
+use crate::words::{Words, text};
 use crate::wrong::{How, Outcome, Wrong, seconds};
 
 /// How an exercise went. The default: its program does not compile.
@@ -21,6 +22,7 @@ pub struct Verdict {
     pub failed: Option<&'static str>,
     /// What was wrong there.
     pub failure: Option<Failure>,
+    pub expected: Words,
     /// How that check is run once more.
     pub again: Option<Again>,
     /// Checks that this machine does not allow: neither passed nor failed.
@@ -40,14 +42,27 @@ impl Verdict {
     }
 
     /// For a line.
-    pub fn in_words(&self, exercise: &Exercise) -> String {
-        let counted = format!("{:>2} of {:>2}", self.passed, exercise.checks.len());
+    pub fn in_words(&self, exercise: &Exercise) -> Words {
+        let counted = text!(
+            "{passed} of {number}",
+            passed = format!("{:>2}", self.passed),
+            number = format!("{:>2}", exercise.checks.len())
+        );
         match (self.failed, self.not_run) {
-            (Some(title), _) => format!("{counted}, fails: {title}"),
-            (None, 1..) => format!("{counted}, {} not run: this machine's limits", self.not_run),
-            _ if self.is_busy => format!("{counted}, then no verdict: this machine is too busy"),
-            _ if !self.compiles => " does not compile".to_owned(),
-            _ => format!("{counted}, {}", report::green("done")),
+            (Some(title), _) => text!("{counted}, fails: {title}", counted, title),
+            (None, 1..) => text!(
+                "{counted}, {not_run} not run: this machine's limits",
+                counted,
+                not_run = self.not_run
+            ),
+            _ if self.is_busy => {
+                text!("{counted}, then no verdict: this machine is too busy", counted)
+            }
+            _ if !self.compiles => text!(" does not compile"),
+            _ => {
+                let done = report::green(&text!("done").spoken());
+                text!("{counted}, {done}", counted, done)
+            }
         }
     }
 
@@ -73,15 +88,15 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
     let start = Instant::now();
     let mut grading = Grading::new(command, seed);
     if told.is_some() {
-        say!("{}: {}\n", exercise.name, exercise.title);
+        say!("{}: {}\n", exercise.name, text!(exercise.title));
     }
     let mut verdict = Verdict { compiles: true, seed, ..Verdict::default() };
-    let mut reason = String::new();
+    let (mut reason, mut read_again) = (Words::default(), String::new());
     let mut earlier = Vec::new();
     for (number, check) in exercise.checks.iter().enumerate() {
         let chance = grading.chance_now();
         (grading.has_left, grading.goes_on) = (false, false);
-        let waiting = told.map(|_| Waiting::on(check.title));
+        let waiting = told.map(|_| Waiting::on(&text!(check.title)));
         let result = match grading.bench().clock.is_up() {
             true => Err(grading.bench().clock.time_was_up()),
             false => run(check, &mut grading).map_err(cause::or_the_machine),
@@ -91,15 +106,14 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
             How::Machine => wrong,
             // What was there and wrong was wrong in time.
             How::Other | How::More => wrong,
-            _ if wrong.advice.as_deref() == Some(ON_AND_ON) => wrong,
+            _ if wrong.advice.as_ref().is_some_and(|it| *it == ON_AND_ON) => wrong,
             _ if clock.was_spent_on_starts() => clock.time_was_up(),
             _ => wrong,
         });
         let result = result.map_err(|mut wrong| {
             let waits = grading.bench().waits().filter(|_| grading.bench().clock.is_up());
             if let (How::Machine, Some(words)) = (wrong.how, waits) {
-                wrong.got += " ";
-                wrong.got += &words;
+                wrong.got = wrong.got.followed_by(words);
             }
             wrong
         });
@@ -111,12 +125,15 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
             Err(wrong) if wrong.how == How::Machine => verdict.not_run += 1,
             Err(wrong) => {
                 let advice = advice(check, wrong, &grading, verdict.passed == 0);
-                let advice = grading.language().words(&advice);
+                let language = grading.language();
+                read_again = language.words(advice.english());
+                let advice = language.words(&advice.spoken());
                 verdict.failed = Some(check.title);
                 let earlier = if grading.goes_on { earlier.clone() } else { vec![] };
                 verdict.again =
                     Some(Again { exercise: exercise.name, check: number, chance, earlier });
-                verdict.failure = Some(Failure::new(wrong, advice, last_words));
+                verdict.failure = Some(Failure::new(wrong, advice, &last_words));
+                verdict.expected.clone_from(&wrong.expected);
             }
         }
         drop(waiting);
@@ -131,7 +148,8 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
             }
             (Err(_), Some(told)) => {
                 let failure = verdict.failure.clone().unwrap_or_default();
-                report::failed(check.title, &failure, exercise, told);
+                let chapters = report::chapters(&read_again, exercise);
+                report::failed(check.title, &failure, &chapters, exercise, told);
             }
         }
         if grading.has_left || grading.goes_on {
@@ -149,12 +167,17 @@ pub fn grade(exercise: &Exercise, command: Vec<String>, seed: u64, told: Option<
         let number = exercise.checks.len();
         match (verdict.failed, verdict.not_run) {
             _ if verdict.is_busy => {}
-            (None, 0) => say!("\n  All {number} checks pass."),
+            (None, 0) => say!("\n  {}", text!("All {number} checks pass.", number)),
             (None, not_run) => say!(
-                "\n  {} of {number} checks pass; {not_run} could not be run on this machine.",
-                verdict.passed
+                "\n  {}",
+                text!(
+                    "{passed} of {number} checks pass; {not_run} could not be run on this machine.",
+                    passed = verdict.passed,
+                    number,
+                    not_run
+                )
             ),
-            _ if grading.by_chance => say!("  The same again: --seed {seed}"),
+            _ if grading.by_chance => say!("  {}", text!("The same again: --seed {seed}", seed)),
             _ => {}
         }
     }
@@ -172,7 +195,7 @@ pub fn run(check: &Check, grading: &mut Grading) -> Outcome {
         true => {
             // What they say of their end is nothing to go by: it was not theirs.
             grading.bench().programs.borrow().iter().for_each(|program| program.kill());
-            let sent = result.map_or_else(|wrong| wrong.sent, |()| String::new());
+            let sent = result.map_or_else(|wrong| wrong.sent, |()| Words::default());
             let wrong = Wrong::new(How::Silent, "the end of this check", "no end of it");
             Err(wrong.after(sent).advice(ON_AND_ON))
         }
@@ -184,8 +207,8 @@ const ON_AND_ON: &str = "It went on and on: each answer came in time, and all of
      pass? Or does a loop run at full speed, and leave no processor to the threads that work?";
 
 /// What to do about it. The program is asked first.
-fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> String {
-    let usual = || (check.usually)(wrong.how).to_owned();
+fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> Words {
+    let usual = || (check.usually)(wrong.how).into();
     let advice = wrong.advice.clone().unwrap_or_else(usual);
     let clock = &grading.bench().clock;
     if !clock.is_up() {
@@ -193,7 +216,11 @@ fn advice(check: &Check, wrong: &Wrong, grading: &Grading, is_first: bool) -> St
     }
     let limit = seconds(clock.limit());
     if advice == ON_AND_ON {
-        return format!("Time was up: an exercise has {limit} for all its checks. {advice}");
+        return text!(
+            "Time was up: an exercise has {limit} for all its checks. {advice}",
+            limit,
+            advice
+        );
     }
-    format!("{advice} (And time was up: an exercise has {limit} for all its checks.)")
+    text!("{advice} (And time was up: an exercise has {limit} for all its checks.)", advice, limit)
 }

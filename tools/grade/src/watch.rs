@@ -20,6 +20,7 @@ use crate::exercise::Exercise;
 use crate::report::Told;
 use crate::say::say;
 use crate::verdict::{Verdict, grade};
+use crate::words::{Words, text};
 use crate::{Reader, new_seed};
 
 /// An editor writes a file in several steps: it has settled when nothing has happened for so long.
@@ -104,13 +105,14 @@ fn saved(file: &Path) -> Option<SystemTime> {
 impl Reader {
     /// Grades the exercise (else the next one) when its file is saved, and goes on to the next one
     /// when it passes, until the reader ends it, or all are done.
-    pub fn watch(&mut self, wish: &Wish) -> Result<ExitCode, String> {
+    pub fn watch(&mut self, wish: &Wish) -> Result<ExitCode, Words> {
         let mut exercise = wish.exercise.or_else(|| next(&self.progress));
         // The first time it is graded as it stands.
         let mut is_new = false;
         while let Some(one) = exercise {
             let files = self.files(one, wish)?;
-            let files = Files::watch(files).map_err(|error| format!("cannot watch it: {error}"))?;
+            let files = Files::watch(files)
+                .map_err(|error| text!("cannot watch it: {error}", error = error.to_string()))?;
             if !self.until_it_passes(one, wish, files, is_new) {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -121,26 +123,26 @@ impl Reader {
             };
         }
         match next(&self.progress) {
-            Some(next) => say!("  Next: {} {}", self.call(), next.name),
-            None => say!("\n  All done."),
+            Some(next) => say!("  {}", self.offer_next(next)),
+            None => say!("\n  {}", text!("All done.")),
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// What the program is made of: its file in the course, or the files in its command.
-    fn files(&self, exercise: &Exercise, wish: &Wish) -> Result<Vec<PathBuf>, String> {
+    fn files(&self, exercise: &Exercise, wish: &Wish) -> Result<Vec<PathBuf>, Words> {
         let Some(command) = &wish.command else {
-            let course = self.course.as_ref().ok_or("Here is no course.")?;
+            let course = self.course.as_ref().ok_or(text!("Here is no course."))?;
             return Ok(vec![course.file(exercise.name)]);
         };
         let files: Vec<_> = command.iter().map(PathBuf::from).filter(|it| it.is_file()).collect();
         match files.is_empty() {
-            true => Err(format!(
-                "There is no file in \"{}\" that could be watched: name one, as in {} {} --watch \
-                 -- python3 my_program.py",
-                command.join(" "),
-                self.call(),
-                exercise.name
+            true => Err(text!(
+                "There is no file in \"{command}\" that could be watched: name one, as in {call} \
+                 {name} --watch -- python3 my_program.py",
+                command = command.join(" "),
+                call = self.call(),
+                name = exercise.name
             )),
             false => Ok(files),
         }
@@ -185,16 +187,18 @@ impl Reader {
     }
 
     /// What can be done now.
-    fn offer(&self, exercise: &Exercise, wish: &Wish) -> String {
+    fn offer(&self, exercise: &Exercise, wish: &Wish) -> Words {
         let what = match wish.command {
-            Some(_) => "your program".to_owned(),
-            None => format!("examples/your_turn/{}.rs", exercise.name),
+            Some(_) => text!("your program"),
+            None => Words::data(format!("examples/your_turn/{}.rs", exercise.name)),
         };
-        let keys = match stdin().is_terminal() {
-            true => "\n  Or press: h a hint   t the task   Enter check it again   q end",
-            false => "",
-        };
-        format!("Save {what}, and it is checked again.{keys}")
+        let words = text!("Save {what}, and it is checked again.", what);
+        match stdin().is_terminal() {
+            true => {
+                words + "\n  " + "Or press: h a hint   t the task   Enter check it again   q end"
+            }
+            false => words,
+        }
     }
 }
 

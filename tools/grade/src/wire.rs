@@ -18,6 +18,7 @@ use crate::clock::{Clock, FIRST_START, LIMIT, PATIENCE};
 use crate::machine;
 use crate::marks::{self, mark};
 use crate::program::{Program, one_is_busy};
+use crate::words::{Words, text};
 use crate::wrong::{How, Outcome, Scene, Stream, Wrong, in_words, plural, quoted, seconds, show};
 
 /// A check has so many clients at a time, if not more.
@@ -61,14 +62,15 @@ impl Bench {
     }
 
     /// What of the time went by in waits for bytes that came, if it is much.
-    pub fn waits(&self) -> Option<String> {
+    pub fn waits(&self) -> Option<Words> {
         let (number, all, longest) = self.waits.get();
         (all > LIMIT / 4).then(|| {
-            format!(
-                "The grader has waited {} for the program, {number} times, up to {} at a time: does \
-                 it sleep, or wait for a limit to pass?",
-                seconds(all),
-                seconds(longest)
+            text!(
+                "The grader has waited {time} for the program, {number} times, up to {other} at \
+                 a time: does it sleep, or wait for a limit to pass?",
+                time = seconds(all),
+                number,
+                other = seconds(longest)
             )
         })
     }
@@ -89,7 +91,7 @@ impl Bench {
 pub struct Peer {
     stream: TcpStream,
     /// What was sent last, in words.
-    sent: String,
+    sent: Words,
     bench: Rc<Bench>,
     /// For a receive.
     limit: Duration,
@@ -136,10 +138,10 @@ impl Peer {
                 return error.into();
             }
             let got = match error.kind() {
-                ErrorKind::TimedOut => NO_ANSWER.to_owned(),
+                ErrorKind::TimedOut => NO_ANSWER.into(),
                 _ => in_words(&error),
             };
-            Wrong::new(How::Refused, format!("a connection to {to}"), got)
+            Wrong::new(How::Refused, text!("a connection to {to}", to), got)
         })?;
         let mut peer = Self::new(socket.into(), bench)?;
         peer.in_its_queue = Some(Rc::clone(&bench.connected));
@@ -154,7 +156,7 @@ impl Peer {
         let bench = Rc::clone(bench);
         Ok(Self {
             stream,
-            sent: String::new(),
+            sent: Words::default(),
             bench,
             limit: PATIENCE,
             never_sleeps: false,
@@ -171,7 +173,7 @@ impl Peer {
     }
 
     /// Says in other words what was sent last, for the report.
-    pub fn call_it(&mut self, words: impl Into<String>) {
+    pub fn call_it(&mut self, words: impl Into<Words>) {
         self.sent = words.into();
     }
 
@@ -193,7 +195,11 @@ impl Peer {
         for piece in bytes.chunks(size) {
             self.send_alone(piece)?;
         }
-        self.sent = format!("{}, in pieces of {}", show(bytes), plural(size, "byte"));
+        self.sent = text!(
+            "{bytes}, in pieces of {number}",
+            bytes = show(bytes),
+            number = plural(size, "byte")
+        );
         Ok(())
     }
 
@@ -232,7 +238,7 @@ impl Peer {
             }
             let time = seconds(time);
             let (how, got) = match is_timeout(&error) {
-                true => (How::Silent, format!("it takes no more bytes for {time}")),
+                true => (How::Silent, text!("it takes no more bytes for {time}", time)),
                 false => (How::Reset, in_words(&error)),
             };
             let expected = match how {
@@ -250,7 +256,7 @@ impl Peer {
         let _ = self.stream.shutdown(Shutdown::Write);
         self.has_finished = true;
         match self.sent.is_empty() {
-            true => self.sent = "the end of the stream".to_owned(),
+            true => self.sent = text!("the end of the stream"),
             false => self.sent += ", then the end of the stream",
         }
     }
@@ -302,7 +308,7 @@ impl Peer {
     pub fn expect_or(
         &mut self,
         expected: impl AsRef<[u8]>,
-        why: impl FnOnce(&[u8]) -> Option<String>,
+        why: impl FnOnce(&[u8]) -> Option<Words>,
     ) -> Outcome {
         let expected = expected.as_ref();
         let (got, stop) = self.receive_as(expected);
@@ -348,7 +354,7 @@ impl Peer {
         let (stream, is_done) = (self.stream.try_clone()?, Arc::clone(&self.is_done));
         let bytes: usize = pieces.iter().map(Vec::len).sum();
         mark!("sends {bytes} bytes from now on, and receives nothing meanwhile");
-        self.call_it(format!("{bytes} bytes, by a client that receives nothing for a while"));
+        self.call_it(text!("{bytes} bytes, by a client that receives nothing for a while", bytes));
         thread::Builder::new().spawn(move || {
             for piece in pieces {
                 // What is not received tells that something is wrong.
@@ -449,12 +455,14 @@ impl Peer {
                 return Err(self.bench.clock.time_was_up());
             }
             Stop::Silent(time) => {
-                (How::More, format!("neither bytes nor an end for {}", seconds(time)))
+                (How::More, text!("neither bytes nor an end for {time}", time = seconds(time)))
             }
             Stop::Broken(error) => (How::Reset, in_words(&error)),
-            Stop::Full => (How::More, format!("more: {}", show(&self.all_that_is_there(&got)))),
+            Stop::Full => {
+                (How::More, text!("more: {bytes}", bytes = show(&self.all_that_is_there(&got))))
+            }
         };
-        let scene = got.starts_with("neither").then(|| self.scene(&[])).flatten();
+        let scene = got.english().starts_with("neither").then(|| self.scene(&[])).flatten();
         Err(self.wrong(how, "the end of the stream", got).at(scene))
     }
 
@@ -466,7 +474,7 @@ impl Peer {
                 Stop::Full => {}
                 Stop::End | Stop::Broken(_) => return Ok(()),
                 Stop::Silent(time) => {
-                    let got = format!("neither bytes nor an end for {}", seconds(time));
+                    let got = text!("neither bytes nor an end for {time}", time = seconds(time));
                     let wrong = self.wrong(How::More, "the end of the stream", got);
                     return Err(wrong.at(self.scene(&[])));
                 }
@@ -496,8 +504,10 @@ impl Peer {
             Stop::Silent(time) if self.bench.clock.has_cut(time) => {
                 return Err(self.bench.clock.time_was_up());
             }
-            Stop::Silent(time) => (How::Silent, format!(", and no end for {}", seconds(time))),
-            Stop::Broken(error) => (How::Reset, format!(", then: {}", in_words(&error))),
+            Stop::Silent(time) => {
+                (How::Silent, text!(", and no end for {time}", time = seconds(time)))
+            }
+            Stop::Broken(error) => (How::Reset, text!(", then: {error}", error = in_words(&error))),
         };
         Err(self.wrong(how, "the end of the stream", show(&got) + &then))
     }
@@ -628,19 +638,29 @@ impl Peer {
         let (how, then) = match stop {
             _ if same < got.len().min(expected.len()) && got.len() > 32 => {
                 let (from, wrong, right) = (same + 1, from_there(got), from_there(expected));
-                (How::Other, format!(", and from byte {from} on {wrong} instead of {right}"))
+                (
+                    How::Other,
+                    text!(
+                        ", and from byte {from} on {wrong} instead of {right}",
+                        from,
+                        wrong,
+                        right
+                    ),
+                )
             }
-            _ if same < got.len() => (How::Other, String::new()),
-            Stop::Full => (How::Other, String::new()),
+            _ if same < got.len() => (How::Other, Words::default()),
+            Stop::Full => (How::Other, Words::default()),
             Stop::Silent(time) if self.bench.clock.has_cut(*time) => {
                 return Err(self.bench.clock.time_was_up());
             }
             Stop::Silent(time) if got.is_empty() => {
-                (How::Silent, format!(", for {}", seconds(*time)))
+                (How::Silent, text!(", for {time}", time = seconds(*time)))
             }
-            Stop::Silent(time) => (How::Short, format!(", and no more for {}", seconds(*time))),
-            Stop::End => (How::End, ", then the end of the stream".to_owned()),
-            Stop::Broken(error) => (How::Reset, format!(", then: {}", in_words(error))),
+            Stop::Silent(time) => {
+                (How::Short, text!(", and no more for {time}", time = seconds(*time)))
+            }
+            Stop::End => (How::End, text!(", then the end of the stream")),
+            Stop::Broken(error) => (How::Reset, text!(", then: {error}", error = in_words(error))),
         };
         let is_missing = matches!(how, How::Silent | How::Short);
         let scene = is_missing.then(|| self.scene(&expected[got.len()..])).flatten();
@@ -657,7 +677,7 @@ impl Peer {
         }))
     }
 
-    fn wrong(&self, how: How, expected: impl Into<String>, got: impl Into<String>) -> Wrong {
+    fn wrong(&self, how: How, expected: impl Into<Words>, got: impl Into<Words>) -> Wrong {
         Wrong::new(how, expected, got).after(self.sent.clone())
     }
 }
@@ -714,8 +734,9 @@ pub fn accept(listener: &TcpListener, bench: &Rc<Bench>) -> Outcome<Peer> {
                     if bench.clock.has_cut(start.elapsed()) {
                         return Err(bench.clock.time_was_up());
                     }
-                    let expected = format!("a connection to {}", listener.local_addr()?);
-                    let got = format!("none for {}", seconds(start.elapsed()));
+                    let expected =
+                        text!("a connection to {address}", address = listener.local_addr()?);
+                    let got = text!("none for {time}", time = seconds(start.elapsed()));
                     return Err(Wrong::new(How::Silent, expected, got));
                 }
                 thread::sleep(Duration::from_millis(1));

@@ -1,9 +1,10 @@
 //! What a check found wrong, and how bytes are shown.
 
-use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::time::Duration;
+
+use crate::words::{Words, text};
 
 /// In which way it is wrong. A check chooses its advice by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +36,11 @@ pub enum How {
 pub struct Wrong {
     pub how: How,
     /// Empty: nothing was sent.
-    pub sent: String,
-    pub expected: String,
-    pub got: String,
+    pub sent: Words,
+    pub expected: Words,
+    pub got: Words,
     /// Advice that fits better than what the check has.
-    pub advice: Option<String>,
+    pub advice: Option<Words>,
     /// Where something was missing, so that it can be asked once more.
     pub scene: Option<Box<Scene>>,
 }
@@ -70,18 +71,18 @@ pub struct Stream {
 }
 
 impl Wrong {
-    pub fn new(how: How, expected: impl Into<String>, got: impl Into<String>) -> Self {
+    pub fn new(how: How, expected: impl Into<Words>, got: impl Into<Words>) -> Self {
         let (expected, got) = (expected.into(), got.into());
-        Self { how, sent: String::new(), expected, got, advice: None, scene: None }
+        Self { how, sent: Words::default(), expected, got, advice: None, scene: None }
     }
 
     /// The machine is in the way, in these words.
-    pub fn machine(words: impl Into<String>) -> Self {
+    pub fn machine(words: impl Into<Words>) -> Self {
         Self::new(How::Machine, "", words)
     }
 
     /// The same, after this was sent (or done).
-    pub fn after(mut self, sent: impl Into<String>) -> Self {
+    pub fn after(mut self, sent: impl Into<Words>) -> Self {
         self.sent = sent.into();
         self
     }
@@ -93,7 +94,7 @@ impl Wrong {
     }
 
     /// The same, with this advice.
-    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+    pub fn advice(mut self, advice: impl Into<Words>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -109,17 +110,17 @@ pub type Outcome<T = ()> = Result<T, Wrong>;
 
 /// What is added to a failure on its way out of a check.
 pub trait Explain {
-    fn after(self, sent: impl Into<String>) -> Self;
-    fn advice(self, advice: impl Into<String>) -> Self;
+    fn after(self, sent: impl Into<Words>) -> Self;
+    fn advice(self, advice: impl Into<Words>) -> Self;
     fn advice_if(self, is_so: impl FnOnce(&Wrong) -> bool, advice: &str) -> Self;
 }
 
 impl<T> Explain for Outcome<T> {
-    fn after(self, sent: impl Into<String>) -> Self {
+    fn after(self, sent: impl Into<Words>) -> Self {
         self.map_err(|wrong| wrong.after(sent))
     }
 
-    fn advice(self, advice: impl Into<String>) -> Self {
+    fn advice(self, advice: impl Into<Words>) -> Self {
         self.map_err(|wrong| wrong.advice(advice))
     }
 
@@ -132,11 +133,16 @@ impl<T> Explain for Outcome<T> {
 const SHOWN: usize = 44;
 
 /// Bytes for a line: how many, and the first of them, as text if they are.
-pub fn show(bytes: &[u8]) -> String {
+pub fn show(bytes: &[u8]) -> Words {
     if bytes.is_empty() {
-        return "nothing".to_owned();
+        return text!("nothing");
     }
-    let mut line = plural(bytes.len(), "byte") + ": ";
+    let number = plural(bytes.len(), "byte");
+    text!("{number}: {text}", number, text = quoted(bytes))
+}
+
+/// Bytes for a line, without their number: the first of them.
+pub fn quoted(bytes: &[u8]) -> String {
     // More than is shown in any case.
     let bytes = &bytes[..bytes.len().min(4 * (SHOWN + 1))];
     let mut text = match std::str::from_utf8(bytes) {
@@ -159,17 +165,8 @@ pub fn show(bytes: &[u8]) -> String {
             text.truncate(if is_whole || is_second { text.len() } else { at });
         }
     }
-    let _ = write!(line, "\"{text}{}", if long { "..." } else { "\"" });
-    line
-}
-
-/// Bytes for a line, without their number: the first of them.
-pub fn quoted(bytes: &[u8]) -> String {
-    let line = show(bytes);
-    match line.split_once(": ") {
-        Some((_, text)) => text.to_owned(),
-        None => "\"\"".to_owned(),
-    }
+    let end = if long { "..." } else { "\"" };
+    format!("\"{text}{end}")
 }
 
 fn escaped(text: impl Iterator<Item = char>) -> String {
@@ -183,33 +180,35 @@ fn escaped(text: impl Iterator<Item = char>) -> String {
 }
 
 /// "1 byte", "2 bytes"
-pub fn plural(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+pub fn plural(number: usize, word: &str) -> Words {
+    let ending = if number == 1 { "" } else { "s" };
+    text!(&format!("{{number}} {word}{ending}"), number)
 }
 
 /// "3 seconds", "0.2 seconds"
-pub fn seconds(time: Duration) -> String {
+pub fn seconds(time: Duration) -> Words {
     let tenths = (time.as_secs_f64() * 10.0).round() / 10.0;
-    let plural = if tenths == 1.0 { "" } else { "s" };
-    format!("{tenths} second{plural}")
+    match tenths == 1.0 {
+        true => text!("{tenths} second", tenths),
+        false => text!("{tenths} seconds", tenths),
+    }
 }
 
 /// What the system said, in as few words as there are.
-pub fn in_words(error: &io::Error) -> String {
+pub fn in_words(error: &io::Error) -> Words {
     match error.kind() {
-        ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
-        ErrorKind::BrokenPipe => "the connection was closed (broken pipe)".to_owned(),
-        ErrorKind::ConnectionRefused => "refused: nobody is there".to_owned(),
-        _ => error.to_string(),
+        ErrorKind::ConnectionReset => text!("the connection was reset"),
+        ErrorKind::BrokenPipe => text!("the connection was closed (broken pipe)"),
+        ErrorKind::ConnectionRefused => text!("refused: nobody is there"),
+        _ => Words::data(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::show;
-
     #[test]
     fn bytes_fit_a_line() {
+        let show = |bytes| super::show(bytes).english().to_owned();
         assert_eq!(show(b""), "nothing");
         assert_eq!(show(b"a"), "1 byte: \"a\"");
         assert_eq!(show("it's 你\n".as_bytes()), r#"9 bytes: "it's 你\n""#);

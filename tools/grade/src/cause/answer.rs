@@ -14,6 +14,7 @@ use super::{All, Also, Cause, given};
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::sockets::{self, Held, State};
+use crate::words::{Words, text};
 use crate::wrong::{How, Stream, Wrong, plural};
 
 /// Fills most buffers.
@@ -43,14 +44,15 @@ pub fn no_answer(
         return Some(All(late(what, start)));
     }
     let fact = fact.map(|fact| match speed.is_full() {
-        true => format!(
-            "{fact} Meanwhile it runs at full speed: is there a loop that repeats, for ever, what \
-             fails each time?"
+        true => text!(
+            "{fact} Meanwhile it runs at full speed: is there a loop that repeats, for ever, \
+             what fails each time?",
+            fact
         ),
         false => fact,
     });
     let fact = fact.or(speed.is_full().then(|| {
-        "Your program runs at full speed all the while: is there a loop that never ends?".to_owned()
+        text!("Your program runs at full speed all the while: is there a loop that never ends?")
     }));
     // A check with advice of its own knows what it comes of.
     if has_asked {
@@ -63,21 +65,23 @@ pub fn no_answer(
     // Bytes that are not text have a form that may be misread: the check knows it.
     let says_all = is_first && !stream.sent.contains(&0);
     let or_more = |words| if says_all { All(words) } else { Also(words) };
-    let brought = |awaited: &Awaited<'_>, by: &str, words: String| match awaited.is_prompt() {
-        true if is_alone => or_more(format!("{what} came when the grader {by}: {words}")),
-        true => Also(format!("{what} came when the grader {by}, and not before.")),
+    let brought = |awaited: &Awaited<'_>, by: Words, words: Words| match awaited.is_prompt() {
+        true if is_alone => {
+            or_more(text!("{what} came when the grader {by}: {words}", what, by, words))
+        }
+        true => Also(text!("{what} came when the grader {by}, and not before.", what, by)),
         false => All(late(what, start)),
     };
     if may_ask && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
         if stream.sent.is_empty() {
             let words = "your program waits until the other end speaks. Nobody does here: send \
                          first, without a receive ahead of it.";
-            return Some(brought(&awaited, "sent something", words.to_owned()));
+            return Some(brought(&awaited, text!("sent something"), words.into()));
         }
         let words = "your program waits for another receive, or for one byte more than was sent.";
-        let by = "sent one byte more, whatever it was";
+        let by = text!("sent one byte more, whatever it was");
         // What is special about these bytes the check knows.
-        return Some(match brought(&awaited, by, words.to_owned()) {
+        return Some(match brought(&awaited, by, words.into()) {
             All(words) if awaited.is_prompt() => Also(words),
             other => other,
         });
@@ -87,14 +91,15 @@ pub fn no_answer(
             [.., b'\n'] => {
                 let words = "your program answers a line only when the next one comes. Answer \
                              what has come before you wait for more.";
-                brought(&awaited, "sent one more line ending", words.to_owned())
+                brought(&awaited, text!("sent one more line ending"), words.into())
             }
             _ => {
-                let words = format!(
-                    "your program waits for one. {WAITS_FOR_A_LINE} Nothing says that a line ending \
-                     comes: take what each receive brings, as it is (step 5)."
+                let words = text!(
+                    "your program waits for one. {waits_for_a_line} Nothing says that a line \
+                     ending comes: take what each receive brings, as it is (step 5).",
+                    waits_for_a_line = WAITS_FOR_A_LINE
                 );
-                brought(&awaited, "sent a line ending", words)
+                brought(&awaited, text!("sent a line ending"), words)
             }
         });
     }
@@ -102,9 +107,9 @@ pub fn no_answer(
         let comes = awaited.comes_within(AFTER_THE_END);
         // Its end makes some give up what they have, and that is another matter.
         if comes && !awaited.is_whole() {
-            return Some(Also(format!(
-                "{} came when the grader ended its direction, and that is not the answer.",
-                plural(awaited.number(), "byte")
+            return Some(Also(text!(
+                "{number} came when the grader ended its direction, and that is not the answer.",
+                number = plural(awaited.number(), "byte")
             )));
         }
         // What is answered without any of it now is no answer to it.
@@ -115,20 +120,22 @@ pub fn no_answer(
         if is_full || comes || (is_silent && again(Some(Shutdown::Write))) {
             return Some(match is_full {
                 true => {
-                    let words = format!(
+                    let words = text!(
                         "your program waits for a certain number of bytes, for instance until a \
-                         buffer is full. {WAITS_FOR_MORE} A receive that gives fewer bytes than there is \
-                         room for has all that is there: answer that (step 5)."
+                         buffer is full. {waits_for_more} A receive that gives fewer bytes than \
+                         there is room for has all that is there: answer that (step 5).",
+                        waits_for_more = WAITS_FOR_MORE
                     );
-                    brought(&awaited, &format!("sent {MUCH} bytes more"), words)
+                    brought(&awaited, text!("sent {much} bytes more", much = MUCH), words)
                 }
                 false => {
-                    let words = format!(
+                    let words = text!(
                         "your program holds it back until the other end has finished. \
-                         {WAITS_FOR_THE_END} Answer what each receive brings, and don't wait for \
-                         more (step 5); and what you send through a buffer must be flushed."
+                         {waits_for_the_end} Answer what each receive brings, and don't wait for \
+                         more (step 5); and what you send through a buffer must be flushed.",
+                        waits_for_the_end = WAITS_FOR_THE_END
                     );
-                    brought(&awaited, "ended its direction", words)
+                    brought(&awaited, text!("ended its direction"), words)
                 }
             });
         }
@@ -139,10 +146,11 @@ pub fn no_answer(
     let guest = given(program).map(|at| TcpStream::connect_timeout(&at, AFTER_A_CLIENT));
     if awaited.comes_within(AFTER_A_CLIENT) {
         return Some(match guest {
-            Some(Ok(_)) if awaited.is_prompt() => or_more(format!(
-                "{what} came when another client connected: your program serves a client \
-                 only when the next one comes, or keeps what it sends in a buffer until then. Do all \
-                 that a client needs, and flush it, before you accept the next one."
+            Some(Ok(_)) if awaited.is_prompt() => or_more(text!(
+                "{what} came when another client connected: your program serves a client only \
+                 when the next one comes, or keeps what it sends in a buffer until then. Do all \
+                 that a client needs, and flush it, before you accept the next one.",
+                what
             )),
             _ => All(late(what, start)),
         });
@@ -231,56 +239,57 @@ pub fn no_end(
         && awaited.comes_within(AFTER_THE_END)
         && awaited.is_prompt()
     {
-        let mut words = "Your program ended the connection only when the grader had ended its \
-                         direction: it waits for the other end."
-            .to_owned();
+        let mut words = text!(
+            "Your program ended the connection only when the grader had ended its direction: it \
+             waits for the other end."
+        );
         if let Some([_, _, ..]) = held.map(|held| held.holders).as_deref() {
-            words += " (The connection was open twice there: closing one of two ends nothing.)";
+            words = words.followed_by(
+                "(The connection was open twice there: closing one of two ends nothing.)",
+            );
         }
         return Some(Also(words));
     }
     if waits_for_its_input(&mut awaited, "The end of the stream").is_some() {
-        return Some(Also(
+        return Some(Also(text!(
             "The stream ended when the program's standard input had ended, and not before."
-                .to_owned(),
-        ));
+        )));
     }
     let held = held?;
     if let Some(words) = not_received(&held) {
         return Some(Also(words));
     }
     if stream.has_finished && held.state == State::PeerHasEnded && held.unread == 1 {
-        return Some(Also(
+        return Some(Also(text!(
             "Your program has not received the end of the client's direction: no receive has \
-             given 0 bytes yet. It does not receive there now."
-                .to_owned(),
-        ));
+                 given 0 bytes yet. It does not receive there now."
+        )));
     }
     if is_fast && held.state == State::PeerHasEnded {
-        return Some(Also(
-            "Your program has received the client's end, and runs on at full speed: each further \
-             receive gives 0 bytes again, at once. Leave the loop at the first one."
-                .to_owned(),
-        ));
+        return Some(Also(text!(
+            "Your program has received the client's end, and runs on at full speed: each \
+                 further receive gives 0 bytes again, at once. Leave the loop at the first one."
+        )));
     }
     let mut processes: Vec<_> = held.holders.iter().map(|(process, _)| *process).collect();
     processes.dedup();
     Some(Also(match (&processes[..], &held.holders[..]) {
-        ([_, _, ..], _) => format!(
-            "{} processes have this connection open. It ends when all of them have closed it: \
-             after fork, the parent closes its copy as well.",
-            processes.len()
+        ([_, _, ..], _) => text!(
+            "{number} processes have this connection open. It ends when all of them have closed \
+             it: after fork, the parent closes its copy as well.",
+            number = processes.len()
         ),
-        (_, [_, _, ..]) => format!(
-            "Your program has this connection open {} times. It ends when all of them are closed: \
-             {{Rust: each try_clone makes one more}}{{else: each dup makes one more}}.",
-            held.holders.len()
+        (_, [_, _, ..]) => text!(
+            "Your program has this connection open {number} times. It ends when all of them are \
+             closed: {Rust: each try_clone makes one more}{else: each dup makes one more}.",
+            number = held.holders.len()
         ),
-        _ => format!(
-            "Your program still has this connection open{}. A socket that is kept in a list or \
-             another variable is not closed. {{Python: And if you use makefile(): as long as that \
-             is open, close() of the socket does not close it.}}{{C: (After fork the parent has a copy of its own.)}}",
-            match held.state {
+        _ => text!(
+            "Your program still has this connection open{and_end}. A socket that is kept in a \
+             list or another variable is not closed. {Python: And if you use makefile(): as long \
+             as that is open, close() of the socket does not close it.}{C: (After fork the \
+             parent has a copy of its own.)}",
+            and_end = match held.state {
                 State::PeerHasEnded if held.unread == 0 => {
                     ", and has received the client's end (0 bytes)"
                 }
@@ -298,22 +307,21 @@ fn connection(program: &Program, ours: &TcpStream) -> Option<Held> {
 }
 
 /// What came there, and was not received.
-fn not_received(held: &Held) -> Option<String> {
+fn not_received(held: &Held) -> Option<Words> {
     if held.holders.is_empty() {
-        return Some(
-            "This connection is still in the queue of your listener: the program has not accepted \
-             it yet."
-                .to_owned(),
-        );
+        return Some(text!(
+            "This connection is still in the queue of your listener: the program has not \
+                 accepted it yet."
+        ));
     }
     let is_end = u64::from(held.state == State::PeerHasEnded);
     match held.unread.saturating_sub(is_end) {
         0 => None,
-        unread => Some(format!(
-            "Your program has not received all that was sent: {} at its socket.",
-            match unread {
-                1 => "1 byte waits".to_owned(),
-                _ => format!("{unread} bytes wait"),
+        unread => Some(text!(
+            "Your program has not received all that was sent: {waiting} at its socket.",
+            waiting = match unread {
+                1 => text!("1 byte waits"),
+                _ => text!("{unread} bytes wait", unread),
             }
         )),
     }

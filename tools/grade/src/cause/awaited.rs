@@ -9,6 +9,7 @@ use crate::grading::Grading;
 use crate::processor::time_of;
 use crate::program::Program;
 use crate::wire::is_timeout;
+use crate::words::{Words, text};
 use crate::wrong::{Stream, seconds};
 
 /// A program that is late has so long before anything else is tried; the other waits follow.
@@ -144,22 +145,25 @@ impl Speed {
     }
 }
 
-pub fn late(what: &str, start: Instant) -> String {
+pub fn late(what: &str, start: Instant) -> Words {
     let time = seconds(PATIENCE + start.elapsed());
-    format!(
-        "{what} did come, but only after {time}: the grader waits {} for it. Does your \
+    text!(
+        "{what} did come, but only after {time}: the grader waits {other} for it. Does your \
          program sleep, wait for a limit to pass, or wait for somebody else first?",
-        seconds(PATIENCE)
+        what,
+        time,
+        other = seconds(PATIENCE)
     )
 }
 
 /// It comes when standard input ends.
-pub fn waits_for_its_input(awaited: &mut Awaited<'_>, what: &str) -> Option<String> {
+pub fn waits_for_its_input(awaited: &mut Awaited<'_>, what: &str) -> Option<Words> {
     awaited.program.end_input();
     awaited.comes_within(AFTER_ITS_INPUT).then(|| {
-        format!(
+        text!(
             "{what} came when the program's standard input ended: it reads all of that first, or \
-             waits for its end. Read it line by line."
+             waits for its end. Read it line by line.",
+            what
         )
     })
 }

@@ -14,20 +14,21 @@ use super::{All, Also, Cause, given};
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::terminal;
+use crate::words::text;
 
 /// The line "ready" has not come.
 pub fn not_ready(grading: &Grading, program: &Program) -> Option<Cause> {
     let unfinished = program.unfinished.borrow();
     if unfinished.as_ref().is_some_and(|line| line.trim() == "ready") {
-        return Some(All(NO_NEWLINE.to_owned()));
+        return Some(All(NO_NEWLINE.into()));
     }
     let lines = program.printed_up_to_now();
     let said = unfinished.iter().chain(&lines).find(|line| line.to_lowercase().contains("ready"));
     if let Some(line) = said {
-        return Some(All(format!(
-            "It printed \"{}\". The line must be exactly \"ready\": five small letters, and nothing \
-             else in it.",
-            line.trim().chars().take(60).collect::<String>()
+        return Some(All(text!(
+            "It printed \"{line}\". The line must be exactly \"ready\": five small letters, and \
+             nothing else in it.",
+            line = line.trim().chars().take(60).collect::<String>()
         )));
     }
     let held = program.seen.borrow().clone().unwrap_or_default();
@@ -53,9 +54,11 @@ pub fn silent_start(grading: &Grading, program: &Program) -> Option<Cause> {
         return None;
     }
     let line = terminal::first_line(grading.command(), &program.argument)?;
-    Some(All(format!(
+    Some(All(text!(
         "On a terminal the program prints \"{line}\", and here nothing came: its output is kept \
-         back, as standard output is no terminal here, until a buffer is full. {FLUSH}"
+         back, as standard output is no terminal here, until a buffer is full. {flush}",
+        line,
+        flush = FLUSH
     )))
 }
 
@@ -85,27 +88,30 @@ pub fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
     let flush = if lines < 2 { FLUSH } else { "" };
     if is_peer && awaited.send(b"x") && awaited.comes_within(AFTER_A_BYTE) {
         if !flush.is_empty() && program.ends_soon() {
-            return or_late(&awaited, All(format!("{AT_ITS_END} {flush}")));
+            return or_late(&awaited, All(text!(AT_ITS_END).followed_by(flush)));
         }
         let words = "The line came when the grader sent one byte more on the connection: your \
                      program waits there, in a receive.";
-        return or_late(&awaited, Also(words.to_owned()));
+        return or_late(&awaited, Also(words.into()));
     }
     if is_peer && awaited.send(b"\n") && awaited.comes_within(AFTER_A_LINE) {
-        let words = format!(
+        let words = text!(
             "The line came when the grader sent a line ending: your program waits for one. \
-             {WAITS_FOR_A_LINE}"
+             {waits_for_a_line}",
+            waits_for_a_line = WAITS_FOR_A_LINE
         );
         return or_late(&awaited, All(words));
     }
     if is_peer && awaited.finish() && awaited.comes_within(AFTER_THE_END) {
         let words = match flush {
-            "" => "The line came when the grader ended its direction: your program waits for the \
-                   end of the stream."
-                .to_owned(),
-            _ => format!(
-                "The line came when the grader ended its direction: your program waits for the end \
-                 of the stream, or keeps the line back until it ends itself. {flush}"
+            "" => text!(
+                "The line came when the grader ended its direction: your program waits for the \
+                 end of the stream."
+            ),
+            _ => text!(
+                "The line came when the grader ended its direction: your program waits for the \
+                 end of the stream, or keeps the line back until it ends itself. {flush}",
+                flush
             ),
         };
         return or_late(&awaited, Also(words));
@@ -122,13 +128,15 @@ pub fn no_line(grading: &Grading, program: &Program) -> Option<Cause> {
         });
     }
     Some(All(match has_ended && !flush.is_empty() {
-        true => format!(
-            "The line came when standard input ended, and the program with it: it keeps its output \
-             back until then, or does not print before. {FLUSH}"
+        true => text!(
+            "The line came when standard input ended, and the program with it: it keeps its \
+             output back until then, or does not print before. {flush}",
+            flush = FLUSH
         ),
-        false => "The line came when standard input ended: the program reads all of it first, or \
-                  waits for its end. Do for each line all that is to be done, before you read the \
-                  next one."
-            .to_owned(),
+        false => text!(
+            "The line came when standard input ended: the program reads all of it first, or \
+             waits for its end. Do for each line all that is to be done, before you read the \
+             next one."
+        ),
     }))
 }

@@ -12,10 +12,11 @@ use crate::grading::Grading;
 use crate::program::Program;
 use crate::sockets::{Held, State};
 use crate::wire::NO_ANSWER;
+use crate::words::{Words, text};
 use crate::wrong::{Wrong, plural};
 
 /// Where the program is instead.
-pub fn elsewhere(program: &Program, held: &[Held], is_udp: bool) -> Option<String> {
+pub fn elsewhere(program: &Program, held: &[Held], is_udp: bool) -> Option<Words> {
     let given = given(program)?;
     let is_there = |one: &&Held| {
         let has_address = !one.local.ip().is_unspecified() || one.local.is_ipv4();
@@ -36,33 +37,39 @@ pub fn elsewhere(program: &Program, held: &[Held], is_udp: bool) -> Option<Strin
         // Perhaps it is of the other kind.
         let other = held.iter().find(|one| one.is_udp != is_udp && is_there(one))?;
         let (is, be) = if other.is_udp { ("UDP", "TCP") } else { ("TCP", "UDP") };
-        return Some(format!(
+        return Some(text!(
             "Your program has a {is} socket at {given}, and it is to be a {be} one: the type of \
-             the socket is SOCK_{} (step 1).",
-            if is_udp { "DGRAM" } else { "STREAM" }
+             the socket is SOCK_{kind} (step 1).",
+            is,
+            given,
+            be,
+            kind = if is_udp { "DGRAM" } else { "STREAM" }
         ));
     };
     let (local, does) = (
         first.local,
         if is_udp || first.state == State::Bound { "is bound to" } else { "listens at" },
     );
-    let words = format!("Your program {does} {local}, and was told {given}");
+    let words = text!("Your program {does} {local}, and was told {given}", does, local, given);
     // Some ports are the same either way round.
     Some(if local.port() == given.port() {
-        format!(
-            "{words}: another address of this machine. Take address and port as given (step 2)."
+        text!(
+            "{words}: another address of this machine. Take address and port as given (step 2).",
+            words
         )
     } else if local.port() == given.port().swap_bytes() {
-        format!("{words}: that is the port with its two bytes swapped. {NTOHS}")
+        text!("{words}: that is the port with its two bytes swapped. {ntohs}", words, ntohs = NTOHS)
     } else if first.state == State::Listens && local.port() >= 32_768 {
-        format!(
-            "{words}. Did the system choose the port? It does so for port 0, and for a socket that \
-             listens without bind. Take apart what the last argument says (step 2)."
+        text!(
+            "{words}. Did the system choose the port? It does so for port 0, and for a socket \
+             that listens without bind. Take apart what the last argument says (step 2).",
+            words
         )
     } else {
-        format!(
+        text!(
             "{words}, by its last argument. Read the address and the port from there: they are \
-             others each time (step 2)."
+             others each time (step 2).",
+            words
         )
     })
 }
@@ -82,8 +89,9 @@ pub fn refused(
         // No answer: its queue is full.
         if listener.unread > 0 {
             let waiting = plural(usize::try_from(listener.unread).unwrap_or(0), "connection");
-            return Some(Also(format!(
-                "The queue of your listener is full: {waiting} in it, and not accepted yet."
+            return Some(Also(text!(
+                "The queue of your listener is full: {waiting} in it, and not accepted yet.",
+                waiting
             )));
         }
         if wrong.got == NO_ANSWER {
@@ -95,13 +103,13 @@ pub fn refused(
     let wait = grading.bench().clock.wait(LATE);
     while !program.is_killed() && wait.left().is_some() && program.ended().is_none() {
         if TcpStream::connect_timeout(&given, LATE).is_ok() {
-            return Some(All(format!(
-                "\"ready\" came too early: nobody listened then, and {} later somebody does. \
+            return Some(All(text!(
+                "\"ready\" came too early: nobody listened then, and {time} later somebody does. \
                  First bind and listen, and only then print \"ready\" (step 3): who starts the \
                  program connects as soon as that line is there.",
-                match start.elapsed().as_millis() {
-                    0..20 => "a moment".to_owned(),
-                    time => format!("{time} ms"),
+                time = match start.elapsed().as_millis() {
+                    0..20 => text!("a moment"),
+                    time => text!("{time} ms", time),
                 }
             )));
         }
@@ -113,16 +121,17 @@ pub fn refused(
     let is_bound =
         held.iter().any(|one| one.state == State::Bound && one.local.port() == given.port());
     if is_bound && held.iter().all(|one| one.state != State::Listens) {
-        return Some(All(format!(
+        return Some(All(text!(
             "Your program runs, and its socket is bound to {given}, but does not listen: whoever \
-             connects is refused. Call listen after bind, and ahead of \"ready\" (step 3)."
+             connects is refused. Call listen after bind, and ahead of \"ready\" (step 3).",
+            given
         )));
     }
     let knows = cfg!(target_os = "linux") && !program.is_killed() && program.ended().is_none();
     knows.then(|| {
         Also(match grading.has_connected() {
-            true => format!("Your program runs, and its listener at {given} is closed."),
-            false => format!("Your program runs, and has no socket that listens at {given}."),
+            true => text!("Your program runs, and its listener at {given} is closed.", given),
+            false => text!("Your program runs, and has no socket that listens at {given}.", given),
         })
     })
 }
@@ -154,29 +163,29 @@ pub fn no_datagram(
     let given = given(program)?;
     let at = held.iter().find(|one| one.is_udp && one.local.port() == given.port())?;
     if at.remote.port() != 0 {
-        return Some(All(format!(
-            "Your program's socket is connected to {}: it gets nothing from anybody else. A server \
-             does not connect its socket: {{Python: recvfrom}}{{C: recvfrom}}{{Rust: \
-             recv_from}}{{else: each receive}} says whom to answer (step 4).",
-            at.remote
+        return Some(All(text!(
+            "Your program's socket is connected to {remote}: it gets nothing from anybody else. \
+             A server does not connect its socket: {Python: recvfrom}{C: recvfrom}{Rust: \
+             recv_from}{else: each receive} says whom to answer (step 4).",
+            remote = at.remote
         )));
     }
     (at.unread > 0).then(|| {
-        Also(
-            "Your program has not received it: what was sent waits at its socket. It is in another \
-             call, or receives no more."
-                .to_owned(),
-        )
+        Also(text!(
+            "Your program has not received it: what was sent waits at its socket. It is in \
+                 another call, or receives no more."
+        ))
     })
 }
 
 /// A client that sends datagrams, and has sockets of the other kind only.
-pub fn not_udp(held: &[Held]) -> Option<String> {
+pub fn not_udp(held: &[Held]) -> Option<Words> {
     let is_it = !held.is_empty() && held.iter().all(|one| !one.is_udp);
     is_it.then(|| {
-        "Your program has a TCP socket, and no UDP one: the type of the socket is {Rust: \
-         Type::DGRAM}{Python: socket.SOCK_DGRAM}{else: SOCK_DGRAM} (step 1)."
-            .to_owned()
+        text!(
+            "Your program has a TCP socket, and no UDP one: the type of the socket is {Rust: \
+             Type::DGRAM}{Python: socket.SOCK_DGRAM}{else: SOCK_DGRAM} (step 1)."
+        )
     })
 }
 
@@ -193,20 +202,21 @@ pub fn nothing(
     program: &Program,
     held: &[Held],
 ) -> Option<Cause> {
-    if wrong.expected.contains("datagram") {
+    if wrong.expected.english().contains("datagram") {
         return no_datagram(wrong, grading, program, held);
     }
     // A client that goes elsewhere.
     let target: SocketAddr = program.argument.parse().ok()?;
-    if given(program).is_some() || !wrong.expected.contains("a connection to ") {
+    if given(program).is_some() || !wrong.expected.english().contains("a connection to ") {
         return None;
     }
     let is_connected =
         |one: &&Held| !one.is_udp && matches!(one.state, State::Connecting | State::Connected);
     let other = held.iter().filter(is_connected).find(|one| one.remote != target)?;
-    Some(All(format!(
-        "Your program connects to {}, and was told {target}, by its last argument. Read the address \
-         and the port from there: they are others each time (step 4).",
-        other.remote
+    Some(All(text!(
+        "Your program connects to {remote}, and was told {target}, by its last argument. Read \
+         the address and the port from there: they are others each time (step 4).",
+        remote = other.remote,
+        target
     )))
 }

@@ -16,6 +16,7 @@ use crate::grading::{EVERYWHERE, Grading, free_addresses};
 use crate::machine;
 use crate::patience::LONG_SILENCE;
 use crate::program::{Program, expect_no_line};
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 /// How many ports the long range has: more than the program may have open files.
@@ -53,7 +54,7 @@ pub const CHECKS: &[Check] = &[
             if TcpStream::connect(first).is_ok() {
                 let wrong = Wrong::new(How::Other, "that nobody listens there", "somebody does");
                 let port = first.port();
-                return Err(wrong.after(format!("a connect to port {port}")).advice(LISTENS));
+                return Err(wrong.after(text!("a connect to port {port}", port)).advice(LISTENS));
             }
             Ok(())
         },
@@ -79,14 +80,14 @@ pub const CHECKS: &[Check] = &[
             for port in 2..range.number {
                 let port = range.at(port);
                 bind(port, false).map_err(|error| {
-                    let expected = format!("that port {} is free", port.port());
-                    let wrong = Wrong::new(How::Other, expected, format!("bind: {error}"));
+                    let expected = text!("that port {port} is free", port = port.port());
+                    let wrong = Wrong::new(How::Other, expected, text!("bind: {error}", error));
                     wrong.after("a bind by the grader")
                 })?;
             }
             let everywhere = SocketAddr::from((elsewhere(), range.at(1).port()));
             if is_taken(everywhere) {
-                let expected = format!("that {everywhere} is free");
+                let expected = text!("that {everywhere} is free", everywhere);
                 let wrong = Wrong::new(How::Other, expected, "it is taken as well");
                 return Err(wrong.after("a bind by the grader").advice(EVERYWHERE));
             }
@@ -169,7 +170,7 @@ pub const CHECKS: &[Check] = &[
             ends.advice_if(is_there, GIVEN_ADDRESS)?;
             expect_no_line(program.last_lines().first(), "no line on standard output")
                 .and_then(|()| program.expect_not_ready())
-                .after(format!("a start with {address}"))
+                .after(text!("a start with {address}", address))
         },
     },
     Check {
@@ -369,12 +370,14 @@ impl Range {
         (0..self.number).any(|which| self.at(which) == port)
     }
 
-    fn in_words(&self) -> String {
+    fn in_words(&self) -> Words {
         match self.taken {
-            0 => "a range of free ports".to_owned(),
-            1 => format!("{self}, of which the first is taken"),
-            n if n == usize::from(self.number) => format!("{self}, all of them taken"),
-            n => format!("{self}, of which the first {n} are taken"),
+            0 => text!("a range of free ports"),
+            1 => text!("{all}, of which the first is taken", all = self.to_string()),
+            n if n == usize::from(self.number) => {
+                text!("{all}, all of them taken", all = self.to_string())
+            }
+            n => text!("{all}, of which the first {n} are taken", all = self.to_string(), n),
         }
     }
 }
@@ -405,7 +408,7 @@ fn is_taken(at: SocketAddr) -> bool {
 fn expect_taken(at: SocketAddr, words: &str) -> Outcome {
     match bind(at, false) {
         Ok(_) => {
-            let expected = format!("that port {} {words}", at.port());
+            let expected = text!("that port {port} {words}", port = at.port(), words);
             Err(Wrong::new(How::Other, expected, "it is free"))
         }
         Err(_) => Ok(()),
@@ -461,7 +464,8 @@ fn takes_at(
         let none_else = (0..number).all(|port| bind(range.at(port), false).is_ok());
         tries -= 1;
         if none_else || tries == 0 {
-            let is_udp = wrong.advice.as_deref() == Some(NOT_ALL) && is_udp(grading, &range)?;
+            let is_udp = wrong.advice.as_ref().map(Words::english) == Some(NOT_ALL)
+                && is_udp(grading, &range)?;
             return Err(wrong.after(range.in_words()).advice_if(|_| is_udp, UDP));
         }
         // Somebody else has taken one of them meanwhile: another range.
@@ -482,7 +486,7 @@ fn is_udp(grading: &mut Grading, range: &Range) -> Outcome<bool> {
 fn has_taken(program: &Program, port: SocketAddr) -> Outcome {
     program.expect_line(&format!("mine: {port}"))?;
     if program.is_ready() {
-        let expected = format!("the line \"mine: {port}\", and then \"ready\"");
+        let expected = text!("the line \"mine: {port}\", and then \"ready\"", port);
         let wrong = Wrong::new(How::Printed, expected, "\"ready\", and then that line");
         return Err(wrong.advice(READY_FIRST));
     }

@@ -10,6 +10,7 @@ use crate::machine;
 use crate::patience::{LONG_SILENCE, Pace};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer};
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
@@ -30,15 +31,15 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let (program, mut guest) = grading.start_and_connect()?;
             let ended = |it: &Wrong| {
-                matches!(it.how, How::End | How::Reset) && it.got.starts_with("nothing")
+                matches!(it.how, How::End | How::Reset) && it.got.english().starts_with("nothing")
             };
             let is_among_others =
-                |it: &Wrong| it.how == How::Other && it.got.contains("You are guest 1.");
+                |it: &Wrong| it.how == How::Other && it.got.english().contains("You are guest 1.");
             // (Who counts from 0 does so at each start.)
             let goes_on = |it: &Wrong| {
                 it.how == How::Other
-                    && it.got.contains("\"You are guest ")
-                    && !it.got.contains("guest 0")
+                    && it.got.english().contains("\"You are guest ")
+                    && !it.got.english().contains("guest 0")
             };
             expect_greeting(&mut guest, 1)
                 .advice_if(ended, ON_WHICH_SOCKET)
@@ -58,11 +59,12 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let (_, mut guest) = grading.start_and_connect()?;
-            let is_number = |it: &Wrong| it.how == How::Other && it.got.contains("You are guest ");
+            let is_number =
+                |it: &Wrong| it.how == How::Other && it.got.english().contains("You are guest ");
             expect_greeting(&mut guest, 1).advice_if(is_number, EACH_START)?;
             guest
                 .expect_end()
-                .advice_if(|it| it.got.starts_with("more"), TOO_MUCH)
+                .advice_if(|it| it.got.english().starts_with("more"), TOO_MUCH)
                 .advice_if(|it| it.how == How::Reset, BROKEN_OFF)
         },
     },
@@ -235,11 +237,13 @@ fn all_are_served(mut guests: Vec<Peer>, first: i64) -> Outcome {
     let Some(missing) = missing else { return Ok(()) };
     let twice = numbers.windows(2).find(|two| two[0] == two[1]);
     let got = match (twice, numbers.iter().find(|number| !wanted.contains(number))) {
-        (Some(two), _) => format!("number {} twice, and no number {missing}", two[0]),
-        (None, Some(other)) => format!("number {other}, and no number {missing}"),
-        (None, None) => format!("no number {missing}"),
+        (Some(two), _) => {
+            text!("number {two} twice, and no number {missing}", two = two[0], missing)
+        }
+        (None, Some(other)) => text!("number {other}, and no number {missing}", other, missing),
+        (None, None) => text!("no number {missing}", missing),
     };
-    let expected = format!("the numbers {first} to {}, each once", wanted.end - 1);
+    let expected = text!("the numbers {first} to {end}, each once", first, end = wanted.end - 1);
     Err(Wrong::new(How::Other, expected, got).after(MANY_COME))
 }
 

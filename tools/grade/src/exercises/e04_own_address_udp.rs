@@ -15,6 +15,7 @@ use crate::grading::{Grading, address_of};
 use crate::patience::{LONG_SILENCE, Pace};
 use crate::program::Program;
 use crate::wire::Datagrams;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
@@ -38,7 +39,7 @@ pub const CHECKS: &[Check] = &[
             sender.send(address_of(&program), b"who am I?")?;
             let own = sender.address()?.to_string();
             let Some((got, _)) = sender.receive(PATIENCE)? else {
-                let expected = format!("a datagram of {}", show(own.as_bytes()));
+                let expected = text!("a datagram of {bytes}", bytes = show(own.as_bytes()));
                 let wrong = Wrong::new(How::Silent, expected, "none for 3 seconds");
                 return Err(why_silent(wrong, &program, &mut sender)?.after(QUESTION));
             };
@@ -340,7 +341,7 @@ fn expect_no_more(sender: &mut Datagrams) -> Outcome {
     match sender.receive(Duration::ZERO)? {
         None => Ok(()),
         Some((more, _)) => {
-            let got = format!("one more, of {}", show(&more));
+            let got = text!("one more, of {bytes}", bytes = show(&more));
             let wrong = Wrong::new(How::More, "an answer to each datagram", got);
             Err(wrong.advice(TWICE))
         }

@@ -12,6 +12,7 @@ use crate::machine;
 use crate::patience::{LONG_FULL, Pace, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::{NO_ANSWER, Peer, pattern};
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
@@ -35,7 +36,8 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = grading.start_and_connect()?;
             // It is accepted, and has said nothing yet.
             peer.send_alone(b"")?;
-            let is_among_others = |it: &Wrong| it.how == How::Other && it.got.contains("hello");
+            let is_among_others =
+                |it: &Wrong| it.how == How::Other && it.got.english().contains("hello");
             peer.expect_echo(b"hello").advice_if(is_among_others, AMONG_OTHERS)?;
             peer.expect_nothing()?;
             // It is silent from now on.
@@ -57,8 +59,9 @@ pub const CHECKS: &[Check] = &[
             let mut peer = connect_narrow(grading, &program)?;
             for message in ["a longer message", "short", "x"] {
                 // What follows it is what a buffer still had.
-                let is_behind =
-                    |it: &Wrong| it.how == How::Other && it.got.ends_with(&format!("{message}\""));
+                let is_behind = |it: &Wrong| {
+                    it.how == How::Other && it.got.english().ends_with(&format!("{message}\""))
+                };
                 peer.expect_echo(message).advice_if(is_behind, AMONG_OTHERS)?;
             }
             let mut pace = Pace::of(&program);
@@ -170,7 +173,7 @@ pub const CHECKS: &[Check] = &[
                 return Ok(());
             };
             silent.expect_echo("hello?").map_err(|wrong| {
-                let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                let sent = text!("nothing for two seconds; then {then}", then = wrong.sent);
                 wrong.after(sent).advice(SILENT)
             })?;
             let is_cut = |it: &Wrong| it.how == How::End;
@@ -199,7 +202,7 @@ pub const CHECKS: &[Check] = &[
             for number in 1..=50 {
                 let mut peer = grading
                     .connect(&program)
-                    .after(format!("{} who wait, and one who is served", number - 1))
+                    .after(text!("{number} who wait, and one who is served", number = number - 1))
                     .advice_if(|it| it.got == NO_ANSWER, NO_ROOM)?;
                 peer.send(format!("I am number {number}"))?;
                 peer.finish();
@@ -216,7 +219,7 @@ pub const CHECKS: &[Check] = &[
                 let words = sentence(grading.chance());
                 let ended = |_: &Wrong| program.ended_soon().is_some_and(|it| it.success());
                 let talk = grading.connect(&program).and_then(|mut peer| peer.talk(&words));
-                talk.after(format!("{number} clients, one after the other"))
+                talk.after(text!("{number} clients, one after the other", number))
                     .advice(LEFT_OPEN)
                     .advice_if(ended, ENDED)?;
             }

@@ -10,6 +10,7 @@ use crate::exercises::e05_echo::{ENDED, LEFT_OPEN, expect_same, whatever};
 use crate::patience::{LONG_SILENCE, Pace};
 use crate::program::{Program, ending};
 use crate::wire::pattern;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Wrong};
 
 /// So many bytes a client sends that is silent before the rest of its 1000.
@@ -83,14 +84,14 @@ pub const CHECKS: &[Check] = &[
             let (program, mut peer) = grading.start_and_connect()?;
             peer.expect_echo(pattern(1000))?;
             peer.expect_end().map_err(|wrong| {
-                let is_open = wrong.how == How::More && !wrong.got.starts_with("more");
+                let is_open = wrong.how == How::More && !wrong.got.english().starts_with("more");
                 if !is_open || peer.send([b'x'; 24]).is_err() {
                     return wrong;
                 }
                 // What do some more bytes bring?
                 match peer.expect_end() {
                     Ok(()) => wrong.advice(NOT_LATER).at(None),
-                    Err(then) if then.got.starts_with("more") => {
+                    Err(then) if then.got.english().starts_with("more") => {
                         wrong.advice(COUNTS_FURTHER).at(None)
                     }
                     Err(_) => wrong,
@@ -116,7 +117,7 @@ pub const CHECKS: &[Check] = &[
                 for piece in cut(grading.chance(), &text, number) {
                     peer.expect_echo(piece)?;
                 }
-                peer.call_it(format!("1000 bytes in {number} pieces"));
+                peer.call_it(text!("1000 bytes in {number} pieces", number));
                 peer.expect_end()?;
                 peer.finish();
             }
@@ -156,8 +157,11 @@ pub const CHECKS: &[Check] = &[
                     1 if has_ended() => wrong.advice(ENDED_EARLY),
                     1 | 2 => wrong,
                     _ => {
-                        let sent =
-                            format!("{number} clients, one after the other; then {}", wrong.sent);
+                        let sent = text!(
+                            "{number} clients, one after the other; then {then}",
+                            number,
+                            then = wrong.sent
+                        );
                         let ended = |_: &_| program.ended_soon().is_some_and(|it| it.success());
                         wrong.after(sent).advice(LEFT_OPEN).advice_if(ended, ENDED)
                     }
@@ -186,7 +190,7 @@ pub const CHECKS: &[Check] = &[
                 peer.expect_echo(&text[..first])?;
                 peer.send(&text[first..])?;
                 let rest = 1000 + more - first;
-                peer.call_it(format!("{first} bytes, and then {rest} more"));
+                peer.call_it(text!("{first} bytes, and then {rest} more", first, rest));
                 peer.expect(&text[first..1000])?;
                 peer.expect_end()?;
             }
@@ -238,7 +242,7 @@ pub const CHECKS: &[Check] = &[
                 return Ok(());
             };
             let silence = |wrong: Wrong| {
-                let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                let sent = text!("nothing for two seconds; then {then}", then = wrong.sent);
                 wrong.after(sent)
             };
             early.expect_echo(pattern(1000 - BEFORE)).map_err(silence)?;
@@ -282,7 +286,7 @@ const SENT_TOO_LATE: &str = "The program was ended by the signal SIGPIPE: it sen
 
 /// After a half-close of its own, nothing else brings this about here.
 fn sent_too_late(program: &Program) -> bool {
-    program.ended_soon().is_some_and(|status| ending(status).contains("SIGPIPE"))
+    program.ended_soon().is_some_and(|status| ending(status).english().contains("SIGPIPE"))
 }
 
 const ENDED_EARLY: &str = "The client before had sent fewer than 1000 bytes, and then its end. That is \

@@ -17,6 +17,7 @@ use crate::grading::Grading;
 use crate::patience::Silent;
 use crate::program::{Program, expect_no_line, the_line};
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
@@ -150,11 +151,14 @@ pub const CHECKS: &[Check] = &[
                 program.type_all(input.as_bytes());
                 let result = messages.iter().try_for_each(|it| exchange(&program, &mut peer, it));
                 let words = match input {
-                    "" => "nothing, and the end of the input".to_owned(),
-                    input => format!("{}, and the end of the input", show(input.as_bytes())),
+                    "" => text!("nothing, and the end of the input"),
+                    input => {
+                        text!("{bytes}, and the end of the input", bytes = show(input.as_bytes()))
+                    }
                 };
                 let is_twice = |it: &Wrong| it.how == How::More && input.ends_with("quit");
-                let is_zero = |it: &Wrong| input.ends_with('0') && it.expected.ends_with("\"0\"");
+                let is_zero =
+                    |it: &Wrong| input.ends_with('0') && it.expected.english().ends_with("\"0\"");
                 result
                     .and_then(|()| peer.expect_end())
                     .and_then(|()| program.expect_success())
@@ -266,7 +270,7 @@ pub const CHECKS: &[Check] = &[
             prints(&program, &whole).advice_if(is_beginning, NOT_WHOLE)?;
             for line in lines(grading.chance()) {
                 program.type_line(&line)?;
-                peer.call_it(format!("{} (typed)", show(line.as_bytes())));
+                peer.call_it(text!("{bytes} (typed)", bytes = show(line.as_bytes())));
                 hears(&mut peer, &line)?;
                 let answer = answer(&line);
                 for piece in contents::cut(grading.chance(), answer.as_bytes(), 2) {
@@ -307,7 +311,11 @@ pub const CHECKS: &[Check] = &[
                 .advice(SLOW_USER)?;
             third.then(|peer| {
                 peer.send(rest)?;
-                peer.call_it(format!("{} (after {:?})", show(rest.as_bytes()), half));
+                peer.call_it(text!(
+                    "{bytes} (after {half})",
+                    bytes = show(rest.as_bytes()),
+                    half = format!("{:?}", half)
+                ));
                 answered_late.expect_line(&format!("server: {whole}")).after(show(rest.as_bytes()))
             })
         },
@@ -366,8 +374,8 @@ pub const CHECKS: &[Check] = &[
                     _ => peer.close(),
                 }
                 let after = match part {
-                    [] => end.to_owned(),
-                    _ => format!("{}, then {end}", show(part)),
+                    [] => text!(end),
+                    _ => text!("{bytes}, then {end}", bytes = show(part), end),
                 };
                 fails(&program).and_then(|()| prints_no_more(&program)).after(after)?;
             }
@@ -393,7 +401,7 @@ pub const CHECKS: &[Check] = &[
             for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", "Hello, friend!", "Hi!"] {
                 let (program, mut peer) = accept(grading)?;
                 peer.send(greeting)?;
-                let words = format!("another greeting: {}", show(greeting.as_bytes()));
+                let words = text!("another greeting: {bytes}", bytes = show(greeting.as_bytes()));
                 programs.push((program, peer, words));
             }
             let answers: [&[u8]; 6] = [
@@ -411,14 +419,15 @@ pub const CHECKS: &[Check] = &[
                 peer.send_alone(text)?;
                 // What is too much shows in the next answer.
                 let _ = program.type_line("sugar");
-                let words = format!("{}, as the answer to \"tea\"", show(text));
+                let words = text!("{bytes}, as the answer to \"tea\"", bytes = show(text));
                 programs.push((program, peer, words));
             }
             // (The short ones at the end: who compares what is whole waits for more.)
-            let is_short = |words: &str| words.contains("Hi!") || words.contains("Who?");
+            let is_short =
+                |words: &Words| ["Hi!", "Who?"].iter().any(|it| words.english().contains(it));
             programs.sort_by_key(|(_, _, words)| is_short(words));
             for (program, mut peer, words) in programs {
-                if words.contains("milk") {
+                if words.english().contains("milk") {
                     let _ = hears(&mut peer, "sugar").and_then(|()| peer.send(answer("sugar")));
                 }
                 let runs_on = |_: &Wrong| is_short(&words) && program.ended().is_none();
@@ -476,8 +485,9 @@ const ON_OUTPUT: &str = "What went wrong stands on standard output. It belongs o
 
 /// It printed less than it should, and nothing else.
 fn is_beginning(wrong: &Wrong) -> bool {
-    let got = wrong.got.strip_suffix('"').unwrap_or(&wrong.got);
-    wrong.how == How::Printed && got.len() < wrong.expected.len() && wrong.expected.starts_with(got)
+    let (expected, got) = (wrong.expected.english(), wrong.got.english());
+    let got = got.strip_suffix('"').unwrap_or(got);
+    wrong.how == How::Printed && got.len() < expected.len() && expected.starts_with(got)
 }
 
 fn answer(message: &str) -> String {
@@ -513,7 +523,7 @@ fn greet(program: &Program, peer: &mut Peer) -> Outcome {
 /// This message comes, and no more up to now.
 fn hears(peer: &mut Peer, message: &str) -> Outcome {
     peer.expect(message)?;
-    peer.expect_nothing().advice_if(|it| it.got.ends_with("\"\\x00\""), ZERO_BYTE)
+    peer.expect_nothing().advice_if(|it| it.got.english().ends_with("\"\\x00\""), ZERO_BYTE)
 }
 
 /// The answer, and its line.
@@ -523,7 +533,7 @@ fn reply(program: &Program, peer: &mut Peer, message: &str) -> Outcome {
 }
 
 fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Outcome {
-    peer.call_it(format!("{} (typed)", show(message.as_bytes())));
+    peer.call_it(text!("{bytes} (typed)", bytes = show(message.as_bytes())));
     hears(peer, message)?;
     reply(program, peer, message)
 }
@@ -531,7 +541,8 @@ fn exchange(program: &Program, peer: &mut Peer, message: &str) -> Outcome {
 /// The line for what the server has sent.
 fn prints(program: &Program, text: &str) -> Outcome {
     let is_another = |it: &Wrong| {
-        it.got.starts_with("the line \"") && !it.got.starts_with("the line \"server: ")
+        it.got.english().starts_with("the line \"")
+            && !it.got.english().starts_with("the line \"server: ")
     };
     let result = program.expect_line(&format!("server: {text}"));
     let result = result.map_err(|wrong| match wrong.how {
@@ -572,7 +583,10 @@ fn fails(program: &Program) -> Outcome {
     let expected = "a line on standard error that says why";
     let printed = program.printed_up_to_now();
     if printed.last().is_some_and(|line| line != "ready" && !line.starts_with("server: ")) {
-        let got = format!("none, and on standard output {}", the_line(&printed[printed.len() - 1]));
+        let got = text!(
+            "none, and on standard output {line}",
+            line = the_line(&printed[printed.len() - 1])
+        );
         return Err(Wrong::new(How::Printed, expected, got).advice(ON_OUTPUT));
     }
     Err(Wrong::new(How::Printed, expected, "none").advice(

@@ -16,6 +16,7 @@ use crate::grading::{Grading, restarts};
 use crate::program::{Program, expect_no_line};
 use crate::sockets::{self, State};
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 const LINE: &str = "it runs already";
@@ -111,7 +112,8 @@ pub const CHECKS: &[Check] = &[
             thread::sleep(Duration::from_millis(200));
             let _ = peer.send(rest);
             peer.finish();
-            let after = format!("by the first one: {line:?}, in two pieces");
+            let after =
+                text!("by the first one: {line}, in two pieces", line = format!("{line:?}"));
             let result = program.expect_line(LINE).and_then(|()| program.expect_success());
             let is_up = |_: &_| program.complaints().iter().any(|line| is_timeout(line));
             result.after(after).advice_if(is_up, TOO_SHORT)
@@ -128,7 +130,7 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             let address = "192.0.2.1:20817";
             let program = grading.start_unready(address)?;
-            program.expect_failure().after(format!("a start with {address}"))?;
+            program.expect_failure().after(text!("a start with {address}", address))?;
             // Bound, and not listening: the address is in use, and nobody answers there.
             let held = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             held.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
@@ -136,8 +138,9 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start_unready(&address.to_string())?;
             program
                 .expect_failure()
-                .after(format!(
-                    "a start with {address}, where somebody is bound and does not listen"
+                .after(text!(
+                    "a start with {address}, where somebody is bound and does not listen",
+                    address
                 ))
                 .advice(NOT_THERE)
         },
@@ -172,10 +175,10 @@ pub const CHECKS: &[Check] = &[
                 let _ = peer.send(&says);
                 peer.finish();
                 let says = match &says[..] {
-                    "" => "nothing".to_owned(),
+                    "" => text!("nothing"),
                     says => show(says.as_bytes()),
                 };
-                let after = format!("by the other program: {says}, then the end of the stream");
+                let after = text!("by the other program: {says}, then the end of the stream", says);
                 let is_silent = |it: &Wrong| {
                     it.how == How::Exit
                         && program.ended().is_some()
@@ -212,7 +215,7 @@ pub const CHECKS: &[Check] = &[
                 }
             };
             let expected = "the end of the program, a second after it has connected";
-            let got = format!("its end, after {}", seconds(time));
+            let got = text!("its end, after {time}", time = seconds(time));
             Err(Wrong::new(How::Exit, expected, got).after(NOTHING).advice(words))
         },
     },
@@ -236,7 +239,7 @@ pub const CHECKS: &[Check] = &[
             for number in 3..=150 {
                 break_off().advice_if(complains, LEFT_OPEN)?;
                 let peer = grading.connect(&first).and_then(|mut peer| tells(&mut peer));
-                let after = format!("{number} clients that broke off, and some that did not");
+                let after = text!("{number} clients that broke off, and some that did not", number);
                 peer.after(after).advice_if(|it| number > 100 || complains(it), LEFT_OPEN)?;
             }
             Ok(())
@@ -378,14 +381,17 @@ fn gives_up(grading: &mut Grading) -> Outcome<(Duration, Duration)> {
     silent.expect_failure().after(NOTHING)?;
     let talk = "by the other program: \"la la la ...\", without an end";
     if !is_over(&bored) {
-        let got = format!("a program that still waits after {}", seconds(connected.elapsed()));
+        let got =
+            text!("a program that still waits after {time}", time = seconds(connected.elapsed()));
         let wrong = Wrong::new(How::Exit, "the end of the program", got);
         return Err(wrong.after(talk).advice(ON));
     }
     bored.expect_failure().after(talk)?;
-    let stop = format!("by the other program: {:?}, then nothing", &LINE[..HALF]);
+    let stop =
+        text!("by the other program: {said}, then nothing", said = format!("{:?}", &LINE[..HALF]));
     if !is_over(&half) {
-        let got = format!("a program that still waits after {}", seconds(connected.elapsed()));
+        let got =
+            text!("a program that still waits after {time}", time = seconds(connected.elapsed()));
         let wrong = Wrong::new(How::Exit, "the end of the program", got);
         return Err(wrong.after(stop).advice(HALF_A_LINE));
     }
@@ -404,13 +410,13 @@ fn is_timeout(line: &str) -> bool {
 /// What each client is to get.
 fn tells(peer: &mut Peer) -> Outcome {
     peer.expect(format!("{LINE}\n"))?;
-    peer.expect_end().advice_if(|it| it.got.starts_with("more"), MORE)
+    peer.expect_end().advice_if(|it| it.got.english().starts_with("more"), MORE)
 }
 
 /// A second one, at the address of the first.
 fn prints_it(second: &Program) -> Outcome {
     let at = &second.argument;
-    let after = format!("a second start, with {at} in use by the first one");
+    let after = text!("a second start, with {at} in use by the first one", at);
     let result = second
         .expect_line(LINE)
         .and_then(|()| second.expect_success())

@@ -15,6 +15,7 @@ use crate::memory::Memory;
 use crate::patience::{LONG_SILENCE, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
@@ -177,12 +178,12 @@ pub const CHECKS: &[Check] = &[
             let (messages, answer) = row(chance, 0..=63);
             let all = messages.concat();
             for size in (1..=12).chain([999, 1024, 1025]) {
-                peer.call_it(format!("64 messages of 0 to 63 bytes, in pieces of {size}"));
+                peer.call_it(text!("64 messages of 0 to 63 bytes, in pieces of {size}", size));
                 peer.trade(all.chunks(size), &answer)?;
             }
             // ... and anywhere, ...
             for pieces in [30, 300, 1000] {
-                peer.call_it(format!("64 messages of 0 to 63 bytes, in {pieces} pieces"));
+                peer.call_it(text!("64 messages of 0 to 63 bytes, in {pieces} pieces", pieces));
                 peer.trade(cut(chance, &all, pieces).into_iter(), &answer)?;
             }
             // ... and more than a thousand, as they come.
@@ -214,11 +215,12 @@ pub const CHECKS: &[Check] = &[
                 let (begun, rest) = hello.split_at(length);
                 let then = peer.send(rest).and_then(|()| peer.expect(framed(b"HELLO")));
                 let ahead = match begun {
-                    [] => "nothing".to_owned(),
-                    begun => format!("{}, then nothing", show(begun)),
+                    [] => text!("nothing"),
+                    begun => text!("{bytes}, then nothing", bytes = show(begun)),
                 };
                 then.map_err(|wrong| {
-                    let sent = format!("{ahead} for two seconds; then {}", wrong.sent);
+                    let sent =
+                        text!("{ahead} for two seconds; then {then}", ahead, then = wrong.sent);
                     let advice = if length == 0 { SILENT } else { SILENT_INSIDE };
                     wrong.after(sent).advice(advice)
                 })?;
@@ -299,7 +301,7 @@ pub const CHECKS: &[Check] = &[
                 let mut peer = grading.connect(&program)?;
                 answers(&mut peer, b"one")?;
                 peer.send(length.to_be_bytes())?;
-                peer.call_it(format!("a length of {length}"));
+                peer.call_it(text!("a length of {length}", length));
                 is_closed(&mut peer)?;
                 let after = "first, a client with a length that is too great";
                 next_one(grading, &program, after, TOO_LONG_IS_NO_END)?;
@@ -447,9 +449,9 @@ fn keeps_nothing(grading: &mut Grading) -> Outcome {
             let megabytes = |bytes: u64| format!("{} MB", bytes >> 20);
             let sent = megabytes(sent as u64);
             let expected = "less than 50 MB more for all of them";
-            let got = format!("{} more", megabytes(memory.grown()));
+            let got = text!("{grown} more", grown = megabytes(memory.grown()));
             return Err(Wrong::new(How::More, expected, got)
-                .after(format!("messages of 65536 bytes, {sent} in all, each answered")));
+                .after(text!("messages of 65536 bytes, {sent} in all, each answered", sent)));
         }
         // (One who copies all of it each time needs long.)
         if start.elapsed() > Duration::from_millis(500) {
@@ -500,9 +502,14 @@ fn answers(peer: &mut Peer, message: &[u8]) -> Outcome {
         0 => Ok(()),
         more => {
             let (answer, sent) = (plural(expected.len(), "byte"), show(&framed(message)));
-            let got = format!("{answer}, and {more} more after that");
-            let expected = format!("{}, and no more", show(&expected));
-            let advice = format!("{answer} were the answer, and {more} more came after it. {MORE}");
+            let got = text!("{answer}, and {more} more after that", answer, more);
+            let expected = text!("{bytes}, and no more", bytes = show(&expected));
+            let advice = text!(
+                "{answer} were the answer, and {more} more came after it. {advice}",
+                answer,
+                more,
+                advice = MORE
+            );
             Err(Wrong::new(How::Other, expected, got).after(sent).advice(advice))
         }
     }
@@ -515,39 +522,51 @@ const MORE: &str = "Your program sends more than the length says. Is the length 
      the whole buffer sent, and not only what belongs to the message?";
 
 /// What has become of the message instead, if that can be told.
-fn why_other(message: &[u8], got: &[u8]) -> Option<String> {
+fn why_other(message: &[u8], got: &[u8]) -> Option<Words> {
     let (prefix, answer) = got.split_at_checked(4)?;
     let sent = u32::try_from(message.len()).ok()?.to_be_bytes();
     if prefix == sent.to_ascii_uppercase() && prefix != sent {
-        return Some(LENGTH_CHANGED.to_owned());
+        return Some(LENGTH_CHANGED.into());
     }
     let is_reversed = prefix.iter().eq(sent.iter().rev());
     if prefix != sent && is_reversed {
-        return Some(REVERSED.to_owned());
+        return Some(REVERSED.into());
     }
     if prefix != sent {
         let length = u32::from_be_bytes(prefix.try_into().ok()?) as usize;
         let difference = match length {
             _ if length > message.len() && length < 2 * message.len() + 10 => {
-                plural(length - message.len(), "byte") + " more"
+                text!("{number} more", number = plural(length - message.len(), "byte"))
             }
-            _ if length < message.len() => plural(message.len() - length, "byte") + " fewer",
+            _ if length < message.len() => {
+                text!("{number} fewer", number = plural(message.len() - length, "byte"))
+            }
             _ => return None,
         };
-        return Some(format!(
-            "The answer says that it has {difference} than the message. {AS_LONG}"
+        return Some(text!(
+            "The answer says that it has {difference} than the message. {as_long}",
+            difference,
+            as_long = AS_LONG
         ));
     }
     let at = message.iter().zip(answer).position(|(of, to)| of.to_ascii_uppercase() != *to)?;
     let (of, to) = (message[at], answer[at]);
     Some(match of {
         b'a'..=b'z' if of == to => {
-            format!("The letter {} is no capital in the answer. {ALL_LETTERS}", char::from(of))
+            text!(
+                "The letter {of} is no capital in the answer. {all_letters}",
+                of = char::from(of),
+                all_letters = ALL_LETTERS
+            )
         }
         b'a'..=b'z' => {
-            format!("The letter {} has become another byte. {ALL_LETTERS}", char::from(of))
+            text!(
+                "The letter {of} has become another byte. {all_letters}",
+                of = char::from(of),
+                all_letters = ALL_LETTERS
+            )
         }
-        _ => format!("A byte of {of} has become {to}. {NO_LETTER}"),
+        _ => text!("A byte of {of} has become {to}. {no_letter}", of, to, no_letter = NO_LETTER),
     })
 }
 
@@ -581,11 +600,19 @@ fn is_closed(peer: &mut Peer) -> Outcome {
 }
 
 /// Whatever the client before did, this one is served.
-fn next_one(grading: &Grading, program: &Program, after: &str, advice: &str) -> Outcome {
+fn next_one(
+    grading: &Grading,
+    program: &Program,
+    after: impl Into<Words>,
+    advice: &str,
+) -> Outcome {
     let result = grading.connect(program).and_then(|mut peer| answers(&mut peer, b"hello"));
     result.map_err(|wrong| {
-        let then = if wrong.sent.is_empty() { "a new client" } else { &wrong.sent };
-        let sent = format!("{after}; then {then}");
+        let then = match wrong.sent.is_empty() {
+            true => text!("a new client"),
+            false => wrong.sent.clone(),
+        };
+        let sent = text!("{after}; then {then}", after = after.into(), then);
         let advice = if wrong.how == How::Other { LEFT_OVER } else { advice };
         wrong.after(sent).advice(advice)
     })

@@ -13,6 +13,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::processor::{open_files, turns_of};
 use crate::program::{Program, one_is_busy};
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds};
 
 pub const CHECKS: &[Check] = &[
@@ -129,16 +130,22 @@ pub const CHECKS: &[Check] = &[
                 let rest = &message[before..];
                 let size = grading.chance().usize(1..400_000);
                 let piece = &rest[..size.min(rest.len())];
-                peer.call_it(format!("nothing (and {before} bytes came before these)"));
+                peer.call_it(text!("nothing (and {before} bytes came before these)", before));
                 peer.expect(piece).map_err(|wrong| {
-                    let came = wrong.got.split(' ').next().and_then(|it| it.parse::<usize>().ok());
+                    let came = wrong
+                        .got
+                        .english()
+                        .split(' ')
+                        .next()
+                        .and_then(|it| it.parse::<usize>().ok());
                     let missing = message.len() - before - came.unwrap_or(0);
                     let is_round = wrong.how == How::End && missing % 251 == 0 && missing < 25_100;
                     let rounds = plural(missing / 251, "round");
                     match is_round {
-                        true => wrong.advice(format!(
+                        true => wrong.advice(text!(
                             "All that came is right, but for {rounds} of 251 bytes that did not \
-                             come at its end: the message has 24,000 of them."
+                             come at its end: the message has 24,000 of them.",
+                            rounds
                         )),
                         false => wrong,
                     }
@@ -227,7 +234,7 @@ pub const CHECKS: &[Check] = &[
             }
             match open_files(program.id()) {
                 more if more > files + 8 => {
-                    let got = format!("{} more than before them", more - files);
+                    let got = text!("{number} more than before them", number = more - files);
                     let expected = "no more open files than before these clients";
                     Err(Wrong::new(How::More, expected, got).after(after).advice(LEFT_OPEN))
                 }
@@ -245,7 +252,10 @@ pub const CHECKS: &[Check] = &[
         run: |grading| {
             for aside in grading.after(VERY_LONG)? {
                 let Some(mut peer) = aside.peer else { continue };
-                let words = format!("nothing (and it received nothing for {})", seconds(VERY_LONG));
+                let words = text!(
+                    "nothing (and it received nothing for {time})",
+                    time = seconds(VERY_LONG)
+                );
                 peer.call_it(words);
                 peer.expect_late(&message())?;
                 peer.expect_end()?;
@@ -340,7 +350,7 @@ fn what_it_does(program: &Rc<Program>, peer: &Peer, lines: usize, wrong: Wrong) 
     let is_all = bytes == message().len();
     match end {
         Some(how) if !is_all => {
-            return Wrong { how, got: "the end of the connection".to_owned(), ..wrong };
+            return Wrong { how, got: text!("the end of the connection"), ..wrong };
         }
         _ if !is_busy && turns < 4 && lines == 0 => return wrong,
         _ => {}
@@ -405,7 +415,7 @@ fn not_as_often(lines: u128, time: Duration, how: How) -> Wrong {
     let expected = "the line \"waiting\" about every 10 milliseconds";
     let got = {
         let milliseconds = usize::try_from(time.as_millis()).unwrap_or_default();
-        format!("{lines} such lines in {}", plural(milliseconds, "millisecond"))
+        text!("{lines} such lines in {number}", lines, number = plural(milliseconds, "millisecond"))
     };
     Wrong::new(how, expected, got).after(NOTHING)
 }

@@ -12,6 +12,7 @@ use crate::grading::{Grading, restarts, starts_again};
 use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
@@ -53,7 +54,7 @@ pub const CHECKS: &[Check] = &[
             let (_, mut peer) = grading.start_and_connect()?;
             for text in ["é", "你好", "🌍", "aé你🌍z"] {
                 brought_back(&mut peer, text)
-                    .advice_if(|it| it.got.contains("\u{fffd}][\u{fffd}"), UNITS)?;
+                    .advice_if(|it| it.got.english().contains("\u{fffd}][\u{fffd}"), UNITS)?;
             }
             // What is drawn as one sign can be several.
             for text in ["e\u{301}!", "👍🏽", "🇫🇷"] {
@@ -97,7 +98,11 @@ pub const CHECKS: &[Check] = &[
                 }
                 peer.send([*last])?;
                 let all = plural(text.len(), "byte");
-                peer.call_it(format!("the {all} of {text:?}, one by one"));
+                peer.call_it(text!(
+                    "the {all} of {text}, one by one",
+                    all,
+                    text = format!("{text:?}")
+                ));
                 answered(&mut peer, bracketed(&text))?;
             }
             Ok(())
@@ -180,7 +185,7 @@ pub const CHECKS: &[Check] = &[
             brought_back(&mut peer, "\u{feff}a").advice(FIRST)?;
             peer.send(b"a\xffb")?;
             answered(&mut peer, b"[a][?][b]")
-                .advice_if(|it| it.got.contains("\"[a][?]\""), BEHIND_IT)?;
+                .advice_if(|it| it.got.english().contains("\"[a][?]\""), BEHIND_IT)?;
             peer.send("你\u{0}")?;
             answered(&mut peer, "[你][\0]")?;
             for byte in [0xff, 0xc0, 0xf5, 0x80] {
@@ -215,12 +220,12 @@ pub const CHECKS: &[Check] = &[
                 let text = String::from_utf8_lossy(&answer).into_owned();
                 let others = text.trim_start_matches("[?]");
                 if others != bracketed(&rest) || others == text {
-                    let expected = format!("\"[?]{}\", and the end", bracketed(&rest));
+                    let expected = text!("\"[?]{rest}\", and the end", rest = bracketed(&rest));
                     let sent = show(&[begun, rest.as_bytes()].concat());
                     let is_short = bracketed(&rest).starts_with(others);
                     let how = if is_short { How::End } else { How::Other };
                     let wrong = Wrong::new(how, expected, show(&answer));
-                    return Err(wrong.after(format!("{sent}, then the end of the stream")));
+                    return Err(wrong.after(text!("{sent}, then the end of the stream", sent)));
                 }
             }
             // The first ones and the last ones that there are.
@@ -303,7 +308,10 @@ pub const CHECKS: &[Check] = &[
             talk.after("no client for two seconds, and then one").advice(IDLE)?;
             let (_, rest) = HALF.as_bytes().split_at(1);
             silent.send(rest)?;
-            silent.call_it(format!("the last bytes of {HALF:?}, two seconds after the first one"));
+            silent.call_it(text!(
+                "the last bytes of {half}, two seconds after the first one",
+                half = format!("{HALF:?}")
+            ));
             silent.expect(bracketed(HALF)).advice(SILENT)?;
             slow.expect_late(bracketed(&much()).as_bytes()).advice(SLOW)?;
             Ok(())
@@ -385,11 +393,11 @@ fn bracketed(text: &str) -> String {
 
 /// What the first difference tells, in a long text.
 fn what_was_lost(wrong: &Wrong, all: usize) -> Option<&'static str> {
-    let (_, instead_of) = wrong.got.split_once(" instead of ")?;
-    let came = wrong.got.split(' ').next()?.parse::<usize>().ok()?;
+    let (_, instead_of) = wrong.got.english().split_once(" instead of ")?;
+    let came = wrong.got.english().split(' ').next()?.parse::<usize>().ok()?;
     Some(if instead_of.starts_with("\"\\x00") {
         ZERO
-    } else if instead_of.starts_with("\"\\r") || wrong.got.contains("on \"\\r\\n][") {
+    } else if instead_of.starts_with("\"\\r") || wrong.got.english().contains("on \"\\r\\n][") {
         ENDINGS
     } else if came < all {
         LOST

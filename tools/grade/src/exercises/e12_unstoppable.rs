@@ -14,6 +14,7 @@ use crate::machine;
 use crate::patience::{IDLE, LONG_FULL, SILENT, SLOW};
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong};
 
 pub const CHECKS: &[Check] = &[
@@ -122,7 +123,7 @@ pub const CHECKS: &[Check] = &[
                 peer.finish();
                 peer.expect(HELLO)?;
                 peer.expect_end()?;
-                next(grading, &program, &format!("{round} that said nothing"))?;
+                next(grading, &program, text!("{round} that said nothing", round))?;
             }
             Ok(())
         },
@@ -144,7 +145,8 @@ pub const CHECKS: &[Check] = &[
                 peer.expect(HELLO)?;
                 peer.expect_echo("hello")?;
                 peer.reset();
-                let after = format!("first, {round} conversations that were reset; then nothing");
+                let after =
+                    text!("first, {round} conversations that were reset; then nothing", round);
                 next(grading, &program, &after)?;
             }
             for _ in 0..20 {
@@ -168,7 +170,7 @@ pub const CHECKS: &[Check] = &[
             let (program, mut first) = grading.start_and_connect()?;
             first.expect(HELLO)?;
             for number in 1..=50 {
-                let after = format!("{number} clients while the first one is served");
+                let after = text!("{number} clients while the first one is served", number);
                 grading.connect(&program).after(after).advice(NO_ROOM)?.reset();
             }
             first.talk("still there?")?;
@@ -217,11 +219,12 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start_with_files(128)?;
             let three = |round: u32| {
                 // One that ends, ...
-                let after = format!("{} clients, one after the other", 3 * (round - 1));
+                let after =
+                    text!("{number} clients, one after the other", number = 3 * (round - 1));
                 next(grading, &program, &after)?;
                 // ... one that breaks off, ...
                 let mut peer = grading.connect(&program).after(&after)?;
-                peer.expect(HELLO).after(format!("{after}, and one more"))?;
+                peer.expect(HELLO).after(text!("{after}, and one more", after))?;
                 peer.reset();
                 // ... and one that is gone at once.
                 drop(grading.connect(&program).after(after)?);
@@ -246,7 +249,7 @@ pub const CHECKS: &[Check] = &[
             next(grading, &idle.program, "no client for two seconds").advice(IDLE)?;
             for peer in [&mut quiet.peer, &mut silent.peer].into_iter().flatten() {
                 peer.expect_echo("still there?").map_err(|wrong| {
-                    let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                    let sent = text!("nothing for two seconds; then {then}", then = wrong.sent);
                     wrong.after(sent).advice(SILENT)
                 })?;
             }
@@ -295,16 +298,17 @@ const ECHO: &str = "The greeting was right; what comes after it was not. Receive
      direction, or close.";
 
 /// The next client must be served as if nothing had been.
-fn next(grading: &Grading, program: &Program, after: &str) -> Outcome {
+fn next(grading: &Grading, program: &Program, after: impl Into<Words>) -> Outcome {
     let result = grading.connect(program).and_then(|mut peer| {
         peer.expect(HELLO)?;
         peer.talk("still there?")
     });
     result.map_err(|wrong| {
-        let sent = match (after, &wrong.sent[..]) {
-            ("", sent) => sent.to_owned(),
-            (_, "") => format!("{after}; then one who waits for \"hello\""),
-            (_, sent) => format!("{after}; then, by the next one, {sent}"),
+        let (after, sent) = (after.into(), wrong.sent.clone());
+        let sent = match (after.is_empty(), sent.is_empty()) {
+            (true, _) => sent,
+            (_, true) => text!("{after}; then one who waits for \"hello\"", after),
+            _ => text!("{after}; then, by the next one, {sent}", after, sent),
         };
         wrong.after(sent)
     })

@@ -16,6 +16,7 @@ use crate::stop_and_wait::{
     EMPTY, ENDED_BY_A_DATAGRAM, NEW_SOCKET, NOTHING_CAME, Opponent, Pace, Stray, TRY, first_of,
     least,
 };
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 /// What an answer is: all of it is said where any of it is wrong.
@@ -54,12 +55,13 @@ pub const CHECKS: &[Check] = &[
                 play.answer(ping)
             });
             let is_later = |it: &Wrong| {
-                !it.expected.contains("\"1: ") && it.got.contains(": answered at try ")
+                !it.expected.english().contains("\"1: ")
+                    && it.got.english().contains(": answered at try ")
             };
-            let is_last = |it: &Wrong| it.expected.contains(" of 4 answered");
+            let is_last = |it: &Wrong| it.expected.english().contains(" of 4 answered");
             played.advice_if(is_later, ANEW).advice_if(is_last, LAST_LINE)?;
             let Some(time) = pace.too_long() else { return Ok(()) };
-            let got = format!("nothing for {time} ms and more, each time");
+            let got = text!("nothing for {time} ms and more, each time", time);
             let wrong = Wrong::new(How::Silent, "the next ping at once", got);
             Err(wrong.after("the answer to each ping, at once").advice(
                 "The pings came, with a pause between them. Nothing is to be waited for after an \
@@ -123,14 +125,15 @@ pub const CHECKS: &[Check] = &[
                         play.answer(ping)
                     }
                 });
-            let is_none = |it: &Wrong| it.how == How::Printed && it.got.contains("no answer");
+            let is_none =
+                |it: &Wrong| it.how == How::Printed && it.got.english().contains("no answer");
             played.advice_if(is_none, A_LIMIT_EACH)?;
             // (What is longer by less is seen where more of them tell.)
             let (shortest, shown) = waits.into_iter().min().unwrap_or_default();
             if shortest < 4 * TRY {
                 return Ok(());
             }
-            let got = format!("it came {} ms after try 1", shown.as_millis());
+            let got = text!("it came {time} ms after try 1", time = shown.as_millis());
             let wrong = Wrong::new(How::Silent, "try 2 of a ping, 100 ms after try 1", got);
             Err(wrong.after("no answer to ping 1, try 1").advice(UNIT))
         },
@@ -166,7 +169,8 @@ pub const CHECKS: &[Check] = &[
             }
             let [none, one] = plays;
             let is_well = |it: &Wrong| it.how == How::Exit && it.got == "exit status 0";
-            let is_early = |it: &Wrong| it.how == How::Exit && it.expected.contains("ping ");
+            let is_early =
+                |it: &Wrong| it.how == How::Exit && it.expected.english().contains("ping ");
             none.finish().advice_if(is_well, ALL_IS_WELL).advice_if(is_early, GOES_ON)?;
             pace.is_right()?;
             one.finish().advice_if(|wrong| wrong.how == How::Exit, ONE_IS_ENOUGH)
@@ -190,7 +194,11 @@ pub const CHECKS: &[Check] = &[
                     (1, 2) => play.answer(&Ping { from: first, ..*ping }),
                     (1, 3) if ping.from != first => {
                         let expected = "ping 2, or a third try from the same port";
-                        let got = format!("ping 1 again, from {}, and no more {first}", ping.from);
+                        let got = text!(
+                            "ping 1 again, from {from}, and no more {first}",
+                            from = ping.from,
+                            first
+                        );
                         Err(play.opponent.wrong(How::Other, expected, got).advice(NEW_SOCKET))
                     }
                     _ => play.answer(ping),
@@ -417,7 +425,7 @@ impl Play {
     }
 
     /// The program has ended ahead of this.
-    fn too_early(&self, awaited: String, status: ExitStatus) -> Wrong {
+    fn too_early(&self, awaited: Words, status: ExitStatus) -> Wrong {
         let said = self.opponent.program.complaints().join("\n").to_lowercase();
         let is_text = ["unicodedecodeerror", "utf-8", "utf8"].iter().any(|it| said.contains(it));
         self.opponent.too_early(awaited, status).advice_if(|_| is_text, NOT_TEXT)
@@ -484,14 +492,14 @@ impl Play {
     }
 
     /// This has come from there.
-    fn came(&mut self, bytes: &[u8], from: SocketAddr, awaited: String) -> Outcome<Ping> {
+    fn came(&mut self, bytes: &[u8], from: SocketAddr, awaited: Words) -> Outcome<Ping> {
         let now = self.opponent.now();
         let is_ping = |number: u32| bytes == format!("ping {number}").as_bytes();
         let (number, seen) = (self.number(), *self.current());
         let got = show(bytes);
         if number > 0 && is_ping(number) {
             if seen.tries == TRIES {
-                let got = format!("the same for the fourth time: {got}");
+                let got = text!("the same for the fourth time: {got}", got);
                 return Err(self.opponent.wrong(How::More, awaited, got));
             }
             // If it is answered, the answer was too late. It still counts.
@@ -514,20 +522,20 @@ impl Play {
             self.opponent.since += least(TRIES);
         }
         let number = self.number();
-        self.opponent.call_it(format!("no answer to ping {number}, try {attempt}"));
+        self.opponent.call_it(text!("no answer to ping {number}, try {attempt}", number, attempt));
         Ok(Ping { number, attempt, from })
     }
 
     /// What must come next.
-    fn awaited(&self) -> String {
+    fn awaited(&self) -> Words {
         let seen = self.seen[self.number() as usize];
         let next = match self.number() {
             0 => 1,
             number if !seen.is_over() => {
                 let attempt = seen.tries + 1;
-                return format!("ping {number} again, as try {attempt}");
+                return text!("ping {number} again, as try {attempt}", number, attempt);
             }
-            NUMBERS => return "the end of the program".to_owned(),
+            NUMBERS => return text!("the end of the program"),
             number => number + 1,
         };
         show(format!("ping {next}").as_bytes())
@@ -556,7 +564,12 @@ impl Play {
     /// Any bytes, to where the ping came from.
     fn send(&mut self, ping: &Ping, bytes: &[u8]) -> Outcome {
         let Ping { number, attempt, from } = ping;
-        let words = format!("{}, to try {attempt} of ping {number}", show(bytes));
+        let words = text!(
+            "{bytes}, to try {attempt} of ping {number}",
+            bytes = show(bytes),
+            attempt,
+            number
+        );
         self.opponent.send(*from, bytes, words)
     }
 
@@ -565,7 +578,8 @@ impl Play {
         self.opponent.close();
         self.current().tries = TRIES;
         self.opponent.since += least(TRIES);
-        let words = format!("nothing, to ping {}, and the port was closed", self.number());
+        let words =
+            text!("nothing, to ping {number}, and the port was closed", number = self.number());
         self.opponent.call_it(words);
     }
 
@@ -584,11 +598,12 @@ impl Play {
             opponent.not_too_soon(0, end, &self.awaited()).map_err(|wrong| {
                 let line = "the line \"4: no answer\", after the third try";
                 match &compared {
-                    Ok(_) => {
-                        Wrong { got: format!("the end, too early: {}", ending(status)), ..wrong }
-                    }
+                    Ok(_) => Wrong {
+                        got: text!("the end, too early: {status}", status = ending(status)),
+                        ..wrong
+                    },
                     // It broke off.
-                    Err(_) => self.too_early(line.to_owned(), status),
+                    Err(_) => self.too_early(line.into(), status),
                 }
             })?;
         }
@@ -606,14 +621,22 @@ impl Play {
     fn sent_again(&self, number: u32) -> Wrong {
         let seen = self.seen[number as usize];
         let answered = seen.answered.unwrap_or_default();
-        let expected = format!("no try of ping {number} after try {answered}, which was answered");
-        let after = format!("\"pong {number}\", to try {answered} of ping {number}");
+        let expected = text!(
+            "no try of ping {number} after try {answered}, which was answered",
+            number,
+            answered
+        );
+        let after =
+            text!("\"pong {number}\", to try {answered} of ping {number}", number, answered);
         let (got, advice) = match answered {
             1 if seen.second < TRY / 2 => {
                 let time = seen.second.as_millis();
-                (format!("{} tries, the second after {time} ms", seen.tries), AT_ONCE)
+                (
+                    text!("{tries} tries, the second after {time} ms", tries = seen.tries, time),
+                    AT_ONCE,
+                )
             }
-            _ => (format!("{} tries", seen.tries), ALL_THE_SAME),
+            _ => (text!("{tries} tries", tries = seen.tries), ALL_THE_SAME),
         };
         self.opponent.wrong(How::More, expected, got).after(after).advice(advice)
     }
@@ -649,18 +672,18 @@ impl Play {
         let summary = format!("{answered} of {NUMBERS} answered");
         if missing.is_none() && find(&summary) {
             let expected = "5 lines: one for each number, and one at the end";
-            let got = format!("{} of that kind", plural(results, "line"));
+            let got = text!("{number} of that kind", number = plural(results, "line"));
             return match results {
                 5 => Ok(answered),
                 _ => Err(self.opponent.wrong(How::Printed, expected, got).advice(MORE_LINES)),
             };
         }
         let expected = the_line(&missing.unwrap_or(summary));
-        let got = lines.next().map_or("no more lines".to_owned(), the_line);
+        let got = lines.next().map_or(text!("no more lines"), the_line);
         // One that was sent again, though it was answered, has a line that says something else.
         let again = (1..=NUMBERS).find(|number| {
             let seen = &self.seen[*number as usize];
-            expected.contains(&format!("\"{number}: "))
+            expected.english().contains(&format!("\"{number}: "))
                 && seen.answered.is_some_and(|attempt| attempt < seen.tries)
                 && (seen.answered == Some(1) || got == expected)
         });

@@ -14,6 +14,7 @@ use crate::machine;
 use crate::program::{Program, expect_no_line, one_is_busy};
 use crate::sockets::{self, Held};
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 pub const CHECKS: &[Check] = &[
@@ -84,7 +85,7 @@ pub const CHECKS: &[Check] = &[
                     return Ok(());
                 }
             }
-            let got = format!("it, after {}", seconds(time));
+            let got = text!("it, after {time}", time = seconds(time));
             let wrong = Wrong::new(How::Silent, "the line at once", got);
             Err(wrong.after("a line on standard input").advice(LIMIT))
         },
@@ -119,11 +120,14 @@ pub const CHECKS: &[Check] = &[
                     program.type_part(part)?;
                     thread::sleep(Duration::from_millis(50));
                     until_it_sleeps(program);
-                    guests[0].call_it(format!("{} (typed, and no line ending yet)", quoted(part)));
+                    guests[0].call_it(text!(
+                        "{text} (typed, and no line ending yet)",
+                        text = quoted(part)
+                    ));
                     guests[0].expect_nothing().advice(HALF)?;
                 }
                 program.type_line(rest)?;
-                guests[0].call_it(format!("{} (typed)", quoted(&format!("{line}\n"))));
+                guests[0].call_it(text!("{text} (typed)", text = quoted(&format!("{line}\n"))));
                 expect_welcomes(guests).and_then(|()| expect_end(program, 1)).advice(ANY)?;
             }
             Ok(())
@@ -150,7 +154,7 @@ pub const CHECKS: &[Check] = &[
             if start.elapsed() < SOON {
                 return Ok(());
             }
-            let got = format!("all of it, after {}", seconds(start.elapsed()));
+            let got = text!("all of it, after {time}", time = seconds(start.elapsed()));
             let wrong = Wrong::new(How::Silent, "50 greetings, one right after the other", got);
             Err(wrong.after("50 guests, and a line").advice(BETWEEN))
         },
@@ -297,9 +301,9 @@ fn guests(grading: &Grading, program: &Program, number: usize) -> Outcome<Vec<Pe
     let mut guests = Vec::new();
     for number in 1..=number {
         let before = match number {
-            1 => "no guest yet".to_owned(),
-            2 => "1 guest who waits".to_owned(),
-            _ => format!("{} guests who wait", number - 1),
+            1 => text!("no guest yet"),
+            2 => text!("1 guest who waits"),
+            _ => text!("{number} guests who wait", number = number - 1),
         };
         let guest = grading.connect(program).after(before);
         guests.push(guest.map_err(|wrong| went_on(wrong, program))?);
@@ -334,7 +338,7 @@ fn expect_welcomes(guests: &mut [Peer]) -> Outcome {
         guest
             .expect_end()
             .advice_if(|wrong| wrong.how == How::Reset, BROKEN_OFF)
-            .advice_if(|wrong| wrong.got.contains("\"\\x00"), A_ZERO)?;
+            .advice_if(|wrong| wrong.got.english().contains("\"\\x00"), A_ZERO)?;
     }
     Ok(())
 }
@@ -351,13 +355,14 @@ fn not_accepted(program: &Program, guest: &Peer) -> Outcome {
 }
 
 fn expect_end(program: &Program, number: usize) -> Outcome {
-    let is_another =
-        |wrong: &Wrong| wrong.how == How::Printed && !wrong.got.to_lowercase().contains("served");
+    let is_another = |wrong: &Wrong| {
+        wrong.how == How::Printed && !wrong.got.english().to_lowercase().contains("served")
+    };
     program.expect_line(&format!("served {number}")).advice_if(is_another, NO_MORE)?;
     program.expect_success()?;
     expect_no_line(program.last_lines().first(), "no other line").advice(NO_MORE)
 }
 
-fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> Words {
     show(text.as_bytes())
 }

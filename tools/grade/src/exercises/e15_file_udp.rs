@@ -16,6 +16,7 @@ use crate::grading::{Grading, address_of, free_address};
 use crate::program::{ending, expect_no_line, the_line};
 use crate::stop_and_wait::{EMPTY, NEW_SOCKET, Opponent, Pace, STRANGER, Stray, TRY, first_of};
 use crate::wire::pattern;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, show};
 
 pub const CHECKS: &[Check] = &[
@@ -177,7 +178,11 @@ pub const CHECKS: &[Check] = &[
                     (1, 3) if part.from != first => {
                         let expected = "datagram 2, or a third try from the same port";
                         let from = part.from;
-                        let got = format!("datagram 1 again, from {from}, and no more {first}");
+                        let got = text!(
+                            "datagram 1 again, from {from}, and no more {first}",
+                            from,
+                            first
+                        );
                         Err(play.opponent.wrong(How::Other, expected, got).advice(NEW_SOCKET))
                     }
                     _ => play.answer(part),
@@ -474,9 +479,9 @@ fn many_megabytes(grading: &mut Grading) -> Outcome {
         let ahead = taken.load(Ordering::Relaxed).saturating_sub(play.arrived);
         if ahead > AHEAD {
             let expected = "that it reads on when the datagram before is answered";
-            let got = format!("{} MB read, and not sent", ahead >> 20);
+            let got = text!("{ahead} MB read, and not sent", ahead = ahead >> 20);
             let wrong = play.opponent.wrong(How::More, expected, got);
-            return Err(wrong.after(format!("a file of {} MB", LONG >> 20)));
+            return Err(wrong.after(text!("a file of {size} MB", size = LONG >> 20)));
         }
         match (part.number, part.attempt) {
             // Meanwhile it must not read on.
@@ -636,7 +641,7 @@ impl Play {
     }
 
     /// This has come from there.
-    fn came(&mut self, bytes: Vec<u8>, from: SocketAddr, awaited: String) -> Outcome<Part> {
+    fn came(&mut self, bytes: Vec<u8>, from: SocketAddr, awaited: Words) -> Outcome<Part> {
         let now = self.opponent.now();
         self.total += bytes.len();
         self.datagrams += 1;
@@ -658,21 +663,21 @@ impl Play {
         }
         let (number, attempt) = (self.opponent.number, self.tries);
         self.opponent.call_it(match attempt {
-            1 => format!("nothing, to datagram {number}"),
-            _ => format!("nothing, to datagram {number}, try {attempt}"),
+            1 => text!("nothing, to datagram {number}", number),
+            _ => text!("nothing, to datagram {number}, try {attempt}", number, attempt),
         });
         Ok(Part { number, attempt, is_end: self.is_end(), from })
     }
 
     /// The same datagram again.
-    fn repeat(&mut self, bytes: &[u8], now: Instant, awaited: &str) -> Outcome {
+    fn repeat(&mut self, bytes: &[u8], now: Instant, awaited: &Words) -> Outcome {
         if bytes != self.datagram {
-            let expected = format!("{awaited}, the same");
-            let got = format!("other bytes: {}", words(bytes));
+            let expected = text!("{awaited}, the same", awaited);
+            let got = text!("other bytes: {bytes}", bytes = words(bytes));
             return Err(self.opponent.wrong(How::Other, expected, got));
         }
         if self.tries == TRIES {
-            let got = format!("datagram {} for the 21st time", self.opponent.number);
+            let got = text!("datagram {number} for the 21st time", number = self.opponent.number);
             return Err(self.opponent.wrong(How::More, awaited, got));
         }
         // If it is answered, the answer was too late. It still counts.
@@ -684,7 +689,7 @@ impl Play {
     }
 
     /// The next one: of the file what comes next, or the end.
-    fn go_on(&mut self, bytes: Vec<u8>, expected: String) -> Outcome {
+    fn go_on(&mut self, bytes: Vec<u8>, expected: Words) -> Outcome {
         let got = words(&bytes);
         let (piece, rest) = (&bytes[4..], self.rest());
         if !self.is_answered || self.is_end() {
@@ -698,9 +703,9 @@ impl Play {
         if piece.is_empty() && !rest.is_empty() {
             let expected = match self.length - self.arrived {
                 all if all == self.length => expected,
-                left => format!("{expected} ({left} are missing)"),
+                left => text!("{expected} ({left} are missing)", expected, left),
             };
-            let got = format!("the end: {got}");
+            let got = text!("the end: {got}", got);
             let wrong = self.opponent.wrong(How::Short, expected, got);
             let has_paused = self.opponent.has_paused();
             // All full pieces are there.
@@ -713,7 +718,11 @@ impl Play {
         }
         if !rest.starts_with(piece) {
             let same = piece.iter().zip(rest).take_while(|(a, b)| a == b).count();
-            let got = format!("{got}, of which byte {} does not belong there", same + 5);
+            let got = text!(
+                "{got}, of which byte {number} does not belong there",
+                got,
+                number = same + 5
+            );
             let is_padded = piece.starts_with(rest);
             let wrong = self.opponent.wrong(How::Other, expected, got);
             let later = self.file.windows(piece.len()).any(|part| part == piece);
@@ -745,14 +754,14 @@ impl Play {
     }
 
     /// What must come next.
-    fn awaited(&self) -> String {
+    fn awaited(&self) -> Words {
         let number = self.opponent.number;
         if !self.is_answered && self.tries < TRIES {
             let attempt = self.tries + 1;
-            return format!("datagram {number} again, as try {attempt}");
+            return text!("datagram {number} again, as try {attempt}", number, attempt);
         }
         if !self.is_answered || self.is_end() {
-            return "the end of the program".to_owned();
+            return text!("the end of the program");
         }
         let mut datagram = (number + 1).to_be_bytes().to_vec();
         datagram.extend(self.rest());
@@ -772,9 +781,13 @@ impl Play {
     fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Outcome {
         let current = self.opponent.number;
         let words = match number_of(bytes) {
-            Some(number) if number == current => format!("the answer to datagram {number}"),
+            Some(number) if number == current => text!("the answer to datagram {number}", number),
             Some(number) => {
-                format!("the answer to datagram {number}, while {current} is on its way")
+                text!(
+                    "the answer to datagram {number}, while {current} is on its way",
+                    number,
+                    current
+                )
             }
             None => show(bytes),
         };
@@ -786,7 +799,8 @@ impl Play {
     fn come_back(&mut self, grading: &Grading) -> Outcome {
         self.opponent.open(grading.datagrams_at(&self.at.to_string())?);
         let number = self.opponent.number;
-        let words = format!("nothing, to datagram {number}; then the port was closed for a moment");
+        let words =
+            text!("nothing, to datagram {number}; then the port was closed for a moment", number);
         self.opponent.call_it(words);
         Ok(())
     }
@@ -798,11 +812,11 @@ impl Play {
             let wrong = self.opponent.too_early(self.awaited(), status);
             let has_tried = !self.is_answered && (3..TRIES).contains(&self.tries);
             return Err(match has_tried && wrong.advice.is_none() {
-                true => wrong.advice(format!(
-                    "It ended after {} tries of a datagram, and each has 20. If it gave up: count \
-                     to 20. If something else has ended it: nothing that comes, and no error of \
-                     send or receive, is a reason to end.",
-                    self.tries
+                true => wrong.advice(text!(
+                    "It ended after {tries} tries of a datagram, and each has 20. If it gave up: \
+                     count to 20. If something else has ended it: nothing that comes, and no \
+                     error of send or receive, is a reason to end.",
+                    tries = self.tries
                 )),
                 false => wrong,
             });
@@ -814,7 +828,7 @@ impl Play {
         if lines.iter().any(|line| line.trim() == said) {
             return Ok(());
         }
-        let got = lines.last().map_or("no line".to_owned(), |line| the_line(line));
+        let got = lines.last().map_or(text!("no line"), |line| the_line(line));
         let wrong = self.opponent.wrong(How::Printed, the_line(&said), got);
         Err(wrong.advice(self.about_the_total(&lines)))
     }
@@ -825,9 +839,9 @@ impl Play {
     }
 
     /// Which number it is that it says instead.
-    fn about_the_total(&self, lines: &[String]) -> String {
+    fn about_the_total(&self, lines: &[String]) -> Words {
         let number = |line: &String| line.trim().strip_suffix(" bytes sent")?.parse::<usize>().ok();
-        let Some(total) = lines.iter().rev().find_map(number) else { return TOTAL.to_owned() };
+        let Some(total) = lines.iter().rev().find_map(number) else { return TOTAL.into() };
         let datagrams = self.opponent.number as usize;
         let last = self.length % PIECE;
         // What came in all, without the numbers.
@@ -850,9 +864,9 @@ impl Play {
                 "each piece counts as 1024 bytes, and the last one has fewer"
             }
             _ if total == last => "only the last piece is counted",
-            _ => return TOTAL.to_owned(),
+            _ => return TOTAL.into(),
         };
-        format!("The file has arrived, and the number in the line is another one: {why}.")
+        text!("The file has arrived, and the number in the line is another one: {why}.", why)
     }
 
     /// The program must say that the file has not arrived.
@@ -906,12 +920,12 @@ fn number_of(bytes: &[u8]) -> Option<u32> {
 }
 
 /// A datagram, for a line.
-fn words(bytes: &[u8]) -> String {
+fn words(bytes: &[u8]) -> Words {
     match number_of(bytes) {
         Some(number) if number < 10_000 => match &bytes[4..] {
-            [] => format!("datagram {number} with nothing after it"),
-            piece => format!("datagram {number} with {}", show(piece)),
+            [] => text!("datagram {number} with nothing after it", number),
+            piece => text!("datagram {number} with {bytes}", number, bytes = show(piece)),
         },
-        _ => format!("a datagram of {}", show(bytes)),
+        _ => text!("a datagram of {bytes}", bytes = show(bytes)),
     }
 }

@@ -18,6 +18,7 @@ use crate::machine;
 use crate::memory::Memory;
 use crate::program::Program;
 use crate::wire::{Peer, put_all};
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds, show};
 
 pub mod crowds;
@@ -64,7 +65,7 @@ pub const CHECKS: &[Check] = &[
                 [(0, "hello"), (1, "hello, anna"), (2, "你好, 世界 🌍"), (0, "how are you?")]
             {
                 say(&mut members, speaker, text)
-                    .advice_if(|it| it.got.contains(" leaves"), MORE_LINES)?;
+                    .advice_if(|it| it.got.english().contains(" leaves"), MORE_LINES)?;
             }
             Ok(())
         },
@@ -104,7 +105,7 @@ pub const CHECKS: &[Check] = &[
             carl.expect_line("* welcome carl")?;
             let after = "by carl, in one piece: \"carl\\nhi\\n\"";
             all_hear(&mut members, "* carl joins", after)
-                .advice_if(|it| it.got.contains("\"carl: hi\""), OVERTAKES)?;
+                .advice_if(|it| it.got.english().contains("\"carl: hi\""), OVERTAKES)?;
             all_hear(&mut members, "carl: hi", after)?;
 
             let (_, ben) = both(&mut members);
@@ -114,7 +115,7 @@ pub const CHECKS: &[Check] = &[
             for piece in cut(chance, bytes.as_bytes(), 12) {
                 ben.peer.send_alone(piece)?;
             }
-            let after = format!("by ben, in 12 pieces: {}", show(bytes.as_bytes()));
+            let after = text!("by ben, in 12 pieces: {bytes}", bytes = show(bytes.as_bytes()));
             carl.call_it(&after);
             for text in &texts {
                 members[0].hears(&format!("ben: {text}"), &after)?;
@@ -149,7 +150,7 @@ pub const CHECKS: &[Check] = &[
             ben.peer.finish();
             let after = "by ben, \"I am\" without a line ending, and then the end";
             all_hear(&mut members, "* ben leaves", after)
-                .advice_if(|it| it.got.contains("I am"), NO_LINE)?;
+                .advice_if(|it| it.got.english().contains("I am"), NO_LINE)?;
             ben.peer.expect_end()?;
             // What was said to it before its end comes before its end.
             let mut eva = grading.connect(&program)?;
@@ -157,7 +158,7 @@ pub const CHECKS: &[Check] = &[
             eva.finish();
             let after = "by eva, her name, and then the end";
             all_hear(&mut members, "* eva joins", after)
-                .advice_if(|it| it.got.contains("eva leaves"), LAST_WORDS)?;
+                .advice_if(|it| it.got.english().contains("eva leaves"), LAST_WORDS)?;
             all_hear(&mut members, "* eva leaves", after)?;
             eva.expect_line("* welcome eva").advice(WHAT_WAITS)?;
             eva.expect_end()?;
@@ -217,12 +218,14 @@ pub const CHECKS: &[Check] = &[
             all_hear(&mut members, "* david joins", after)?;
             members.push(david);
             nobody.finish();
-            nobody.expect_end().advice_if(|it| it.got.starts_with("neither"), NAMELESS)?;
+            nobody
+                .expect_end()
+                .advice_if(|it| it.got.english().starts_with("neither"), NAMELESS)?;
             let mut half = grading.connect(&program)?;
             half.send("frida")?;
             half.finish();
-            half.expect_end().advice_if(|it| it.got.contains("frida"), NO_LINE)?;
-            say(&mut members, 2, "I am").advice_if(|it| it.got.contains("frida"), NO_LINE)
+            half.expect_end().advice_if(|it| it.got.english().contains("frida"), NO_LINE)?;
+            say(&mut members, 2, "I am").advice_if(|it| it.got.english().contains("frida"), NO_LINE)
         },
     },
     Check {
@@ -237,9 +240,10 @@ pub const CHECKS: &[Check] = &[
         },
         run: |grading| {
             let is_told_again = |it: &Wrong| {
-                let other =
-                    ["joins", "what was that"].iter().any(|word| it.expected.contains(word));
-                other && it.got.contains("carl leaves")
+                let other = ["joins", "what was that"]
+                    .iter()
+                    .any(|word| it.expected.english().contains(word));
+                other && it.got.english().contains("carl leaves")
             };
             break_off(grading).advice_if(is_told_again, TWICE)
         },
@@ -271,7 +275,7 @@ pub const CHECKS: &[Check] = &[
                     join(grading, &program, &mut members, &name).advice(PLACES)?;
                 }
                 let result = talk_all_at_once(&mut members, 15);
-                result.advice_if(|it| it.got.contains(TOO_SLOW), SLOWLY).map(|()| true)
+                result.advice_if(|it| it.got.english().contains(TOO_SLOW), SLOWLY).map(|()| true)
             })
         },
     },
@@ -308,9 +312,9 @@ pub const CHECKS: &[Check] = &[
             unless_busy(grading, |grading| {
                 let (_, mut members) = chat(grading, &["anna", "ben", "carl", "dora", "emil"])?;
                 burst(&mut members, 5000)
-                    .advice_if(|it| it.got.contains(" leaves"), TOO_FAST)
-                    .advice_if(|it| it.got.contains("* anna leaves"), LAST_WORDS)
-                    .advice_if(|it| it.expected.contains("* anna leaves"), LAST_WORDS)
+                    .advice_if(|it| it.got.english().contains(" leaves"), TOO_FAST)
+                    .advice_if(|it| it.got.english().contains("* anna leaves"), LAST_WORDS)
+                    .advice_if(|it| it.expected.english().contains("* anna leaves"), LAST_WORDS)
                     .map(|()| true)
             })
         },
@@ -353,7 +357,7 @@ pub const CHECKS: &[Check] = &[
             let Some(mut eva) = members.pop() else { return Ok(()) };
             eva.peer.send(format!("{}\n", "y".repeat(1001)))?;
             let after = "by eva, in one piece: a line of 1001 bytes, and \"\\n\"";
-            let is_line = |it: &Wrong| it.how == How::Silent || it.got.contains("yyy");
+            let is_line = |it: &Wrong| it.how == How::Silent || it.got.english().contains("yyy");
             all_hear(&mut members, "* eva leaves", after).advice_if(is_line, ONE_MORE)?;
             eva.peer.expect_close()?;
             let mut nobody = grading.connect(&program)?;
@@ -574,7 +578,8 @@ fn names(chance: &mut fastrand::Rng) -> (String, String) {
 fn why(name: &str, text: &str, wrong: &Wrong) -> &'static str {
     let stripped = format!("{name}: {}", text.trim());
     let is_word = text.to_lowercase().contains("quit") || text.starts_with(['/', '*', '#']);
-    let is_format = ["%!", "(null)"].iter().any(|it| wrong.got.contains(it) && !text.contains(it));
+    let is_format =
+        ["%!", "(null)"].iter().any(|it| wrong.got.english().contains(it) && !text.contains(it));
     if text.contains('\0') {
         ZERO
     } else if is_format {
@@ -617,8 +622,9 @@ pub fn unless_busy(grading: &mut Grading, run: impl Fn(&mut Grading) -> Outcome<
     for _ in 0..3 {
         let since = Moment::now();
         let result = run(grading);
-        let is_out =
-            |it: &Wrong| matches!(it.how, How::End | How::Reset) || it.got.contains(" leaves");
+        let is_out = |it: &Wrong| {
+            matches!(it.how, How::End | How::Reset) || it.got.english().contains(" leaves")
+        };
         match result {
             Ok(true) => return Ok(()),
             Err(wrong) if !is_out(&wrong) || since.lost() < MUCH => return Err(wrong),
@@ -649,13 +655,15 @@ fn take_nothing(grading: &mut Grading) -> Outcome<bool> {
         let by_slow = scope.spawn(|| slow_flood.run());
         let by_idle = flood.run().inspect_err(|_| slow_flood.stop());
         let is_stuck = |it: &Wrong| {
-            it.how == How::Silent && it.expected.contains("anna") && !it.expected.contains("leaves")
+            it.how == How::Silent
+                && it.expected.english().contains("anna")
+                && !it.expected.english().contains("leaves")
         };
         let by_idle = by_idle.advice_if(is_stuck, COUNTED_FOR_EVER);
-        by_idle.advice_if(|it| it.got.contains("\"anna: "), OUT_OF_ORDER)?;
+        by_idle.advice_if(|it| it.got.english().contains("\"anna: "), OUT_OF_ORDER)?;
         by_slow.join().unwrap_or(Ok(()))
     });
-    by_slow.advice_if(|it| it.sent.contains("carl") && it.how == How::Short, SLOW)?;
+    by_slow.advice_if(|it| it.sent.english().contains("carl") && it.how == How::Short, SLOW)?;
     let after = "by anna, long lines; 17 members read none of them";
     takes_little(&memory).after(after).advice(KEPT)?;
     let put_out = members.drain(2..=18).chain(slow.pop());
@@ -713,7 +721,11 @@ fn breaks_off_while_one_talks(
         let is_silent = |it: &Wrong| it.how == How::Silent && has_left && next > 1;
         let line = peer.receive_line(&expected).advice_if(is_silent, MISSED)?;
         let (how, got, advice) = if since.elapsed() > PATIENCE {
-            (How::Short, format!("line {next}, after {}", seconds(since.elapsed())), Some(SLOWLY))
+            (
+                How::Short,
+                text!("line {next}, after {time}", next, time = seconds(since.elapsed())),
+                Some(SLOWLY),
+            )
         } else if line == expected {
             next += 1;
             continue;
@@ -724,7 +736,8 @@ fn breaks_off_while_one_talks(
             let is_hers = line.starts_with("anna: line");
             (How::Other, show(line.as_bytes()), is_hers.then_some(OUT_OF_ORDER))
         };
-        let wrong = Wrong::new(how, format!("by ben, {}", show(expected.as_bytes())), got);
+        let wrong =
+            Wrong::new(how, text!("by ben, {bytes}", bytes = show(expected.as_bytes())), got);
         let wrong = wrong.after(after);
         return Err(match advice {
             Some(advice) => wrong.advice(advice),
@@ -753,8 +766,8 @@ pub fn takes_little(memory: &Memory) -> Outcome {
         return Ok(());
     }
     let [most, grown] = [MOST_MEMORY, grown].map(|bytes| bytes >> 20);
-    let got = format!("{grown} MB more than before");
-    Err(Wrong::new(How::More, format!("a program that needs less than {most} MB for it"), got))
+    let got = text!("{grown} MB more than before", grown);
+    Err(Wrong::new(How::More, text!("a program that needs less than {most} MB for it", most), got))
 }
 
 /// A line that does not end: the connection must be closed, after a little of it.
@@ -768,7 +781,11 @@ pub fn push_without_end(peer: &Peer, program: &Rc<Program>) -> Outcome {
         let (how, got) = match put_all(peer.stream(), &piece, is_over) {
             Err(error) if error.kind() == ErrorKind::TimedOut => (
                 How::Silent,
-                format!("it is still open after {taken} MB and {}", seconds(PATIENCE)),
+                text!(
+                    "it is still open after {taken} MB and {time}",
+                    taken,
+                    time = seconds(PATIENCE)
+                ),
             ),
             // As it should be.
             Err(_) => break,
@@ -776,7 +793,7 @@ pub fn push_without_end(peer: &Peer, program: &Rc<Program>) -> Outcome {
                 takes_little(&memory)?;
                 continue;
             }
-            Ok(()) => (How::More, format!("it takes more than {taken} MB")),
+            Ok(()) => (How::More, text!("it takes more than {taken} MB", taken)),
         };
         return Err(Wrong::new(how, "the end of dora's connection", got));
     }
@@ -787,7 +804,8 @@ pub fn push_without_end(peer: &Peer, program: &Rc<Program>) -> Outcome {
 fn wait_in_the_queue(grading: &Grading, program: &Program) -> Outcome {
     let waiting = program.while_stopped(|| -> Outcome<Vec<_>> {
         let connect = |number| {
-            let after = format!("{number} connections at once, while the program does not run");
+            let after =
+                text!("{number} connections at once, while the program does not run", number);
             grading.connect(program).after(after)
         };
         (1..=50).map(connect).collect()

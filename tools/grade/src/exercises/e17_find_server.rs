@@ -16,6 +16,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::Grading;
 use crate::program::{Program, expect_no_line};
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, show};
 
 pub const CHECKS: &[Check] = &[
@@ -378,7 +379,7 @@ fn late_one_is_closed(mut late: &TcpStream) -> Outcome {
         Ok(0) => return Ok(()),
         Ok(length) => show(&buffer[..length]),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
-        Err(_) => "neither bytes nor an end for 2 seconds".to_owned(),
+        Err(_) => text!("neither bytes nor an end for 2 seconds"),
     };
     Err(Wrong::new(How::More, expected, got).after("room for one more, at the first address"))
 }

@@ -16,6 +16,7 @@ use crate::machine;
 use crate::processor::open_files;
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds, show};
 
 pub const CHECKS: &[Check] = &[
@@ -59,7 +60,7 @@ pub const CHECKS: &[Check] = &[
             for piece in cut(chance, all.as_bytes(), 12) {
                 anna.says(piece)?;
             }
-            anna.peer.call_it(format!("in 12 pieces, {}", show(all.as_bytes())));
+            anna.peer.call_it(text!("in 12 pieces, {bytes}", bytes = show(all.as_bytes())));
             lines.iter().try_for_each(|line| anna.hears(line))
         },
     },
@@ -78,7 +79,7 @@ pub const CHECKS: &[Check] = &[
                 others_are_served(&first, connect(grading, &program)?)?;
                 let others = program.while_stopped(|| -> Outcome<Vec<Client>> {
                     let next = |number| {
-                        let after = format!("{number} connections at once");
+                        let after = text!("{number} connections at once", number);
                         connect(grading, &program).after(after).advice(NO_ROOM)
                     };
                     (2..50).map(next).collect()
@@ -114,7 +115,7 @@ pub const CHECKS: &[Check] = &[
                     anna.says("pong\n")?;
                     program.stop_and_continue();
                     anna.talks("pong?").map_err(|wrong| {
-                        let sent = format!("Ctrl-Z, then fg; then {}", wrong.sent);
+                        let sent = text!("Ctrl-Z, then fg; then {then}", then = wrong.sent);
                         wrong.after(sent)
                     })?;
                 }
@@ -152,9 +153,11 @@ pub const CHECKS: &[Check] = &[
                 let since = Instant::now();
                 anna.says("pong\n")?;
                 anna.peer.call_it("\"pong\\n\" after a ping, and then nothing");
-                is_put_out(&mut anna.peer, since).map_err(|wrong| match wrong.advice.as_deref() {
-                    Some(NEVER) => wrong.advice(ONCE),
-                    _ => wrong,
+                is_put_out(&mut anna.peer, since).map_err(|wrong| {
+                    match wrong.advice.as_ref().map(Words::english) {
+                        Some(NEVER) => wrong.advice(ONCE),
+                        _ => wrong,
+                    }
                 })
             })
         },
@@ -264,7 +267,7 @@ pub const CHECKS: &[Check] = &[
                 let open = open_files(program.id());
                 if open > before {
                     let expected = "no more open files than before they came";
-                    let got = format!("{} more", plural(open - before, "open file"));
+                    let got = text!("{number} more", number = plural(open - before, "open file"));
                     return Err(
                         Wrong::new(How::More, expected, got).after("20 clients that are gone")
                     );
@@ -345,11 +348,12 @@ fn on_time(grading: &mut Grading, check: impl Fn(&mut Grading) -> Outcome) -> Ou
         let is_late = |wrong: &Wrong| match wrong.how {
             // It sleeps over the time of two pings, and then over all.
             How::End | How::Reset => {
-                wrong.advice.as_deref() != Some(EARLY) && since.lost() > SECOND * 2
+                wrong.advice.as_ref().map(Words::english) != Some(EARLY)
+                    && since.lost() > SECOND * 2
             }
             // Over that of one ping, or it sends one, and the bytes are there.
             How::Other => {
-                let pings = wrong.got.contains("ping") || wrong.got == "nothing";
+                let pings = wrong.got.english().contains("ping") || wrong.got == "nothing";
                 pings && since.lost() > SECOND
             }
             _ => false,
@@ -400,7 +404,7 @@ impl Client {
 
     /// This line comes next; or a ping, if the client itself was late.
     fn hears(&mut self, expected: &str) -> Outcome {
-        let wrong = |how, got: &str| {
+        let wrong = |how, got: Words| {
             let expected = show(format!("{expected}\n").as_bytes());
             Err(Wrong::new(how, expected, got))
         };
@@ -411,19 +415,19 @@ impl Client {
             match line {
                 Ok(line) if line == expected => return Ok(()),
                 Err(it) if it.how == How::End && is_late => {
-                    return wrong(How::Silent, "no line, and then the end").after(sent);
+                    return wrong(How::Silent, "no line, and then the end".into()).after(sent);
                 }
                 Err(it) => return Err(it),
                 Ok(line) if line == "ping" && is_late => {
-                    return wrong(How::Silent, "no line, but pings").after(sent);
+                    return wrong(How::Silent, "no line, but pings".into()).after(sent);
                 }
                 Ok(line) if line == "ping" && self.was_silent() => {}
                 Ok(line) if line.strip_prefix(expected) == Some("ping") => {
-                    return wrong(How::Short, &show(line.as_bytes())).after(sent);
+                    return wrong(How::Short, show(line.as_bytes())).after(sent);
                 }
                 Ok(line) => {
                     let got = show(format!("{line}\n").as_bytes());
-                    return wrong(How::Other, &got).after(sent);
+                    return wrong(How::Other, got).after(sent);
                 }
             }
         }
@@ -466,12 +470,12 @@ fn is_put_out(peer: &mut Peer, since: Instant) -> Outcome {
     let wrong = |how, got, advice| Err(Wrong::new(how, expected, got).after(after).advice(advice));
     let pings = got.len() / one;
     if got.len() == one * 4 {
-        let got = format!("{} in {}", show(&got), seconds(time));
+        let got = text!("{bytes} in {time}", bytes = show(&got), time = seconds(time));
         let is_often = time < THREE;
         return wrong(How::More, got, if is_often { PINGS } else { NEVER });
     }
     if time + Duration::from_millis(100) < THREE {
-        let got = format!("the end after {}", seconds(time));
+        let got = text!("the end after {time}", time = seconds(time));
         return wrong(How::End, got, EARLY);
     }
     match pings {
@@ -538,7 +542,10 @@ fn talks(peer: &mut Peer) -> Outcome<bool> {
         if longest > Duration::from_millis(800) {
             return Ok(false);
         }
-        heard.after(format!("a line every 0.35 seconds; then {}", show(line.as_bytes())))?;
+        heard.after(text!(
+            "a line every 0.35 seconds; then {bytes}",
+            bytes = show(line.as_bytes())
+        ))?;
         sleep(PAUSE);
     }
     Ok(true)

@@ -11,6 +11,7 @@ use crate::exercise::{Check, advice};
 use crate::grading::{Grading, restarts, starts_again};
 use crate::machine;
 use crate::wire::Peer;
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, seconds};
 
 pub const CHECKS: &[Check] = &[
@@ -38,7 +39,7 @@ pub const CHECKS: &[Check] = &[
                 quickest = quickest.min(start.elapsed());
             }
             if quickest > LATE {
-                let got = format!("the end, after {}", seconds(quickest));
+                let got = text!("the end, after {time}", time = seconds(quickest));
                 let wrong = Wrong::new(How::More, "the end of the stream, at once", got);
                 return Err(wrong.after("\"5\\n\", each time"));
             }
@@ -59,7 +60,7 @@ pub const CHECKS: &[Check] = &[
                 let mut peer = grading.connect_narrowest(&program)?;
                 ask(&mut peer, number)?;
                 let came = peer.expect(x(number));
-                came.advice_if(|it| it.got.starts_with("nothing, then"), RANGE)?;
+                came.advice_if(|it| it.got.english().starts_with("nothing, then"), RANGE)?;
                 peer.expect_end()?;
                 peer.finish();
             }
@@ -156,7 +157,7 @@ pub const CHECKS: &[Check] = &[
             let program = grading.start()?;
             let mut silent = vec![];
             for number in 1..=20 {
-                let after = format!("{} clients who say nothing", number - 1);
+                let after = text!("{number} clients who say nothing", number = number - 1);
                 silent.push(grading.connect(&program).after(after)?);
             }
             let mut slow = grading.connect_narrowest(&program)?;
@@ -384,7 +385,7 @@ fn stops_with_a_queue(grading: &mut Grading) -> Outcome {
         Ok(waiting)
     })?;
     for (number, peer) in (1..).zip(&mut waiting) {
-        peer.call_it(format!("\"{number}\\n\"; then the program's input ended"));
+        peer.call_it(text!("\"{number}\\n\"; then the program's input ended", number));
         peer.expect(x(number))?;
         peer.expect_end()?;
         peer.finish();
@@ -429,7 +430,7 @@ fn is_let_go(peer: &Peer) -> Outcome {
             return Ok(());
         }
     }
-    let got = format!("it is still open after {}", seconds(PATIENCE));
+    let got = text!("it is still open after {time}", time = seconds(PATIENCE));
     let wrong = Wrong::new(How::More, "the end of the connection", got);
     Err(wrong.after("\"3\\n\", and after its answer a byte now and then"))
 }

@@ -20,6 +20,7 @@ use crate::patience::{LONG_FULL, SILENT};
 use crate::processor::{open_files, thread_number, time_of, turns_of};
 use crate::program::{Program, one_is_busy};
 use crate::wire::{Peer, is_timeout, pattern};
+use crate::words::text;
 use crate::wrong::{Explain as _, How, Outcome, Wrong, in_words, plural, seconds};
 
 pub const CHECKS: &[Check] = &[
@@ -118,14 +119,21 @@ pub const CHECKS: &[Check] = &[
             sizes.extend(1..=1000);
             let pieces = || sizes.iter().map(|&size| &text[..size]);
             let expected = pieces().collect::<Vec<_>>().concat();
-            peer.call_it(format!("{} bytes, in {} pieces", expected.len(), sizes.len()));
+            peer.call_it(text!(
+                "{number} bytes, in {other} pieces",
+                number = expected.len(),
+                other = sizes.len()
+            ));
             peer.trade(pieces(), &expected)?;
             peer.expect_nothing()?;
             // Here a send takes a part, and then nothing for a moment.
             let mut late = grading.connect_narrowest(&program)?;
             let text = pattern(LAST_WORDS);
             late.send(&text)?;
-            late.call_it(format!("{LAST_WORDS} bytes at once; then it receives"));
+            late.call_it(text!(
+                "{last_words} bytes at once; then it receives",
+                last_words = LAST_WORDS
+            ));
             sleep(Duration::from_millis(50));
             late.expect(&text)?;
             late.expect_echo("and more")
@@ -159,7 +167,11 @@ pub const CHECKS: &[Check] = &[
             let (text, words) = (pattern(LAST_WORDS), "all at once");
             late.send(&text)?;
             late.finish();
-            late.call_it(format!("{LAST_WORDS} bytes, {words}, and the end; then it receives"));
+            late.call_it(text!(
+                "{last_words} bytes, {words}, and the end; then it receives",
+                last_words = LAST_WORDS,
+                words
+            ));
             // Whoever closes too early has a moment for it.
             sleep(Duration::from_millis(50));
             late.expect(&text)?;
@@ -182,7 +194,7 @@ pub const CHECKS: &[Check] = &[
             first.expect_echo("I am here")?;
             let waiting = program.while_stopped(|| -> Outcome<Vec<_>> {
                 let connect = |number: usize| {
-                    let after = format!("{number} connections at once");
+                    let after = text!("{number} connections at once", number);
                     let mut peer = grading.connect(&program).after(after)?;
                     peer.send(format!("number {number} of 50, all at once"))?;
                     Ok(peer)
@@ -223,7 +235,7 @@ pub const CHECKS: &[Check] = &[
             for part in [2..=50, 51..=100, 101..=150, 151..=200] {
                 let there = peers.len();
                 for number in part.clone() {
-                    let after = format!("{} who are there", number - 1);
+                    let after = text!("{number} who are there", number = number - 1);
                     let mut peer = grading.connect(&program).after(after)?;
                     peer.send(format!("I am number {number}"))?;
                     peers.push(peer);
@@ -246,8 +258,8 @@ pub const CHECKS: &[Check] = &[
             }
             let after = thread_number(program.id());
             if after > before + some_threads() {
-                let expected = format!("about as many threads as with one client: {before}");
-                let got = format!("{after} threads");
+                let expected = text!("about as many threads as with one client: {before}", before);
+                let got = text!("{after} threads", after);
                 return Err(Wrong::new(How::More, expected, got).after("by 200 clients, words"));
             }
             // One leaves, and another one comes.
@@ -298,7 +310,7 @@ pub const CHECKS: &[Check] = &[
                 return Ok(());
             };
             silent.expect_echo("hello?").map_err(|wrong| {
-                let sent = format!("nothing for two seconds; then {}", wrong.sent);
+                let sent = text!("nothing for two seconds; then {then}", then = wrong.sent);
                 wrong.after(sent).advice(SILENT)
             })?;
             let is_short = |it: &Wrong| matches!(it.how, How::Short | How::Silent);
@@ -349,7 +361,10 @@ pub const CHECKS: &[Check] = &[
             ended.finish();
             other.expect_echo("still here").after(OTHERS)?;
             sleeps(&program).after(DEAF)?;
-            ended.call_it(format!("{LAST_WORDS} bytes and the end; a second later it receives"));
+            ended.call_it(text!(
+                "{last_words} bytes and the end; a second later it receives",
+                last_words = LAST_WORDS
+            ));
             ended.expect(pattern(LAST_WORDS)).advice(REST)?;
             ended.expect_end().advice(REST)
         },
@@ -370,19 +385,19 @@ pub const CHECKS: &[Check] = &[
             let peers = deaf(grading, &program, MOST)?;
             if peers.iter().any(|(_, length)| *length == MOST) {
                 let expected = "a program that receives no more from one who receives nothing";
-                let got = format!("it has taken {} MB", MOST >> 20);
+                let got = text!("it has taken {size} MB", size = MOST >> 20);
                 return Err(Wrong::new(How::More, expected, got).after(DEAF));
             }
             let grown = memory.grown();
             if grown > MOST_MEMORY {
                 let [most, grown] = [MOST_MEMORY, grown].map(|bytes| bytes >> 20);
-                let expected = format!("a program that needs less than {most} MB for it");
-                let got = format!("{grown} MB more than before");
+                let expected = text!("a program that needs less than {most} MB for it", most);
+                let got = text!("{grown} MB more than before", grown);
                 return Err(Wrong::new(How::More, expected, got).after(DEAF));
             }
             // They receive now, and miss nothing.
             for (mut peer, length) in peers {
-                peer.call_it(format!("{length} bytes, as many as it took; then it receives"));
+                peer.call_it(text!("{length} bytes, as many as it took; then it receives", length));
                 peer.expect(endless(length)).advice(REST)?;
                 peer.talk("and more").advice(GOES_ON)?;
             }
@@ -416,7 +431,7 @@ pub const CHECKS: &[Check] = &[
             machine::allow_files(72)?;
             let program = grading.start_with_files(128)?;
             for round in 0..30 {
-                let after = format!("{} clients, ten at a time", 10 * round);
+                let after = text!("{number} clients, ten at a time", number = 10 * round);
                 let ended = |_: &Wrong| program.ended_soon().is_some();
                 let ten: Outcome<Vec<_>> = (0..10)
                     .map(|_| {
@@ -528,10 +543,10 @@ fn sleeps(program: &Rc<Program>) -> Outcome {
         let turns = turns_of(program.id()).saturating_sub(turns);
         let expected = "a program that sleeps until there is something to do";
         wrong = if is_busy || computed > time / 4 {
-            let got = format!("it is at work all the time, for {}", seconds(time));
+            let got = text!("it is at work all the time, for {time}", time = seconds(time));
             Err(Wrong::new(How::More, expected, got))
         } else if u128::from(turns) > time.as_millis() / 4 {
-            let got = format!("it wakes up {turns} times in {}", seconds(time));
+            let got = text!("it wakes up {turns} times in {time}", turns, time = seconds(time));
             Err(Wrong::new(How::More, expected, got).advice(LOOKS))
         } else {
             return Ok(());
@@ -572,7 +587,8 @@ fn deaf(grading: &Grading, program: &Program, most: usize) -> Outcome<Vec<(Peer,
                 Err(error) => {
                     let expected = "a connection that stays open";
                     let wrong = Wrong::new(How::Reset, expected, in_words(&error));
-                    let wrong = wrong.after(format!("{length} bytes; it receives nothing"));
+                    let wrong =
+                        wrong.after(text!("{length} bytes; it receives nothing", length = *length));
                     return Err(wrong.advice(CLOSED));
                 }
             }
@@ -592,9 +608,11 @@ fn break_off(grading: &mut Grading) -> Outcome {
     other.expect_echo("I am here")?;
     let files = open_files(program.id());
     let mut goes_on = |after: &str| {
-        other.expect_echo("still here").after(format!("{after}; then words, by another one"))?;
+        other
+            .expect_echo("still here")
+            .after(text!("{after}; then words, by another one", after))?;
         let mut next = grading.connect(&program)?;
-        next.talk("I am new").after(format!("{after}; then words, by the next one"))?;
+        next.talk("I am new").after(text!("{after}; then words, by the next one", after))?;
         next.close();
         Ok::<_, Wrong>(())
     };
@@ -635,7 +653,8 @@ fn break_off(grading: &mut Grading) -> Outcome {
     }
     let open = open_files(program.id());
     if open > files + 8 {
-        let got = format!("{} more than before them", plural(open - files, "open file"));
+        let got =
+            text!("{number} more than before them", number = plural(open - files, "open file"));
         let expected = "no more open files than before those who broke off";
         return Err(Wrong::new(How::More, expected, got).after("clients that were reset"));
     }

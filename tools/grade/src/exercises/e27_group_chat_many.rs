@@ -24,6 +24,7 @@ use crate::memory::Memory;
 use crate::processor::{open_files, thread_number};
 use crate::program::Program;
 use crate::wire::{GLANCE, put_all};
+use crate::words::{self, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, show};
 
 pub const CHECKS: &[Check] = &[
@@ -52,7 +53,7 @@ pub const CHECKS: &[Check] = &[
             carl.peer.finish();
             let after = "by carl, \"no line\" without a line ending, and then the end";
             all_hear(&mut members, "* carl leaves", after)
-                .advice_if(|it| it.got.contains("no line"), NO_LINE)?;
+                .advice_if(|it| it.got.english().contains("no line"), NO_LINE)?;
             carl.peer.expect_end()?;
             join(grading, &program, &mut members, "anna")?;
             if let Some(second) = members.pop() {
@@ -65,7 +66,7 @@ pub const CHECKS: &[Check] = &[
             eva.finish();
             let after = "by eva, her name, and then the end";
             all_hear(&mut members, "* eva joins", after)
-                .advice_if(|it| it.got.contains("eva leaves"), LAST_WORDS)?;
+                .advice_if(|it| it.got.english().contains("eva leaves"), LAST_WORDS)?;
             all_hear(&mut members, "* eva leaves", after)?;
             eva.expect_line("* welcome eva").advice(WHAT_WAITS)?;
             eva.expect_end()?;
@@ -120,7 +121,9 @@ pub const CHECKS: &[Check] = &[
             let (program, mut members) = chat(grading, &["anna", "ben"])?;
             come_at_once(grading, &program, &mut members)?;
             leave_at_once(&program, &mut members).advice_if(
-                |it| it.expected.contains("another") && it.got.contains("leaves"),
+                |it| {
+                    it.expected.english().contains("another") && it.got.english().contains("leaves")
+                },
                 TWICE,
             )?;
             say(&mut members, 0, "only two of us now")
@@ -149,7 +152,7 @@ pub const CHECKS: &[Check] = &[
                         .advice_if(|_| number > 3, PLACES)?;
                 }
                 let result = talk_all_at_once(&mut members, 3);
-                result.advice_if(|it| it.got.contains(TOO_SLOW), SLOWLY)?;
+                result.advice_if(|it| it.got.english().contains(TOO_SLOW), SLOWLY)?;
                 say(&mut members, 99, "that was all").map(|()| true)
             })
         },
@@ -188,7 +191,7 @@ pub const CHECKS: &[Check] = &[
             let Some(mut eva) = members.pop() else { return Ok(()) };
             eva.peer.send(format!("{}\n", "y".repeat(1001)))?;
             let after = "by eva, in one piece: a line of 1001 bytes, and \"\\n\"";
-            let is_line = |it: &Wrong| it.how == How::Silent || it.got.contains("yyy");
+            let is_line = |it: &Wrong| it.how == How::Silent || it.got.english().contains("yyy");
             all_hear(&mut members, "* eva leaves", after).advice_if(is_line, ONE_MORE)?;
             eva.peer.expect_close()?;
             join(grading, &program, &mut members, "dora")?;
@@ -239,8 +242,11 @@ pub const CHECKS: &[Check] = &[
             let (files, threads) = more();
             if files > 8 || threads > 40 {
                 let expected = "as many open files and threads as before them";
-                let got =
-                    format!("{} and {} more", plural(files, "file"), plural(threads, "thread"));
+                let got = text!(
+                    "{number} and {other} more",
+                    number = plural(files, "file"),
+                    other = plural(threads, "thread")
+                );
                 return Err(Wrong::new(How::More, expected, got).after("100 who came and left"));
             }
             join(grading, &program, &mut members, "ben")?;
@@ -285,10 +291,10 @@ fn come_at_once(grading: &Grading, program: &Program, members: &mut Vec<Member>)
     let new = program.while_stopped(|| -> Outcome<Vec<_>> {
         let new = |number| {
             let name = format!("new{number}");
-            let after = format!("{number} connections at once");
+            let after = text!("{number} connections at once", number);
             let mut peer = grading.connect(program).after(after)?;
             peer.send(format!("{name}\n"))?;
-            peer.call_it(format!("by {name}, its name, together with 49 others"));
+            peer.call_it(text!("by {name}, its name, together with 49 others", name));
             Ok(Member { name, peer })
         };
         (1..=NUMBER).map(new).collect()
@@ -315,7 +321,7 @@ fn come_at_once(grading: &Grading, program: &Program, members: &mut Vec<Member>)
                 break;
             }
             if !names.contains(&line) || !heard.insert(line.clone()) {
-                let expected = format!("by {}, another one who joins", member.name);
+                let expected = text!("by {name}, another one who joins", name = member.name);
                 return Err(Wrong::new(How::Other, expected, show(line.as_bytes())).after(after));
             }
         }
@@ -328,7 +334,7 @@ fn come_at_once(grading: &Grading, program: &Program, members: &mut Vec<Member>)
     if !are_right {
         let heard = new_ones.iter().sum::<usize>();
         let expected = "that the first of 50 hears of 49 others, the next one of 48, and so on";
-        let got = format!("{heard} such lines in all, instead of 1225");
+        let got = text!("{heard} such lines in all, instead of 1225", heard);
         return Err(Wrong::new(How::More, expected, got).after(after));
     }
     members.append(&mut new);
@@ -346,7 +352,7 @@ fn leave_at_once(program: &Program, members: &mut Vec<Member>) -> Outcome {
         while !left.is_empty() {
             let line = member.peer.receive_line("that another one leaves")?;
             if !left.remove(&line) {
-                let expected = format!("by {}, that another one leaves", member.name);
+                let expected = text!("by {name}, that another one leaves", name = member.name);
                 let wrong = Wrong::new(How::Other, expected, show(line.as_bytes()));
                 return Err(wrong.after("50 resets at once"));
             }
@@ -442,12 +448,12 @@ fn hear_all(place: usize, name: &str, stream: &TcpStream) -> Outcome {
     }
     while long < LINES || remarks < 40 || !has_left {
         let expected = [
-            (long < LINES).then(|| format!("line {} of anna", long + 1)),
-            (remarks < 40).then(|| format!("remark {} of dora", remarks + 1)),
-            (!has_left).then(|| "\"* idle leaves\"".to_owned()),
+            (long < LINES).then(|| text!("line {number} of anna", number = long + 1)),
+            (remarks < 40).then(|| text!("remark {number} of dora", number = remarks + 1)),
+            (!has_left).then(|| text!("\"* idle leaves\"")),
         ];
         let expected: Vec<_> = expected.into_iter().flatten().collect();
-        let expected = format!("by {name}, {}", expected.join(", or "));
+        let expected = text!("by {name}, {lines}", name, lines = words::join(expected, ", or "));
         let (how, got) = match next_line(&mut from, PATIENCE) {
             Ok(line) if line == "* idle leaves" && !has_left => {
                 has_left = true;

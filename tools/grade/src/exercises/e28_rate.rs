@@ -14,6 +14,7 @@ use crate::contents::bytes;
 use crate::exercise::{Check, advice};
 use crate::exercises::e04_own_address_udp::why_silent;
 use crate::grading::address_of;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, plural, seconds};
 
 mod asker;
@@ -107,7 +108,10 @@ pub const CHECKS: &[Check] = &[
                 0..3 => Ok(()),
                 more => {
                     let expected = "that the rest is thrown away";
-                    let got = format!("{} after more than half a second", plural(more, "answer"));
+                    let got = text!(
+                        "{number} after more than half a second",
+                        number = plural(more, "answer")
+                    );
                     Err(Wrong::new(How::More, expected, got).after(AT_ONCE))
                 }
             }
@@ -174,14 +178,22 @@ pub const CHECKS: &[Check] = &[
                     asker.ask(address(number))?;
                     came = asker.wait_for(grading, address(number), 1, since)?;
                 }
-                at_least(1, came, &format!("by one address, many; then by {}", address(number)))?;
+                at_least(
+                    1,
+                    came,
+                    text!("by one address, many; then by {address}", address = address(number)),
+                )?;
             }
             // Those as well have ten each.
             for number in (1..=others).step_by(20) {
                 let since = Instant::now();
                 asker.ask_at_once(address(number), 8)?;
                 let came = asker.wait_for(grading, address(number), 8, since)?;
-                at_least(8, came, &format!("by {}, 1 datagram, then 8", address(number)))?;
+                at_least(
+                    8,
+                    came,
+                    text!("by {address}, 1 datagram, then 8", address = address(number)),
+                )?;
             }
             Ok(())
         },
@@ -314,7 +326,11 @@ pub const CHECKS: &[Check] = &[
             for number in 0..900 {
                 asker.ask(address(number))?;
                 let came = asker.wait_for(grading, address(number), 1, start)?;
-                at_least(1, came, &format!("by {} addresses, one datagram each", number + 1))?;
+                at_least(
+                    1,
+                    came,
+                    text!("by {number} addresses, one datagram each", number = number + 1),
+                )?;
             }
             crowd(&mut asker, 900..3000)?;
             asker.look_for(Duration::from_millis(100))?;
@@ -322,8 +338,8 @@ pub const CHECKS: &[Check] = &[
             // On a busy machine, some are forgotten before others come.
             let most = 1000 * (1 + usize::try_from(time.as_secs()).unwrap_or(2));
             if came > most {
-                let expected = format!("{most} answers at most, to those that are remembered");
-                let got = format!("{came} answers, within {}", seconds(time));
+                let expected = text!("{most} answers at most, to those that are remembered", most);
+                let got = text!("{came} answers, within {time}", came, time = seconds(time));
                 return Err(Wrong::new(How::More, expected, got).after(CROWD));
             }
             Ok(())
@@ -420,36 +436,36 @@ fn crowd(asker: &mut Asker, numbers: std::ops::Range<usize>) -> Outcome {
     asker.look()
 }
 
-fn at_least(number: usize, came: usize, after: &str) -> Outcome {
+fn at_least(number: usize, came: usize, after: impl Into<Words>) -> Outcome {
     if came >= number {
         return Ok(());
     }
     let how = if came == 0 { How::Silent } else { How::Short };
-    let (expected, got) = (plural(number, "answer") + " at least", plural(came, "answer"));
-    Err(Wrong::new(how, expected, got).after(after))
+    let expected = text!("{number} at least", number = plural(number, "answer"));
+    Err(Wrong::new(how, expected, plural(came, "answer")).after(after))
 }
 
 /// What one address got since then: never too much, whenever that time begins and ends. Only when it
 /// asked and when the answer came is known: the program answered in between.
-fn at_most(asker: &Asker, from: Ipv4Addr, since: Instant, after: &str) -> Outcome {
+fn at_most(asker: &Asker, from: Ipv4Addr, since: Instant, after: impl Into<Words>) -> Outcome {
     let all = asker.answers.iter().filter(|it| it.from == from && it.asked >= since);
-    let all: Vec<_> = all.collect();
+    let (all, after): (Vec<_>, Words) = (all.collect(), after.into());
     for first in &all {
         // (They are in the order in which they came.)
         let later = all.iter().filter(|it| it.asked >= first.asked);
         for (number, answer) in (1..).zip(later) {
-            no_more_than(number, answer.at - first.asked, after)?;
+            no_more_than(number, answer.at - first.asked, &after)?;
         }
     }
     Ok(())
 }
 
 /// Ten and as many as the time has tenths, and one for the part of one.
-fn no_more_than(came: usize, time: Duration, after: &str) -> Outcome {
+fn no_more_than(came: usize, time: Duration, after: impl Into<Words>) -> Outcome {
     let most = 11 + usize::try_from(time.as_millis() / 100).unwrap_or_default();
     if came <= most {
         return Ok(());
     }
-    let expected = format!("{most} answers at most, in {}", seconds(time));
+    let expected = text!("{most} answers at most, in {time}", most, time = seconds(time));
     Err(Wrong::new(How::More, expected, plural(came, "answer")).after(after))
 }

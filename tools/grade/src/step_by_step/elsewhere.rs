@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::course::Course;
 use crate::one_check::Again;
+use crate::words::Words;
 
 const WHY: &str = "--page needs Linux, as cargo trace does (in a virtual machine or a container it \
                    works, too).";
@@ -16,8 +17,8 @@ pub fn can_be_shown(_: &str, _: &str) -> bool {
     false
 }
 
-pub fn try_to_write(_: &Path, _: Option<&Course>) -> Result<(), String> {
-    Err(WHY.to_owned())
+pub fn try_to_write(_: &Path, _: Option<&Course>) -> Result<(), Words> {
+    Err(WHY.into())
 }
 
 #[expect(dead_code, reason = "it is for Linux")]
@@ -31,7 +32,7 @@ pub struct Shown<'a> {
 
 impl Shown<'_> {
     #[expect(clippy::unused_self, reason = "it is for Linux")]
-    pub fn write(&self, _: &Path) -> Result<String, String> {
-        Err(WHY.to_owned())
+    pub fn write(&self, _: &Path) -> Result<Words, Words> {
+        Err(WHY.into())
     }
 }

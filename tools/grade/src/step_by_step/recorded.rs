@@ -17,6 +17,7 @@ use crate::keeper;
 use crate::language::Language;
 use crate::marks::GRADER;
 use crate::one_check::{Again, FAILS, PASSES};
+use crate::words::{Words, text};
 
 /// A run that has not ended by then is ended. (The check has an end of its own before that.)
 const LIMIT: Duration = Duration::from_secs(120);
@@ -80,7 +81,7 @@ pub fn record(
     again: &Again,
     command: &[String],
     name: &str,
-) -> Result<Recorded, String> {
+) -> Result<Recorded, Words> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let page = Temporary::new();
     let mut traced = Command::new(tracer);
@@ -97,7 +98,7 @@ pub fn record(
         let errors = String::from_utf8_lossy(&errors);
         let last = errors.lines().rev().find(|line| !line.trim().is_empty());
         let words = last.unwrap_or("the run ended before the check did");
-        return Err(format!("cargo trace: {words}"));
+        return Err(text!("cargo trace: {words}", words));
     };
     let end = match status {
         Some(0) if verdict.starts_with(PASSES) => End::Passes,
@@ -106,9 +107,10 @@ pub fn record(
     };
     let lines = text.lines().count();
     if end == End::Fails && lines > LINES {
-        return Err(format!(
-            "This check is too long to go through step by step: up to where it fails, {lines} lines \
-             of calls, packets and states."
+        return Err(text!(
+            "This check is too long to go through step by step: up to where it fails, {lines} \
+             lines of calls, packets and states.",
+            lines
         ));
     }
     let page = fs::read_to_string(&page.0).unwrap_or_default();
@@ -123,11 +125,11 @@ pub fn record(
 type Ran = (Option<i32>, Vec<u8>, Vec<u8>);
 
 /// Runs it to its end, within a limit.
-fn run(command: Command) -> Result<Ran, String> {
+fn run(command: Command) -> Result<Ran, Words> {
     let mut command = StdCommandWrap::from(command);
     command.command_mut().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.wrap(ProcessGroup::leader());
-    let mut child = command.spawn().map_err(|error| format!("cargo trace: {error}"))?;
+    let mut child = command.spawn().map_err(|error| text!("cargo trace: {error}", error))?;
     groups::add(child.id());
     let output = read(child.stdout().take());
     let errors = read(child.stderr().take());
@@ -136,8 +138,8 @@ fn run(command: Command) -> Result<Ran, String> {
         match child.try_wait() {
             Ok(Some(status)) => break Ok(status.code()),
             Ok(None) if start.elapsed() < LIMIT => thread::sleep(Duration::from_millis(10)),
-            Ok(None) => break Err("Under the tracer, this check takes too long.".to_owned()),
-            Err(error) => break Err(format!("cargo trace: {error}")),
+            Ok(None) => break Err(text!("Under the tracer, this check takes too long.")),
+            Err(error) => break Err(text!("cargo trace: {error}", error)),
         }
     };
     // Whatever it has left.

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use super::{Bench, is_timeout};
 use crate::clock::PATIENCE;
 use crate::marks::mark;
+use crate::words::{Words, text};
 use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
 
 /// A UDP socket of the grader's. Each datagram that it sends and gets is kept
@@ -17,7 +18,7 @@ use crate::wrong::{How, Outcome, Scene, Wrong, seconds, show};
 pub struct Datagrams {
     socket: UdpSocket,
     /// What was sent last, in words.
-    sent: String,
+    sent: Words,
     bench: Rc<Bench>,
 }
 
@@ -27,7 +28,7 @@ impl Datagrams {
         let socket = UdpSocket::bind(at)?;
         // On macOS a datagram may have no more than 9216 bytes else.
         let _ = SockRef::from(&socket).set_send_buffer_size(1 << 17);
-        Ok(Self { socket, sent: String::new(), bench: Rc::clone(bench) })
+        Ok(Self { socket, sent: Words::default(), bench: Rc::clone(bench) })
     }
 
     /// Closes it now, and not when the grader goes on.
@@ -48,8 +49,8 @@ impl Datagrams {
 
     pub fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Outcome {
         self.sent = match bytes {
-            [] => "an empty datagram".to_owned(),
-            _ => format!("a datagram of {}", show(bytes)),
+            [] => text!("an empty datagram"),
+            _ => text!("a datagram of {bytes}", bytes = show(bytes)),
         };
         mark!("sends {} to {to}", self.sent);
         self.socket.send_to(bytes, to)?;
@@ -92,15 +93,15 @@ impl Datagrams {
     /// The next datagram must be this one, and from there.
     pub fn expect(&mut self, from: SocketAddr, expected: &[u8]) -> Outcome {
         let words = |bytes: &[u8], from: SocketAddr| match bytes {
-            [] => format!("an empty datagram from {from}"),
-            _ => format!("a datagram from {from} of {}", show(bytes)),
+            [] => text!("an empty datagram from {from}", from),
+            _ => text!("a datagram from {from} of {bytes}", from, bytes = show(bytes)),
         };
         mark!("expects {}", words(expected, from));
         let start = Instant::now();
         let (how, got) = match self.receive(PATIENCE)? {
             Some((got, at)) if got == expected && at == from => return Ok(()),
             Some((got, at)) => (How::Other, words(&got, at)),
-            None => (How::Silent, format!("none for {}", seconds(start.elapsed()))),
+            None => (How::Silent, text!("none for {time}", time = seconds(start.elapsed()))),
         };
         let wrong = Wrong::new(how, words(expected, from), got).after(self.sent.clone());
         Err(wrong.at((how == How::Silent).then_some(Scene::Datagram)))

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::members::{Member, say};
 use crate::clock::{Moment, PATIENCE};
 use crate::wire::{GLANCE, is_timeout, put_all};
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, Wrong, in_words, plural, seconds, show};
 
 /// What comes, and does not come at once.
@@ -39,7 +40,11 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
             });
         }
     });
-    let after = format!("by {} members at once, {} each", members.len(), plural(lines, "line"));
+    let after = text!(
+        "by {number} members at once, {other} each",
+        number = members.len(),
+        other = plural(lines, "line")
+    );
     let since = Moment::now();
     for member in members.iter() {
         member.peer.stream().set_read_timeout(Some(GLANCE))?;
@@ -61,8 +66,10 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
                             continue;
                         }
                         let time = seconds(since.elapsed());
-                        let got = format!("{}, {TOO_SLOW} {time}", show(line.as_bytes()));
-                        let expected = format!("by {}, all lines of the others", member.name);
+                        let bytes = show(line.as_bytes());
+                        let got = text!("{bytes}, and that took {time}", bytes, time);
+                        let expected =
+                            text!("by {name}, all lines of the others", name = member.name);
                         return Err(Wrong::new(How::Short, expected, got).after(after));
                     }
                     // One that comes too early: those ahead are missing.
@@ -75,8 +82,11 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
                     (how, show(line.as_bytes()))
                 }
             };
-            let expected =
-                format!("by {}, the next line of one of the others, such as {next}", member.name);
+            let expected = text!(
+                "by {name}, the next line of one of the others, such as {next}",
+                name = member.name,
+                next
+            );
             return Err(Wrong::new(how, expected, got).after(after));
         }
     }
@@ -87,7 +97,8 @@ pub fn talk_all_at_once(members: &mut [Member], lines: usize) -> Outcome {
 /// that, in order.
 pub fn burst(members: &mut [Member], lines: usize) -> Outcome {
     let stream = members[0].peer.stream().try_clone()?;
-    let after = format!("by anna, {} at once, then the end", plural(lines, "short line"));
+    let after =
+        text!("by anna, {number} at once, then the end", number = plural(lines, "short line"));
     thread::scope(|scope| {
         scope.spawn(|| {
             let all: String = (1..=lines).map(|line| format!("{line}\n")).collect();
@@ -105,7 +116,11 @@ pub fn burst(members: &mut [Member], lines: usize) -> Outcome {
                     Ok(line) => (How::Other, show(line.as_bytes())),
                     Err(wrong) => wrong,
                 };
-                let expected = format!("by {}, {}", member.name, show(expected.as_bytes()));
+                let expected = text!(
+                    "by {name}, {bytes}",
+                    name = member.name,
+                    bytes = show(expected.as_bytes())
+                );
                 return Err(Wrong::new(how, expected, got).after(&after));
             }
             Ok(())
@@ -122,17 +137,17 @@ pub fn burst(members: &mut [Member], lines: usize) -> Outcome {
 pub fn next_line(
     from: &mut BufReader<&TcpStream>,
     patience: Duration,
-) -> Result<String, (How, String)> {
+) -> Result<String, (How, Words)> {
     let (mut line, since) = (Vec::new(), Moment::now());
     loop {
         match from.read_until(b'\n', &mut line) {
             Ok(_) if line.pop() == Some(b'\n') => {
                 return Ok(String::from_utf8_lossy(&line).into_owned());
             }
-            Ok(_) => return Err((How::End, "the end of the stream".to_owned())),
+            Ok(_) => return Err((How::End, text!("the end of the stream"))),
             Err(error) if is_timeout(&error) && since.elapsed() < patience => {}
             Err(error) if is_timeout(&error) => {
-                return Err((How::Silent, format!("no more for {}", seconds(patience))));
+                return Err((How::Silent, text!("no more for {time}", time = seconds(patience))));
             }
             Err(error) => return Err((How::Reset, in_words(&error))),
         }
@@ -179,7 +194,11 @@ fn hear_all(name: &str, stream: &TcpStream, heard: &AtomicUsize) -> Outcome {
             Ok(got) => (How::Other, show(got.as_bytes())),
             Err(wrong) => wrong,
         };
-        return Err(Wrong::new(how, format!("by {name}, {}", show(said.as_bytes())), got));
+        return Err(Wrong::new(
+            how,
+            text!("by {name}, {bytes}", name, bytes = show(said.as_bytes())),
+            got,
+        ));
     }
     Ok(())
 }
@@ -233,8 +252,8 @@ pub fn pause(members: &mut [Member], held_up: &str) -> Outcome<bool> {
             let result = match is_stuck {
                 true => {
                     let next = show(format!("anna: {}", long_line(before + 1)).as_bytes());
-                    let got = format!("nothing for {}", seconds(since.elapsed()));
-                    Err(Wrong::new(How::Silent, format!("by ben, {next}"), got).advice(held_up))
+                    let got = text!("nothing for {time}", time = seconds(since.elapsed()));
+                    Err(Wrong::new(How::Silent, text!("by ben, {next}", next), got).advice(held_up))
                 }
                 false => hear_all("carl", &carl, &read),
             };

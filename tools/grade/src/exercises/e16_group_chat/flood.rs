@@ -10,6 +10,7 @@ use super::crowds::{FULL, long_line, next_line};
 use super::members::Member;
 use crate::clock::Moment;
 use crate::wire::put_all;
+use crate::words::{Words, join, text};
 use crate::wrong::{How, Outcome, Wrong, seconds, show};
 
 /// So many long lines are more than a connection can hold, and a queue has room for.
@@ -246,18 +247,18 @@ impl Flood {
             }
             let is_late = overdue.is_some_and(|it| it.elapsed() > TOO_LATE);
             let (how, got) = if is_all && (cfg!(target_os = "linux") || is_late) {
-                (How::More, format!("all {heard} lines of anna"))
+                (How::More, text!("all {heard} lines of anna", heard))
             } else if is_late {
                 let meanwhile = match self.slow {
                     None => ", nor any more of anna's lines,",
                     Some(_) => "",
                 };
                 let time = seconds(since.elapsed());
-                (How::Short, format!("no such line{meanwhile} for {time}"))
+                (How::Short, text!("no such line{meanwhile} for {time}", meanwhile, time))
             } else {
                 continue;
             };
-            return Err(Wrong::new(how, format!("by ben, \"{first}\""), got));
+            return Err(Wrong::new(how, text!("by ben, \"{first}\"", first), got));
         }
         Ok(())
     }
@@ -296,9 +297,14 @@ impl Flood {
             }
         };
         let next = speakers.iter().filter(|it| !it.is_all);
-        let next = next.map(|it| format!("line {} of {}", it.heard + 1, it.name));
-        let leaves = to_leave.first().map(|line| format!("\"{line}\""));
+        let next =
+            next.map(|it| text!("line {heard} of {name}", heard = it.heard + 1, name = it.name));
+        let leaves = to_leave.first().map(|line| Words::data(format!("\"{line}\"")));
         let expected: Vec<_> = next.chain(leaves).collect();
-        Err(Wrong::new(how, format!("by {name}, {}", expected.join(", or ")), got))
+        Err(Wrong::new(
+            how,
+            text!("by {name}, {lines}", name, lines = join(expected, ", or ")),
+            got,
+        ))
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::grading::Grading;
 use crate::program::Program;
 use crate::wire::Peer;
+use crate::words::{Words, text};
 use crate::wrong::{Explain as _, How, Outcome, show};
 
 const ONE_AT_A_TIME: &str = "Others are there, and this one was not welcomed. Each client needs a \
@@ -23,9 +24,10 @@ impl Member {
     }
 
     /// The next line that it gets must be this one.
-    pub fn hears(&mut self, line: &str, after: &str) -> Outcome {
+    pub fn hears(&mut self, line: &str, after: impl Into<Words>) -> Outcome {
         self.peer.expect_line(line).map_err(|mut wrong| {
-            wrong.expected = format!("by {}, {}", short(&self.name), wrong.expected);
+            wrong.expected =
+                text!("by {name}, {expected}", name = short(&self.name), expected = wrong.expected);
             wrong.after(after)
         })
     }
@@ -45,8 +47,9 @@ pub fn both(members: &mut [Member]) -> (&mut Member, &mut Member) {
     (&mut first[0], &mut others[0])
 }
 
-pub fn all_hear(members: &mut [Member], line: &str, after: &str) -> Outcome {
-    members.iter_mut().try_for_each(|member| member.hears(line, after))
+pub fn all_hear(members: &mut [Member], line: &str, after: impl Into<Words>) -> Outcome {
+    let after = after.into();
+    members.iter_mut().try_for_each(|member| member.hears(line, &after))
 }
 
 /// The program, and members who have joined one after the other.
@@ -72,7 +75,11 @@ pub fn join(
 pub fn welcome(peer: Peer, members: &mut Vec<Member>, name: &str) -> Outcome {
     let mut new = Member { name: name.to_owned(), peer };
     new.say(name)?;
-    let after = format!("by {}, {}", short(name), show(format!("{name}\n").as_bytes()));
+    let after = text!(
+        "by {name}, {bytes}",
+        name = short(name),
+        bytes = show(format!("{name}\n").as_bytes())
+    );
     let is_alone = members.is_empty();
     new.hears(&format!("* welcome {name}"), &after)
         .advice_if(|it| !is_alone && it.how == How::Silent, ONE_AT_A_TIME)?;
@@ -86,7 +93,11 @@ pub fn say(members: &mut [Member], speaker: usize, text: &str) -> Outcome {
     members[speaker].say(text)?;
     let name = &members[speaker].name;
     let line = format!("{name}: {text}");
-    let after = format!("by {}, {}", short(name), show(format!("{text}\n").as_bytes()));
+    let after = text!(
+        "by {name}, {bytes}",
+        name = short(name),
+        bytes = show(format!("{text}\n").as_bytes())
+    );
     for (number, member) in members.iter_mut().enumerate() {
         if number != speaker {
             member.hears(&line, &after)?;

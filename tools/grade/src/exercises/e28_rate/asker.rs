@@ -10,6 +10,7 @@ use socket2::SockRef;
 use crate::clock::PATIENCE;
 use crate::grading::{Grading, address_of};
 use crate::program::Program;
+use crate::words::text;
 use crate::wrong::{How, Outcome, Wrong, show};
 
 /// An answer: to which address it is, when that one has asked, and when it came.
@@ -72,8 +73,10 @@ impl Asker {
                         false => (How::Other, "each datagram as it was"),
                     };
                     let got = match is_old {
-                        true => format!("a second one, of {}", show(answer)),
-                        false => format!("a datagram from {from} of {}", show(answer)),
+                        true => text!("a second one, of {bytes}", bytes = show(answer)),
+                        false => {
+                            text!("a datagram from {from} of {bytes}", from, bytes = show(answer))
+                        }
                     };
                     return Err(Wrong::new(how, expected, got).after("by many, datagrams"));
                 }
