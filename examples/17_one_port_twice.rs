@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 /// doesn't have it.
 #[cfg(not(target_os = "linux"))]
 fn lesson(_: SocketAddr) -> Result<(), Failure> {
-    say("", "reuse_port", "spreads clients over listeners on Linux only");
+    say("server", "reuse_port", "spreads clients on Linux only");
     Ok(())
 }
 
