@@ -17,9 +17,9 @@
 //!     cargo run --example 25_keyboard -- 127.0.0.1:8090
 
 use std::io::{self, Read, Write as _};
-use std::net::ToSocketAddrs as _;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::{process::ExitCode, str, time::Duration, time::Instant};
+use std::time::{Duration, Instant};
+use std::{net::ToSocketAddrs as _, process::ExitCode, str};
 
 // `poll` itself: rustix has the calls of Unix, for safe Rust.
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -31,6 +31,7 @@ use socket_steps::{At, Failure, chat::shown, run_named, say};
 
 const A_MOMENT: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
+
 /// As much of a line is kept, in bytes. A longer one is cut.
 const LONGEST: usize = 65_536;
 
@@ -222,17 +223,21 @@ fn lesson(address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// With an address, somebody who types is you. A name may have several
-/// addresses: `or_else` tries the next one as long as none has answered.
+/// addresses: each is tried, until one answers (step 17).
 fn with_you(name: &str) -> Result<(), Failure> {
     let mut outcome = Err("the name has no address".into());
     for address in name.to_socket_addrs()? {
-        outcome = outcome.or_else(|_: Failure| {
-            TcpStream::connect_timeout(&address, PATIENCE).at(address)
-        });
+        if name != address.to_string() {
+            say("client", "connect", format!("{name} is {address}"));
+        }
+        let server = TcpStream::connect_timeout(&address, PATIENCE);
+        outcome = server.at(address).map(|server| (server, address));
+        if outcome.is_ok() {
+            break;
+        }
     }
-    let server = outcome?;
+    let (server, address) = outcome?;
     server.set_write_timeout(Some(PATIENCE))?;
-    let address = server.peer_addr()?;
     let mut client = Client::new(server, keyboard()?, show);
     // (Each turn shows and sends what there is.)
     while client.turn().at(address)? {}

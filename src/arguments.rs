@@ -110,7 +110,7 @@ fn looked_up(given: Option<&str>) -> Result<Option<SocketAddr>, Failure> {
         0 => String::new(),
         more => format!(", the first of {}", 1 + more),
     };
-    say("", "lookup", format!("{text} is {first}{rest}"));
+    say("resolver", "lookup", format!("{text} is {first}{rest}"));
     Ok(Some(first))
 }
 

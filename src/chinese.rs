@@ -1,4 +1,4 @@
-//! The Chinese of what the chat's programs say, from two PO files.
+//! The Chinese of what the examples say, from two PO files.
 //!
 //! The English stands where it is said, and is the key there. A text without
 //! a Chinese one stays as it is: what the system says, or what is new.

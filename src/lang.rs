@@ -42,13 +42,15 @@ impl Lang {
 
     /// The language of the person at this machine, by what `variable` gives for
     /// a name. Of `LC_ALL`, `LC_MESSAGES` and `LANG` the first that is set
-    /// counts (POSIX.1-2024, 8.2). What is no Chinese is English.
+    /// counts (POSIX.1-2024, 8.2). What is no Chinese is English; and so is
+    /// Chinese in another encoding than UTF-8, which is all that is printed.
     pub(crate) fn of_the_system(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Self {
         let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
         let mut values = names.into_iter().filter_map(variable);
         let set = values.find(|value| !value.is_empty());
+        let set = set.filter(|name| is_utf8(name));
         set.and_then(|name| Self::named(&name)).unwrap_or_default()
     }
 
@@ -84,6 +86,14 @@ impl Lang {
     }
 }
 
+/// Whether a system's name of a language names UTF-8, or no encoding at all:
+/// `zh_CN.UTF-8`, `zh_CN`.
+fn is_utf8(name: &str) -> bool {
+    let Some((_, encoding)) = name.split_once('.') else { return true };
+    let encoding = encoding.split('@').next().unwrap_or_default();
+    ["utf-8", "utf8"].contains(&encoding.to_lowercase().as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +120,8 @@ mod tests {
             ("LC_MESSAGES=zh_TW LANG=en_US", Lang::Zh),
             ("LC_ALL=C LC_MESSAGES=zh_CN LANG=zh_CN", Lang::En),
             ("LC_ALL= LC_MESSAGES= LANG=zh_CN", Lang::Zh),
+            ("LANG=zh_CN.utf8@pinyin", Lang::Zh),
+            ("LANG=zh_CN.GB18030", Lang::En),
         ] {
             let variable = |name: &str| {
                 let mut all =

@@ -946,40 +946,6 @@ class OnThePages(unittest.TestCase):
         self.assertNotIn(fold, chat)
         self.assertNotIn(chinese.word("output above"), chat)
 
-    def test_the_comments_of_a_solution_are_translated(self):
-        chinese = Edition("zh")
-        chinese.catalogues["solutions"]["An echo server: every client gets back what it sends."] = "一个回显服务端"
-        text = Directives(chinese, {}).expand("{{#your_turn 05_echo // 原因。}}")
-        self.assertIn("\n//! 一个回显服务端\n", text[text.index(chinese.word("solution")):])
-
-    def test_what_the_players_say_in_chinese(self):
-        chinese = Edition("zh")
-        page = "# A\n\n{{#player 04_connect}}\n\n{{#player 02_bind}}\n"
-        with unittest.mock.patch.object(Directives, "put_sequence", lambda *_: ""):
-            text, english = (Directives(one, {}, Shared(page)).expand(page) for one in (chinese, Edition()))
-        self.assertNotIn('class="words"', english)
-        (words,) = re.findall('<script type="application/json" class="words">(.*)</script>', text)
-        words = json.loads(words)
-        self.assertEqual(words["gone"], chinese.translation("player", "gone"))
-        self.assertEqual(words["unconnected"], chinese.drawing["unconnected"])
-        # Nothing of what these records do not say.
-        self.assertNotIn("lost on the way", words)
-        # A note of one of the changes.
-        self.assertIn("1", words["(exited with 1)"])
-        self.assertNotIn("(killed by SIGTERM)", words)
-
-    def test_what_a_change_prints_is_explained_in_chinese(self):
-        chinese = Edition("zh")
-        chinese.catalogues["output"]["line N: …"] = "错误所在的行"
-        change = "{{#change 03_listen.no_listen // 原因。}}"
-        text = Directives(chinese, {}).expand(change)
-        fold = f"<summary>{chinese.word('output')}</summary>\n\n"
-        self.assertLess(text.index("  why: the machine answered"), text.index(fold))
-        self.assertIn("- `` line N: … `` 错误所在的行\n", text[text.index(fold):])
-        self.assertLess(text.index("错误所在的行"), text.index("原因。"))
-        self.assertNotIn("</summary>\n\n- ``", Directives(Edition(), {}).expand(change))
-        # What the chat's programs print is in Chinese itself.
-        self.assertNotIn(fold, Directives(chinese, {}).expand("{{#change 07_chat_server.second_client}}"))
 
     def test_the_answer_is_folded(self):
         text = self.build("# A\n\n### What the kernel did\n\nIt did.\n\n## B\n", "en")["content"]

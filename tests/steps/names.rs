@@ -140,6 +140,13 @@ mod in_a_network {
         }
         wanted += &format!("{to} answers at {at}\nserver: Hello, client!\n");
         assert!(shown.starts_with(&wanted), "{shown}");
+        let shown = with_hosts(HOSTS, "25_keyboard", &[to]);
+        let tried = |address: &str| format!("client    connect     {to} is {address}\n");
+        let mut wanted = tried("[::1]:8090");
+        if at != "[::1]:8090" {
+            wanted += &tried(at);
+        }
+        assert!(shown.starts_with(&(wanted + "Hello, client!\n")), "{shown}");
         let raced = with_hosts(HOSTS, "17_names", &[to]);
         let found = format!(
             "client    lookup      {to} is [::1]:8090\n\

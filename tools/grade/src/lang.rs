@@ -36,10 +36,15 @@ impl Lang {
 
     /// The language of the person at this machine, by what `variable` gives for a name. Of `LC_ALL`,
     /// `LC_MESSAGES` and `LANG` the first that is set counts (POSIX.1-2024, 8.2), as for the
-    /// examples. What is no Chinese is English.
+    /// examples. What is no Chinese in UTF-8 is English.
     pub fn of_the_system(variable: impl Fn(&str) -> Option<String>) -> Self {
         let mut values = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable);
         let set = values.find(|value| !value.is_empty());
+        // No encoding, or UTF-8: nothing else is printed.
+        let set = set.filter(|name| {
+            let encoding = name.split_once('.').map(|(_, encoding)| encoding.to_lowercase());
+            encoding.is_none_or(|it| it.starts_with("utf-8") || it.starts_with("utf8"))
+        });
         set.and_then(|name| Self::named(&name)).unwrap_or_default()
     }
 

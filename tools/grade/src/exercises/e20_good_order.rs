@@ -348,8 +348,8 @@ pub const HINTS: &[&str] = &[
     "Drain: receive until 0 bytes, or an error, or until a second is over since the shutdown. Give \
      each receive a short limit, so that you get to look at the clock.",
     "One thread reads the standard input to its end, and sets a flag. The one that accepts looks \
-     at it every few milliseconds, and so does whoever waits for a line: {Rust: set_read_timeout} \
-     {Python: settimeout}{else: SO_RCVTIMEO}, and again.",
+     at it every few milliseconds, and so does whoever waits for a line: {Rust: set_read_timeout}\
+             {Python: settimeout}{else: SO_RCVTIMEO}, and again.",
     "At the stop: accept until that would block; close the listener; wait for the threads, two \
      seconds at most; return from main.",
 ];
