@@ -31,7 +31,6 @@ use socket_steps::{At, Failure, chat::shown, run_named, say};
 
 const A_MOMENT: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
-
 /// As much of a line is kept, in bytes. A longer one is cut.
 const LONGEST: usize = 65_536;
 
@@ -239,8 +238,9 @@ fn with_you(name: &str) -> Result<(), Failure> {
     let (server, address) = outcome?;
     server.set_write_timeout(Some(PATIENCE))?;
     let mut client = Client::new(server, keyboard()?, show);
-    // (Each turn shows and sends what there is.)
-    while client.turn().at(address)? {}
+    while client.turn().at(address)? {
+        // (Each turn shows and sends what there is.)
+    }
     Ok(())
 }
 

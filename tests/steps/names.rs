@@ -146,7 +146,7 @@ mod in_a_network {
         if at != "[::1]:8090" {
             wanted += &tried(at);
         }
-        assert!(shown.starts_with(&(wanted + "Hello, client!\n")), "{shown}");
+        assert!(shown.starts_with(&(wanted + "Hello, client!")), "{shown}");
         let raced = with_hosts(HOSTS, "17_names", &[to]);
         let found = format!(
             "client    lookup      {to} is [::1]:8090\n\
@@ -227,7 +227,7 @@ mod in_a_network {
                 assert_eq!(status, Some(1), "{errors}");
                 assert!(shown.contains("127.0.0.1:8090"), "{shown}");
                 let is = match lang {
-                    "zh" => "one.example:8090 在本机是 127.0.0.1:8090 ",
+                    "zh" => "one.example:8090 在本机是 127.0.0.1:8090（",
                     _ => "  try: one.example:8090 is 127.0.0.1:8090 here ",
                 };
                 assert!(errors.contains(is), "{errors}");

@@ -356,7 +356,7 @@ mod tests {
             (Words::from("nothing"), "没有数据"),
             (Words::from("nothing".to_owned()), "nothing"),
             (text!("the line {text}", text = "nothing".to_owned()), "这一行：nothing"),
-            (text!("{after}; then {then}", after = "nothing", then = 3), "没有数据；然后 3"),
+            (text!("{after}; then {then}", after = "nothing", then = 3), "没有数据；然后是 3"),
         ] {
             assert_eq!(words.words(Chinese), wanted);
         }
