@@ -124,7 +124,7 @@ async function walk([name, whatIf]) {
         select.value = whatIf;
         if (select.value !== whatIf) return { missing: true };
         select.dispatchEvent(new Event("change"));
-        for (let wait = 0; place()[0] === 0 && wait < 200; wait++) await new Promise((done) => setTimeout(done, 25));
+        for (let wait = 0; place()[0] === 0 && wait < 2400; wait++) await new Promise((done) => setTimeout(done, 25));
         if (place()[0] === 0) return { missing: true };
     }
     const parts = place()[0];
