@@ -119,3 +119,17 @@ fn grade_speaks_the_language_that_is_asked_for() {
         "{list}"
     );
 }
+
+/// Not even where it is one of the grader's own words.
+#[test]
+#[ignore = "with the other tests of the grader"]
+fn grade_does_not_translate_what_was_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [&["05_echo", "--", "check"][..], &["student"], &["--lang", "nothing"]] {
+        let mut grade = grader(&folder.path().join("notes"));
+        grade.current_dir(&folder).env("LANG", "zh_CN.UTF-8").args(arguments);
+        let (status, _, errors) = outcome(grade.output());
+        let typed = arguments.last().expect("one");
+        assert!(status == 2 && errors.contains(typed), "{typed}: {errors}");
+    }
+}

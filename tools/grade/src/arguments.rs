@@ -86,7 +86,7 @@ impl Reader {
                     if Lang::named(&name).is_none() {
                         return Err(unknown(text!(
                             "--lang is en or zh, not {name}",
-                            name = &*name
+                            name = name.into_owned()
                         )));
                     }
                 }
@@ -161,26 +161,31 @@ impl Reader {
         match catalogue::meant(typed) {
             Meant::This(name) => {
                 if name != typed {
-                    complain!("{}", text!("{typed}: that is {name}.", typed, name));
+                    complain!(
+                        "{}",
+                        text!("{typed}: that is {name}.", typed = typed.to_owned(), name)
+                    );
                 }
                 catalogue::exercise(name).ok_or_else(others)
             }
             Meant::OneOf(names) => {
                 let names = join(names.into_iter().map(Words::data).collect(), " or ");
-                Err(text!("{typed}: {names}?", typed, names))
+                Err(text!("{typed}: {names}?", typed = typed.to_owned(), names))
             }
             Meant::Like(name) => {
                 let others = others();
                 Err(text!(
                     "There is no exercise {typed}. Do you mean {name}?{others}",
-                    typed,
+                    typed = typed.to_owned(),
                     name,
                     others
                 ))
             }
-            Meant::None => {
-                Err(text!("There is no exercise {typed}.{others}", typed, others = others()))
-            }
+            Meant::None => Err(text!(
+                "There is no exercise {typed}.{others}",
+                typed = typed.to_owned(),
+                others = others()
+            )),
         }
     }
 }

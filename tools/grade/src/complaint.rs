@@ -93,7 +93,7 @@ const MISTAKES: &[&str] = &[
     "Can't locate",
 ];
 
-fn new(kind: Kind, what: &str, place: Option<String>, message: &str) -> Complaint {
+fn new(kind: Kind, what: &'static str, place: Option<String>, message: &str) -> Complaint {
     let message = message.trim();
     let is_mistake = MISTAKES.iter().any(|start| message.starts_with(start));
     let kind = if is_mistake && kind != Kind::NoProgram { Kind::Mistake } else { kind };

@@ -67,7 +67,7 @@ pub fn ask_for_files() {}
 
 /// How a limit is raised, by whoever may.
 #[cfg(unix)]
-fn raise(may: bool, shell: &str, root: &str) -> Words {
+fn raise(may: bool, shell: &'static str, root: &'static str) -> Words {
     match may {
         true => text!("Raise it: ulimit {shell}", shell),
         false => text!("Raise it: sudo prlimit {root} --pid $$", root),

@@ -121,7 +121,7 @@ impl Shown<'_> {
                 return Err(text!(
                     "Under the tracer, where all goes slower, something else is wrong first: \
                      expected {expected}. So a page would not show this.",
-                    expected = own.expected().unwrap_or_default()
+                    expected = own.expected().unwrap_or_default().to_owned()
                 ));
             }
             End::Fails => {}

@@ -58,7 +58,11 @@ fn look_at_program(program: &str, call: &str) -> Result<(), Words> {
     let path = Path::new(program);
     if let Some((first, _)) = program.split_once(' ').filter(|_| !path.exists()) {
         if is_installed(first) {
-            return Err(text!("A command stands without quotes: {call} {program}", call, program));
+            return Err(text!(
+                "A command stands without quotes: {call} {program}",
+                call = call.to_owned(),
+                program = program.to_owned()
+            ));
         }
     }
     let has_folder = path.components().count() > 1 || program.starts_with('.');
@@ -75,39 +79,44 @@ fn look_at_program(program: &str, call: &str) -> Result<(), Words> {
         };
     }
     if path.is_dir() {
-        return Err(text!("{program} is a folder, and no program.", program));
+        return Err(text!("{program} is a folder, and no program.", program = program.to_owned()));
     }
     let is_executable = is_executable(path);
     // A script that says itself who runs it, or what was compiled.
     let runs_itself = is_executable && !is_plain_text(path);
     if let Some(run) = how(path, RUN).filter(|_| !runs_itself) {
-        return Err(text!("{program} is run by {run}: {call} {run} {program}", program, run, call));
+        return Err(text!(
+            "{program} is run by {run}: {call} {run} {program}",
+            program = program.to_owned(),
+            run,
+            call = call.to_owned()
+        ));
     }
     if let Some(compile) = how(path, COMPILE).filter(|_| !runs_itself) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let compile = compile.replace("FILE", program).replace("NAME", &name);
         return Err(text!(
             "{program} is to be compiled first: {compile}\nThen: {call} .{slash}{name}",
-            program,
+            program = program.to_owned(),
             compile,
-            call,
+            call = call.to_owned(),
             slash = MAIN_SEPARATOR,
-            name
+            name = name.to_owned()
         ));
     }
     if !is_executable {
         return Err(text!(
             "{program} is not executable. If it is a program: chmod +x {program}\nIf another \
              program runs it, that comes first: {call} python3 {program}",
-            program,
-            call
+            program = program.to_owned(),
+            call = call.to_owned()
         ));
     }
     if !has_folder && cfg!(unix) {
         return Err(text!(
             "{program} is in this folder, so say that: {call} ./{program}",
-            program,
-            call
+            program = program.to_owned(),
+            call = call.to_owned()
         ));
     }
     Ok(())
@@ -130,8 +139,8 @@ fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(),
             return Err(text!(
                 "{program} is to run your program, so its name comes next: {call} {program} \
                  my_program.py",
-                program,
-                call
+                program = program.to_owned(),
+                call = call.to_owned()
             ));
         }
         (_, [script, ..]) if INTERPRETERS.contains(&name) => script,
@@ -147,7 +156,7 @@ fn look_at_script(program: &str, arguments: &[String], call: &str) -> Result<(),
         return Err(no_file(script));
     }
     if path.is_dir() && !path.join("__main__.py").exists() {
-        return Err(text!("{script} is a folder, and no program.", script));
+        return Err(text!("{script} is a folder, and no program.", script = script.to_string()));
     }
     Ok(())
 }
@@ -166,7 +175,7 @@ fn no_file(name: &str) -> Words {
         let but = if drive { ", and no letters of drives" } else { "" };
         return text!(
             "There is no file {name}. Paths have / here and not \\{but}: perhaps {here}",
-            name,
+            name = name.to_owned(),
             but,
             here
         );
@@ -176,7 +185,7 @@ fn no_file(name: &str) -> Words {
     if !folder.is_dir() {
         return text!(
             "There is no file {name}: there is no folder {path}.",
-            name,
+            name = name.to_owned(),
             path = folder.display().to_string()
         );
     }
@@ -184,9 +193,9 @@ fn no_file(name: &str) -> Words {
     let words = match folder == Path::new(".") {
         true => {
             let path = here.display().to_string();
-            text!("There is no file {name} in this folder ({path}).", name, path)
+            text!("There is no file {name} in this folder ({path}).", name = name.to_owned(), path)
         }
-        false => text!("There is no file {name}.", name),
+        false => text!("There is no file {name}.", name = name.to_owned()),
     };
     let Some(file) = like(path, folder) else { return words };
     let file = if name.contains('/') { folder.join(file) } else { file.into() };
@@ -214,10 +223,12 @@ fn no_program(name: &str, call: &str) -> Words {
     let meant = meant.or_else(|| Some(format!("./{}", like(Path::new(name), Path::new("."))?)));
     let words = text!(
         "There is no program {name}, neither installed (in a folder of PATH) nor in this folder.",
-        name
+        name = name.to_owned()
     );
     match meant {
-        Some(meant) => words.followed_by(text!("Do you mean {call} {meant}?", call, meant)),
+        Some(meant) => {
+            words.followed_by(text!("Do you mean {call} {meant}?", call = call.to_owned(), meant))
+        }
         None => words,
     }
 }

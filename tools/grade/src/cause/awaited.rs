@@ -145,7 +145,7 @@ impl Speed {
     }
 }
 
-pub fn late(what: &str, start: Instant) -> Words {
+pub fn late(what: &'static str, start: Instant) -> Words {
     let time = seconds(PATIENCE + start.elapsed());
     text!(
         "{what} did come, but only after {time}: the grader waits {other} for it. Does your \
@@ -157,7 +157,7 @@ pub fn late(what: &str, start: Instant) -> Words {
 }
 
 /// It comes when standard input ends.
-pub fn waits_for_its_input(awaited: &mut Awaited<'_>, what: &str) -> Option<Words> {
+pub fn waits_for_its_input(awaited: &mut Awaited<'_>, what: &'static str) -> Option<Words> {
     awaited.program.end_input();
     awaited.comes_within(AFTER_ITS_INPUT).then(|| {
         text!(

@@ -405,7 +405,7 @@ fn is_taken(at: SocketAddr) -> bool {
 }
 
 /// The program's port must be taken, for others.
-fn expect_taken(at: SocketAddr, words: &str) -> Outcome {
+fn expect_taken(at: SocketAddr, words: &'static str) -> Outcome {
     match bind(at, false) {
         Ok(_) => {
             let expected = text!("that port {port} {words}", port = at.port(), words);

@@ -607,7 +607,7 @@ fn break_off(grading: &mut Grading) -> Outcome {
     let mut other = grading.connect(&program)?;
     other.expect_echo("I am here")?;
     let files = open_files(program.id());
-    let mut goes_on = |after: &str| {
+    let mut goes_on = |after: &'static str| {
         other
             .expect_echo("still here")
             .after(text!("{after}; then words, by another one", after))?;

@@ -453,7 +453,11 @@ fn hear_all(place: usize, name: &str, stream: &TcpStream) -> Outcome {
             (!has_left).then(|| text!("\"* idle leaves\"")),
         ];
         let expected: Vec<_> = expected.into_iter().flatten().collect();
-        let expected = text!("by {name}, {lines}", name, lines = words::join(expected, ", or "));
+        let expected = text!(
+            "by {name}, {lines}",
+            name = name.to_owned(),
+            lines = words::join(expected, ", or ")
+        );
         let (how, got) = match next_line(&mut from, PATIENCE) {
             Ok(line) if line == "* idle leaves" && !has_left => {
                 has_left = true;

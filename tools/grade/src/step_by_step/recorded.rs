@@ -98,7 +98,7 @@ pub fn record(
         let errors = String::from_utf8_lossy(&errors);
         let last = errors.lines().rev().find(|line| !line.trim().is_empty());
         let words = last.unwrap_or("the run ended before the check did");
-        return Err(text!("cargo trace: {words}", words));
+        return Err(text!("cargo trace: {words}", words = words.to_owned()));
     };
     let end = match status {
         Some(0) if verdict.starts_with(PASSES) => End::Passes,

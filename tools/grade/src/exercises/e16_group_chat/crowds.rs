@@ -181,7 +181,7 @@ fn talk_on(stream: &TcpStream) -> Instant {
 }
 
 /// Hears them all, and counts them.
-fn hear_all(name: &str, stream: &TcpStream, heard: &AtomicUsize) -> Outcome {
+fn hear_all(name: &'static str, stream: &TcpStream, heard: &AtomicUsize) -> Outcome {
     stream.set_read_timeout(Some(GLANCE))?;
     let mut lines = BufReader::new(stream);
     for number in 1..=SOME {

@@ -303,7 +303,7 @@ impl Flood {
         let expected: Vec<_> = next.chain(leaves).collect();
         Err(Wrong::new(
             how,
-            text!("by {name}, {lines}", name, lines = join(expected, ", or ")),
+            text!("by {name}, {lines}", name = name.to_owned(), lines = join(expected, ", or ")),
             got,
         ))
     }
