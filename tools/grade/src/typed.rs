@@ -101,7 +101,7 @@ fn look_at_program(program: &str, call: &str) -> Result<(), Words> {
             compile,
             call = call.to_owned(),
             slash = MAIN_SEPARATOR,
-            name = name.to_owned()
+            name = name.into_owned()
         ));
     }
     if !is_executable {
